@@ -1,0 +1,114 @@
+"""The landing zone: which files an arrival day holds. The outside world writes it; the jobs only read.
+
+Files lie under ``<landing>/<source>/arrived=YYYY-MM-DDTHH/``. An arrival day goes from one grace hour after midnight to the
+next (01:00 to 01:00 UTC), so that what comes in seconds after midnight is not late.
+
+``python -m jobs.landing --arrived-on 1998-04-16`` lists a day's files, or says what is missing.
+"""
+
+import argparse
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from schemas.cli import day, log, run_command
+from schemas.errors import ClickwrightError, NothingToDo
+from schemas.settings import get_settings
+from schemas.source import Source, load_source
+
+GRACE = timedelta(hours=1)
+HOUR = timedelta(hours=1)
+FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file of raw lines. ``arrived_at`` is the end of the hour in which it arrived."""
+
+    source: str
+    path: Path
+    relative: str
+    arrived_at: datetime
+
+
+def hours(arrived_on: date) -> Iterator[datetime]:
+    """The starts of the 24 hours of an arrival day, UTC."""
+    start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
+    return (start + i * HOUR for i in range(24))
+
+
+def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> list[LandingFile]:
+    """The files that arrived on a day, in the order of their names. Hidden and temporary files do not count."""
+    found = []
+    for hour in hours(arrived_on):
+        for path in sorted((landing / folder / hour.strftime(FOLDER_FORMAT)).glob("*")):
+            if path.is_file() and not path.name.startswith((".", "_")):
+                found.append(LandingFile(source, path, path.relative_to(landing).as_posix(), hour + HOUR))
+    return found
+
+
+def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -> list[LandingFile]:
+    """The event files of a day, of all sources that deliver on it.
+
+    Raises:
+        NothingToDo: no source delivers on that day.
+        ClickwrightError: a source that should have delivered did not, or a file cannot be read.
+    """
+    delivering = [source for source in sources if source.delivers_on(arrived_on)]
+    if not delivering:
+        lives = "; ".join(f"{s.name} {s.first_day or '...'} to {s.last_day or '...'}" for s in sources)
+        raise NothingToDo(f"no source delivers on {arrived_on}; lifetimes: {lives}; nothing to do")
+    files = []
+    for source in delivering:
+        of_source = arrival_files(landing, source.name, source.name, arrived_on)
+        if not of_source:
+            first = landing / source.name / next(hours(arrived_on)).strftime(FOLDER_FORMAT)
+            raise ClickwrightError(
+                f"source {source.name} has no files for {arrived_on}; expected in {first} and the 23 hours after it; "
+                "deliver them, then clear this task"
+            )
+        files += of_source
+    for file in files:
+        if not os.access(file.path, os.R_OK):
+            raise ClickwrightError(
+                f"landing file is not readable; {file.path}; give this user the right to read it, then clear this task"
+            )
+    return files
+
+
+def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
+    """The catalogue files of a source that arrived up to a day, oldest first."""
+    if source.items is None:
+        return []
+    end = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + GRACE + timedelta(days=1)
+    found = []
+    for folder in sorted((landing / source.items.folder).glob("arrived=*")):
+        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
+        if arrived_at <= end:
+            for path in sorted(folder.glob("[!._]*")):
+                found.append(LandingFile(source.name, path, path.relative_to(landing).as_posix(), arrived_at))
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """List the files of an arrival day."""
+    parser = argparse.ArgumentParser(description="List what arrived on a day, or say what is missing.")
+    parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
+    parser.add_argument("--history-since", default="", help="accepted for symmetry with jobs.clean; not used")
+    args = parser.parse_args(argv)
+    settings = get_settings()
+    files = expect_arrival(settings.landing_dir, [load_source(n) for n in settings.source_names], args.arrived_on)
+    for file in files:
+        log.info("arrived", file=file.relative, bytes=file.path.stat().st_size)
+    return {
+        "arrived_on": args.arrived_on,
+        "files": len(files),
+        "bytes": sum(f.path.stat().st_size for f in files),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,87 @@
+"""What every command has in common: one JSON line as its result, one line for an error, an exit code that means something."""
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import structlog
+
+from schemas.errors import ClickwrightError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
+
+# What an operating system says when something outside the program is in the way, and what to do then.
+REMEDIES = {
+    "ENOSPC": "free some space, then run the same command again: nothing was published",
+    "EACCES": "give this user the right to it, then run the same command again",
+    "EROFS": "mount it writable, then run the same command again",
+}
+
+
+def day(text: str) -> date:
+    """A date written as YYYY-MM-DD, for ``argparse``."""
+    return date.fromisoformat(text)
+
+
+def configure_logging() -> None:
+    """Structured lines on standard error, so that standard output carries the result alone."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+            if sys.stderr.isatty()
+            else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def one_line(text: object) -> str:
+    return " ".join(str(text).split())
+
+
+def explain_os_error(error: OSError) -> str:
+    """One line for an error of the operating system: what, where, what to do."""
+    import errno
+
+    name = errno.errorcode.get(error.errno or 0, "")
+    remedy = REMEDIES.get(name, "see to it, then run the same command again")
+    return f"{error.strerror or one_line(error)}; at {error.filename or 'this machine'}; {remedy}"
+
+
+def run_command(main: Callable[[], dict[str, Any]]) -> int:
+    """Run a command's ``main``: print its result as the last line of standard output, or its error as one line.
+
+    Returns the exit code: 0, or the code of the error. What is no expected error keeps its traceback, above its one line.
+    """
+    configure_logging()
+    try:
+        result = main()
+    except ClickwrightError as error:
+        return _fail(one_line(error), error.exit_code)
+    except OSError as error:
+        return _fail(explain_os_error(error), ClickwrightError.exit_code)
+    except Exception as error:
+        import traceback
+
+        traceback.print_exc()
+        return _fail(f"{type(error).__name__}: {one_line(error)[:500]}", ClickwrightError.exit_code)
+    print(json.dumps(result, default=str), flush=True)
+    return 0
+
+
+def _fail(message: str, code: int) -> int:
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    return code
+
+
+def run_id_default() -> str:
+    """The run that a command works for when none is named: one per shell, so that build, audit and publish meet."""
+    return f"shell-{os.getppid()}"

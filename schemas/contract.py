@@ -1,0 +1,232 @@
+"""A table's contract, read from its YAML in the Open Data Contract Standard (v3, Linux Foundation's Bitol).
+
+From the one file come the Arrow schema (and from it Iceberg's and Spark's), the row rules, the table rules, the keys and the
+personal-data classes. Nothing about a table is written anywhere else. ``python -m schemas.contract`` prints all contracts.
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import yaml
+from open_data_contract_standard.model import (
+    DataQuality,
+    OpenDataContractStandard,
+    SchemaObject,
+    SchemaProperty,
+)
+from pydantic import ValidationError
+
+from schemas.errors import ConfigError
+from schemas.rules import RowRule, RowRuleKind, TableRule, TableRuleKind
+from schemas.types import arrow_type
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+CONTRACTS = Path(__file__).parent / "contracts"
+SUFFIX = ".odcs.yaml"
+CLASSES = ("none", "pseudonym", "personal")
+SAME_ROW_AS = "sameRowAs"
+
+
+@dataclass(frozen=True)
+class Contract:
+    """What one table is. Made by :func:`load_contract` or :func:`parse_contract`."""
+
+    odcs: OpenDataContractStandard
+    table: SchemaObject
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        return str(self.table.name)
+
+    @property
+    def version(self) -> str:
+        return str(self.odcs.version)
+
+    @property
+    def description(self) -> str:
+        return " ".join((self.table.description or "").split())
+
+    @property
+    def properties(self) -> list[SchemaProperty]:
+        return self.table.properties or []
+
+    @property
+    def columns(self) -> list[str]:
+        return [str(p.name) for p in self.properties]
+
+    @cached_property
+    def arrow_schema(self) -> pa.Schema:
+        """All columns in the contract's order. All may be null: which may not is for the rules to say, row by row."""
+        return pa.schema([pa.field(str(p.name), self._arrow_type(p)) for p in self.properties])
+
+    def _arrow_type(self, prop: SchemaProperty) -> pa.DataType:
+        if prop.physicalType == "struct":
+            other = custom(prop, SAME_ROW_AS)
+            return pa.struct(list(load_contract(str(other), self.folder).arrow_schema))
+        return arrow_type(str(prop.physicalType))
+
+    @cached_property
+    def spark_schema(self) -> "StructType":
+        from pyspark.sql.pandas.types import from_arrow_schema
+
+        return from_arrow_schema(self.arrow_schema)
+
+    @property
+    def primary_key(self) -> list[str]:
+        keys = [p for p in self.properties if p.primaryKey]
+        return [str(p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0)]
+
+    @property
+    def partition_by(self) -> list[str]:
+        parts = [p for p in self.properties if p.partitioned]
+        return [str(p.name) for p in sorted(parts, key=lambda p: p.partitionKeyPosition or 0)]
+
+    @property
+    def personal(self) -> dict[str, str]:
+        """Personal-data class of each column: none, pseudonym or personal."""
+        return {str(p.name): str(p.classification) for p in self.properties}
+
+    @property
+    def retention_days(self) -> int | None:
+        for sla in self.odcs.slaProperties or []:
+            if sla.property == "retention" and isinstance(sla.value, int):
+                return sla.value
+        return None
+
+    @cached_property
+    def rules(self) -> list[RowRule]:
+        """The row rules, in the order of the columns."""
+        rules = [rule for prop in self.properties for rule in _column_rules(prop)]
+        return rules + [_pair_rule(q) for q in self.table.quality or [] if q.type == "custom"]
+
+    @cached_property
+    def table_rules(self) -> list[TableRule]:
+        """The rules on all staged rows together; the primary key's uniqueness is the first."""
+        rules = [TableRule(TableRuleKind.UNIQUE, tuple(self.primary_key))] if self.primary_key else []
+        return rules + [_table_rule(q) for q in self.table.quality or [] if q.type != "custom"]
+
+    @property
+    def sentences(self) -> dict[str, str]:
+        """Every rule in words, by its id."""
+        of_rows = {rule.id: rule.sentence for rule in self.rules}
+        return {**of_rows, **{rule.id: rule.sentence for rule in self.table_rules}}
+
+
+def custom(prop: SchemaProperty, name: str) -> Any:
+    """The value of a custom property, or None."""
+    return next((c.value for c in prop.customProperties or [] if c.property == name), None)
+
+
+def _column_rules(prop: SchemaProperty) -> Iterator[RowRule]:
+    name, why = str(prop.name), prop.description or ""
+    options = dict(prop.logicalTypeOptions or {})
+    low, high = options.pop("minimum", None), options.pop("maximum", None)
+    shortest, longest = options.pop("minLength", None), options.pop("maxLength", None)
+    pattern = options.pop("pattern", None)
+    if options:
+        raise ConfigError(f"unknown logicalTypeOptions {sorted(options)} of {name}; in its contract; remove them")
+    if prop.required:
+        yield RowRule(RowRuleKind.REQUIRED, name, why)
+    if prop.enum:
+        yield RowRule(RowRuleKind.ALLOWED, name, why, allowed=tuple(e.value for e in prop.enum))
+    if (low, high) != (None, None):
+        yield RowRule(RowRuleKind.RANGE, name, why, low=_bound(low, prop), high=_bound(high, prop))
+    if pattern is not None:
+        if not (pattern.startswith("^") and pattern.endswith("$")):
+            raise ConfigError(
+                f"pattern {pattern!r} of {name}; in its contract; anchor it with ^ and $ (engines differ otherwise)"
+            )
+        yield RowRule(RowRuleKind.PATTERN, name, why, pattern=pattern)
+    if (shortest, longest) != (None, None):
+        yield RowRule(RowRuleKind.LENGTH, name, why, low=shortest, high=longest)
+
+
+def _bound(value: Any, prop: SchemaProperty) -> Any:
+    if value is None or prop.physicalType != "timestamp":
+        return value
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment.astimezone(UTC)
+
+
+def _pair_rule(quality: DataQuality) -> RowRule:
+    what = quality.implementation
+    if quality.engine != "clickwright" or not isinstance(what, dict) or list(what) != ["notBefore"]:
+        raise ConfigError("unknown custom quality rule; in a contract; use engine clickwright with notBefore: [column, other]")
+    column, other = what["notBefore"]
+    return RowRule(RowRuleKind.NOT_BEFORE, column, quality.description or "", other=other)
+
+
+def _table_rule(quality: DataQuality) -> TableRule:
+    severity = quality.severity or "error"
+    if quality.metric == "duplicateValues" and quality.mustBe == 0:
+        return TableRule(TableRuleKind.UNIQUE, tuple((quality.arguments or {})["properties"]), severity=severity)
+    if quality.metric == "rowCount":
+        low, high = quality.mustBeGreaterOrEqualTo, quality.mustBeLessOrEqualTo
+        percent_of = (quality.arguments or {})["of"] if quality.unit == "percent" else None
+        return TableRule(TableRuleKind.ROW_COUNT, low=low, high=high, percent_of=percent_of, severity=severity)
+    raise ConfigError(f"unknown quality metric {quality.metric!r}; in a contract; use duplicateValues (mustBe: 0) or rowCount")
+
+
+def parse_contract(text: str, folder: Path = CONTRACTS) -> Contract:
+    """A contract from its YAML text.
+
+    Raises:
+        ConfigError: the text is no contract of one table, or a column lacks its type or its personal-data class.
+    """
+    try:
+        odcs = OpenDataContractStandard.model_validate(yaml.safe_load(text), extra="forbid")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"contract is not valid: {first['msg']}; at {where}; correct the YAML") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"contract is no YAML: {error}; correct it") from None
+    if len(odcs.schema_ or []) != 1:
+        raise ConfigError(f"contract {odcs.id} must hold one table; under schema; split it")
+    contract = Contract(odcs, (odcs.schema_ or [])[0], folder)
+    for prop in contract.properties:
+        if not prop.physicalType or prop.classification not in CLASSES:
+            raise ConfigError(
+                f"column {prop.name} needs a physicalType and a classification; in the contract of {contract.name}; "
+                f"add them (classification: one of {', '.join(CLASSES)})"
+            )
+    return contract
+
+
+def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
+    """The contract of a table.
+
+    Raises:
+        ConfigError: there is none of that name, or it is not valid.
+    """
+    path = folder / f"{name}{SUFFIX}"
+    if not path.exists():
+        raise ConfigError(f"no contract for table {name!r}; in {folder}; known are {', '.join(table_names(folder))}")
+    return parse_contract(path.read_text(), folder)
+
+
+def table_names(folder: Path = CONTRACTS) -> list[str]:
+    """The names of all tables that have a contract."""
+    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Print tables, columns and rules."""
+    argparse.ArgumentParser(description="Check all contracts and print their rules.").parse_args(argv)
+    contracts = [load_contract(name) for name in table_names()]
+    return {c.name: c.sentences for c in contracts}
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

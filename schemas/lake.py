@@ -1,0 +1,326 @@
+"""The lake: Iceberg tables that hold to their contracts. Reading, and the one commit that replaces partitions.
+
+Spark and PyTorch get files or Arrow batches from here; nobody else knows where a table's files lie. The catalog is any SQL
+database (SQLite by default); the files stay where an attempt wrote them, in a folder of its own.
+"""
+
+import json
+import random
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import (
+    CommitFailedException,
+    NamespaceAlreadyExistsError,
+    NoSuchTableError,
+    TableAlreadyExistsError,
+)
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import assign_fresh_schema_ids
+from pyiceberg.table import Table
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.transforms import IdentityTransform
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from schemas.contract import Contract, load_contract, table_names
+from schemas.errors import ClickwrightError, ConfigError
+from schemas.settings import Settings, get_settings
+from schemas.where import one_of
+
+NAMESPACE = "clickwright"
+PROPERTY = "clickwright."
+COMMIT_ATTEMPTS = 12
+# PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
+TABLE_PROPERTIES = {"commit.retry.num-retries": "0"}
+warnings.filterwarnings("ignore", message="Delete operation did not match any records")
+Where = str | BooleanExpression | None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a snapshot was made from, read back from its summary."""
+
+    snapshot_id: int
+    sequence_number: int
+    committed_ms: int
+    run: str
+    job: str
+    code_version: str
+    inputs: dict[str, int]
+    replaced: dict[str, list[str]]
+    notes: dict[str, Any]
+    audit: dict[str, Any]
+
+
+class Lake:
+    """All tables under one catalog and one folder of files."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.lake_dir
+        settings.table_files.mkdir(parents=True, exist_ok=True)
+        properties = {"uri": settings.catalog, "warehouse": self.folder.joinpath("warehouse").as_uri()}
+        with _catalog_errors(settings.catalog):
+            try:
+                self.catalog = SqlCatalog("clickwright", **properties)
+            except OperationalError as error:
+                if "already exists" not in str(error):
+                    raise
+                self.catalog = SqlCatalog("clickwright", **properties)  # another process made it in this moment
+            with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
+                self.catalog.create_namespace_if_not_exists(NAMESPACE)
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def exists(self, table: str) -> bool:
+        return self.catalog.table_exists((NAMESPACE, table))
+
+    def table(self, name: str) -> Table:
+        """The Iceberg table as it is now.
+
+        Raises:
+            ClickwrightError: nothing was ever published to it.
+        """
+        load_contract(name)
+        try:
+            return self.catalog.load_table((NAMESPACE, name))
+        except NoSuchTableError:
+            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first") from None
+
+    def snapshot(self, name: str) -> int | None:
+        """The id of the snapshot that readers see now, or None when nothing was published yet."""
+        if not self.exists(name):
+            return None
+        current = self.table(name).current_snapshot()
+        return None if current is None else current.snapshot_id
+
+    def arrow(
+        self,
+        name: str,
+        where: Where = None,
+        snapshot: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Rows as one Arrow table, with the contract's types, in no particular order."""
+        reader = self.batches(name, where, snapshot, columns)
+        return pa.Table.from_batches(reader, schema=reader.schema)
+
+    def batches(
+        self,
+        name: str,
+        where: Where = None,
+        snapshot: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
+        schema = load_contract(name).arrow_schema
+        if columns is not None:
+            schema = pa.schema([schema.field(column) for column in columns])
+        scan = self._scan(name, where, snapshot, tuple(schema.names))
+        reader = scan.to_arrow_batch_reader()
+        return pa.RecordBatchReader.from_batches(schema, (_cast(batch, schema) for batch in reader))
+
+    def files(self, name: str, where: Where = None, snapshot: int | None = None) -> list[str]:
+        """Paths of the data files that hold rows for ``where``, planned from metadata alone. Rows still need the filter."""
+        if not self.exists(name):
+            return []
+        paths = {task.file.file_path for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
+        return sorted(path.removeprefix("file://") for path in paths)
+
+    def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
+        return self.table(name).scan(
+            row_filter=AlwaysTrue() if where is None else where, selected_fields=columns, snapshot_id=snapshot
+        )
+
+    def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
+        """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
+        if not self.exists(name):
+            return []
+        table = self.table(name)
+        position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
+        kind = load_contract(name).arrow_schema.field(field).type
+        values = {task.file.partition[position] for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
+        return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
+
+    # ---- lineage -------------------------------------------------------------------------------------------------
+
+    def commits(self, name: str) -> list[Commit]:
+        """What was published, newest first: one entry a publish, with the snapshot that readers saw after it."""
+        return [] if not self.exists(name) else list(_commits(self.table(name)))
+
+    def current_commits(self, name: str) -> dict[str, Commit]:
+        """For each replaced partition value (as text) the commit that its rows come from."""
+        current: dict[str, Commit] = {}
+        for commit in self.commits(name):
+            for value in (v for values in commit.replaced.values() for v in values):
+                current.setdefault(value, commit)
+        return dict(sorted(current.items()))
+
+    def tag(self, name: str, snapshot: int, tag: str) -> None:
+        """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
+        table = self.table(name)
+        ref = table.refs().get(tag)
+        if ref is None or ref.snapshot_id != snapshot:
+            table.manage_snapshots().create_tag(snapshot, tag).commit()
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def replace(
+        self,
+        name: str,
+        field: str,
+        files_by_value: dict[Any, list[str]],
+        properties: dict[str, Any],
+        inputs: dict[str, int],
+    ) -> Commit | None:
+        """Replace partitions by files, in one atomic commit; readers see all of it or nothing.
+
+        A partition that was already made from newer inputs than these keeps what it has: so whichever of two runs
+        ends last, the rows follow from the newest inputs.
+
+        Args:
+            name: the table.
+            field: the partition field that says what is replaced.
+            files_by_value: for each replaced value its new files; an empty list empties the partition.
+            properties: what the commit shall say of itself.
+            inputs: the snapshot of every input table.
+
+        Returns:
+            The commit, or None when every partition was superseded.
+
+        Raises:
+            ClickwrightError: other writers won every time.
+        """
+        contract = load_contract(name)
+        for attempt in range(COMMIT_ATTEMPTS):
+            table = self._ensure(contract)
+            kept = {v: f for v, f in files_by_value.items() if not self._superseded(table, field, v, inputs)}
+            if not kept:
+                return None
+            summary = _summary(properties, inputs, {field: [_key(v) for v in kept]})
+            try:
+                with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
+                    if table.current_snapshot() is not None:
+                        transaction.delete(one_of(field, kept), snapshot_properties=summary)
+                    files = sorted(file for paths in kept.values() for file in paths)
+                    if not files:  # an empty append, so that the commit and its lineage are there all the same
+                        transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
+                    else:
+                        transaction.add_files([f"file://{file}" for file in files], snapshot_properties=summary)
+                return next(_commits(table.refresh()), None)
+            except (CommitFailedException, OperationalError):
+                time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
+        raise ClickwrightError(
+            f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; "
+            "run publish again: the staged rows are still there"
+        )
+
+    def _ensure(self, contract: Contract) -> Table:
+        identifier = (NAMESPACE, contract.name)
+        if self.catalog.table_exists(identifier):
+            return self.catalog.load_table(identifier)
+        schema = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(contract.arrow_schema))
+        fields = [
+            PartitionField(schema.find_field(column).field_id, 1000 + i, IdentityTransform(), column)
+            for i, column in enumerate(contract.partition_by)
+        ]
+        try:
+            return self.catalog.create_table(
+                identifier, schema, partition_spec=PartitionSpec(*fields), properties=TABLE_PROPERTIES
+            )
+        except TableAlreadyExistsError:  # another process was first
+            return self.catalog.load_table(identifier)
+
+    def _superseded(self, table: Table, field: str, value: Any, inputs: dict[str, int]) -> bool:
+        latest = next((c for c in _commits(table) if _key(value) in c.replaced.get(field, [])), None)
+        if latest is None:
+            return False
+        return any(
+            self._sequence(name, latest.inputs[name]) > self._sequence(name, snapshot)
+            for name, snapshot in inputs.items()
+            if name in latest.inputs
+        )
+
+    def _sequence(self, name: str, snapshot: int) -> int:
+        found = self.table(name).snapshot_by_id(snapshot)
+        return 0 if found is None else found.sequence_number or 0
+
+
+def _key(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def _summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+    values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
+    return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
+
+
+def _commits(table: Table) -> Iterator[Commit]:
+    """Walk back from the current snapshot. A publish leaves two snapshots (delete, add): the later one stands for it."""
+    snapshot, seen = table.current_snapshot(), ""
+    while snapshot is not None:
+        commit = _commit(snapshot)
+        if commit is not None and (manifest := _property(snapshot, "manifest")) != seen:
+            seen = manifest
+            yield commit
+        parent = snapshot.parent_snapshot_id
+        snapshot = None if parent is None else table.snapshot_by_id(parent)
+
+
+def _property(snapshot: Snapshot, name: str) -> str:
+    return str((snapshot.summary.additional_properties if snapshot.summary else {}).get(f"{PROPERTY}{name}", ""))
+
+
+def _commit(snapshot: Snapshot) -> Commit | None:
+    if not _property(snapshot, "run"):
+        return None
+    return Commit(
+        snapshot.snapshot_id,
+        snapshot.sequence_number or 0,
+        snapshot.timestamp_ms,
+        _property(snapshot, "run"),
+        _property(snapshot, "job"),
+        _property(snapshot, "code-version"),
+        json.loads(_property(snapshot, "inputs") or "{}"),
+        json.loads(_property(snapshot, "replaced") or "{}"),
+        json.loads(_property(snapshot, "notes") or "{}"),
+        json.loads(_property(snapshot, "audit") or "{}"),
+    )
+
+
+def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    """PyIceberg reads strings and lists as their large kinds; the contract's types are the plain ones."""
+    return batch.select(schema.names).cast(schema)
+
+
+@contextmanager
+def _catalog_errors(uri: str) -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if "locked" in str(error).lower():
+            raise  # a busy SQLite: the caller tries again
+        where = uri.split("@")[-1]
+        raise ConfigError(
+            f"the catalog cannot be used ({str(error.orig).splitlines()[0]}); at {where}; "
+            "start it, free its disk or correct CLICKWRIGHT_CATALOG_URI"
+        ) from None
+
+
+def open_lake(settings: Settings | None = None) -> Lake:
+    """The lake of the settings; made when it is not there yet."""
+    return Lake(settings or get_settings())
+
+
+def row_counts(lake: Lake, names: Iterable[str] | None = None) -> dict[str, int]:
+    """Rows of each table that holds any, from metadata alone."""
+    tables = names if names is not None else table_names()
+    return {n: sum(t.file.record_count for t in lake.table(n).scan().plan_files()) for n in tables if lake.exists(n)}

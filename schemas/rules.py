@@ -1,0 +1,129 @@
+"""Rules on rows and on whole tables, as data: what a contract says, before any engine sees it.
+
+``to_spark`` here and ``schemas.suite`` are the only two readers of a rule, so that what sends a row to quarantine and what
+Great Expectations checks is one and the same thing. A null breaks ``required`` and no other rule, in both.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import Column
+
+
+class RowRuleKind(StrEnum):
+    """What a rule on a row demands."""
+
+    REQUIRED = "required"
+    ALLOWED = "allowed"
+    RANGE = "range"
+    PATTERN = "pattern"
+    LENGTH = "length"
+    NOT_BEFORE = "not_before"
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """One demand on each row. ``low`` and ``high`` are inclusive; for ``LENGTH`` they count characters."""
+
+    kind: RowRuleKind
+    column: str
+    why: str
+    allowed: tuple[Any, ...] = ()
+    low: Any = None
+    high: Any = None
+    pattern: str | None = None
+    other: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The reason that a rejected row carries, such as ``event_time.required``."""
+        return f"{self.column}.{self.kind}"
+
+    @property
+    def sentence(self) -> str:
+        """The rule in words."""
+        match self.kind:
+            case RowRuleKind.REQUIRED:
+                demand = "must be there"
+            case RowRuleKind.ALLOWED:
+                demand = f"must be one of {', '.join(map(str, self.allowed))}"
+            case RowRuleKind.PATTERN:
+                demand = f"must match {self.pattern}"
+            case RowRuleKind.NOT_BEFORE:
+                demand = f"must not be before {self.other}"
+            case RowRuleKind.RANGE | RowRuleKind.LENGTH:
+                ends = [f"at least {_text(self.low)}"] if self.low is not None else []
+                ends += [f"at most {_text(self.high)}"] if self.high is not None else []
+                unit = " characters long" if self.kind is RowRuleKind.LENGTH else ""
+                demand = f"must be {' and '.join(ends)}{unit}"
+        return f"{self.column} {demand}"
+
+
+class TableRuleKind(StrEnum):
+    """What a rule on a whole partition demands."""
+
+    UNIQUE = "unique"
+    ROW_COUNT = "row_count"
+
+
+@dataclass(frozen=True)
+class TableRule:
+    """One demand on all staged rows of a table together. ``percent_of`` names the figure that a percentage refers to."""
+
+    kind: TableRuleKind
+    columns: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    percent_of: str | None = None
+    severity: str = "error"
+
+    @property
+    def id(self) -> str:
+        if self.kind is TableRuleKind.UNIQUE:
+            return f"{'+'.join(self.columns)}.{self.kind}"
+        return f"table.{self.kind}"
+
+    @property
+    def sentence(self) -> str:
+        if self.kind is TableRuleKind.UNIQUE:
+            return f"{', '.join(self.columns)} together must be unique"
+        unit = f" % of {self.percent_of}" if self.percent_of else ""
+        ends = [f"at least {self.low:g}{unit}"] if self.low is not None else []
+        ends += [f"at most {self.high:g}{unit}"] if self.high is not None else []
+        return f"the number of rows must be {' and '.join(ends)}"
+
+
+def _text(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else f"{value}"
+
+
+def to_spark(rule: RowRule, prefix: str = "") -> "Column":
+    """A Boolean column that is true where a row breaks the rule, and never null."""
+    from pyspark.sql import functions as F
+
+    column = F.col(f"{prefix}{rule.column}")
+    match rule.kind:
+        case RowRuleKind.REQUIRED:
+            return column.isNull()
+        case RowRuleKind.ALLOWED:
+            broken = ~column.isin(list(rule.allowed))
+        case RowRuleKind.PATTERN:
+            broken = ~column.rlike(str(rule.pattern))
+        case RowRuleKind.NOT_BEFORE:
+            broken = column < F.col(f"{prefix}{rule.other}")
+        case RowRuleKind.LENGTH:
+            broken = _outside(F.char_length(column), rule)
+        case RowRuleKind.RANGE:
+            broken = _outside(column, rule)
+    return F.coalesce(broken, F.lit(False))
+
+
+def _outside(column: "Column", rule: RowRule) -> "Column":
+    from pyspark.sql import functions as F
+
+    too_low = column < F.lit(rule.low) if rule.low is not None else F.lit(False)
+    too_high = column > F.lit(rule.high) if rule.high is not None else F.lit(False)
+    return too_low | too_high

@@ -1,0 +1,174 @@
+"""The settings: typed, strict, read from environment variables that start with ``CLICKWRIGHT_``.
+
+An unknown ``CLICKWRIGHT_`` variable is an error, so that a misspelt setting cannot be ignored in silence.
+``python -m schemas.settings`` prints every setting with its value, default and meaning.
+"""
+
+import argparse
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from schemas.errors import ConfigError
+
+PREFIX = "CLICKWRIGHT_"
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Settings(BaseSettings):
+    """All settings, with their defaults. Paths that are not absolute are taken from the project's root."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
+
+    var: Path = Field(Path("var"), description="folder that holds all state")
+    landing: Path | None = Field(None, description="landing zone; <var>/landing when not set")
+    sources: str = Field("movielens", description="names of the sources to read, comma-separated")
+    session_gap_minutes: float = Field(30.0, gt=0, le=1440, description="a longer gap starts a new session")
+    near_duplicate_seconds: float = Field(
+        2.0, ge=0, description="the same behaviour again within this time, in one arrival, is a duplicate"
+    )
+    robot_events_per_day: int = Field(5000, gt=0, description="a user with more events in a day is set aside as no person")
+    pseudonym_key: SecretStr | None = Field(
+        None,
+        description="key of the user pseudonyms; a generated file <var>/secrets/pseudonym.key when not set",
+    )
+    catalog_uri: str | None = Field(
+        None, description="SQLAlchemy address of the Iceberg catalog; SQLite in <var>/lake when not set"
+    )
+    audit_pandas_rows: int = Field(
+        2_000_000,
+        ge=0,
+        description="tables with more staged rows are audited on Spark, smaller ones on pandas",
+    )
+    spark_master: str = Field("local[2]", description="Spark master of jobs that are run from a shell")
+    spark_shuffle_partitions: int = Field(4, gt=0, description="partitions of a shuffle")
+    spark_driver_memory: str = Field("2g", description="heap of a Spark driver that is run from a shell")
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server")
+    mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server of `make up`")
+    airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server of `make up`")
+    registered_model: str = Field("recommender", description="name in the model registry")
+    encoder: str = Field("", description="sentence encoder: path or hub id; the packaged MiniLM when empty")
+    language_model: str = Field("", description="copywriter's model: path or hub id; the prepared SmolLM2 when empty")
+    seed: int = Field(7, description="seed of everything random")
+
+    @field_validator("var", "landing")
+    @classmethod
+    def _from_root(cls, value: Path | None) -> Path | None:
+        return None if value is None else ROOT / value
+
+    @property
+    def root(self) -> Path:
+        return ROOT
+
+    @property
+    def landing_dir(self) -> Path:
+        return self.landing or self.var / "landing"
+
+    @property
+    def staging(self) -> Path:
+        return self.var / "staging"
+
+    @property
+    def lake_dir(self) -> Path:
+        return self.var / "lake"
+
+    @property
+    def table_files(self) -> Path:
+        """Parquet files of all tables: a folder a table, and in it one an attempt."""
+        return self.lake_dir / "data"
+
+    @property
+    def audits(self) -> Path:
+        return self.var / "audits"
+
+    @property
+    def models(self) -> Path:
+        return self.var / "models"
+
+    @property
+    def secrets(self) -> Path:
+        return self.var / "secrets"
+
+    @property
+    def logs(self) -> Path:
+        return self.var / "logs"
+
+    @property
+    def catalog(self) -> str:
+        return self.catalog_uri or f"sqlite:///{self.lake_dir / 'catalog.db'}"
+
+    @property
+    def source_names(self) -> list[str]:
+        return [name.strip() for name in self.sources.split(",") if name.strip()]
+
+    @property
+    def session_gap(self) -> timedelta:
+        return timedelta(minutes=self.session_gap_minutes)
+
+    def pseudonym_secret(self) -> bytes:
+        """The key of the pseudonyms: the setting, or a file made once that only its owner reads."""
+        if self.pseudonym_key is not None:
+            return self.pseudonym_key.get_secret_value().encode()
+        return private_file(self.secrets / "pseudonym.key").encode()
+
+
+def private_file(path: Path) -> str:
+    """The content of a file of random characters that only its owner reads; made when it is not there yet."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            os.link(fresh, path)  # fails when another process was first: then its content counts
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text()
+
+
+def get_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        ConfigError: a value that is not allowed, or a ``CLICKWRIGHT_`` variable that is no setting.
+    """
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
+    unknown = sorted(key for key in os.environ if key.upper().startswith(PREFIX) and key.upper() not in known)
+    if unknown:
+        raise ConfigError(
+            f"unknown setting {', '.join(unknown)}; in the environment; "
+            "correct or unset it (`python -m schemas.settings` lists what there is)"
+        )
+    try:
+        return Settings()
+    except ValidationError as error:
+        wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}={e['input']!r} ({e['msg']})" for e in error.errors())
+        raise ConfigError(f"wrong setting {wrong}; in the environment; correct it") from None
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Print every setting: value, default, meaning."""
+    argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args(argv)
+    settings = get_settings()
+    return {
+        f"{PREFIX}{name}".upper(): {
+            "value": str(getattr(settings, name)),
+            "default": str(field.default),
+            "meaning": field.description,
+        }
+        for name, field in Settings.model_fields.items()
+    }
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

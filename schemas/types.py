@@ -1,0 +1,41 @@
+"""The types a contract may name, and what each is in Arrow. Iceberg's and Spark's follow from Arrow's, by their libraries."""
+
+import re
+
+import pyarrow as pa
+
+from schemas.errors import ConfigError
+
+SCALARS: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "int": pa.int32(),
+    "long": pa.int64(),
+    "double": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": pa.timestamp("us", tz="UTC"),
+}
+
+
+def arrow_type(physical: str) -> pa.DataType:
+    """The Arrow type of a contract's ``physicalType``: a scalar, ``array<scalar>`` or ``map<scalar,scalar>``.
+
+    Raises:
+        ConfigError: the contract names a type that is none of these.
+    """
+    if physical in SCALARS:
+        return SCALARS[physical]
+    if match := re.fullmatch(r"array<(\w+)>", physical):
+        return pa.list_(_scalar(match[1]))
+    if match := re.fullmatch(r"map<(\w+),\s*(\w+)>", physical):
+        return pa.map_(_scalar(match[1]), _scalar(match[2]))
+    raise ConfigError(
+        f"unknown physicalType {physical!r}; in a contract; use one of {', '.join(SCALARS)}, array<...>, map<...>"
+    )
+
+
+def _scalar(name: str) -> pa.DataType:
+    try:
+        return SCALARS[name]
+    except KeyError:
+        raise ConfigError(f"unknown element type {name!r}; in a contract; use one of {', '.join(SCALARS)}") from None

@@ -1,0 +1,29 @@
+"""What all tests share: state of their own, and one Spark session for those that need it."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder for all state; no setting of the caller's environment reaches a test."""
+    for name in [name for name in os.environ if name.startswith("CLICKWRIGHT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CLICKWRIGHT_VAR", str(tmp_path / "var"))
+    return tmp_path / "var"
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The Spark session of the jobs, as a shell gets it, kept small."""
+    from jobs.spark import spark_session
+    from schemas.settings import Settings
+
+    settings = Settings(var=tmp_path_factory.mktemp("spark"), spark_shuffle_partitions=2, spark_driver_memory="1g")
+    session = spark_session("tests", settings)
+    yield session
+    session.stop()

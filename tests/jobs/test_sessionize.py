@@ -1,0 +1,150 @@
+"""Sessions: exactly by the rules, whichever days are run, and in one exchange."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pyspark.sql import SparkSession
+
+from jobs.sessionize import closing_sessions, look_back, sessionize, summarize
+from tests.jobs import oracle
+from tests.jobs.oracle import Event
+
+pytestmark = pytest.mark.slow
+GAP = timedelta(minutes=30)
+SECOND = timedelta(seconds=1)
+D = date(2026, 11, 20)
+
+
+def at(text: str, day: int = 20) -> datetime:
+    """A time of November 2026, such as ``at("23:50", 20)``."""
+    clock = [int(part) for part in text.split(":")]
+    return datetime(2026, 11, day, *clock, tzinfo=UTC)
+
+
+def log_of(*times: datetime, user: str = "u") -> list[Event]:
+    return [Event(user, time, f"{user}{i}") for i, time in enumerate(times)]
+
+
+def frame(spark: SparkSession, log: list[Event], **columns: Any) -> Any:
+    """The log as a frame of events; ``columns`` are the same in every row."""
+    extra = {"source": "s", "arrived_on": D, "source_file": "f", "line_number": 1, **columns}
+    rows = [{**event._asdict(), **extra} for event in log]
+    schema = "user_id string, event_time timestamp, event_id string, source string, arrived_on date, source_file string, line_number long"
+    return spark.createDataFrame(rows, schema)
+
+
+def in_sessions(spark: SparkSession, log: list[Event], gap: timedelta = GAP) -> list[list[str]]:
+    """The event ids of each session, in order."""
+    rows = sessionize(frame(spark, log), gap).orderBy("user_id", "event_time", "event_id").collect()
+    found: dict[str, list[str]] = {}
+    for row in rows:
+        found.setdefault(row["session_id"], []).append(row["event_id"])
+        assert row["position"] == len(found[row["session_id"]]) - 1
+    return list(found.values())
+
+
+def test_a_gap_of_exactly_thirty_minutes_stays_and_a_microsecond_more_does_not(spark: SparkSession) -> None:
+    start = at("09:00")
+    exact, more = start + GAP, start + GAP + GAP + timedelta(microseconds=1)
+    assert in_sessions(spark, log_of(start, exact, more)) == [["u0", "u1"], ["u2"]]
+
+
+def test_the_first_midnight_does_not_cut_and_the_second_does(spark: SparkSession) -> None:
+    every = timedelta(minutes=20)
+    chain = [at("23:40", 19) + i * every for i in range(3 * 24 * 3)]
+    sizes = [len(session) for session in in_sessions(spark, log_of(*chain))]
+    assert sizes == [1 + 72, 72, 71]  # 19 and 20 November together, then a day each
+
+
+def test_events_at_the_same_time_are_ordered_by_their_ids(spark: SparkSession) -> None:
+    log = [Event("u", at("09:00"), name) for name in ("c", "a", "b")]
+    assert in_sessions(spark, log) == [["a", "b", "c"]]
+
+
+def test_a_session_id_depends_on_the_user_and_the_first_event_alone(spark: SparkSession) -> None:
+    log = log_of(at("09:00"), at("09:10"))
+    alone = {r["session_id"] for r in sessionize(frame(spark, log)).collect()}
+    more = log + log_of(at("09:20"), at("11:00"), user="v") + [Event("u", at("09:15"), "late")]
+    beside = sessionize(frame(spark, more)).where("event_id = 'u0'").collect()
+    assert alone == {beside[0]["session_id"]}
+
+
+def test_a_null_in_another_column_stays_a_null(spark: SparkSession) -> None:
+    from pyspark.sql import functions as F
+
+    rows = sessionize(frame(spark, log_of(at("09:00"))).withColumn("note", F.lit(None).cast("string"))).collect()
+    assert rows[0]["note"] is None
+
+
+def test_a_session_in_one_row(spark: SparkSession) -> None:
+    from pyspark.sql import functions as F
+
+    log = log_of(at("09:00"), at("09:10"), at("09:40"))
+    events = frame(spark, log).withColumn("item_id", F.when(F.col("event_id") == "u1", "x").otherwise("y"))
+    (row,) = summarize(sessionize(events)).collect()
+    assert row["started_at"] == at("09:00").replace(tzinfo=None)
+    assert (row["duration_s"], row["n_events"], row["n_items"]) == (2400.0, 3, 2)
+    assert (row["first_event_id"], row["last_event_id"]) == ("u0", "u2")
+
+
+def test_an_event_that_arrived_twice_counts_once_and_the_first_arrival_wins(spark: SparkSession) -> None:
+    log = log_of(at("09:00"), at("09:10"))
+    twice = frame(spark, log, arrived_on=D + timedelta(days=1)).unionByName(frame(spark, log))
+    rows = closing_sessions(twice, [D], GAP).collect()
+    assert sorted((r["event_id"], r["arrived_on"]) for r in rows) == [("u0", D), ("u1", D)]
+
+
+def test_a_day_looks_back_two_days_and_one_gap() -> None:
+    assert look_back([D]) == [D - timedelta(days=i) for i in (3, 2, 1, 0)]
+
+
+def test_sessionising_is_one_exchange_by_user(spark: SparkSession) -> None:
+    plan = sessionize(frame(spark, log_of(at("09:00"))))._jdf.queryExecution().executedPlan().toString()
+    assert plan.count("Exchange hashpartitioning(user_id") == 1
+    assert plan.count("Exchange") == 1
+
+
+# Pauses that matter: ties, within the gap, exactly the gap, a second more, hours, and a day.
+pauses = st.sampled_from([0, 1, 600, 1799, 1800, 1801, 3600, 6 * 3600, 86400]).map(lambda s: timedelta(seconds=s))
+starts = st.sampled_from([at("00:00", 16), at("12:00", 16), at("23:29:59", 17), at("23:30", 17), at("23:59:59", 16)])
+busy = st.builds(lambda start, n: [start] + [timedelta(minutes=25)] * n, starts, st.integers(50, 250))
+usual = st.builds(lambda start, gaps: [start, *gaps], starts, st.lists(pauses, max_size=40))
+
+
+def timeline(steps: list[Any]) -> list[datetime]:
+    times = [steps[0]]
+    for step in steps[1:]:
+        times.append(times[-1] + step)
+    return times
+
+
+logs = st.lists(busy | usual, min_size=1, max_size=12).map(
+    lambda users: [event for i, steps in enumerate(users) for event in log_of(*timeline(steps), user=f"u{i:02d}-")]
+)
+
+
+@given(log=logs)
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_one_pass_over_the_log_gives_what_the_oracle_gives(spark: SparkSession, log: list[Event]) -> None:
+    expected = [[event.event_id for event in session] for session in oracle.sessions(log, GAP)]
+    assert in_sessions(spark, log) == expected
+
+
+@given(log=logs, seed=st.randoms())
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_days_run_one_by_one_give_what_one_pass_gives(spark: SparkSession, log: list[Event], seed: Any) -> None:
+    expected: dict[date, set[tuple[str, ...]]] = {}
+    for session in oracle.sessions(log, GAP):
+        expected.setdefault(oracle.closed_on(session, GAP), set()).add(tuple(e.event_id for e in session))
+    events = frame(spark, log).persist()
+    days = seed.sample(sorted(expected), min(4, len(expected)))
+    for day in days:
+        near = events.where(events.event_time.cast("date").isin(look_back([day])))
+        found: dict[str, list[str]] = {}
+        for row in closing_sessions(near, [day], GAP).orderBy("position").collect():
+            found.setdefault(row["session_id"], []).append(row["event_id"])
+        assert {tuple(ids) for ids in found.values()} == expected[day]
+    events.unpersist()

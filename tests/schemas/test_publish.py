@@ -1,0 +1,209 @@
+"""Write, audit, publish: readers see what an audit passed, whole, or what was there before."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from schemas import audit, publish
+from schemas.audit_record import read_audit, write_audit
+from schemas.errors import ClickwrightError, Refused
+from schemas.lake import open_lake, row_counts
+from schemas.staging import open_attempt, read_manifest, run_folder, slug
+from tests.schemas.conftest import DAY, Stage, session_rows
+
+JOB = ["--job", "sessionize", "--run", "r"]
+
+
+def test_staged_rows_are_seen_only_after_audit_and_publish(stage_sessions: Stage) -> None:
+    rows = stage_sessions(3)
+    assert open_lake().snapshot("sessions") is None
+    audit.main(JOB)
+    assert open_lake().snapshot("sessions") is None
+    publish.main(JOB)
+    assert open_lake().arrow("sessions").sort_by("session_id") == rows
+
+
+def test_publishing_a_day_again_replaces_it_and_leaves_the_others(stage_sessions: Stage) -> None:
+    for n, day in ((3, DAY), (2, DAY + timedelta(days=1)), (5, DAY)):
+        stage_sessions(n, day)
+        audit.main(JOB)
+        publish.main(JOB)
+    lake = open_lake()
+    assert row_counts(lake) == {"sessions": 7}
+    assert lake.arrow("sessions", f"closed_on = '{DAY}'").num_rows == 5
+    assert lake.partitions("sessions", "closed_on") == [DAY, DAY + timedelta(days=1)]
+
+
+def test_publishing_twice_changes_no_row(stage_sessions: Stage) -> None:
+    stage_sessions(3)
+    audit.main(JOB)
+    publish.main(JOB)
+    publish.main(JOB)
+    assert row_counts(open_lake()) == {"sessions": 3}
+
+
+def test_a_partition_without_rows_is_emptied_and_the_commit_tells(stage_sessions: Stage) -> None:
+    for n in (3, 0):
+        stage_sessions(n)
+        audit.main(JOB)
+        publish.main(JOB)
+    assert row_counts(open_lake()) == {"sessions": 0}
+    assert open_lake().commits("sessions")[0].replaced == {"closed_on": [str(DAY)]}
+
+
+def test_a_failed_audit_names_table_partition_rule_count_and_page_and_publish_refuses(
+    stage_sessions: Stage,
+) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    publish.main(JOB)
+    stage_sessions(4, duration_s=-1.0)
+    with pytest.raises(Refused) as refused:
+        audit.main(JOB)
+    message = str(refused.value)
+    assert "sessions [closed_on=2026-11-20]" in message
+    assert "duration_s must be at least 0" in message
+    assert "4 rows break it" in message
+    page = Path(message.split("see ")[1].split(",")[0])
+    assert page.exists()
+    with pytest.raises(Refused, match="audit did not pass"):
+        publish.main(JOB)
+    assert row_counts(open_lake()) == {"sessions": 2}
+    stage_sessions(4)  # mended
+    audit.main(JOB)
+    publish.main(JOB)
+    assert row_counts(open_lake()) == {"sessions": 4}
+
+
+def test_two_rows_with_one_key_fail_the_audit(stage_sessions: Stage) -> None:
+    stage_sessions(2, session_id="0" * 32)
+    with pytest.raises(Refused, match="session_id together must be unique"):
+        audit.main(JOB)
+
+
+def test_publish_refuses_a_file_that_changed_by_a_byte(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    file = Path(read_manifest("sessionize", "r").tables["sessions"].paths[0])
+    file.write_bytes(file.read_bytes().replace(b"e1", b"e2", 1))
+    with pytest.raises(Refused, match="changed or went after its audit"):
+        publish.main(JOB)
+
+
+def test_publish_refuses_rows_staged_after_the_audit(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    stage_sessions(2)
+    with pytest.raises(Refused, match="the audit was of other rows"):
+        publish.main(JOB)
+
+
+def test_publish_refuses_the_audit_record_of_another_run(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    stage_sessions(2, run="other", duration_s=-1.0)
+    write_audit(read_audit("sessionize", "r").model_copy(update={"run": "other"}))
+    with pytest.raises(Refused, match="the audit was of other rows"):
+        publish.main(["--job", "sessionize", "--run", "other"])
+
+
+def test_without_an_audit_there_is_nothing_to_publish(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    with pytest.raises(ClickwrightError, match="run the audit first"):
+        publish.main(JOB)
+
+
+def test_a_commit_tells_its_run_its_code_and_its_inputs(stage_sessions: Stage) -> None:
+    stage_sessions(2, inputs={"events": 41})
+    audit.main(JOB)
+    publish.main(JOB)
+    commit = open_lake().commits("sessions")[0]
+    assert (commit.run, commit.job, commit.inputs) == ("r", "sessionize", {"events": 41})
+    assert commit.code_version == read_manifest("sessionize", "r").code_version
+    assert commit.snapshot_id == open_lake().snapshot("sessions")
+    assert commit.audit["engine"] == "pandas"
+
+
+def test_the_newer_inputs_win_whichever_run_ends_last(stage_sessions: Stage) -> None:
+    """A run that read the older snapshot of its input and ends last must not undo what the other published."""
+    snapshots = []
+    for n in (1, 2):  # two snapshots of an input table
+        stage_sessions(n, run="input", closed_on=date(2026, 1, n))
+        audit.main(["--job", "sessionize", "--run", "input"])
+        publish.main(["--job", "sessionize", "--run", "input"])
+        snapshots.append(open_lake().snapshot("sessions"))
+    for run, n, snapshot in (("new", 5, snapshots[1]), ("old", 3, snapshots[0])):
+        stage_sessions(n, run=run, inputs={"sessions": snapshot})
+        audit.main(["--job", "sessionize", "--run", run])
+        result = publish.main(["--job", "sessionize", "--run", run])
+    assert result["sessions"]["superseded"]
+    assert open_lake().arrow("sessions", f"closed_on = '{DAY}'").num_rows == 5
+
+
+def test_many_writers_at_once_lose_no_commit(stage_sessions: Stage) -> None:
+    days = [DAY + timedelta(days=i) for i in range(6)]
+    for i, day in enumerate(days):
+        stage_sessions(i + 1, day, run=f"r{i}")
+        audit.main(["--job", "sessionize", "--run", f"r{i}"])
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda i: publish.main(["--job", "sessionize", "--run", f"r{i}"]), range(6)))
+    assert row_counts(open_lake()) == {"sessions": 21}
+
+
+def test_an_attempt_that_fails_leaves_nothing(var: Path) -> None:
+    def build() -> None:
+        with open_attempt("sessionize", "r", {}) as attempt:
+            attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [DAY]))
+            raise RuntimeError("the disk went away")
+
+    with pytest.raises(RuntimeError, match="disk"):
+        build()
+    assert not list((var / "lake").rglob("*.parquet"))
+    assert not run_folder("sessionize", "r").exists()
+
+
+def test_rows_outside_the_replaced_partitions_are_refused() -> None:
+    with (
+        pytest.raises(ClickwrightError, match="2026-11-20 were staged beside"),
+        open_attempt("sessionize", "r", {}) as attempt,
+    ):
+        attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [date(2026, 1, 1)]))
+
+
+def test_rows_with_another_schema_are_refused() -> None:
+    rows = session_rows(DAY, 1).drop_columns("n_items")
+    with pytest.raises(ClickwrightError, match="n_items"), open_attempt("sessionize", "r", {}) as attempt:
+        attempt.write_arrow("sessions", rows, replaces=("closed_on", [DAY]))
+
+
+def test_a_reader_can_stay_with_a_snapshot(stage_sessions: Stage) -> None:
+    lake = open_lake()
+    for n in (2, 4):
+        stage_sessions(n)
+        audit.main(JOB)
+        publish.main(JOB)
+        if n == 2:
+            pinned = lake.snapshot("sessions")
+            assert pinned is not None
+            lake.tag("sessions", pinned, "training-1")
+    assert lake.arrow("sessions", snapshot=pinned).num_rows == 2
+    assert lake.arrow("sessions").num_rows == 4
+    assert all(pq.read_metadata(file).num_rows for file in lake.files("sessions"))
+
+
+def test_the_folder_of_a_run_tells_runs_apart_whose_names_look_alike() -> None:
+    assert slug("manual__1") == "manual__1"
+    assert slug("a:b+c") != slug("a-b+c")
+
+
+@pytest.mark.slow
+def test_a_large_table_is_audited_on_spark(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch, spark: object) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_AUDIT_PANDAS_ROWS", "0")
+    stage_sessions(3)
+    assert audit.main(JOB)["engine"] == "spark"
+    stage_sessions(3, n_events=0)
+    with pytest.raises(Refused, match=r"n_events must be at least 1 \(3 rows break it\)"):
+        audit.main(JOB)

@@ -1,0 +1,44 @@
+"""Settings: typed, strict, from the environment."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from schemas.errors import ConfigError
+from schemas.settings import ROOT, get_settings
+
+
+def test_defaults_are_documented_and_paths_start_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CLICKWRIGHT_VAR")
+    settings = get_settings()
+    assert settings.var == ROOT / "var"
+    assert settings.landing_dir == ROOT / "var" / "landing"
+    assert all(field.description for field in type(settings).model_fields.values())
+
+
+def test_a_misspelt_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_SESION_GAP_MINUTES", "20")
+    with pytest.raises(ConfigError, match="unknown setting CLICKWRIGHT_SESION_GAP_MINUTES"):
+        get_settings()
+
+
+def test_a_wrong_value_names_the_setting_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_SESSION_GAP_MINUTES", "soon")
+    with pytest.raises(ConfigError, match="wrong setting CLICKWRIGHT_SESSION_GAP_MINUTES='soon'"):
+        get_settings()
+
+
+def test_the_key_of_the_pseudonyms_is_made_once_and_only_its_owner_reads_it(var: Path) -> None:
+    first = get_settings().pseudonym_secret()
+    assert first == get_settings().pseudonym_secret()
+    assert len(first) == 64
+    mode = stat.S_IMODE((var / "secrets" / "pseudonym.key").stat().st_mode)
+    assert mode == 0o600
+
+
+def test_a_key_from_the_environment_is_used_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", "a-secret")
+    settings = get_settings()
+    assert settings.pseudonym_secret() == b"a-secret"
+    assert "a-secret" not in repr(settings)
