@@ -15,8 +15,10 @@ from jobs.pseudonyms import pseudonym_of
 from schemas.contract import load_contract
 from schemas.rules import to_spark
 from schemas.source import MADE_BY_CLEAN, Source
+from schemas.source import Column as SourceColumn
 
 EXCERPT = 200
+SHORTEST_TELLING_ID = 6
 LONGEST_MASKED_LINE = 4000
 # A date without a time of day, or a bare year, would be read as midnight: that is no time of an event.
 LOOKS_LIKE_A_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
@@ -60,10 +62,11 @@ def parse(lines: DataFrame, source: Source, key: bytes, arrived_on: date, histor
     """
     raw = {name: f"raw_{name}" for name in source.columns}
     parsed = lines.withColumn("json", F.try_parse_json("line"))
-    extracted = {raw[n]: _text(c.path) if c.path else F.lit(c.constant) for n, c in source.columns.items()}
-    agent = _text(source.robots.path) if source.robots else F.lit(None).cast("string")
-    frame = parsed.withColumns({**extracted, "agent": agent})
+    frame = parsed.withColumn(raw["user_id"], _extract(source.columns["user_id"]))
     frame = frame.withColumn("user_id", pseudonym_of(key)(F.col(raw["user_id"])))
+    others = {raw[n]: _without_user(_extract(c), raw["user_id"]) for n, c in source.columns.items() if n != "user_id"}
+    agent = _text(source.robots.path) if source.robots else F.lit(None).cast("string")
+    frame = frame.withColumns({**others, "agent": agent})
     frame = frame.withColumns({n: _typed(n, raw[n], source) for n in source.columns if n != "user_id"})
     absent = [f for f in load_contract("events").spark_schema.fields if f.name not in {*source.columns, *MADE_BY_CLEAN}]
     frame = frame.withColumns({f.name: F.lit(None).cast(f.dataType) for f in absent})
@@ -74,9 +77,19 @@ def parse(lines: DataFrame, source: Source, key: bytes, arrived_on: date, histor
     return frame.withColumns({"reasons": _reasons(source, raw), "masked_line": _masked_line(source, raw)}).select(*kept)
 
 
-def _text(path: str | None) -> Column:
+def _extract(column: SourceColumn) -> Column:
+    return F.lit(column.constant) if column.path is None else _text(column.path)
+
+
+def _without_user(text: Column, raw_user: str) -> Column:
+    """A text in which the user's raw id, should it stand there too, is the pseudonym. Shorter ids stand in any text."""
+    found = F.coalesce((F.length(raw_user) >= SHORTEST_TELLING_ID) & F.contains(text, F.col(raw_user)), F.lit(False))
+    return F.when(found, F.replace(text, F.col(raw_user), F.col("user_id"))).otherwise(text)
+
+
+def _text(path: str) -> Column:
     """The trimmed text at a dotted path of a JSON line; null when absent or blank."""
-    steps = "".join(f"['{step}']" for step in str(path).split("."))
+    steps = "".join(f"['{step}']" for step in path.split("."))
     text = F.trim(F.try_variant_get("json", f"${steps}", "string"))
     return F.when(text != "", text)
 

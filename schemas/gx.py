@@ -71,7 +71,7 @@ class Auditor:
         rejects = _read(schema, reject_paths)
         reasons = Counter(rejects["reasons"].combine_chunks().flatten().to_pylist())
         readable = rejects.filter(rejects["candidate"].is_valid())
-        candidates = pa.Table.from_struct_array(readable["candidate"]).cast(contract.arrow_schema)
+        candidates = pa.Table.from_struct_array(readable["candidate"].combine_chunks()).cast(contract.arrow_schema)
         if self.engine == SPARK:
             return _spark().createDataFrame(candidates), reasons
         return candidates.to_pandas(), reasons

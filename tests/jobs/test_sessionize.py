@@ -32,7 +32,8 @@ def frame(spark: SparkSession, log: list[Event], **columns: Any) -> Any:
     """The log as a frame of events; ``columns`` are the same in every row."""
     extra = {"source": "s", "arrived_on": D, "source_file": "f", "line_number": 1, **columns}
     rows = [{**event._asdict(), **extra} for event in log]
-    schema = "user_id string, event_time timestamp, event_id string, source string, arrived_on date, source_file string, line_number long"
+    schema = "user_id string, event_time timestamp, event_id string, source string, "
+    schema += "arrived_on date, source_file string, line_number long"
     return spark.createDataFrame(rows, schema)
 
 
