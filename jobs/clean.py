@@ -8,6 +8,7 @@ Duplicates are dropped within the arrival: the same event id with the same conte
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from enum import StrEnum
@@ -140,18 +141,22 @@ def accounts(decided: DataFrame, lines: DataFrame) -> dict[str, Any]:
 
     The lines are counted a second time, straight from the files, so that a line lost on the way would show.
     """
-    fates = {row["fate"]: row["count"] for row in decided.groupBy("fate").count().collect()}
-    reasons = decided.where(F.col("fate") == Fate.REJECT).select(F.explode("reasons").alias("reason"))
-    late = decided.where((F.col("fate") == Fate.EVENT) & (F.col("days_late") > 0))
+    late = F.col("days_late") > 0
+    groups = decided.groupBy("fate", "reasons", F.coalesce(late, F.lit(False)).alias("late")).count().collect()
+    fates, reasons = Counter[str](), Counter[str]()
+    for group in groups:
+        fates[group["fate"]] += group["count"]
+        if group["fate"] == Fate.REJECT:
+            reasons.update(dict.fromkeys(group["reasons"], group["count"]))
     figures = {
         "lines_read": lines.count(),
-        "events": fates.get(Fate.EVENT, 0),
-        "rejects": fates.get(Fate.REJECT, 0),
-        "duplicates": fates.get(Fate.EXACT_DUPLICATE, 0) + fates.get(Fate.NEAR_DUPLICATE, 0),
-        "exact_duplicates": fates.get(Fate.EXACT_DUPLICATE, 0),
-        "near_duplicates": fates.get(Fate.NEAR_DUPLICATE, 0),
-        "late_events": late.count(),
-        "reasons": {row["reason"]: row["count"] for row in reasons.groupBy("reason").count().sort("reason").collect()},
+        "events": fates[Fate.EVENT],
+        "rejects": fates[Fate.REJECT],
+        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
+        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "late_events": sum(g["count"] for g in groups if g["late"] and g["fate"] == Fate.EVENT),
+        "reasons": dict(sorted(reasons.items())),
     }
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
     if figures["lines_read"] != accounted:

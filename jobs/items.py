@@ -1,12 +1,14 @@
 """The catalogue as it was known on a day: of every item the newest line that had arrived by then.
 
-Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. A line that breaks a
-rule of the contract is left out, counted by rule in the commit, and named in the log by its file and number.
+Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. On a day on which no
+catalogue file arrived there is nothing to do: the newest partition before it still holds. A line that breaks a rule of the
+contract is left out, counted by rule in the commit, and named in the log by its file and number.
 
 ``python -m jobs.items --as-of 1998-04-16``
 """
 
 import argparse
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date
 from functools import reduce
@@ -15,15 +17,15 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from jobs.landing import GRACE, item_files
+from jobs.landing import GRACE, LandingFile, item_files
 from jobs.lines import Problem, read_lines
 from jobs.spark import spark_session, stage
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError
+from schemas.errors import ClickwrightError, NothingToDo
 from schemas.rules import to_spark
 from schemas.settings import get_settings
-from schemas.source import Items, load_source
+from schemas.source import Items, Source, load_source
 from schemas.staging import Attempt, open_attempt
 
 LOGGED_LINES = 20
@@ -72,31 +74,35 @@ def newest_items(parsed: DataFrame) -> DataFrame:
     return ranked.where("_newest = 1").select(load_contract("items").columns).orderBy("item_id").coalesce(1)
 
 
-def build_items(spark: SparkSession, attempt: Attempt, as_of: date) -> dict[str, Any]:
-    """Stage the catalogue as of a day.
+def expect_catalogue(as_of: date) -> list[tuple[Source, list[LandingFile]]]:
+    """For each source with a catalogue its files up to a day.
 
     Raises:
-        ClickwrightError: no catalogue file arrived by then.
+        ClickwrightError: no catalogue arrived by then.
+        NothingToDo: none arrived on that day.
     """
     settings = get_settings()
-    parsed = []
-    for source in (load_source(name) for name in settings.source_names):
-        files = item_files(settings.landing_dir, source, as_of)
-        if source.items is not None and files:
-            parsed.append(parse_items(read_lines(spark, files), source.items, as_of))
-    if not parsed:
-        folders = [load_source(n).items for n in settings.source_names]
-        expected = ", ".join(str(settings.landing_dir / i.folder) for i in folders if i is not None)
+    sources = [source for source in map(load_source, settings.source_names) if source.items is not None]
+    files = [(source, item_files(settings.landing_dir, source, as_of)) for source in sources]
+    if not any(found for _, found in files):
+        expected = ", ".join(str(settings.landing_dir / source.items.folder) for source in sources if source.items)
         raise ClickwrightError(f"no catalogue arrived by {as_of}; expected in {expected}; deliver it, then clear this task")
+    if not any(file.arrived_on == as_of for _, found in files for file in found):
+        raise NothingToDo(f"no catalogue file arrived on {as_of}; the one before it holds; nothing to do")
+    return [(source, found) for source, found in files if found]
+
+
+def build_items(
+    spark: SparkSession, attempt: Attempt, as_of: date, catalogue: list[tuple[Source, list[LandingFile]]]
+) -> dict[str, Any]:
+    """Stage the catalogue as of a day, from what :func:`expect_catalogue` found."""
+    parsed = [parse_items(read_lines(spark, files), s.items, as_of) for s, files in catalogue if s.items is not None]
     rows = reduce(DataFrame.unionByName, parsed).persist()
     stage(attempt, "items", newest_items(rows), "as_of", [as_of])
-    refused = rows.where(F.size("reasons") > 0)
-    reasons = {
-        r["reason"]: r["count"]
-        for r in refused.select(F.explode("reasons").alias("reason")).groupBy("reason").count().collect()
-    }
-    for row in refused.select("source_file", "line_number", "reasons").limit(LOGGED_LINES).collect() if reasons else []:
+    refused = rows.where(F.size("reasons") > 0).select("source_file", "line_number", "reasons").collect()
+    for row in refused[:LOGGED_LINES]:
         log.warning("item left out", file=row["source_file"], line=row["line_number"], reasons=row["reasons"])
+    reasons = dict(sorted(Counter(reason for row in refused for reason in row["reasons"]).items()))
     attempt.note(refused_items=reasons)
     return {"refused_items": reasons}
 
@@ -107,10 +113,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--as-of", type=day, required=True, help="arrival day up to which files count, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
+    catalogue = expect_catalogue(args.as_of)
     spark = spark_session(f"items {args.as_of}")
     try:
         with open_attempt("items", args.run, inputs={}) as attempt:
-            return build_items(spark, attempt, args.as_of)
+            return build_items(spark, attempt, args.as_of, catalogue)
     finally:
         spark.stop()
 

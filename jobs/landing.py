@@ -33,6 +33,11 @@ class LandingFile:
     relative: str
     arrived_at: datetime
 
+    @property
+    def arrived_on(self) -> date:
+        """Its arrival day: hours up to the grace hour belong to the day before."""
+        return (self.arrived_at - HOUR - GRACE).date()
+
 
 def hours(arrived_on: date) -> Iterator[datetime]:
     """The starts of the 24 hours of an arrival day, UTC."""

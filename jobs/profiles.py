@@ -1,6 +1,6 @@
 """Profiles: what is known of each user's interests by the end of an arrival day.
 
-Reads ``events`` that had arrived by then and the catalogue of that day, writes the partition ``as_of`` of ``profiles``.
+Reads ``events`` that had arrived by then and the newest catalogue of the time, writes the partition ``as_of`` of ``profiles``.
 Recent behaviour counts more: its weight halves every 30 days. Words are weighted by TF-IDF over the catalogue
 (Salton and Buckley, 1988: tf times ln(N / df), vectors of length one).
 
@@ -100,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     lake = open_lake()
+    known = lake.newest_partition("items", "as_of", args.as_of)
     inputs = {name: int(lake.table(name).metadata.current_snapshot_id or 0) for name in ("events", "items")}
     spark = spark_session(f"profiles {args.as_of}")
     try:
@@ -108,8 +109,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             events = read_table(spark, lake, "events", arrived, inputs["events"]).where(
                 F.col("arrived_on") <= F.lit(args.as_of)
             )
-            this_day = equals("as_of", args.as_of)
-            items = read_table(spark, lake, "items", this_day, inputs["items"]).where(F.col("as_of") == F.lit(args.as_of))
+            items = read_table(spark, lake, "items", equals("as_of", known), inputs["items"]).where(
+                F.col("as_of") == F.lit(known)
+            )
             stage(attempt, "profiles", profiles(events, items.persist(), args.as_of), "as_of", [args.as_of])
     finally:
         spark.stop()

@@ -150,6 +150,19 @@ class Lake:
         values = {task.file.partition[position] for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
         return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
 
+    def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
+        """The newest value of a partition field that is not after ``up_to``.
+
+        Raises:
+            ClickwrightError: there is none.
+        """
+        known = [value for value in self.partitions(name, field, snapshot) if value <= up_to]
+        if not known:
+            raise ClickwrightError(
+                f"no {field} up to {up_to} is published; in table {name}; run the job that writes it for an earlier day first"
+            )
+        return known[-1]
+
     # ---- lineage -------------------------------------------------------------------------------------------------
 
     def commits(self, name: str) -> list[Commit]:

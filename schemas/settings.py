@@ -49,6 +49,10 @@ class Settings(BaseSettings):
     spark_master: str = Field("local[2]", description="Spark master of jobs that are run from a shell")
     spark_shuffle_partitions: int = Field(4, gt=0, description="partitions of a shuffle")
     spark_driver_memory: str = Field("2g", description="heap of a Spark driver that is run from a shell")
+    spark_driver_java_options: str = Field(
+        "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+        description="of a driver on this machine; the default suits jobs of seconds, make it empty for jobs of many minutes",
+    )
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server")
     mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server of `make up`")
     airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server of `make up`")

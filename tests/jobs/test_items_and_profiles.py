@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.items import build_items
+from jobs.items import build_items, expect_catalogue
 from jobs.profiles import profiles
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError
+from schemas.errors import ClickwrightError, NothingToDo
 from schemas.staging import open_attempt, read_manifest
 from tests.jobs.conftest import Deliver
 
@@ -25,7 +25,7 @@ HEAT = {"item_id": "2", "title": "Heat", "year": None, "categories": []}
 
 def stage_items(spark: SparkSession, as_of: date = D) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     with open_attempt("items", "r", inputs={}) as attempt:
-        build_items(spark, attempt, as_of)
+        build_items(spark, attempt, as_of, expect_catalogue(as_of))
     manifest = read_manifest("items", "r")
     return [row for p in manifest.tables["items"].paths for row in pq.ParquetFile(p).read().to_pylist()], manifest.notes
 
@@ -44,7 +44,7 @@ def test_the_catalogue_holds_the_newest_line_of_each_item(deliver: Deliver, spar
 
 def test_an_item_that_breaks_a_rule_is_left_out_and_counted(deliver: Deliver, spark: SparkSession) -> None:
     deliver(json.dumps(HEAT), json.dumps({**ALIEN, "title": None}), "{", hour="1998-04-15T03", source="movielens-items")
-    rows, notes = stage_items(spark)
+    rows, notes = stage_items(spark, date(1998, 4, 15))
     assert [r["item_id"] for r in rows] == ["2"]
     assert notes["refused_items"] == {"title.required": 1, "line.not_json": 1}
 
@@ -52,6 +52,12 @@ def test_an_item_that_breaks_a_rule_is_left_out_and_counted(deliver: Deliver, sp
 def test_a_day_without_a_catalogue_says_where_it_was_expected(spark: SparkSession, var: Path) -> None:
     with pytest.raises(ClickwrightError, match=f"no catalogue arrived by 1998-04-16; expected in {var}.*movielens-items"):
         stage_items(spark)
+
+
+def test_a_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> None:
+    deliver(json.dumps(HEAT), hour="1998-04-15T03", source="movielens-items")
+    with pytest.raises(NothingToDo, match="no catalogue file arrived on 1998-04-16"):
+        expect_catalogue(D)
 
 
 def test_a_profile_by_hand(spark: SparkSession) -> None:

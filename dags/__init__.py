@@ -1,0 +1,2 @@
+"""When and in what order: one folder a workflow. Nothing here is heavier than Airflow and the standard
+library."""

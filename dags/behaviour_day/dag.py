@@ -1,0 +1,81 @@
+"""
+### One day of behaviour: from raw logs to sessions and profiles
+
+**What it does.** Takes what arrived on one day (the run's data interval: from 01:00 UTC to the next 01:00,
+so that what comes in seconds after midnight is not late), and brings the tables up to that day. Every table
+is built, audited and published; a reader never sees a row that was not audited.
+
+| group | reads | writes |
+|---|---|---|
+| `clean` | the landing zone | `events`, `rejects` |
+| `items` | the landing zone | `items`; skipped on a day without a new catalogue |
+| `sessionize` | `events` | `sessions`, `session_events` |
+| `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
+
+A day on which no source was alive is skipped. Lines read = events + rejects + duplicates, on every run.
+
+**Rerun.** Clear the run, or any task with what is downstream of it, or run a *backfill* over any days: the
+same rows come out in any order, at any parallelism, and nothing is doubled. A trigger by hand takes the day
+before its logical date's 01:00. The dates of a backfill are arrival days, both ends included.
+
+**A history load.** Trigger one day with `history_since`: all that arrived on that day is then history, its
+lateness does not count, and sessions are closed from that date on.
+
+**When it fails.** The last lines of the failed task's log say what, where and what to do.
+
+- `arrivals`: files are missing or cannot be read. Deliver them, clear the task.
+- `*.audit`: the rows break the contract; the message names the rule, what was seen, and the Data Docs page.
+  The published table is as it was. Mend the data or the contract, then clear the group's `build` with what
+  is downstream.
+- anything else was already tried again with growing pauses: see the log, clear the task.
+"""
+
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+
+from dags.common.assets import PROFILES
+from dags.common.defaults import ARRIVED_ON, DEFAULT_ARGS
+from dags.common.module_operator import ModuleOperator
+from dags.common.write_audit_publish import spark_tables
+
+HISTORY = "{{ '--history-since=' ~ params.history_since if params.history_since else '' }}"
+FIRST_CLOSING_DAY = "{{ params.history_since or (data_interval_start | ds) }}"
+
+with DAG(
+    dag_id="behaviour_day",
+    description="One arrival day: clean, sessionise, items and profiles, each audited before it is published",
+    doc_md=__doc__,
+    schedule=CronDataIntervalTimetable("0 1 * * *", timezone="UTC"),
+    catchup=False,
+    max_active_runs=4,
+    default_args=DEFAULT_ARGS,
+    tags=["behaviour", "daily", "spark"],
+    params={
+        "history_since": Param(
+            None,
+            type=["null", "string"],
+            format="date",
+            title="History since",
+            description="For a bulk load of history: the first date in it. Empty for an ordinary day.",
+        )
+    },
+):
+    arrivals = ModuleOperator(task_id="arrivals", module="jobs.landing", arguments=["--arrived-on", ARRIVED_ON, HISTORY])
+    clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects")
+    items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads")
+    sessionize = spark_tables(
+        "sessionize",
+        ["--from", FIRST_CLOSING_DAY, "--to", ARRIVED_ON, "--late"],
+        tooltip="sessions that closed, and those that late events change",
+    )
+    profiles = spark_tables(
+        "profiles",
+        ["--as-of", ARRIVED_ON],
+        tooltip="interests of every user",
+        outlets=[PROFILES],
+        # A day without a new catalogue skips `items`: the one before it holds.
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )
+
+    arrivals >> [clean, items]
+    clean >> [sessionize, profiles]
+    items >> profiles  # interests are written in the items' categories and words

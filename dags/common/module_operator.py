@@ -1,0 +1,63 @@
+"""Runs one of the project's commands, ``python -m <module> <arguments>``, and speaks for it in Airflow."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Sequence
+from subprocess import PIPE, STDOUT, Popen
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from dags.common.defaults import ROOT
+from dags.common.process import KEPT_LINES, end_group, failure, given, own_group, result_line
+
+
+class ModuleOperator(BaseOperator):
+    """Run ``python -m module arguments`` from the project's root, with this worker's interpreter and
+    environment.
+
+    Its output goes to the task's log as it comes. The JSON object that it prints last is the task's result
+    (XCom). When it fails, the message is the program's own ``error: ...`` line; whether it is tried again
+    depends on its exit code (see `dags.common.process`).
+
+    Args:
+        module: the module to run, such as ``schemas.audit``.
+        arguments: its arguments (templated); one that renders to nothing is left out.
+    """
+
+    template_fields: Sequence[str] = ("arguments",)
+    ui_color = "#e8f4f0"
+
+    def __init__(self, *, module: str, arguments: Sequence[str] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.module = module
+        self.arguments = list(arguments)
+        self._process: Popen[str] | None = None
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        command = [sys.executable, "-u", "-m", self.module, *given(self.arguments)]
+        self.log.info("Running: python -m %s", " ".join(command[3:]))
+        lines: deque[str] = deque(maxlen=KEPT_LINES)
+        # Not `with Popen(...)`: on a timeout it would wait for the command before on_kill can end it.
+        self._process = Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])},
+            stdout=PIPE,
+            stderr=STDOUT,
+            text=True,
+            errors="backslashreplace",
+            **own_group(),
+        )
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            lines.append(line.rstrip())
+            self.log.info("%s", lines[-1])
+        exit_code = self._process.wait()
+        if exit_code:
+            raise failure(self.module, exit_code, lines)
+        return result_line(lines)
+
+    def on_kill(self) -> None:
+        end_group(self._process)

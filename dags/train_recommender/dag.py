@@ -1,0 +1,88 @@
+"""
+### Train the recommender, and promote it if it is better and a person agrees
+
+**What it does.** Pins the tables as they are, trains every recipe on what was known before `train_until`,
+compares them side by side on the days after it, registers the best by validation as `@challenger`, and
+asks: first a gate that refuses what does not beat popularity and the present champion, then a person. A yes
+moves the alias `@champion`.
+
+**Reads** `session_events`, `events`, `items` at pinned snapshots (tagged in the lake, so any version can be
+trained again from the exact data it saw). **Writes** MLflow runs with metrics, plots and lineage, a version
+in the model registry, and the alias; then it updates the asset `champion`, which starts `recommend`.
+
+**Approve.** *Required actions* of the task `approve`, or of the run, shows the evidence: the challenger
+beside the baselines and the champion. *Approve* moves the alias. *Reject*, or no answer within
+`response_hours`, leaves it: the run ends with `promote` skipped, and the answer is kept with the task.
+
+**Rerun.** Trigger it with the same `train_until`; clearing a task trains on the snapshots that the run
+pinned. To roll back, move `@champion` to an earlier version in the MLflow UI.
+
+**When it fails.** The last lines of the failed task's log say what, where and what to do.
+
+- `gate`: refused, which is an answer, and not an accident: the message says which model was not beaten.
+  Nothing moved.
+- `fit_*`: see the log; when memory ran out, clear it after giving the machine more, or the recipe less.
+- anything that reaches for MLflow: is it up? Then clear the task.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param
+
+from dags.common.assets import CHAMPION
+from dags.common.defaults import DEFAULT_ARGS, GPU_POOL, GPU_QUEUE, RUN
+from dags.common.module_operator import ModuleOperator
+from dags.train_recommender.approval import DeadlineApproval
+
+BASELINES = "popularity,markov,item_knn,cooccurrence"
+CHALLENGE = "ti.xcom_pull(task_ids='challenge')"
+QUESTION = f"Promote {{{{ {CHALLENGE}.recipe }}}}, version {{{{ {CHALLENGE}.version }}}}, to @champion?"
+EVIDENCE = f"{{{{ {CHALLENGE}.evidence }}}}"
+
+
+def fit(task_id: str, recipes: str) -> ModuleOperator:
+    """One training task: each recipe becomes one MLflow run."""
+    return ModuleOperator(
+        task_id=task_id,
+        module="ml.train",
+        arguments=["--run", RUN, "--recipes", recipes],
+        pool=GPU_POOL,
+        queue=GPU_QUEUE,
+        execution_timeout=timedelta(hours=12),
+    )
+
+
+with DAG(
+    dag_id="train_recommender",
+    description="Train, compare, and promote the recommender when it is better and a person agrees",
+    doc_md=__doc__,
+    schedule=None,
+    catchup=False,
+    max_active_runs=1,
+    default_args={**DEFAULT_ARGS, "owner": "machine-learning"},
+    tags=["recommender", "training", "gpu"],
+    params={
+        "train_until": Param(
+            type="string",
+            format="date",
+            title="Train until",
+            description="Fit on what happened before this date (00:00 UTC), test on the rest.",
+        ),
+        "response_hours": Param(
+            48.0,
+            type="number",
+            exclusiveMinimum=0,
+            title="Hours to answer",
+            description="How long the approval waits. No answer by then counts as a reject.",
+        ),
+    },
+):
+    pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=["--run", RUN, "--train-until", "{{ params.train_until }}"])
+    baselines, transformer = fit("fit_baselines", BASELINES), fit("fit_transformer", "transformer")
+    challenge = ModuleOperator(task_id="challenge", module="ml.challenge", arguments=["--run", RUN])
+    gate = ModuleOperator(task_id="gate", module="ml.gate", arguments=["--run", RUN])
+    approve = DeadlineApproval(task_id="approve", subject=QUESTION, body=EVIDENCE)
+    promote = ModuleOperator(task_id="promote", module="ml.promote", arguments=["--run", RUN], outlets=[CHAMPION])
+
+    pin >> [baselines, transformer] >> challenge
+    challenge >> gate >> approve >> promote  # nobody is asked about what the gate refuses

@@ -1,0 +1,1 @@
+"""The stack on one machine: its services, the demonstration data and the demonstration itself."""

@@ -1,0 +1,358 @@
+"""What a person does in the Airflow UI, for programs: start runs, wait, approve, read why a task failed.
+
+Speaks Airflow's public REST API (v2). A connection that fails is tried again; a "no" is an error.
+"""
+
+import time
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+GRACE = timedelta(hours=1)
+"""An arrival day goes from 01:00 UTC to the next 01:00."""
+
+FINISHED = frozenset({"success", "failed"})
+RETRIED_STATUS = frozenset({502, 503, 504})
+
+
+class AirflowError(Exception):
+    """Airflow could not be reached, or said no."""
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Run:
+    """A DAG run. ``interval_start`` is its arrival day's beginning, for runs that have one."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    run_type: str
+    logical_date: str | None
+    interval_start: str | None
+    conf: dict[str, Any]
+
+    @property
+    def finished(self) -> bool:
+        return self.state in FINISHED
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of a run, as it is now."""
+
+    task_id: str
+    state: str | None
+    try_number: int
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Approval:
+    """A question that waits for a person."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
+    subject: str
+    body: str
+    options: list[str]
+
+
+class AirflowClient:
+    """A user of one Airflow.
+
+    Args:
+        base_url: such as ``http://127.0.0.1:8080``.
+        user, password: of the simple auth manager, or any that serves ``/auth/token``.
+        patience_s: how long a connection that fails is tried again.
+    """
+
+    def __init__(self, base_url: str, user: str, password: str, *, patience_s: float = 60.0) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._login = {"username": user, "password": password}
+        self._patience_s = patience_s
+        # trust_env=False: a proxy that the environment names does not stand before this machine.
+        self._http = httpx.Client(base_url=self.base_url, timeout=60, trust_env=False)
+
+    # What there is
+
+    def health(self) -> dict[str, str]:
+        """The state of each part: ``healthy``, ``unhealthy`` or ``unknown``. Asked once, without waiting."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health")
+        except httpx.HTTPError as error:
+            raise AirflowError(f"no Airflow at {self.base_url}: {error}") from None
+        _check(answer)
+        parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+        return {part: (answer.json().get(part) or {}).get("status") or "unknown" for part in parts}
+
+    def dag_ids(self) -> list[str]:
+        return [dag["dag_id"] for dag in self._all("/dags", "dags")]
+
+    def import_errors(self) -> dict[str, str]:
+        """File name -> traceback, for each DAG file that does not load."""
+        return {e["filename"]: e["stack_trace"] for e in self._all("/importErrors", "import_errors")}
+
+    def wait_for_dags(self, dag_ids: Iterable[str], timeout_s: float = 120) -> None:
+        """Wait until the DAG processor has read these workflows."""
+        wanted = set(dag_ids)
+
+        def look() -> bool:
+            if broken := self.import_errors():
+                raise AirflowError("; ".join(f"{f}: {t.strip().splitlines()[-1]}" for f, t in broken.items()))
+            return wanted <= set(self.dag_ids())
+
+        self._until(look, timeout_s, f"the workflows {sorted(wanted)} to be read")
+
+    def create_pool(self, name: str, slots: int, *, include_deferred: bool, description: str = "") -> bool:
+        """Make a pool; one that exists stays as it is. Returns whether it was made."""
+        pool: dict[str, Any] = {"name": name, "slots": slots, "description": description}
+        pool["include_deferred"] = include_deferred
+        return self._unless(409, "POST", "/pools", json=pool) is not None
+
+    # What starts
+
+    def pause(self, dag_id: str, paused: bool = True) -> None:
+        self._call("PATCH", f"/dags/{_p(dag_id)}", json={"is_paused": paused})
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a workflow's runs go on. While it is paused they all wait, those of a backfill too.
+
+        A workflow with a timetable starts the run of its latest interval at once.
+        """
+        self.pause(dag_id, paused=False)
+
+    def trigger(self, dag_id: str, *, arrived_on: date | None = None, conf: dict[str, Any] | None = None) -> Run:
+        """Start a run; with ``arrived_on``, of that day, and where the day has a run that one is returned."""
+        body: dict[str, Any] = {"logical_date": None, "conf": conf or {}}
+        if arrived_on is not None:
+            if existing := self.runs(dag_id, arrived_on, arrived_on):
+                return existing[0]
+            start, end = arrival_interval(arrived_on)
+            # What the scheduler's own run of that day has, so that a day has one run, however it began.
+            body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
+        return _run(self._call("POST", f"/dags/{_p(dag_id)}/dagRuns", json=body))
+
+    def create_backfill(
+        self,
+        dag_id: str,
+        first: date,
+        last: date,
+        *,
+        reprocess: str = "none",
+        max_active_runs: int = 2,
+        conf: dict[str, Any] | None = None,
+    ) -> int:
+        """Start a backfill of the arrival days ``first`` to ``last``, both included. Returns its id.
+
+        Args:
+            reprocess: which days that have a run are run again: ``none``, ``failed``, or ``completed`` (all).
+        """
+        body = {
+            "dag_id": dag_id,
+            "from_date": arrival_interval(first)[0],
+            "to_date": arrival_interval(last)[0],
+            "reprocess_behavior": reprocess,
+            "max_active_runs": max_active_runs,
+            "dag_run_conf": conf or {},
+        }
+        return int(self._call("POST", "/backfills", json=body)["id"])
+
+    def clear(self, dag_id: str, run_id: str, *, only_failed: bool = False) -> None:
+        """Run a run's tasks again: all, or those that failed and what is downstream of them."""
+        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/clear"
+        self._call("POST", path, json={"dry_run": False, "only_failed": only_failed})
+
+    # What is going on
+
+    def run(self, dag_id: str, run_id: str) -> Run:
+        return _run(self._call("GET", f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}"))
+
+    def runs(self, dag_id: str, first: date | None = None, last: date | None = None) -> list[Run]:
+        """The runs of a workflow, oldest first; of arrival days ``first`` to ``last``, where given."""
+        params: dict[str, str] = {"order_by": "run_after"}
+        if first is not None:
+            params["logical_date_gte"] = arrival_interval(first)[0]
+        if last is not None:
+            params["logical_date_lte"] = arrival_interval(last)[0]
+        return [_run(run) for run in self._all(f"/dags/{_p(dag_id)}/dagRuns", "dag_runs", params)]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[Task]:
+        found = self._all(f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances", "task_instances")
+        return [Task(t["task_id"], t["state"], t["try_number"], t["duration"]) for t in found]
+
+    def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
+        """What a task returned, or None."""
+        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/xcomEntries/return_value"
+        answer = self._unless(404, "GET", path, params={"stringify": "false"})
+        return None if answer is None else answer["value"]
+
+    def wait(
+        self,
+        dag_id: str,
+        run_ids: Collection[str],
+        *,
+        timeout_s: float,
+        progress: Callable[[list[Run], dict[str, list[Task]]], None] | None = None,
+        poll_s: float = 2.0,
+    ) -> list[Run]:
+        """Wait until the runs have ended; ``progress`` is told the runs, and the tasks of running ones."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            runs = [self.run(dag_id, run_id) for run_id in run_ids]
+            if progress:
+                progress(runs, {r.run_id: self.tasks(dag_id, r.run_id) for r in runs if r.state == "running"})
+            going = [run.run_id for run in runs if not run.finished]
+            if not going:
+                return runs
+            if time.monotonic() > deadline:
+                raise AirflowError(f"{dag_id}: {', '.join(going)} did not end within {timeout_s:.0f} s")
+            time.sleep(poll_s)
+
+    def failures(self, dag_id: str, run_id: str) -> dict[str, str]:
+        """Task -> why, in the program's own words, for each that failed or waits for its next try."""
+        failed = [task for task in self.tasks(dag_id, run_id) if task.state in {"failed", "up_for_retry"}]
+        return {task.task_id: self.error_line(dag_id, run_id, task) for task in failed}
+
+    def log_lines(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[dict[str, Any]]:
+        """The log of one try of a task: the structured lines, each with an ``event``."""
+        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/logs/{try_number}"
+        content = self._call("GET", path, params={"full_content": "true"}).get("content") or []
+        return [line if isinstance(line, dict) else {"event": str(line)} for line in content]
+
+    def error_line(self, dag_id: str, run_id: str, task: Task) -> str:
+        """Why a task failed: its exception's message, or the last thing that it said."""
+        lines = self.log_lines(dag_id, run_id, task.task_id, task.try_number)
+        for line in reversed(lines):
+            for raised in line.get("error_detail") or []:
+                if value := str(raised.get("exc_value") or "").strip():
+                    return value.splitlines()[0]
+        said = (str(line.get("event") or "").strip() for line in reversed(lines) if line.get("level"))
+        nothing = "it ended before it said anything; see the scheduler's log"
+        return next((text for text in said if text and not text.startswith("::")), nothing)
+
+    # What waits for a person
+
+    def approvals(self, dag_id: str, run_id: str = "~") -> list[Approval]:
+        """The questions of a run (or of all runs) that nobody has answered yet."""
+        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/hitlDetails"
+        return [
+            Approval(
+                dag_id=detail["task_instance"]["dag_id"],
+                run_id=detail["task_instance"]["dag_run_id"],
+                task_id=detail["task_instance"]["task_id"],
+                subject=detail["subject"],
+                body=detail["body"] or "",
+                options=detail["options"],
+            )
+            for detail in self._all(path, "hitl_details", {"response_received": "false"})
+        ]
+
+    def answer(self, approval: Approval, option: str) -> None:
+        """Answer a question, as this client's user."""
+        run = f"/dags/{_p(approval.dag_id)}/dagRuns/{_p(approval.run_id)}"
+        path = f"{run}/taskInstances/{_p(approval.task_id)}/-1/hitlDetails"
+        self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
+
+    # How it is said
+
+    def _until(self, look: Callable[[], bool], timeout_s: float, what: str) -> None:
+        deadline = time.monotonic() + timeout_s
+        while not look():
+            if time.monotonic() > deadline:
+                raise AirflowError(f"waited {timeout_s:.0f} s for {what}")
+            time.sleep(1)
+
+    def _all(self, path: str, key: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
+        """Every entry of a listing, page by page."""
+        found: list[dict[str, Any]] = []
+        while True:
+            window = {"limit": "100", "offset": str(len(found))}
+            page = self._call("GET", path, params={**window, **(params or {})})
+            found += page[key]
+            if not page[key] or len(found) >= page["total_entries"]:
+                return found
+
+    def _unless(self, status: int, method: str, path: str, **kwargs: Any) -> dict[str, Any] | None:
+        """As `_call`, but None where Airflow answers with ``status``."""
+        try:
+            return self._call(method, path, **kwargs)
+        except AirflowError as error:
+            if error.status == status:
+                return None
+            raise
+
+    def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
+        answer = self._send(method, f"/api/v2{path}", **kwargs)
+        if answer.status_code == 401:
+            self._http.headers.pop("Authorization", None)
+            answer = self._send(method, f"/api/v2{path}", **kwargs)
+        _check(answer)
+        return answer.json() if answer.content else {}
+
+    def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
+        """Send a request as the user; try again while nobody answers, for as long as there is patience."""
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                if "Authorization" not in self._http.headers:
+                    login = self._http.post("/auth/token", json=self._login)
+                    if login.status_code not in RETRIED_STATUS:
+                        _check(login)
+                        self._http.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
+                answer = self._http.request(method, path, **kwargs)
+                if answer.status_code not in RETRIED_STATUS:
+                    return answer
+                why = f"status {answer.status_code}"
+            except httpx.TransportError as error:
+                # A request that may have arrived is not sent twice, unless sending it twice changes nothing.
+                if method == "POST" and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+                    raise AirflowError(f"no answer from {self.base_url}{path}: {error}") from None
+                why = str(error)
+            if time.monotonic() > deadline:
+                raise AirflowError(f"no answer from Airflow at {self.base_url}: {why}; is it up? (`make up`)")
+            time.sleep(1)
+
+
+def arrival_interval(arrived_on: date) -> tuple[str, str]:
+    """The data interval of an arrival day: start and end, as ISO 8601 in UTC."""
+    start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
+    return start.isoformat(), (start + timedelta(days=1)).isoformat()
+
+
+def _p(part: str) -> str:
+    """A name as one part of a path: run ids carry plus signs and colons."""
+    return quote(part, safe="~")
+
+
+def _run(found: dict[str, Any]) -> Run:
+    return Run(
+        dag_id=found["dag_id"],
+        run_id=found["dag_run_id"],
+        state=found["state"],
+        run_type=found["run_type"],
+        logical_date=found["logical_date"],
+        interval_start=found["data_interval_start"],
+        conf=found["conf"] or {},
+    )
+
+
+def _check(answer: httpx.Response) -> None:
+    if not answer.is_success:
+        try:
+            detail = answer.json().get("detail")
+        except (ValueError, AttributeError):
+            detail = answer.text[:300]
+        path = answer.request.url.path
+        raise AirflowError(f"Airflow said {answer.status_code} to {path}: {detail}", answer.status_code)
+
+
+__all__: Sequence[str] = ["AirflowClient", "AirflowError", "Approval", "Run", "Task", "arrival_interval"]

@@ -1,0 +1,199 @@
+"""Background processes of this machine: started, found again, and ended by their id and nothing else.
+
+A process is known by a file with its id and the time at which it was started: the operating system gives an
+id again, so the id alone may belong to somebody else by now.
+"""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+
+MARK = "_CLICKWRIGHT_SERVICES"
+"""Environment variable that everything started here inherits: how what has lost its parent is found."""
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """A program for the background: its name, which its files carry; what to run; variables for it alone."""
+
+    name: str
+    command: Sequence[str]
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+class Daemons:
+    """The background programs whose id files lie in ``run_dir``, and whose logs in ``log_dir``."""
+
+    def __init__(self, run_dir: Path, log_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.log_dir = log_dir
+
+    def log_file(self, name: str) -> Path:
+        return self.log_dir / f"{name}.log"
+
+    def _id_file(self, name: str) -> Path:
+        return self.run_dir / f"{name}.pid"
+
+    def start(self, daemon: Daemon, env: Mapping[str, str], cwd: Path) -> None:
+        """Start it in a session of its own, so that closing the terminal does not end it."""
+        for folder in (self.run_dir, self.log_dir):
+            folder.mkdir(parents=True, exist_ok=True)
+        with self.log_file(daemon.name).open("ab") as log:
+            process = subprocess.Popen(
+                daemon.command,
+                cwd=cwd,
+                env={**env, **daemon.env, MARK: str(self.run_dir)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
+        self._id_file(daemon.name).write_text(json.dumps(record))
+
+    def find(self, name: str) -> psutil.Process | None:
+        """The running process of that name, or None; an id file of a process that is gone is removed."""
+        try:
+            record = json.loads(self._id_file(name).read_text())
+            process = psutil.Process(record["pid"])
+            same = abs(process.create_time() - record["created"]) < 2
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        except FileNotFoundError:
+            return None
+        except (psutil.NoSuchProcess, ValueError, KeyError, TypeError):
+            pass
+        self._id_file(name).unlink(missing_ok=True)
+        return None
+
+    def strays(self) -> list[psutil.Process]:
+        """Every process that inherited the mark of this folder, whatever became of its parent."""
+        me = psutil.Process()
+        mine = {me.pid, *(parent.pid for parent in me.parents())}
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                if process.pid not in mine and process.environ().get(MARK) == str(self.run_dir):
+                    found.append(process)
+        return found
+
+    def stop(self, names: Iterable[str], *, grace_s: float, say: Callable[[str], None]) -> int:
+        """End the named daemons, in that order, and all that they started. Returns how many processes ended.
+
+        Each is asked first; what is still there after ``grace_s`` seconds is ended by force. What a daemon
+        started is noted before it goes, because a child whose parent is gone is nobody's.
+        """
+        ended: dict[int, psutil.Process] = {}
+        for name in names:
+            if (head := self.find(name)) is None:
+                continue
+            family = _family(head)
+            ended |= {process.pid: process for process in family}
+            with suppress(psutil.NoSuchProcess):
+                # Airflow's scheduler waits for the tasks that run. Its workers pass the request on to those:
+                # each ends its command, is reported, and is tried again after the next start.
+                children = head.children()
+                _send(head, "terminate")
+                for child in children:
+                    _send(child, "terminate")
+            say(f"  {name}: asked to end")
+            if "scheduler" in name:  # while what tasks report to is still there
+                psutil.wait_procs(family, timeout=grace_s)
+        ended |= {process.pid: process for process in self.strays()}
+        _, alive = psutil.wait_procs(list(ended.values()), timeout=grace_s)
+        # Whatever was started in the meantime was started by what is still there.
+        late = {p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays()]}
+        if late:
+            say(f"  {len(late)} processes still there after {grace_s:.0f} s: ended by force")
+        for process in late.values():
+            _send(process, "kill")
+        psutil.wait_procs(list(late.values()), timeout=10)
+        for name in names:
+            self._id_file(name).unlink(missing_ok=True)
+        return len(ended | late)
+
+    def last_words(self, name: str) -> str:
+        """The last line of a daemon's log that says something."""
+        with suppress(OSError):
+            lines = self.log_file(name).read_text(errors="replace").splitlines()
+            return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
+        return "nothing"
+
+
+def _family(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return [process, *process.children(recursive=True)]
+    return []
+
+
+def _send(process: psutil.Process, how: str) -> None:
+    with suppress(psutil.NoSuchProcess):  # psutil looks whether the id still is the same process's
+        getattr(process, how)()
+
+
+def port_in_use(host: str, port: int) -> str | None:
+    """Who listens on a port, as far as the operating system tells this user; None when it is free."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            return "nobody, but this user may not open it"
+        except OSError:
+            pass
+        else:
+            return None
+    with suppress(psutil.Error, OSError):
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f"{psutil.Process(connection.pid).name()}, process {connection.pid}"
+    return "another program"
+
+
+class Progress:
+    """Says what is being waited for: one changing line on a terminal, a line for each change elsewhere."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._said = ""
+
+    def say(self, text: str) -> None:
+        if text == self._said:
+            return
+        self._said = text
+        line = f"{self.seconds:4.0f} s  {text}"
+        if sys.stdout.isatty():
+            print(f"\r\x1b[K{line}", end="", flush=True)
+        else:
+            print(line, flush=True)
+
+    def done(self) -> None:
+        if sys.stdout.isatty():
+            print("\r\x1b[K", end="", flush=True)
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self._began
+
+
+def run_logged(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start a command that ends by itself, with its output appended to a log file."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as out:
+        return subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+
+
+def inherited_environment() -> dict[str, str]:
+    """This process's environment, with this machine added to what no proxy stands before."""
+    hosts = [host for host in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if host]
+    here = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
+    return {**os.environ, "NO_PROXY": here, "no_proxy": here}

@@ -1,0 +1,125 @@
+"""Every workflow: what its file may import, that it serialises the same each time, and what holds for each task."""
+
+import json
+import os
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+FILES = {
+    "behaviour_day": "dags/behaviour_day/dag.py",
+    "train_recommender": "dags/train_recommender/dag.py",
+    "recommend": "dags/recommend/dag.py",
+}
+CLOSERS = {"build": "audit", "audit": "publish"}
+
+
+def parse(home: Path, hash_seed: str) -> Any:
+    env = {
+        **os.environ,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": hash_seed,
+    }
+    command = [sys.executable, "-m", "tests.dags.parse_dags"]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    return parse(tmp_path_factory.mktemp("airflow"), "1")
+
+
+@pytest.fixture(params=FILES)
+def dag(parsed: Any, request: pytest.FixtureRequest) -> Any:
+    return parsed["dags"][request.param]
+
+
+def test_every_dag_file_is_listed_and_loads(parsed: Any) -> None:
+    on_disk = {str(path.relative_to(ROOT)) for path in (ROOT / "dags").rglob("dag.py")}
+    assert on_disk == set(FILES.values())
+    assert parsed["errors"] == {}
+    assert {dag_id: str(Path(d["file"]).relative_to(ROOT)) for dag_id, d in parsed["dags"].items()} == FILES
+
+
+def test_parsing_imports_nothing_heavy_and_nothing_of_ours(parsed: Any) -> None:
+    assert parsed["forbidden"] == []
+
+
+def test_parsing_is_cheap_beside_importing_airflow(parsed: Any) -> None:
+    assert parsed["parse_s"] < 2
+    assert parsed["parse_s"] < parsed["import_s"]
+
+
+def test_serialisation_does_not_depend_on_the_hash_seed(parsed: Any, tmp_path: Path) -> None:
+    assert parse(tmp_path, "2")["digest"] == parsed["digest"]
+
+
+def test_documentation_is_for_the_person_at_the_screen(dag: Any) -> None:
+    for heading in ("**What it does.**", "**Rerun.**", "**When it fails.**"):
+        assert heading in dag["doc"]
+    assert "writes" in dag["doc"].lower()
+    assert "reads" in dag["doc"].lower()
+    assert dag["description"]
+    assert dag["tags"]
+
+
+def test_parameters_have_types_and_descriptions(dag: Any) -> None:
+    for param in dag["params"].values():
+        assert param["schema"]["type"]
+        assert param["description"]
+
+
+def test_tasks_have_owners_timeouts_and_retries_with_back_off(dag: Any) -> None:
+    assert not dag["catchup"]
+    for task in dag["tasks"].values():
+        assert task["owner"] not in ("", "airflow")
+        assert task["timeout_s"]
+        assert task["retries"] >= 1
+        assert task["backoff"] > 1
+        assert not task["depends_on_past"]
+
+
+def test_tables_are_built_then_audited_then_published(dag: Any) -> None:
+    tasks = dag["tasks"]
+    for name, task in tasks.items():
+        group, _, step = name.rpartition(".")
+        if step in CLOSERS:
+            assert f"{group}.{CLOSERS[step]}" in task["downstream"]
+        if step in ("audit", "publish"):
+            assert task["module"] == f"schemas.{step}"
+        if task["job"]:
+            assert task["pool"] == "spark"
+    wiring = Path(dag["file"]).read_text().split('"""', 2)[2]
+    assert len(wiring.splitlines()) <= 80
+
+
+def test_gpu_work_is_in_its_pool_and_on_its_queue(parsed: Any) -> None:
+    tasks = [task for dag in parsed["dags"].values() for task in dag["tasks"].values()]
+    gpu = [task for task in tasks if task["module"] in ("ml.train", "ml.recommend", "ml.copywriter")]
+    assert len(gpu) == 4
+    assert {(task["pool"], task["queue"]) for task in gpu} == {("gpu", "gpu")}
+
+
+def test_a_day_flows_from_arrivals_to_profiles(parsed: Any) -> None:
+    tasks = parsed["dags"]["behaviour_day"]["tasks"]
+    assert tasks["arrivals"]["downstream"] == ["clean.build", "items.build"]
+    assert tasks["clean.publish"]["downstream"] == ["profiles.build", "sessionize.build"]
+    assert tasks["items.publish"]["downstream"] == ["profiles.build"]
+    assert tasks["profiles.publish"]["outlets"] == ["profiles"]
+
+
+def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
+    tasks = parsed["dags"]["train_recommender"]["tasks"]
+    order = ["pin", "fit_transformer", "challenge", "gate", "approve", "promote"]
+    for task, following in pairwise(order):
+        assert following in tasks[task]["downstream"]
+    assert tasks["promote"]["outlets"] == ["champion"]

@@ -1,0 +1,149 @@
+"""The operators run real commands: what becomes the result, the message, a skip, or a retry."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from airflow.sdk.bases.operator import ExecutorSafeguard
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
+
+from dags.common.module_operator import ModuleOperator
+from dags.common.process import error_line, failure, given, result_line
+from dags.common.spark_operator import SparkJobOperator
+
+PROBE = "tests.dags.probe"
+
+
+@pytest.fixture(autouse=True)
+def _outside_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ExecutorSafeguard, "test_mode", True)
+
+
+def probe(*arguments: str) -> ModuleOperator:
+    return ModuleOperator(task_id="probe", module=PROBE, arguments=arguments)
+
+
+def test_the_last_line_is_the_result() -> None:
+    assert probe("succeed", "").execute({}) == {"what": "succeed", "rows": 3}
+
+
+@pytest.mark.parametrize(
+    ("what", "raised"),
+    [
+        ("fail", AirflowException),
+        ("misconfigured", AirflowFailException),
+        ("refuse", AirflowFailException),
+        ("nothing", AirflowSkipException),
+    ],
+)
+def test_the_message_is_the_programs_own(what: str, raised: type[AirflowException]) -> None:
+    with pytest.raises(AirflowException) as caught:
+        probe(what).execute({})
+    assert type(caught.value) is raised
+    assert str(caught.value) == f"told to {what}; in the probe; tell it otherwise"
+
+
+def test_a_crash_is_said_in_one_line_and_tried_again() -> None:
+    with pytest.raises(AirflowException, match=r"^RuntimeError: nobody expected this$") as caught:
+        probe("crash").execute({})
+    assert type(caught.value) is AirflowException
+
+
+def test_a_wrong_argument_is_not_tried_again() -> None:
+    with pytest.raises(AirflowFailException, match="invalid choice: 'dance'"):
+        probe("dance").execute({})
+
+
+def test_on_kill_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
+    task = probe("sleep", "--file", str(tmp_path / "child"))
+    with running(task) as message:
+        child = psutil.Process(int(wait_for(tmp_path / "child")))
+        task.on_kill()
+    assert "was ended by SIGTERM" in message[0]
+    assert gone(child)
+
+
+def test_lines_are_read_from_the_end() -> None:
+    lines = ["error: first", '{"rows": 1}', "prog.py: error: second", '{"rows": 2}', "a warning after it"]
+    assert error_line(lines) == "second"
+    assert result_line(lines) == {"rows": 2}
+    assert result_line(["[1]", "{not json"]) is None
+    assert given(["--a", "", " ", "--b"]) == ["--a", "--b"]
+
+
+def test_exit_codes_of_signals_are_named() -> None:
+    for code in (-9, 137):
+        assert str(failure("jobs.clean", code, [])).startswith("jobs.clean was ended by SIGKILL")
+    assert str(failure("jobs.clean", 7, ["words", ""])) == "jobs.clean ended with exit code 7: words"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("what", "raised"), [("refuse", AirflowFailException), ("nothing", AirflowSkipException)])
+def test_a_spark_job_says_why_it_failed(what: str, raised: type[AirflowException], spark_submit: None) -> None:
+    with pytest.raises(AirflowException) as caught:
+        spark_probe(what).execute({})
+    assert type(caught.value) is raised
+    assert str(caught.value) == f"told to {what}; in the probe; tell it otherwise"
+    assert caught.value.__cause__ is None
+
+
+@pytest.mark.slow
+def test_a_spark_job_gives_its_result_and_can_be_ended(spark_submit: None, tmp_path: Path) -> None:
+    assert spark_probe("succeed", "").execute({}) == {"what": "succeed", "rows": 3}
+    task = spark_probe("sleep", "--file", str(tmp_path / "child"))
+    with running(task) as message:
+        child = psutil.Process(int(wait_for(tmp_path / "child")))
+        driver = child.parent()
+        task.on_kill()
+    assert "was ended by SIG" in message[0]
+    assert driver is not None
+    assert gone(driver)
+    assert gone(child)
+
+
+@pytest.fixture
+def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The environment that the services give to tasks, with everything of this test in its own folder."""
+    from local.services import Services
+    from schemas.settings import Settings
+
+    for key, value in Services(Settings(var=tmp_path)).env().items():
+        monkeypatch.setenv(key, value)
+
+
+def spark_probe(*arguments: str) -> SparkJobOperator:
+    application = str(Path(__file__).with_name("probe.py"))
+    return SparkJobOperator(task_id="probe", job="probe", application=application, arguments=arguments)
+
+
+@contextmanager
+def running(task: ModuleOperator | SparkJobOperator) -> Iterator[list[str]]:
+    """The task runs in a thread meanwhile; afterwards the list holds what it raised."""
+    message: list[str] = []
+
+    def run() -> None:
+        with pytest.raises(AirflowException) as caught:
+            task.execute({})
+        message.append(str(caught.value))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield message
+    thread.join(60)
+
+
+def wait_for(path: Path) -> str:
+    for _ in range(600):
+        if path.exists() and path.read_text():
+            return path.read_text()
+        time.sleep(0.1)
+    raise TimeoutError(path)
+
+
+def gone(process: psutil.Process) -> bool:
+    psutil.wait_procs([process], timeout=15)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

@@ -1,0 +1,196 @@
+"""The services, started for real: what they listen on, what they run, what a person's actions lead to, how they end."""
+
+import json
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from local import services as services_module
+from local.airflow_client import AirflowClient, AirflowError
+from local.configuration import password, passwords_file, write_config
+from local.services import Services
+from schemas.settings import Settings
+from tests.dags.test_operators import gone, wait_for
+
+LIVE_DAGS = Path(__file__).with_name("live_dags")
+FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_keys_and_password_are_for_their_owner_alone(tmp_path: Path) -> None:
+    settings = Settings(var=tmp_path / "var")
+    write_config(settings, settings.var / "airflow", "127.0.0.1")
+    files = [*settings.secrets.iterdir(), settings.var / "airflow" / "airflow.cfg"]
+    assert len(files) == 5
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert {stat.S_IMODE(file.parent.stat().st_mode) for file in files} == {0o700}
+    assert len(password(settings)) >= 16
+    assert password(settings) == json.loads(passwords_file(settings).read_text())["admin"]
+    before = (settings.var / "airflow" / "airflow.cfg").read_text()
+    write_config(settings, settings.var / "airflow", "127.0.0.1")
+    assert (settings.var / "airflow" / "airflow.cfg").read_text() == before
+    other = Settings(var=tmp_path / "other")
+    assert password(other) != password(settings)
+
+
+def test_a_port_in_use_is_one_line_that_says_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        port = server.getsockname()[1]
+        monkeypatch.setenv("CLICKWRIGHT_AIRFLOW_PORT", str(port))
+        assert services_module.main(["up"]) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 1
+    assert said[0].startswith(f"error: port {port} of airflow-api-server is in use; by ")
+    assert f"CLICKWRIGHT_AIRFLOW_PORT={port + 10}" in said[0]
+
+
+def test_nothing_running_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert services_module.main(["down"]) == 0
+    assert services_module.main(["status"]) == 0
+    assert capsys.readouterr().out.count("not running") == 5
+
+
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
+    """Airflow and MLflow, with the project's workflows and those of `live_dags`."""
+    var = tmp_path_factory.mktemp("live")
+    settings = Settings(var=var, airflow_port=free_port(), mlflow_port=free_port())
+    services = Services(settings)
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    bundles = [
+        {"name": path.name, "classpath": local, "kwargs": {"path": str(path)}} for path in (settings.root / "dags", LIVE_DAGS)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
+        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////nowhere/of/another/airflow.db")
+        try:
+            services.up()
+            yield services
+        finally:
+            services.down()
+
+
+@pytest.fixture
+def airflow(live: Services) -> AirflowClient:
+    return live.airflow()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_services_answer_on_this_machine_alone(live: Services, airflow: AirflowClient) -> None:
+    assert set(airflow.health().values()) == {"healthy"}
+    airflow.wait_for_dags(["behaviour_day", "train_recommender", "recommend", "probe", "sleeper", "daily"])
+    assert airflow.import_errors() == {}
+    assert httpx.get(f"{live.mlflow_url}/health").text == "OK"
+    assert live.up() is False
+    listening = [
+        connection.laddr
+        for daemon in live.programs()
+        if (head := live.daemons.find(daemon.name))
+        for process in [head, *head.children(recursive=True)]
+        for connection in process.net_connections()
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    ports = {live.settings.airflow_port, live.settings.mlflow_port}
+    assert {(address.ip, address.port) for address in listening} == {("127.0.0.1", port) for port in ports}
+
+
+@pytest.mark.slow
+def test_a_wrong_password_is_refused(live: Services) -> None:
+    with pytest.raises(AirflowError, match="401"):
+        AirflowClient(live.airflow_url, "admin", "wrong").dag_ids()
+
+
+@pytest.mark.slow
+def test_nobody_there_is_said_after_a_while() -> None:
+    with pytest.raises(AirflowError, match=r"no answer from Airflow.*make up"):
+        AirflowClient(f"http://127.0.0.1:{free_port()}", "admin", "x", patience_s=1).dag_ids()
+
+
+@pytest.mark.slow
+def test_a_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: Path) -> None:
+    airflow.wait_for_dags(["probe"])
+    airflow.unpause("probe")
+    run = airflow.trigger("probe", conf={"file": str(tmp_path / "there")})
+    subjects = []
+
+    def approve(*_: object) -> None:
+        for approval in airflow.approvals("probe", run.run_id):
+            subjects.append((approval.subject, "'rows': 3" in approval.body))
+            airflow.answer(approval, "Approve")
+
+    (ended,) = airflow.wait("probe", [run.run_id], timeout_s=120, progress=approve, poll_s=0.5)
+    assert ended.state == "failed"
+    assert subjects == [("Go on?", True)]
+    tasks = {task.task_id: (task.state, task.try_number) for task in airflow.tasks("probe", run.run_id)}
+    assert tasks["once"] == ("success", 2)
+    assert tasks["ask"][0] == "success"
+    assert tasks["go_on"][0] == "success"
+    assert tasks["refuse"] == ("failed", 1)
+    assert tasks["after_refusal"][0] == "upstream_failed"
+    assert tasks["nothing"] == ("skipped", 1)
+    assert tasks["after_nothing"][0] == "skipped"
+    assert airflow.failures("probe", run.run_id) == {"refuse": "told to refuse; in the probe; tell it otherwise"}
+    assert airflow.result("probe", run.run_id, "go_on") == {"what": "succeed", "rows": 3}
+
+
+@pytest.mark.slow
+def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient, tmp_path: Path) -> None:
+    airflow.unpause("probe")
+    run = airflow.trigger("probe", conf={"file": str(tmp_path / "there"), "response_hours": 4 / 3600})
+    airflow.wait("probe", [run.run_id], timeout_s=120, poll_s=0.5)  # nobody answers
+    tasks = {task.task_id: task.state for task in airflow.tasks("probe", run.run_id)}
+    assert tasks["ask"] == "success"
+    assert tasks["go_on"] == "skipped"
+
+
+@pytest.mark.slow
+def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
+    airflow.wait_for_dags(["daily"])
+    airflow.create_backfill("daily", FIRST, LAST)
+    time.sleep(4)
+    assert [run.state for run in airflow.runs("daily", FIRST, LAST)] == ["queued", "queued"]
+    airflow.unpause("daily")
+    runs = airflow.runs("daily", FIRST, LAST)
+    ended = airflow.wait("daily", [run.run_id for run in runs], timeout_s=90, poll_s=0.5)
+    assert {run.state for run in ended} == {"success"}
+    starts = [run.interval_start for run in ended]
+    assert starts == ["2024-02-28T01:00:00Z", "2024-02-29T01:00:00Z"]
+    again = airflow.trigger("daily", arrived_on=LAST)
+    assert again.run_id == ended[1].run_id
+    other = airflow.trigger("daily", arrived_on=date(2024, 3, 1))
+    assert other.interval_start == "2024-03-01T01:00:00Z"
+    latest = [run for run in airflow.runs("daily") if run.run_type == "scheduled"]
+    assert len(latest) == 1  # what unpausing started
+
+
+@pytest.mark.slow
+def test_down_ends_running_tasks_and_leaves_nothing(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
+    airflow.wait_for_dags(["sleeper"])
+    airflow.unpause("sleeper")
+    airflow.trigger("sleeper", conf={"file": str(tmp_path / "child")})
+    child = psutil.Process(int(wait_for(tmp_path / "child")))
+    family = [process for daemon in live.programs() if (process := live.daemons.find(daemon.name))]
+    family += [child for head in family for child in head.children(recursive=True)]
+    assert live.down() >= len(family)
+    assert all(gone(process) for process in [child, *family])
+    assert live.daemons.strays() == []
+    assert live.down() == 0
+    with pytest.raises(AirflowError):
+        airflow.health()
