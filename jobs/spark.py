@@ -8,8 +8,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.java import find_java
-from jobs.spark_home import spark_home
+from jobs.prepare import prepared
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, Where
@@ -23,14 +22,14 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder: Any = SparkSession.builder.appName(app)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # no spark-submit above us
-        os.environ["SPARK_HOME"] = str(spark_home(settings.var / "spark" / "home"))
-        os.environ["JAVA_HOME"] = str(find_java(os.environ, settings.var / "java").home)
+        ready = prepared(settings)
+        os.environ.update(SPARK_HOME=str(ready.spark_home), JAVA_HOME=str(ready.java.home))
         builder = (
             builder.master(settings.spark_master)
             .config("spark.driver.memory", settings.spark_driver_memory)
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.driver.bindAddress", "127.0.0.1")
-            .config("spark.driver.extraJavaOptions", settings.spark_driver_java_options)
+            .config("spark.driver.extraJavaOptions", ready.java_options(settings))
             .config("spark.sql.warehouse.dir", str(settings.var / "spark" / "warehouse"))
             .config("spark.ui.enabled", "false")
             .config("spark.ui.showConsoleProgress", "false")

@@ -106,12 +106,12 @@ def write_config(settings: Settings, home: Path, host: str) -> None:
     write_private(home / "airflow.cfg", "\n".join(lines) + "\n")
 
 
-def write_spark_config(settings: Settings, folder: Path) -> None:
+def write_spark_config(settings: Settings, folder: Path, java_options: str) -> None:
     """Write ``spark-defaults.conf`` and ``log4j2.properties`` for drivers on this machine."""
     defaults = {
         "spark.driver.memory": settings.spark_driver_memory,
         "spark.driver.host": "127.0.0.1",
-        "spark.driver.extraJavaOptions": settings.spark_driver_java_options,
+        "spark.driver.extraJavaOptions": java_options,
         "spark.sql.warehouse.dir": str(settings.var / "spark" / "warehouse"),
         "spark.ui.enabled": "false",
     }

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 
@@ -79,7 +80,7 @@ class Services:
 
     def env(self) -> dict[str, str]:
         """The environment of the services, and so of every task and command that they start."""
-        settings, inherited = self.settings, inherited_environment()
+        settings, inherited, spark_starts = self.settings, inherited_environment(), self.spark_starts
         spark = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
         defaults = {
             "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps(spark),
@@ -91,7 +92,7 @@ class Services:
         if settings.spark_master.startswith("local"):
             defaults["SPARK_LOCAL_IP"] = HOST  # a job on this machine listens to no other
             defaults["SPARK_CONF_DIR"] = str(self.spark_conf)
-            defaults["SPARK_HOME"] = self._result_of("jobs.spark_home")["spark_home"]
+            defaults["SPARK_HOME"] = spark_starts["spark_home"]
         # The home decides where Airflow's state is; another Airflow's settings must not lead it elsewhere.
         foreign = tuple(f"AIRFLOW__{name}" for name in ("DATABASE__", "CORE__DAGS_FOLDER", "API__", "API_AUTH__"))
         return {
@@ -99,7 +100,7 @@ class Services:
             **{key: value for key, value in inherited.items() if not key.startswith(foreign)},
             "AIRFLOW_HOME": str(self.airflow_home),
             "CLICKWRIGHT_VAR": str(settings.var),
-            "JAVA_HOME": self._result_of("jobs.java")["java_home"],
+            "JAVA_HOME": spark_starts["java_home"],
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
             "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.root), inherited.get("PYTHONPATH")])),
             # Nothing of what happens here is told to anybody.
@@ -123,10 +124,11 @@ class Services:
             if missing:
                 self._check_ports({daemon.name for daemon in missing})
                 progress.say("preparing the databases")
+                progress.say("preparing Spark")
                 env = self.env()
                 (self.mlflow_home / "artifacts").mkdir(parents=True, exist_ok=True)
                 write_config(self.settings, self.airflow_home, HOST)
-                write_spark_config(self.settings, self.spark_conf)
+                write_spark_config(self.settings, self.spark_conf, self.spark_starts["java_options"])
                 self._migrate(env)
                 for daemon in missing:
                     self.daemons.start(daemon, env, self.settings.root)
@@ -169,8 +171,10 @@ class Services:
                     f"end that, or choose another port, for example {setting}={port + 10}"
                 )
 
-    def _result_of(self, module: str) -> dict[str, str]:
-        command = [sys.executable, "-m", module]
+    @cached_property
+    def spark_starts(self) -> dict[str, str]:
+        """Where Spark starts from on this machine, as `jobs.prepare` says; made on the first call of all, in about a minute."""
+        command = [sys.executable, "-m", "jobs.prepare"]
         environment = {**os.environ, "CLICKWRIGHT_VAR": str(self.settings.var)}
         found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
         if found.returncode:
