@@ -1,0 +1,75 @@
+# Clickwright on one machine. `make` alone lists what there is.
+# PYTHON: the interpreter that makes the environment (3.11). VENV: where the environment lies.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.clickwright-installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TESTS ?= tests
+
+.PHONY: help install demo up down status test test-quick lint format types check clean
+
+help: ## this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+install: $(STAMP) ## the environment in .venv, from requirements.lock
+
+# `make .venv` is how people ask for it; the stamp is what decides whether there is anything to do.
+.PHONY: $(VENV)
+$(VENV): $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
+	  echo "error: Clickwright needs Python 3.11, and '$(PYTHON)' is not one; install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "error: '$(PYTHON)' cannot make virtual environments; install its venv module (Debian: python3.11-venv)" >&2; \
+	  exit 1; }
+	@echo "Installing into $(VENV) (about 3 GB; a few minutes the first time) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --quiet --no-deps -r requirements.lock
+	@# Only torch may bring more: where the pin resolves to the CUDA build, its CUDA libraries.
+	@$(PIP) install --quiet -c requirements.lock "$$(grep '^torch==' requirements.lock)"
+	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(STAMP) ## the whole flow on MovieLens 100K, through Airflow's scheduler
+	@$(BIN)/python -m local.demo $(DEMO)
+
+up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
+	@$(BIN)/python -m local.services up
+
+down: ## stop them
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.services down; else echo "Nothing to stop: no $(VENV) here."; fi
+
+status: $(STAMP) ## what runs, and where
+	@$(BIN)/python -m local.services status
+
+test: $(STAMP) ## every test (make test TESTS=tests/jobs for a part)
+	@$(BIN)/python -m pytest $(TESTS)
+
+test-quick: $(STAMP) ## the tests that start nothing heavy
+	@$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+lint: $(STAMP) ## formatting and lint, without changing anything
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+
+format: $(STAMP) ## format, and mend what can be mended
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+types: $(STAMP) ## mypy, strict on schemas and ml
+	@$(BIN)/mypy
+
+check: lint types test ## lint, types, test
+
+clean: down ## stop the services and remove var/, that is every row, model and log of this machine
+	rm -rf var

@@ -1,0 +1,178 @@
+"""The whole flow on MovieLens 100K, through Airflow's real scheduler: what ``make demo`` runs.
+
+Lays out the landing zone, starts Airflow and MLflow, loads the history, backfills seven days, trains and
+promotes, recommends, and sums up: on the terminal, in ``var/demo.json`` and in ``var/demo.html``. What is
+done already is found and left as it is."""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.padding import Padding
+
+from local import movielens
+from local.airflow_client import AirflowError, Run
+from local.drive import Driver
+from local.gather import gather
+from local.report import write_report
+from local.services import Services
+from local.show import show
+from local.tracking import Tracking
+from schemas.cli import explain_os_error, one_line
+from schemas.contract import table_names
+from schemas.errors import ClickwrightError, ConfigError
+from schemas.lake import open_lake
+from schemas.settings import Settings, get_settings
+from schemas.staging import write_atomically
+
+SERVED_ON = movielens.LAST_DAY + timedelta(days=1)
+INTERRUPTED = 130
+STEPS = 8
+
+
+class Demo:
+    """One pass over the demonstration's steps, with the seconds that each took."""
+
+    def __init__(self, settings: Settings, console: Console) -> None:
+        self.settings = settings
+        self.console = console
+        self.services = Services(settings)
+        self.seconds: dict[str, float] = {}
+        self.runs: list[Run] = []
+
+    @contextmanager
+    def step(self, number: int, title: str) -> Iterator[None]:
+        """Announce a step and measure it."""
+        self.console.print(f"[cyan]{number}/{STEPS}[/] [bold]{title}[/]", highlight=False)
+        began = time.monotonic()
+        yield
+        self.seconds[title] = round(time.monotonic() - began, 1)
+
+    def run(self) -> dict[str, Any]:
+        """Do what is not done yet, and return all figures."""
+        with self.step(1, "Landing zone"):
+            self._landing_zone()
+        with self.step(2, "Models for text"):
+            self._prepare_models()
+        lake = open_lake(self.settings)
+        before = {table: lake.snapshot(table) for table in table_names()}
+        with self.step(3, "Airflow and MLflow"):
+            self.services.up()
+        airflow = self.services.airflow()
+        tracking = Tracking(self.services.mlflow_url, self.settings.registered_model)
+        driver = Driver(airflow, self.services.airflow_home / "logs", self.console)
+        with self.step(4, "History"):
+            self.runs.append(driver.history(movielens.HISTORY_ARRIVAL, movielens.HISTORY_SINCE))
+        with self.step(5, "Seven days"):
+            self.runs += driver.backfill(movielens.FIRST_DAY, movielens.LAST_DAY)
+        with self.step(6, "Training and promotion"):
+            trained, now = driver.train(movielens.FIRST_DAY)
+            self.runs.append(trained)
+        with self.step(7, "Recommendations and ad copy"):
+            recommended = driver.recommend(lambda: self._served(tracking), follows=now)
+            self.runs += [recommended] if recommended else []
+        if not self._served(tracking):
+            raise ClickwrightError(
+                f"the workflow recommend ended without recommendations for {SERVED_ON} by the champion; "
+                f"in {self.settings.lake_dir}; see the log of its task `due`, then run `make demo` again"
+            )
+        with self.step(8, "Figures"):
+            figures = gather(self.settings, self.services, airflow, tracking, self.runs, SERVED_ON)
+        changed = [table for table, snapshot in before.items() if lake.snapshot(table) != snapshot]
+        return {**figures, "seconds": self.seconds, "tables_changed": changed}
+
+    def _landing_zone(self) -> None:
+        self.console.print(Padding(movielens.TERMS, (0, 0, 0, 2)), style="dim", highlight=False)
+        if movielens.SOURCE not in self.settings.source_names:
+            raise ConfigError(
+                f"the demonstration reads the source {movielens.SOURCE}, and CLICKWRIGHT_SOURCES="
+                f"{self.settings.sources} does not name it; in the environment; unset it"
+            )
+        made = movielens.main(["--landing", str(self.settings.landing_dir), "--seed", str(self.settings.seed)])
+        lines = sum(made["lines"].values())
+        self.console.print(f"  {lines:,} lines in {made['files']} files, {made['files_written']} of them new")
+
+    def _prepare_models(self) -> None:
+        """In a process of its own: it loads a language model, whose memory is then free again."""
+        command = [sys.executable, "-m", "ml.prepare"]
+        done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
+        if done.returncode:
+            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+            raise ClickwrightError(said)
+
+    def _served(self, tracking: Tracking) -> bool:
+        """Whether the champion's recommendations and their ad copy are published."""
+        champion, lake = tracking.champion(), open_lake(self.settings)
+        if champion is None or SERVED_ON not in lake.partitions("creatives", "served_on"):
+            return False
+        versions = lake.arrow("recommendations", f"served_on = '{SERVED_ON}'", columns=["model_version"])
+        return set(versions["model_version"].to_pylist()) == {champion["version"]}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Run the demonstration and write its figures and its report.
+
+    Raises:
+        ClickwrightError: a step failed, a planted defect was not found, or the accounts do not balance.
+    """
+    parser = argparse.ArgumentParser(prog="make demo", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
+    args = parser.parse_args(argv)
+    settings = get_settings()
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    began = time.monotonic()
+    demo = Demo(settings, console)
+    ran_before = all(demo.services.daemons.find(daemon.name) for daemon in demo.services.programs())
+    try:
+        figures = demo.run()
+    except AirflowError as error:
+        raise ClickwrightError(f"{one_line(error)}; see {settings.logs}; then run `make demo` again") from None
+    finally:
+        if not (ran_before or args.keep_running):
+            demo.services.down()
+    figures["seconds"]["all"] = round(time.monotonic() - began, 1)
+    report, data = settings.var / "demo.html", settings.var / "demo.json"
+    figures["links"] |= {"report": report.as_uri(), "figures": str(data)}
+    write_atomically(data, json.dumps(figures, indent=1, default=str))
+    write_report(figures, report)
+    show(figures, console)
+    judge(figures, data)
+    return {"report": str(report), "figures": str(data), "seconds": figures["seconds"]["all"]}
+
+
+def judge(figures: dict[str, Any], data: Path) -> None:
+    """The demonstration has succeeded only when what it promises is true."""
+    missed = [f"{f['kind']} {f['found']}/{f['planted']}" for f in figures["planted"] if f["found"] != f["planted"]]
+    if missed:
+        raise ClickwrightError(f"planted defects were not found: {', '.join(missed)}; see `planted` in {data}")
+    if not figures["accounts"]["total"]["balanced"]:
+        raise ClickwrightError(f"lines read are not events + rejects + duplicates; see `accounts` in {data}")
+
+
+def cli() -> int:
+    """``main`` for people: its summary stands for its result. Returns the exit code."""
+    try:
+        main()
+    except ClickwrightError as error:
+        message, code = one_line(error), error.exit_code
+    except OSError as error:
+        message, code = explain_os_error(error), ClickwrightError.exit_code
+    except KeyboardInterrupt:
+        message, code = "interrupted; run `make demo` again, it goes on from there", INTERRUPTED
+    else:
+        return 0
+    sys.stdout.flush()
+    print(f"error: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    raise SystemExit(cli())

@@ -1,0 +1,109 @@
+"""Three people, as an analyst would look them up: what they did, what is recommended and why, which ad."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from schemas.lake import Lake
+
+LAST_EVENTS = 8
+SEGMENTS = ("regular", "casual", "new", "lapsed")
+
+
+def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[dict[str, Any]]:
+    """The stories of some people: of as many segments as there are, and of those with ad copy first.
+
+    Args:
+        served_on: the day of the recommendations.
+        as_of: the day of the profiles.
+    """
+    day = f"served_on = '{served_on}'"
+    recommended = lake.arrow("recommendations", day)
+    copy = lake.arrow("creatives", day) if lake.exists("creatives") else None
+    profiles = {row["user_id"]: row for row in lake.arrow("profiles", f"as_of = '{as_of}'").to_pylist()}
+    written = set(copy["user_id"].to_pylist()) if copy else set()
+    candidates = sorted(set(recommended["user_id"].to_pylist()), key=lambda user: (user not in written, user))
+    chosen = choose([(user, profiles[user]["segment"]) for user in candidates if user in profiles], count)
+    titles = _titles(lake)
+    return [_story(lake, user, profiles[user], recommended, copy, titles) for user in chosen]
+
+
+def choose(candidates: Sequence[tuple[str, str]], count: int) -> list[str]:
+    """The first candidate of each segment in turn, until there are ``count``; then whoever comes first.
+
+    >>> choose([("a", "regular"), ("b", "regular"), ("c", "new")], 3)
+    ['a', 'c', 'b']
+    """
+    chosen: list[str] = []
+    for segment in SEGMENTS:
+        chosen += [user for user, of in candidates if of == segment][:1]
+    chosen += [user for user, _ in candidates if user not in chosen]
+    return chosen[:count]
+
+
+def _titles(lake: Lake) -> dict[str, dict[str, Any]]:
+    """Title and categories by item, from the newest catalogue."""
+    newest = lake.partitions("items", "as_of")[-1]
+    rows = lake.arrow("items", f"as_of = '{newest}'", columns=["item_id", "title", "categories"])
+    return {row["item_id"]: row for row in rows.to_pylist()}
+
+
+def _story(
+    lake: Lake,
+    user: str,
+    profile: dict[str, Any],
+    recommended: pa.Table,
+    copy: pa.Table | None,
+    titles: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    columns = ["event_time", "event_type", "item_id", "value", "event_id"]
+    events = lake.arrow("events", f"user_id = '{user}'", columns=columns)
+    latest = events.sort_by([("event_time", "descending"), ("event_id", "ascending")]).slice(0, LAST_EVENTS)
+    best = recommended.filter(pc.equal(recommended["user_id"], user)).sort_by("rank")
+    ads = copy.filter(pc.equal(copy["user_id"], user)) if copy else None
+    weights = dict(profile["category_weights"] or [])
+    return {
+        "user": user,
+        "segment": profile["segment"],
+        "events": profile["n_events"],
+        "first_seen": str(profile["first_seen"].date()),
+        "last_seen": str(profile["last_seen"].date()),
+        "interests": [name for name, _ in sorted(weights.items(), key=lambda pair: (-pair[1], pair[0]))][:4],
+        "history": [
+            {
+                "when": f"{row['event_time']:%Y-%m-%d %H:%M}",
+                "what": row["event_type"],
+                "title": _title(titles, row["item_id"]),
+                "value": row["value"],
+            }
+            for row in latest.to_pylist()
+        ],
+        "recommendations": [
+            {
+                "rank": row["rank"],
+                "title": _title(titles, row["item_id"]),
+                "categories": (titles.get(row["item_id"]) or {}).get("categories") or [],
+                "score": round(row["score"], 4),
+                "reason": row["reason"],
+            }
+            for row in best.to_pylist()
+        ],
+        "creatives": [
+            {
+                "title": _title(titles, row["item_id"]),
+                "headline": row["headline"],
+                "body": row["body"],
+                "origin": row["origin"],
+                "language_model": row["language_model"],
+                "checks": row["checks"],
+            }
+            for row in (ads.to_pylist() if ads else [])
+        ],
+    }
+
+
+def _title(titles: dict[str, dict[str, Any]], item: str | None) -> str:
+    return str((titles.get(item or "") or {}).get("title") or item or "")

@@ -1,0 +1,293 @@
+"""Ad copy: a headline and a body for the first recommendation of a few dozen users, written by the language model.
+
+The model knows an ad's facts (title, year, categories, the near title that the reason names) and writes within the
+lexicon's grammar (``ml.guided``); every check of ``ml.facts`` judges what it wrote. It gets a few tries, each with a
+seed of its own; then a template takes its place, whose copy says so in ``origin`` and goes through the same checks.
+What does not pass them all is not written.
+
+    python -m ml.copywriter --served-on 1998-04-23 --limit 36
+"""
+
+import argparse
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from ml.facts import CHECKS, HEADLINE_LENGTH, Copy, Facts, failed_checks, spoken_title
+from ml.lexicon import DEFAULT, Lexicon, load_lexicon
+from ml.prepare import FOLDER, language_model_folder
+from ml.reasons import named_title
+from ml.text import quiet_transformers
+from schemas.cli import day, log, run_id_default
+from schemas.contract import load_contract
+from schemas.errors import ClickwrightError, ConfigError
+from schemas.lake import Lake, open_lake
+from schemas.settings import get_settings
+from schemas.staging import open_attempt
+
+TRIES = 3
+BATCH = 36
+MAX_NEW_TOKENS = 120
+# The grammar keeps the text in order, so the temperature may be high: without it nearly every ad would begin alike.
+TEMPERATURE = 2.0
+SYSTEM = "You write {noun} ads in two lines: a headline with the title, then two short sentences."
+
+
+@dataclass(frozen=True)
+class Ad:
+    """Whom an ad is for, and what it may say."""
+
+    user_id: str
+    item_id: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Written:
+    """An ad's copy, who wrote it, and the seed with which that can be repeated."""
+
+    ad: Ad
+    copy: Copy
+    origin: str
+    seed: int
+
+
+def prompt(facts: Facts) -> str:
+    """The facts, one a line; nothing else is told to the model."""
+    lines = [f"Title: {facts.title}"]
+    if facts.year is not None:
+        lines.append(f"Year: {facts.year}")
+    if facts.categories:
+        lines.append(f"Kind: {', '.join(facts.categories)}")
+    if facts.liked is not None:
+        lines.append(f"Close to: {facts.liked}")
+    return "\n".join(lines)
+
+
+class LanguageModel:
+    """A causal language model of Transformers, on CUDA where there is one."""
+
+    def __init__(self, source: str | Path) -> None:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        quiet_transformers()
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(source, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_pretrained(source, local_files_only=True, dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"the language model cannot be read ({str(error).splitlines()[0]}); at {source}; "
+                "run `python -m ml.prepare`, or point CLICKWRIGHT_LANGUAGE_MODEL to a folder of Transformers"
+            ) from error
+        self.model = model.to(device)
+        if device == "cpu":
+            # Steps are short: on a machine that is busy with other things, threads wait for each other longer than they work.
+            torch.set_num_threads(1)
+        self.tokenizer.padding_side = "left"
+        if self.tokenizer.pad_token is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
+
+    def write(self, facts: Sequence[Facts], seeds: Sequence[int], lexicon: Lexicon, guided: bool = True) -> list[Copy]:
+        """Copy for each of the facts. The same facts, seed and model give the same copy, whatever else is in the batch.
+
+        Args:
+            guided: keep to the lexicon's grammar. Without it the model invents, and nearly nothing passes the checks.
+        """
+        import torch
+        from transformers import LogitsProcessorList
+
+        from ml.guided import Guide, SeededNoise, Tokens, Writer
+
+        chats = [
+            [
+                {"role": "system", "content": SYSTEM.format(noun=lexicon.noun)},
+                {"role": "user", "content": prompt(one)},
+            ]
+            for one in facts
+        ]
+        batch = self.tokenizer.apply_chat_template(
+            chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
+        ).to(self.model.device)
+        length = batch["input_ids"].shape[1]
+        processors = LogitsProcessorList()
+        if guided:
+            tokens = Tokens(self.tokenizer)
+            processors.append(Guide([Writer(one, lexicon, tokens) for one in facts], length))
+        processors.append(SeededNoise(list(seeds), TEMPERATURE if guided else 0.7))
+        with torch.inference_mode():
+            output = self.model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, do_sample=False, logits_processor=processors)
+        return [two_lines(self.tokenizer.decode(row[length:], skip_special_tokens=True)) for row in output]
+
+
+def two_lines(text: str) -> Copy:
+    """The model's text as headline and body."""
+    headline, _, body = text.strip().partition("\n")
+    return Copy(headline.strip(), " ".join(body.split()))
+
+
+def template(facts: Facts, lexicon: Lexicon) -> Copy:
+    """Copy without a language model: it says the same facts in the same words, always in the same order."""
+    kind = lexicon.kinds(facts.categories)[0]
+    headline = f"{facts.title}: {kind}"
+    near = "" if facts.liked is None else f", {lexicon.forms('near', {'liked': facts.liked})[0]}"
+    year = "" if facts.year is None else f" {lexicon.forms('year_from', {'year': str(facts.year)})[0]}"
+    return Copy(
+        headline if len(headline) <= HEADLINE_LENGTH else facts.title,
+        f"{kind[0].upper()}{kind[1:]}{year}{near}.",
+    )
+
+
+def seed_of(facts: Facts, attempt: int, seed: int) -> int:
+    """A seed of an ad's own, from what it says and not from whom it is for."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{attempt}|{prompt(facts)}".encode()).digest()[:4], "big")
+
+
+def write_all(
+    ads: Sequence[Ad], model: LanguageModel, lexicon: Lexicon, seed: int, guided: bool = True
+) -> tuple[list[Written], dict[str, Any]]:
+    """Copy for every ad for which some copy passes the checks, and the figures of the work. Equal facts get equal copy."""
+    copies: dict[Facts, tuple[Copy, str, int]] = {}
+    failures: Counter[str] = Counter()
+    distinct = list(dict.fromkeys(ad.facts for ad in ads))
+    tried, passed_first = 0, 0
+    for attempt in range(TRIES):
+        waiting = [facts for facts in distinct if facts not in copies]
+        for start in range(0, len(waiting), BATCH):
+            batch = waiting[start : start + BATCH]
+            seeds = [seed_of(facts, attempt, seed) for facts in batch]
+            for facts, own, copy in zip(batch, seeds, model.write(batch, seeds, lexicon, guided), strict=True):
+                tried += 1
+                failed = failed_checks(copy, facts, lexicon)
+                failures.update(failed)
+                if not failed:
+                    copies[facts] = copy, "language_model", own
+            log.info("ad copy", attempt=attempt + 1, passed=len(copies), of=len(distinct))
+        passed_first = len(copies) if attempt == 0 else passed_first
+    for facts in distinct:
+        if facts not in copies:
+            copy = template(facts, lexicon)
+            if failed := failed_checks(copy, facts, lexicon):
+                log.warning("no copy passes the checks", title=facts.title, failed=failed)
+            else:
+                copies[facts] = copy, "template", 0
+    written = [Written(ad, *copies[ad.facts]) for ad in ads if ad.facts in copies]
+    by = Counter(one.origin for one in written)
+    return written, {
+        "ads": len(ads),
+        "by_language_model": by["language_model"],
+        "by_template": by["template"],
+        "not_written": len(ads) - len(written),
+        "texts_tried": tried,
+        "texts_passed": sum(origin == "language_model" for _, origin, _ in copies.values()),
+        "passed_at_first_try": passed_first,
+        "failed_checks": dict(sorted(failures.items())),
+    }
+
+
+def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int]) -> list[Ad]:
+    """The first recommendations of ``limit`` users: those whose hash with the day is smallest, a fair and fixed choice.
+
+    Raises:
+        ClickwrightError: nothing is recommended for the day.
+    """
+    rows = lake.arrow(
+        "recommendations",
+        where=f"served_on = '{served_on}' and rank = 1",
+        snapshot=inputs["recommendations"],
+        columns=["user_id", "item_id", "reason"],
+    ).to_pylist()
+    if not rows:
+        raise ClickwrightError(
+            f"nothing is recommended for {served_on}; in table recommendations; publish `ml.recommend` for the day first"
+        )
+    rows.sort(key=lambda row: hashlib.sha256(f"{served_on}{row['user_id']}".encode()).digest())
+    items = {
+        row["item_id"]: row
+        for row in lake.arrow(
+            "items",
+            where=f"as_of = '{served_on - timedelta(days=1)}'",
+            snapshot=inputs["items"],
+            columns=["item_id", "title", "categories", "year"],
+        ).to_pylist()
+    }
+    return [
+        Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], row["reason"]))
+        for row in rows[:limit]
+        if row["item_id"] in items
+    ]
+
+
+def facts_of(item: dict[str, Any], reason: str) -> Facts:
+    """What the catalogue and the reason say."""
+    return Facts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), named_title(reason))
+
+
+def as_table(written: Sequence[Written], served_on: date, language_model: str) -> pa.Table:
+    """Rows of ``creatives``, by user."""
+    return pa.Table.from_pylist(
+        [
+            {
+                "served_on": served_on,
+                "user_id": one.ad.user_id,
+                "item_id": one.ad.item_id,
+                "headline": one.copy.headline,
+                "body": one.copy.body,
+                "origin": one.origin,
+                "language_model": language_model,
+                "checks": list(CHECKS),
+                "seed": one.seed,
+            }
+            for one in sorted(written, key=lambda one: one.ad.user_id)
+        ],
+        schema=load_contract("creatives").arrow_schema,
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Stage ad copy for a day's first recommendations."""
+    parser = argparse.ArgumentParser(description="Write ad copy for the first recommendations of some users, and stage it.")
+    parser.add_argument("--served-on", type=day, required=True, help="day of the recommendations, YYYY-MM-DD")
+    parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
+    parser.add_argument("--limit", type=int, default=36, help="for how many users (default: 36)")
+    parser.add_argument("--lexicon", type=Path, default=DEFAULT, help="YAML of the words that copy may use")
+    parser.add_argument(
+        "--unguided", action="store_true", help="let the model write without the grammar, to see what it is for"
+    )
+    args = parser.parse_args(argv)
+    started = time.perf_counter()
+    settings = get_settings()
+    lake = open_lake(settings)
+    lexicon = load_lexicon(args.lexicon)
+    source = language_model_folder()
+    inputs = {name: id for name in ("recommendations", "items") if (id := lake.snapshot(name)) is not None}
+    if len(inputs) < 2:
+        raise ClickwrightError(
+            "nothing is recommended yet; in tables recommendations and items; publish `ml.recommend` for the day first"
+        )
+    ads = choose(lake, args.served_on, args.limit, inputs)
+    name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
+    with open_attempt("copywriter", args.run, inputs) as attempt:
+        written, figures = write_all(ads, LanguageModel(source), lexicon, settings.seed, not args.unguided)
+        attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
+        attempt.note(language_model=name, guided=not args.unguided, **figures)
+    return {
+        "served_on": str(args.served_on),
+        **figures,
+        "share_by_language_model": round(figures["by_language_model"] / max(1, len(ads)), 3),
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

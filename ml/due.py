@@ -1,0 +1,100 @@
+"""Whether recommendations are due: is there a champion, and a day with profiles that it has not served yet?
+
+Quick, for a scheduler asks often: the champion comes from MLflow's REST, the days and versions from the lake's metadata.
+Neither PyTorch nor MLflow is imported.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import requests
+
+from schemas.errors import ClickwrightError
+from schemas.lake import Lake, open_lake
+from schemas.settings import Settings, get_settings
+
+ALIAS = "champion"
+SECONDS = 20
+
+
+def champion_version(settings: Settings) -> str | None:
+    """The version that the alias names, or None where there is no such model or alias.
+
+    Raises:
+        ClickwrightError: MLflow does not answer, or answers with something else.
+    """
+    where = settings.mlflow_tracking_uri.rstrip("/")
+    if not where.startswith("http"):  # a database in place of a server has no REST
+        from ml.registry import by_alias, connect
+
+        version = by_alias(connect(settings), settings, ALIAS)
+        return None if version is None else str(version.version)
+    try:
+        answer = requests.get(
+            f"{where}/api/2.0/mlflow/registered-models/alias",
+            params={"name": settings.registered_model, "alias": ALIAS},
+            timeout=SECONDS,
+        )
+        content = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise ClickwrightError(
+            f"MLflow does not answer ({type(error).__name__}); at {where}; start it with `make up`, "
+            "or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
+        ) from None
+    if answer.ok:
+        return str(content["model_version"]["version"])
+    # MLflow says INVALID_PARAMETER_VALUE when the model is there without the alias.
+    if content.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        return None
+    raise ClickwrightError(
+        f"MLflow refuses ({answer.status_code} {content.get('message', '')[:200]}); at {where}; see to its log"
+    )
+
+
+def served_version(lake: Lake, served_on: date) -> str | None:
+    """The model's version in the newest publish of the day's recommendations, from the commit; None before the first."""
+    for commit in lake.commits("recommendations"):
+        if served_on.isoformat() in commit.replaced.get("served_on", []):
+            return str(commit.notes.get("model_version"))
+    return None
+
+
+def decide(newest_profiles: date | None, champion: str | None, served: str | None) -> dict[str, Any]:
+    """What is due, and why.
+
+    >>> decide(date(1998, 4, 22), "3", "3")["due"]
+    False
+    """
+    day = None if newest_profiles is None else newest_profiles + timedelta(days=1)
+    if day is None:
+        due, why = False, "no profiles are published yet"
+    elif champion is None:
+        due, why = False, f"no version is @{ALIAS}"
+    elif served == champion:
+        due, why = False, f"recommendations for {day} by version {champion} are there already"
+    elif served is None:
+        due, why = True, f"nothing is recommended for {day} yet"
+    else:
+        due, why = True, f"recommendations for {day} are by version {served}, and @{ALIAS} is {champion}"
+    return {"due": due, "served_on": None if day is None else day.isoformat(), "version": champion, "why": why}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Say whether recommendations are due, for which day and by which version."""
+    argparse.ArgumentParser(
+        description="Say whether recommendations are due, for which day and by which version of the model."
+    ).parse_args(argv)
+    settings = get_settings()
+    lake = open_lake(settings)
+    days = lake.partitions("profiles", "as_of")
+    newest = days[-1] if days else None
+    served = None if newest is None else served_version(lake, newest + timedelta(days=1))
+    return decide(newest, champion_version(settings), served)
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

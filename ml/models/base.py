@@ -1,0 +1,128 @@
+"""What every recommender is: fitted on interactions, asked for scores of all items, saved without pickles.
+
+Shapes: B histories, I items of the catalogue, N interactions, U users.
+"""
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy import sparse
+
+from ml.data import Cases, Catalog, Interactions
+
+Scores = npt.NDArray[np.float32]
+Indices = npt.NDArray[np.int32]
+Log = Callable[[dict[str, float], int], None]
+"""Takes metrics and the step (an epoch) that they belong to."""
+
+CONFIG_FILE = "recommender.json"
+WEIGHTS_FILE = "weights.safetensors"
+
+
+class Recommender(ABC):
+    """One recipe. A constructor takes settings, ``fit`` the data; ``chosen`` holds the settings that validation decided.
+
+    So a model is tuned by ``tuned = Recipe().fit(train, catalog, seed=s, validation=cases)`` and then
+    refitted on more data, with nothing tuned again, by ``Recipe(**tuned.chosen).fit(more, catalog, seed=s)``.
+    """
+
+    name: ClassVar[str]
+    complexity: ClassVar[int]
+    """Order from simple to elaborate: between two equals the simpler one is chosen."""
+    handles_new_users: ClassVar[bool] = False
+    """Whether scores of an empty history are more than overall popularity."""
+    handles_new_items: ClassVar[bool] = False
+    """Whether an item that nobody has touched can be scored by what is known of it."""
+
+    @abstractmethod
+    def fit(
+        self,
+        train: Interactions,
+        catalog: Catalog,
+        *,
+        seed: int,
+        validation: Cases | None = None,
+        log: Log | None = None,
+    ) -> Self:
+        """Learn from ``train``; with ``validation``, decide the settings in ``chosen`` by it."""
+
+    @abstractmethod
+    def scores(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> Scores:
+        """Scores of all items, higher is better: float32 ``[B, I]``, finite.
+
+        Args:
+            histories: per user the indices of the items, oldest first; an empty one is a new user.
+            times: when known, the times of those events, microseconds since 1970 UTC.
+        """
+
+    @abstractmethod
+    def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """How much having met each of ``candidates`` speaks for ``item``: float32 ``[len(candidates)]``."""
+
+    @abstractmethod
+    def save(self, directory: Path) -> None:
+        """Write the model to ``directory`` as JSON and safetensors."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, directory: Path) -> Self:
+        """Read what ``save`` wrote."""
+
+    @property
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """Every setting in force, for the record of the run."""
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The settings that validation decided, as arguments of the constructor."""
+        return {}
+
+
+def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:
+    """Write the file by which ``load_recommender`` knows the recipe."""
+    directory.mkdir(parents=True, exist_ok=True)
+    content = {"recipe": name, "settings": settings}
+    (directory / CONFIG_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+
+
+def read_config(directory: Path) -> dict[str, Any]:
+    """The recipe's name and its settings, as ``{"recipe": ..., "settings": {...}}``."""
+    config: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_text())
+    return config
+
+
+def popularity(train: Interactions) -> Scores:
+    """Interactions of each item divided by those of the most popular one: float32 ``[I]``."""
+    counts = np.bincount(train.item_index, minlength=len(train.items)).astype(np.float32)
+    return counts / max(float(counts.max(initial=0.0)), 1.0)
+
+
+def recency_weights(
+    histories: Sequence[npt.NDArray[np.integer[Any]]], n_items: int, *, half_life: float, last: int
+) -> sparse.csr_array:
+    """Histories as a sparse ``[B, I]`` matrix whose weights halve every ``half_life`` events, over the ``last`` events."""
+    tails = [np.asarray(history[-last:], dtype=np.int64) for history in histories]
+    lengths = np.array([len(tail) for tail in tails], dtype=np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)])
+    columns = np.concatenate(tails) if tails else np.empty(0, dtype=np.int64)
+    age = np.repeat(starts[1:], lengths) - 1 - np.arange(len(columns))
+    matrix = sparse.csr_array(((0.5 ** (age / half_life)).astype(np.float32), columns, starts), shape=(len(tails), n_items))
+    matrix.sum_duplicates()
+    return matrix
+
+
+def with_fallback(scores: Scores, fallback: Scores) -> Scores:
+    """Scores scaled to a best of 1 in each row, plus a little popularity, which decides where there is no other signal."""
+    best = scores.max(axis=1, keepdims=True, initial=0.0)
+    scaled: Scores = scores / np.where(best > 0, best, 1.0) + np.float32(1e-3) * fallback
+    return scaled.astype(np.float32)

@@ -1,0 +1,94 @@
+"""Move the alias @champion: to the challenger of a training that passed the gate, or back to an earlier version.
+
+``--run`` promotes what the gate let pass, and refuses when the champion has changed since. ``--version`` names a version
+instead: that is how to roll back. The next batch run follows the alias.
+"""
+
+import argparse
+import fcntl
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from schemas.cli import log
+from schemas.errors import Refused
+from schemas.settings import get_settings
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """The registry lets the last writer win; on this machine, promotions wait for each other."""
+    path = get_settings().var / "training" / "promote.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]:
+    """Make a version the champion; when it is already, nothing changes.
+
+    Args:
+        run: promote the challenger of this training, or
+        number: promote this version, if it passed the gate once.
+
+    Raises:
+        Refused: it did not pass the gate, or the champion changed after the gate.
+    """
+    from ml.gate import NOBODY
+    from ml.pin import read_pin
+    from ml.registry import CHAMPION, TAG, by_alias, connect, numbered, of_training, tags_of
+
+    settings = get_settings()
+    client = connect(settings)
+    with one_at_a_time():
+        if number is not None:
+            version = numbered(client, settings, number)
+        else:
+            training = read_pin(run or "")["training"]
+            found = of_training(client, settings, training)
+            if found is None:
+                raise Refused(
+                    f"training {training} has no challenger; in the model registry; run `python -m ml.challenge` first"
+                )
+            version = found
+        champion = by_alias(client, settings, CHAMPION)
+        present = NOBODY if champion is None else str(champion.version)
+        answer = {
+            "version": str(version.version),
+            "recipe": tags_of(version).get("recipe"),
+            "previous": present,
+        }
+        if present == str(version.version):
+            return answer | {"moved": False}
+        tags = tags_of(version)
+        if tags.get("gate") != "passed":
+            raise Refused(
+                f"version {version.version} did not pass the gate; in the model registry; "
+                "run `python -m ml.gate` for its training first"
+            )
+        if number is None and tags["gate_champion"] != present:
+            raise Refused(
+                f"the champion is now version {present}, and version {version.version} was measured against "
+                f"{tags['gate_champion']}; in the model registry; run `python -m ml.challenge` and `ml.gate` again"
+            )
+        client.set_registered_model_alias(settings.registered_model, CHAMPION, version.version)
+        client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}promoted_over", present)
+    log.info("promoted", version=version.version, previous=present)
+    return answer | {"moved": True}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Move the alias @champion."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--run", help="name of the training run whose challenger passed the gate")
+    which.add_argument("--version", help="a version that passed the gate once, to roll back to")
+    arguments = parser.parse_args(argv)
+    return promote(arguments.run, arguments.version)
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

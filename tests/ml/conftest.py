@@ -1,0 +1,142 @@
+"""Small logs with a plot: users walk through a few genres in order, so that what comes next can be learned."""
+
+import hashlib
+import shutil
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from ml.data import Catalog, Interactions, Split, microseconds, split
+from schemas.contract import load_contract
+from schemas.lake import Lake, open_lake
+from schemas.staging import open_attempt, read_manifest
+
+TRAIN_UNTIL = date(2024, 3, 1)
+FIRST_DAY = date(2024, 1, 1)
+VALID_DAYS = 14
+N_ITEMS, N_USERS = 40, 120
+
+
+def pseudonym(user: int) -> str:
+    return hashlib.sha256(str(user).encode()).hexdigest()
+
+
+def walk_events(seed: int = 3, last_day: date = date(2024, 3, 7)) -> pd.DataFrame:
+    """Every user starts somewhere and goes to the next item or the one after it, a few a day."""
+    rng = np.random.default_rng(seed)
+    days = (last_day - FIRST_DAY).days
+    rows: list[dict[str, Any]] = []
+    for user in range(N_USERS):
+        item, start = int(rng.integers(N_ITEMS)), int(rng.integers(days))
+        for step in range(int(rng.integers(8, 16))):
+            day = FIRST_DAY + timedelta(days=start + step // 2)
+            if day > last_day:
+                break
+            rows.append(
+                {
+                    "user_id": pseudonym(user),
+                    "event_id": f"e{user:03d}{step:03d}",
+                    "event_time": microseconds(day) + (9 * 3600 + 60 * step) * 1_000_000,
+                    "item_id": f"i{item:02d}",
+                    "value": float(rng.integers(1, 6)),
+                    "arrived_on": day,
+                }
+            )
+            item = (item + int(rng.integers(1, 3))) % N_ITEMS
+    return pd.DataFrame(rows)
+
+
+def walk_items() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "item_id": [f"i{i:02d}" for i in range(N_ITEMS)],
+            "title": [f"Title {i}" for i in range(N_ITEMS)],
+            "categories": [[f"genre {i // 10}"] for i in range(N_ITEMS)],
+            "text": [""] * N_ITEMS,
+        }
+    )
+
+
+def tiny(rows: list[tuple[str, str, int]], items: list[str]) -> tuple[Interactions, Catalog]:
+    """Interactions and catalogue of literal rows (user, item, second)."""
+    from ml.data import interactions
+
+    catalog = Catalog(items, [f"Title {i}" for i in items], [["any"] for _ in items], ["" for _ in items])
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "second"])
+    frame["event_id"] = [f"e{i:03d}" for i in range(len(frame))]
+    frame["event_time"] = frame["second"].astype("int64") * 1_000_000
+    frame["value"] = 1.0
+    return interactions(frame, catalog), catalog
+
+
+@pytest.fixture
+def walk() -> Split:
+    return split(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+
+
+def publish_directly(lake: Lake, table: str, rows: pa.Table, field: str) -> None:
+    """Stage rows and commit them; what an audit would say is not these tests' matter."""
+    values = sorted(set(rows[field].to_pylist()))
+    run = f"test-{table}-{values[0]}-{values[-1]}"
+    with open_attempt("test", run, {}) as attempt:
+        attempt.write_arrow(table, rows, (field, values))
+    manifest = read_manifest("test", run)
+    files: dict[Any, list[str]] = {value: [] for value in values}
+    for file in manifest.tables[table].files:
+        files[date.fromisoformat(file.value)].append(file.path)
+    lake.replace(table, field, files, {"run": run, "job": "test", "manifest": manifest.digest}, {})
+
+
+def as_contract(table: str, frame: pd.DataFrame) -> pa.Table:
+    """A frame as an Arrow table of a contract; columns that it lacks are null."""
+    schema = load_contract(table).arrow_schema
+    columns = [pa.array(frame[f.name].tolist(), f.type) if f.name in frame else pa.nulls(len(frame), f.type) for f in schema]
+    return pa.table(columns, schema=schema)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database, migrated once: that takes longer than a test."""
+    from mlflow import MlflowClient
+
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
+
+
+@pytest.fixture
+def walk_lake(var: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_mlflow: Path) -> Lake:
+    """A real lake with the walk, and MLflow on SQLite beside it."""
+    shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
+    monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    lake = open_lake()
+    events = walk_events()
+    moments = [datetime.fromtimestamp(t / 1e6, UTC) for t in events["event_time"]]
+    frame = events.assign(
+        closed_on=[m.date() for m in moments],
+        session_id=events["event_id"],
+        position=0,
+        event_type="rating",
+        event_time=moments,
+        event_date=[m.date() for m in moments],
+        source="walk",
+    )
+    publish_directly(lake, "session_events", as_contract("session_events", frame), "closed_on")
+    items = walk_items().assign(as_of=date(2024, 2, 28))
+    publish_directly(lake, "items", as_contract("items", items), "as_of")
+    return lake
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The language model as ``python -m ml.prepare`` leaves it (half a minute)."""
+    from ml.prepare import FOLDER, prepare
+
+    folder = tmp_path_factory.mktemp("models") / FOLDER
+    assert prepare(folder)["made_now"]
+    return folder

@@ -1,0 +1,41 @@
+"""What is due, and that asking costs little."""
+
+import subprocess
+import sys
+from datetime import date
+
+import pytest
+
+from ml.due import champion_version, decide
+from schemas.errors import ClickwrightError
+from schemas.settings import get_settings
+
+DAY = date(2024, 2, 29)
+
+
+@pytest.mark.parametrize(
+    ("profiles", "champion", "served", "due", "why"),
+    [
+        (None, "1", None, False, "no profiles are published yet"),
+        (DAY, None, None, False, "no version is @champion"),
+        (DAY, "1", None, True, "nothing is recommended for 2024-03-01 yet"),
+        (DAY, "1", "1", False, "recommendations for 2024-03-01 by version 1 are there already"),
+        (DAY, "1", "2", True, "recommendations for 2024-03-01 are by version 2, and @champion is 1"),  # rolled back
+    ],
+)
+def test_what_is_due(profiles: date | None, champion: str | None, served: str | None, due: bool, why: str) -> None:
+    answer = decide(profiles, champion, served)
+    assert (answer["due"], answer["why"], answer["version"]) == (due, why, champion)
+    assert answer["served_on"] == (None if profiles is None else "2024-03-01")
+
+
+def test_a_server_that_is_down_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
+    with pytest.raises(ClickwrightError, match=r"MLflow does not answer \(ConnectionError\); at http://127.0.0.1:9"):
+        champion_version(get_settings())
+
+
+def test_asking_imports_nothing_heavy() -> None:
+    code = "import sys, ml.due; print(sorted({'torch', 'mlflow', 'transformers'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

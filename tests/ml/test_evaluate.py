@@ -1,0 +1,90 @@
+"""Ranking against the whole catalogue: what is left out, how ties count, how users are averaged."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml.data import Cases
+from ml.evaluate import best, compare, evaluate, rank_cases
+from ml.models.popularity import Popularity
+from tests.ml.conftest import tiny
+
+
+class Fixed(Popularity):
+    """Scores from a literal row."""
+
+    def __init__(self, row: list[float]) -> None:
+        super().__init__()
+        self.popularity = np.array(row, dtype=np.float32)
+
+
+def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
+    histories = [np.array(history, dtype=np.int32) for _, _, history in rows]
+    return Cases(
+        np.array([user for user, _, _ in rows]),
+        np.array([target for _, target, _ in rows], dtype=np.int32),
+        histories,
+        [np.arange(len(h), dtype=np.int64) for h in histories],
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "target", "history", "rank"),
+    [
+        ([4, 3, 2, 1], 0, [], 1),
+        ([4, 3, 2, 1], 2, [], 3),
+        ([4, 3, 2, 1], 2, [0], 2),  # what was met is out of the way
+        ([1, 1, 1, 1], 0, [], 4),  # ties count against the model
+        ([1, 1, 1, 1], 0, [1, 2], 2),
+        ([4, 3, 2, 1], -1, [], 5),  # not in the catalogue: behind everything
+    ],
+)
+def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
+    ranks, _ = rank_cases(Fixed(scores), cases([(0, target, history)]))
+    assert ranks.tolist() == [rank]
+
+
+def test_lists_break_ties_by_index() -> None:
+    assert best(np.array([[1, 2, 2, 0]], dtype=np.float32), 3).tolist() == [[1, 2, 0]]
+
+
+def test_batches_do_not_matter(walk: Any) -> None:
+    model = Popularity().fit(walk.fit, walk.catalog, seed=0)
+    whole, _ = rank_cases(model, walk.validation)
+    parts, _ = rank_cases(model, walk.validation, batch_size=7)
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(0, 0, []), (1, 1, [2]), (1, 3, [1, 2])])
+    found = evaluate(Fixed([4, 3, 2, 1]), asked, catalog, np.array([1, 0, 0, 0]), k=2)
+    # User 0: rank 1. User 1: rank 2, and rank 2 once b and c are out of the way.
+    assert found.metrics["hit_rate_at_2"] == 1.0
+    assert found.metrics["mrr_at_2"] == pytest.approx((1 + 0.5) / 2)
+    assert found.metrics["new_mrr_at_2"] == 1.0
+    assert found.metrics["short_mrr_at_2"] == 0.5
+    assert (found.metrics["new_cases"], found.metrics["short_cases"], found.metrics["long_cases"]) == (1, 2, 0)
+    assert (found.metrics["cases"], found.metrics["users"]) == (3, 2)
+    assert found.metrics["coverage_at_2"] == 0.75
+    np.testing.assert_allclose(found.ndcg_by_user, [1, 1 / np.log2(3)])
+
+
+def test_two_models_are_compared_user_by_user() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(user, 0, []) for user in range(30)])
+    counts = np.ones(4, dtype=np.int64)
+    right, wrong = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
+    lead = compare(right, wrong, seed=0)
+    assert lead["difference"] == pytest.approx(1 - 1 / np.log2(5))
+    assert (lead["low"], lead["high"]) == pytest.approx((lead["difference"], lead["difference"]))
+    assert compare(wrong, right, seed=0)["difference"] == pytest.approx(-lead["difference"])
+
+
+def test_without_cases_everything_is_zero() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b"])
+    found = evaluate(Fixed([1, 2]), cases([]), catalog, np.ones(2, dtype=np.int64))
+    assert found.metrics["ndcg_at_10"] == 0.0
+    assert found.metrics["cases"] == 0

@@ -1,0 +1,109 @@
+"""The gate's reasoning, case by case, and the choice before it; no server needed."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ml.challenge import choose, markdown
+from ml.gate import judge
+from schemas.errors import Refused
+
+
+def lead(difference: float) -> dict[str, float]:
+    return {"difference": difference, "low": difference - 0.02, "high": difference + 0.02}
+
+
+def row(validation: float, test: float, ahead: float | None) -> dict[str, Any]:
+    return {
+        "run_id": "r",
+        "validation": {"ndcg_at_10": validation},
+        "test": {"ndcg_at_10": test, "hit_rate_at_10": 2 * test},
+        "lead": None if ahead is None else lead(ahead),
+    }
+
+
+def evidence(**changes: Any) -> dict[str, Any]:
+    return {
+        "recipe": "markov",
+        "run_id": "r",
+        "digest": "abc",
+        "training": "t",
+        "train_until": "2024-03-01",
+        "valid_days": 14,
+        "snapshots": {"session_events": 1, "items": 2},
+        "code_version": "0.1.0+1",
+        "cases": 100,
+        "users": 10,
+        "models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1)},
+        "champion": None,
+    } | changes
+
+
+def champion(**changes: Any) -> dict[str, Any]:
+    return {
+        "version": "4",
+        "recipe": "item_knn",
+        "digest": "old",
+        "train_until": "2024-02-01",
+        "test": {"ndcg_at_10": 0.15, "hit_rate_at_10": 0.3},
+        "lead": lead(0.04),
+    } | changes
+
+
+def test_what_beats_popularity_passes_when_there_is_no_champion() -> None:
+    assert judge("5", evidence(), None, None) == {"popularity": lead(0.1), "champion": None}
+
+
+def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
+    won = judge("5", evidence(champion=champion(lead=lead(0.01))), "4", "old")
+    assert won["champion"]["low"] < 0 < won["champion"]["difference"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "present", "why"),
+    [
+        ({"code_version": ""}, None, "its evidence lacks code_version"),
+        ({"snapshots": {}}, None, "its evidence lacks snapshots"),
+        ({"models": {"markov": row(0.2, 0.19, None)}}, None, "lacks the comparison with popularity"),
+        ({"recipe": "popularity"}, None, "popularity was the best of its training"),
+        (
+            {"models": {"markov": row(0.2, 0.09, None), "popularity": row(0.1, 0.09, 0.0)}},
+            None,
+            r"does not beat popularity \(test NDCG@10 \+0.0000, 95 % interval -0.0200 to \+0.0200\)",
+        ),
+        ({"digest": "old", "champion": champion()}, "4", "the same model as the champion, version 4"),
+        ({"champion": champion()}, "5", "it is the champion"),
+        ({"champion": None}, "4", "does not compare it with the champion, version 4"),
+        ({"champion": champion(version="3")}, "4", "does not compare it with the champion, version 4"),
+        ({"champion": champion()}, None, "does not compare it with the champion"),
+        ({"champion": champion(train_until="2024-03-02")}, "4", "has seen some of the answers"),
+        ({"champion": champion(train_until=None)}, "4", "fitted until None"),
+        ({"champion": champion(lead=lead(-0.01))}, "4", "does not beat the champion, version 4"),
+        ({"champion": champion(lead=lead(0.0))}, "4", "does not beat the champion, version 4"),
+    ],
+)
+def test_refusals_name_the_piece(changes: dict[str, Any], present: str | None, why: str) -> None:
+    with pytest.raises(Refused, match=why) as refusal:
+        judge("5", evidence(**changes), present, "old")
+    assert str(refusal.value).startswith("version 5 is refused: ")
+    assert str(refusal.value).count("; ") == 2
+
+
+def test_the_choice_is_by_validation_and_the_simpler_of_equals() -> None:
+    def runs(**by_recipe: float) -> Any:
+        return {
+            name: SimpleNamespace(data=SimpleNamespace(metrics={"validation_ndcg_at_10": value}))
+            for name, value in by_recipe.items()
+        }
+
+    assert choose(runs(popularity=0.1, markov=0.2, transformer=0.3)) == "transformer"
+    assert choose(runs(transformer=0.2, popularity=0.1, markov=0.2)) == "markov"
+    assert choose(runs(popularity=0.4, markov=0.2)) == "popularity"
+
+
+def test_people_read_a_table() -> None:
+    text = markdown(evidence(champion=champion()))
+    assert "| **markov** | 0.2000 | 0.1900 | 0.3800 |  |" in text
+    assert "| popularity | 0.1000 | 0.0900 | 0.1800 | +0.1000 (+0.0800 to +0.1200) |" in text
+    assert "| champion: version 4, item_knn |  | 0.1500 | 0.3000 | +0.0400 (+0.0200 to +0.0600) |" in text

@@ -1,0 +1,171 @@
+"""From pinned data to @champion, with a real lake and a real registry."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+
+from ml import challenge, gate, pin, promote, train
+from ml.registry import by_alias, connect, load_champion
+from schemas.errors import ClickwrightError, ConfigError, Refused
+from schemas.lake import Lake
+from schemas.settings import get_settings
+
+pytestmark = pytest.mark.slow
+BASELINES = "popularity,markov,cooccurrence"
+
+
+def pin_and_train(run: str, recipes: str = BASELINES, until: str = "2024-03-01") -> dict[str, Any]:
+    pin.main(["--run", run, "--train-until", until])
+    return train.main(["--run", run, "--recipes", recipes])
+
+
+def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var: Path) -> None:
+    trained = pin_and_train("first")
+    assert set(trained["recipes"]) == {"popularity", "markov", "cooccurrence"}
+    challenger = challenge.main(["--run", "first"])
+    assert challenger["recipe"] in ("markov", "cooccurrence")
+    assert "| popularity |" in challenger["evidence"]
+    passed = gate.main(["--run", "first"])
+    assert passed["champion"] == "none"
+    assert passed["leads"]["popularity"]["difference"] > 0
+    moved = promote.main(["--run", "first"])
+    assert moved == {"version": "1", "recipe": challenger["recipe"], "previous": "none", "moved": True}
+
+    # Once more changes nothing, and says so.
+    assert promote.main(["--run", "first"])["moved"] is False
+    again = train.main(["--run", "first", "--recipes", BASELINES])
+    assert all(row["reused"] for row in again["recipes"].values())
+    assert challenge.main(["--run", "first"])["version"] == "1"
+    with pytest.raises(Refused, match="it is the champion; in the model registry; there is nothing to promote"):
+        gate.main(["--run", "first"])
+
+    model, version, item_ids = load_champion()
+    assert (model.name, version, len(item_ids)) == (challenger["recipe"], "1", 40)
+
+    # Another training on the same data gives the same model: there is nothing better in it.
+    pin_and_train("second")
+    assert challenge.main(["--run", "second"])["version"] == "2"
+    with pytest.raises(Refused, match="the same model as the champion, version 1"):
+        gate.main(["--run", "second"])
+    with pytest.raises(Refused, match="did not pass the gate"):
+        promote.main(["--run", "second"])
+    with pytest.raises(ClickwrightError, match="there is no version 9"):
+        promote.main(["--version", "9"])
+
+
+def test_a_run_carries_everything_that_explains_it(walk_lake: Lake) -> None:
+    trained = pin_and_train("whole", "popularity,markov")
+    settings = get_settings()
+    client = connect(settings)
+    run = client.get_run(trained["recipes"]["markov"]["run_id"])
+    assert run.data.params["recipe"] == "markov"
+    assert run.data.params["recipe.half_life"] == "1.0"
+    assert {"validation_ndcg_at_10", "test_ndcg_at_10", "test_new_cases", "test_coverage_at_10"} <= set(run.data.metrics)
+    assert run.inputs is not None
+    assert {(i.dataset.name, i.dataset.source_type) for i in run.inputs.dataset_inputs} == {
+        ("session_events", "iceberg"),
+        ("items", "iceberg"),
+    }
+    snapshots = json.loads(run.data.tags["clickwright.snapshots"])
+    assert snapshots == {t: walk_lake.snapshot(t) for t in ("session_events", "items")}
+    assert walk_lake.table("items").refs()["train-whole"].snapshot_id == snapshots["items"]
+    assert [f.path for f in client.list_artifacts(run.info.run_id, "plots")] == ["plots/ndcg_by_segment.png"]
+
+    uri = run.data.tags["clickwright.model_uri"]
+    files = {path.name for path in Path(mlflow.artifacts.download_artifacts(uri)).rglob("*") if path.is_file()}
+    assert {"weights.safetensors", "recommender.json", "items.json", "serving_model.py"} <= files
+    assert not {name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".bin"))}
+    model = mlflow.pyfunc.load_model(uri)
+    assert model.metadata.signature is not None
+    answer = model.predict(pd.DataFrame({"history": [["i01", "i02"], ["nobody knows this"], []]}), params={"k": 3})
+    assert [len(row) for row in answer["items"]] == [3, 3, 3]
+    assert answer["items"][0][0] in ("i03", "i04")
+    assert not {"i01", "i02"} & set(answer["items"][0])
+
+
+def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
+    """Two challengers are judged against the same champion; the first promotion makes the second stale."""
+    pin_and_train("weak", "popularity,markov")
+    challenge.main(["--run", "weak"])
+    gate.main(["--run", "weak"])
+    pin_and_train("strong", "popularity,cooccurrence")
+    challenge.main(["--run", "strong"])
+    gate.main(["--run", "strong"])
+    promote.main(["--run", "weak"])
+    with pytest.raises(Refused, match="the champion is now version 1, and version 2 was measured against none"):
+        promote.main(["--run", "strong"])
+    with pytest.raises(Refused, match="does not compare it with the champion, version 1"):
+        gate.main(["--run", "strong"])
+    evidence = challenge.main(["--run", "strong"])["evidence"]
+    assert "champion: version 1, markov" in evidence
+    settings = get_settings()
+    client = connect(settings)
+    champion = by_alias(client, settings, "champion")
+    assert champion is not None
+    lead = json.loads(client.get_model_version("recommender", "2").tags["clickwright.evidence"])["champion"]["lead"]
+    if lead["difference"] > 0:
+        gate.main(["--run", "strong"])
+        promote.main(["--run", "strong"])
+        assert promote.main(["--version", "1"]) == {
+            "version": "1", "recipe": "markov", "previous": "2", "moved": True
+        }  # fmt: skip
+    else:
+        with pytest.raises(Refused, match="does not beat the champion, version 1"):
+            gate.main(["--run", "strong"])
+
+
+def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake) -> None:
+    pin_and_train("bare", "popularity,markov")
+    settings = get_settings()
+    client = connect(settings)
+    with pytest.raises(Refused, match="has no challenger"):
+        gate.main(["--run", "bare"])
+    challenge.main(["--run", "bare"])
+    tag = "clickwright.evidence"
+    evidence = client.get_model_version("recommender", "1").tags[tag]
+    client.set_model_version_tag("recommender", "1", tag, json.dumps(json.loads(evidence) | {"digest": "0" * 64}))
+    with pytest.raises(Refused, match="its files are not those that were tested"):
+        gate.main(["--run", "bare"])
+    client.set_model_version_tag("recommender", "1", tag, json.dumps(json.loads(evidence) | {"snapshots": {}}))
+    with pytest.raises(Refused, match="lacks snapshots"):
+        gate.main(["--run", "bare"])
+    client.delete_model_version_tag("recommender", "1", tag)
+    with pytest.raises(Refused, match="it has no evidence"):
+        gate.main(["--run", "bare"])
+
+
+def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
+    with pytest.raises(ClickwrightError, match="has no pinned data"):
+        train.main(["--run", "unknown"])
+    pin.main(["--run", "known", "--train-until", "2024-03-01"])
+    with pytest.raises(ClickwrightError, match="is pinned for 2024-03-01, 14 days"):
+        pin.main(["--run", "known", "--train-until", "2024-03-02"])
+    with pytest.raises(ConfigError, match="unknown recipe 'horoscope'"):
+        train.main(["--run", "known", "--recipes", "markov,horoscope"])
+    with pytest.raises(ClickwrightError, match="no version of recommender is @champion"):
+        load_champion()
+    with pytest.raises(ClickwrightError, match="has no finished run of popularity"):
+        challenge.main(["--run", "known"])
+    pin.main(["--run", "future", "--train-until", "2025-03-01"])
+    with pytest.raises(ConfigError, match="there are no events from 2025-02-15 to 2025-03-01"):
+        train.main(["--run", "future", "--recipes", "popularity"])
+
+
+def test_a_training_sees_the_pinned_rows_whatever_comes_later(walk_lake: Lake) -> None:
+    from datetime import date
+
+    from ml.data import read_split
+    from tests.ml.conftest import as_contract, publish_directly, walk_items
+
+    pinned = pin.main(["--run", "pinned", "--train-until", "2024-03-01"])
+    before = read_split(walk_lake, pinned)
+    items = walk_items().assign(as_of=date(2024, 2, 28), title="Changed")
+    publish_directly(walk_lake, "items", as_contract("items", items), "as_of")
+    after = read_split(walk_lake, pinned)
+    assert before.catalog.titles == after.catalog.titles
+    np.testing.assert_array_equal(before.refit.item_index, after.refit.item_index)
