@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the demonstration and write its figures and its report.
 
     Raises:
-        ClickwrightError: a step failed, a planted defect was not found, or the accounts do not balance.
+        ClickwrightError: a step failed, a planted defect was not found, a raw user id was, or the accounts do not balance.
     """
     parser = argparse.ArgumentParser(prog="make demo", description=str(__doc__).splitlines()[0])
     parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
@@ -153,6 +153,8 @@ def judge(figures: dict[str, Any], data: Path) -> None:
     missed = [f"{f['kind']} {f['found']}/{f['planted']}" for f in figures["planted"] if f["found"] != f["planted"]]
     if missed:
         raise ClickwrightError(f"planted defects were not found: {', '.join(missed)}; see `planted` in {data}")
+    if figures["privacy"]["found"]:
+        raise ClickwrightError(f"raw user ids stand in {', '.join(figures['privacy']['found'][:5])}; see `privacy` in {data}")
     if not figures["accounts"]["total"]["balanced"]:
         raise ClickwrightError(f"lines read are not events + rejects + duplicates; see `accounts` in {data}")
 

@@ -152,7 +152,7 @@ def by_stage(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], float]:
         for task in run["tasks"]:
             stage = (run["workflow"], task["task"].split(".")[0])
             seconds[stage] = seconds.get(stage, 0.0) + task["seconds"]
-    return {stage: value for stage, value in seconds.items() if value >= 0.5}
+    return {stage: value for stage, value in seconds.items() if value >= 1}
 
 
 def audits(lake: Lake) -> list[dict[str, Any]]:
@@ -186,6 +186,7 @@ def links(settings: Settings, airflow_url: str, mlflow_url: str) -> dict[str, st
     return {
         "airflow": airflow_url,
         "mlflow": mlflow_url,
+        "tables": (settings.var / "docs" / "index.html").as_uri(),
         "audits": str(settings.audits),
         "lake": str(settings.lake_dir),
         "logs": str(settings.logs),

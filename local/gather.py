@@ -8,10 +8,12 @@ from typing import Any
 
 from local import figures, movielens
 from local.airflow_client import AirflowClient, Run
+from local.privacy import scan
 from local.services import Services
 from local.stories import stories
 from local.tracking import Tracking
 from local.verify import read_planted, verify
+from schemas.docs import write_docs
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import Settings
@@ -33,6 +35,7 @@ def gather(
         served_on: the day that was recommended for.
     """
     lake = open_lake(settings)
+    write_docs(settings.var / "docs", lake)
     days = figures.accounts(lake)
     return {
         "code_version": code_version(),
@@ -52,6 +55,7 @@ def gather(
         "advertising": figures.advertising(lake, served_on),
         "stories": stories(lake, served_on, served_on - timedelta(days=1)),
         "audits": figures.audits(lake),
+        "privacy": asdict(scan(settings.var, [f"@{movielens.USER_DOMAIN}".encode()])),
         "stages": figures.stages(airflow, runs),
         "links": figures.links(settings, services.airflow_url, services.mlflow_url),
     }

@@ -37,6 +37,7 @@ HISTORY_SINCE = date(1997, 9, 20)
 HISTORY_ARRIVAL = FIRST_DAY - timedelta(days=1)
 ROBOT_DAY = date(1998, 4, 17)
 HISTORY_LINES_A_FILE = 20_000
+USER_DOMAIN = "movielens.example"
 LICENCE = "https://files.grouplens.org/datasets/movielens/ml-100k-README.txt"
 TERMS = (
     "MovieLens 100K was collected by the GroupLens Research Project at the University of Minnesota. It is "
@@ -126,7 +127,7 @@ def _article_first(title: str) -> str:
 
 def raw_user(number: int) -> str:
     """The user as the shop knows them; nothing else looks like it, so it is easily searched for."""
-    return f"ml100k-user-{number:06d}@movielens.example"
+    return f"ml100k-user-{number:06d}@{USER_DOMAIN}"
 
 
 def to_event(rating: Rating) -> dict[str, Any]:

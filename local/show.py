@@ -10,7 +10,7 @@ from rich.table import Table
 from local.figures import by_stage
 
 SHOWN_METRICS = {
-    "validation_ndcg_at_10": "validation NDCG@10",
+    "validation_ndcg_at_10": "valid NDCG@10",
     "test_ndcg_at_10": "test NDCG@10",
     "test_hit_rate_at_10": "test HR@10",
     "test_mrr_at_10": "test MRR@10",
@@ -35,7 +35,7 @@ def _plain(*columns: str, left: int = 1) -> Table:
     """A table without a frame; the first ``left`` columns are text, the others are figures."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for i, column in enumerate(columns):
-        table.add_column(column, justify="left" if i < left else "right", no_wrap=i >= left)
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=True)
     return table
 
 
@@ -103,14 +103,17 @@ def _stories(figures: dict[str, Any], console: Console) -> None:
         about = f"{story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
         console.print(f"  [bold]{story['user'][:10]}…[/] {escape(about)}", highlight=False)
         rated = [event for event in story["history"] if event["value"] is not None][:5]
-        seen = ", ".join(f"{escape(event['title'])} ({event['value']:g})" for event in rated)
-        console.print(f"    [dim]last rated[/]  {seen}", highlight=False)
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(justify="right", style="dim", no_wrap=True)
+        table.add_column()
+        table.add_column(style="dim")
+        seen = "\n".join(f"{escape(event['title'])} ({event['value']:g})" for event in rated)
+        table.add_row("rated", seen)
         for item in story["recommendations"][:5]:
-            line = f"    [dim]{item['rank']:>2}[/] {escape(item['title'])}  [dim]{escape(item['reason'])}[/]"
-            console.print(line, highlight=False)
+            table.add_row(str(item["rank"]), escape(item["title"]), escape(item["reason"]))
         for ad in story["creatives"][:1]:
-            copy = f"[italic]{escape(ad['headline'])}[/] {escape(ad['body'])} [dim]({ad['origin']})[/]"
-            console.print(f"    [dim]ad[/] {copy}", highlight=False)
+            table.add_row("ad", f"[italic]{escape(ad['headline'])}[/]", f"{escape(ad['body'])} ({ad['origin']})")
+        console.print(Padding(table, (0, 0, 0, 4)))
 
 
 def _stages(figures: dict[str, Any], console: Console) -> None:
@@ -127,7 +130,15 @@ def _farewell(figures: dict[str, Any], console: Console) -> None:
     links, changed = figures["links"], figures["tables_changed"]
     if not changed:
         console.print("[dim]Everything was done already; no table changed.[/]")
+    searched = figures["privacy"]
+    verdict = f"[red]found in {len(searched['found'])} files[/]" if searched["found"] else "[green]none[/]"
+    console.print(
+        f"Raw user ids outside the landing zone: {verdict} [dim]({searched['files']:,} files, "
+        f"{searched['bytes'] / 1e6:,.0f} MB searched)[/]\n",
+        highlight=False,
+    )
     console.print(f"Report      {links['report']}", highlight=False, soft_wrap=True)
     console.print(f"Figures     {links['figures']}", highlight=False, soft_wrap=True)
+    console.print(f"Tables      {links['tables']}", highlight=False, soft_wrap=True)
     console.print(f"Data Docs   {links['audits']}", highlight=False, soft_wrap=True)
     console.print(f"Airflow     {links['airflow']}   MLflow  {links['mlflow']}   [dim]after[/] make up", highlight=False)

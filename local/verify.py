@@ -1,7 +1,6 @@
 """Whether every planted defect was found: each looked up by its file and line in the tables."""
 
 import json
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +23,7 @@ class Finding:
     expected: str
     planted: int = 0
     found: int = 0
-    reasons: Counter[str] = field(default_factory=Counter)
+    reasons: dict[str, int] = field(default_factory=dict)
     missed: list[str] = field(default_factory=list)
 
     @property
@@ -67,7 +66,8 @@ def verify(planted: Iterable[dict[str, Any]], events: pa.Table, rejects: pa.Tabl
             case Outcome.DUPLICATE:  # one of the two is an event, the other is counted and gone
                 twin = (entry["original"]["file"], entry["original"]["line"])
                 found = ((place in late) != (twin in late)) and place not in refused and twin not in refused
-        finding.reasons.update(refused.get(place, []))
+        for reason in refused.get(place, []):
+            finding.reasons[reason] = finding.reasons.get(reason, 0) + 1
         finding.found += found
         if not found:
             finding.missed.append(f"{place[0]}:{place[1]}")

@@ -1,5 +1,6 @@
 """What every command has in common: one JSON line as its result, one line for an error, an exit code that means something."""
 
+import errno
 import json
 import logging
 import os
@@ -48,8 +49,6 @@ def one_line(text: object) -> str:
 
 def explain_os_error(error: OSError) -> str:
     """One line for an error of the operating system: what, where, what to do."""
-    import errno
-
     name = errno.errorcode.get(error.errno or 0, "")
     remedy = REMEDIES.get(name, "see to it, then run the same command again")
     return f"{error.strerror or one_line(error)}; at {error.filename or 'this machine'}; {remedy}"
@@ -68,6 +67,9 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
     except OSError as error:
         return _fail(explain_os_error(error), ClickwrightError.exit_code)
     except Exception as error:
+        if (no_space := os.strerror(errno.ENOSPC)) in str(error):  # Spark and Arrow wrap it in errors of their own
+            where = getattr(error, "filename", None) or "the folder of all state (CLICKWRIGHT_VAR)"
+            return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
         import traceback
 
         traceback.print_exc()

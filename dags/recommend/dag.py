@@ -6,7 +6,7 @@ anything: are there recommendations for the day after the newest profiles, by th
 it ends at once, so a backfill of a year makes them once. If not, it recommends for every user, and writes
 ad copy for some of them. Both tables are built, audited and published.
 
-**Reads** `profiles`, `events`, `items`, and the model behind the alias `@champion`. **Writes**
+**Reads** `profiles`, `session_events`, `items`, and the model behind the alias `@champion`. **Writes**
 `recommendations` (user, rank, item, score, reason, model version) and `creatives` (headline, text, where it
 came from, the checks it passed).
 

@@ -5,6 +5,7 @@ import json
 import random
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -229,6 +230,13 @@ def test_a_planted_line_counts_as_found_only_where_it_belongs(
     findings = {f.kind: f for f in verify(planted_lines(), *tables(events, rejects))}
     assert {kind: findings[kind].found for kind in found} == found
     assert all(f.complete == (not f.missed) for f in findings.values())
+
+
+def test_findings_go_into_json_with_their_reasons() -> None:
+    findings = verify(planted_lines(), *tables({1: 0}, {3: ["robot.declared", "x"]}))
+    told = json.loads(json.dumps([asdict(finding) for finding in findings]))
+    (robot,) = [finding for finding in told if finding["kind"] == "robot"]
+    assert robot["reasons"] == {"robot.declared": 1, "x": 1}
 
 
 def test_a_missing_record_says_what_to_do(tmp_path: Path) -> None:

@@ -150,7 +150,9 @@ def figures() -> dict[str, Any]:
                 ],
             }
         ],
+        "privacy": {"files": 1200, "bytes": 400_000_000, "found": []},
         "links": {
+            "tables": "file:///place/var/docs/index.html",
             "airflow": "http://127.0.0.1:8080",
             "mlflow": "http://127.0.0.1:5000",
             "audits": "/place/var/audits",

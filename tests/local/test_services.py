@@ -4,7 +4,6 @@ import json
 import socket
 import stat
 import time
-from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 
@@ -18,15 +17,9 @@ from local.configuration import password, passwords_file, write_config
 from local.services import Services
 from schemas.settings import Settings
 from tests.dags.test_operators import gone, wait_for
+from tests.local.conftest import free_port
 
-LIVE_DAGS = Path(__file__).with_name("live_dags")
 FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_keys_and_password_are_for_their_owner_alone(tmp_path: Path) -> None:
@@ -64,31 +57,6 @@ def test_nothing_running_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> 
     assert services_module.main(["down"]) == 0
     assert services_module.main(["status"]) == 0
     assert capsys.readouterr().out.count("not running") == 5
-
-
-@pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
-    """Airflow and MLflow, with the project's workflows and those of `live_dags`."""
-    var = tmp_path_factory.mktemp("live")
-    settings = Settings(var=var, airflow_port=free_port(), mlflow_port=free_port())
-    services = Services(settings)
-    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    bundles = [
-        {"name": path.name, "classpath": local, "kwargs": {"path": str(path)}} for path in (settings.root / "dags", LIVE_DAGS)
-    ]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST", json.dumps(bundles))
-        patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////nowhere/of/another/airflow.db")
-        try:
-            services.up()
-            yield services
-        finally:
-            services.down()
-
-
-@pytest.fixture
-def airflow(live: Services) -> AirflowClient:
-    return live.airflow()
 
 
 @pytest.mark.slow

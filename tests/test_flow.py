@@ -1,0 +1,106 @@
+"""A day's commands, run one after the other from a shell, as Airflow runs them."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.privacy import scan
+from schemas import audit, publish
+from schemas.lake import open_lake, row_counts
+from schemas.settings import ROOT
+from tests.jobs.conftest import Deliver, line
+from tests.jobs.test_items_and_profiles import ALIEN, HEAT
+
+pytest_plugins = ["tests.jobs.conftest"]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+DAY = "1998-04-16"
+
+
+def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, env=os.environ, capture_output=True, text=True, check=False
+    )
+
+
+def result(module: str, *arguments: str) -> dict[str, Any]:
+    """The JSON that a command prints last."""
+    done = command(module, *arguments)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
+
+
+def audited(job: str, run: str) -> None:
+    """Audit and publish in this process, where Great Expectations is imported already."""
+    audit.main(["--job", job, "--run", run])
+    publish.main(["--job", job, "--run", run])
+
+
+def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) -> None:
+    visitors = [
+        line(event_id=f"v{i}", user=f"shopper-{i:04d}@shop.example", item="1", time=f"{DAY}T10:00:00Z") for i in range(8)
+    ]
+    returning = line(event_id="r", user="shopper-0001@shop.example", item="2", time=f"{DAY}T11:00:01Z")
+    broken = line(user="shopper-0002@shop.example")[:90]
+    deliver(*visitors, returning, broken, line(event_id="x", user="shopper-0003@shop.example", time="never"))
+    deliver(json.dumps(ALIEN), json.dumps(HEAT), hour="1998-04-16T03", source="movielens-items")
+    run = "scheduled__1998-04-17T01:00:00+00:00"
+
+    accounts = result("jobs.clean", "--arrived-on", DAY, "--run", run)
+    assert (accounts["lines_read"], accounts["events"], accounts["rejects"], accounts["duplicates"]) == (11, 9, 2, 0)
+    audited("clean", run)
+    result("jobs.sessionize", "--from", DAY, "--to", DAY, "--late", "--run", run)
+    audited("sessionize", run)
+    result("jobs.items", "--as-of", DAY, "--run", run)
+    audited("items", run)
+    result("jobs.profiles", "--as-of", DAY, "--run", run)
+    audited("profiles", run)
+
+    lake = open_lake()
+    expected = {"events": 9, "items": 2, "profiles": 8, "rejects": 2, "session_events": 9, "sessions": 9}
+    assert row_counts(lake) == expected
+    assert lake.partitions("sessions", "closed_on") == [date(1998, 4, 16)]
+    commit = lake.commits("sessions")[0]
+    assert (commit.run, commit.inputs) == (run, {"events": lake.snapshot("events")})
+    searched = scan(var, [b"@shop.example"])
+    assert searched.found == []
+    assert searched.files > 30
+
+
+def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
+    missing = command("jobs.clean", "--arrived-on", DAY)
+    assert missing.returncode == 1
+    assert missing.stderr.splitlines()[-1].startswith("error: source movielens has no files for 1998-04-16; expected in ")
+    outside = command("jobs.landing", "--arrived-on", "2026-11-20")
+    assert outside.returncode == 99
+    unaudited = command("schemas.publish", "--job", "clean", "--run", "r")
+    assert unaudited.returncode == 1
+    assert "run its build first" in unaudited.stderr
+
+
+def test_a_wrong_setting_stops_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_SESION_GAP_MINUTES", "20")
+    done = command("jobs.sessionize", "--from", DAY, "--to", DAY)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: unknown setting CLICKWRIGHT_SESION_GAP_MINUTES")
+
+
+def test_a_full_disk_is_said_in_one_line_and_publishes_nothing(deliver: Deliver, var: Path) -> None:
+    deliver(*[line(event_id=str(i), item=str(i), surface=os.urandom(400).hex()[:200]) for i in range(4000)])
+    data = var / "lake" / "data"
+    data.mkdir(parents=True)
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", str(data)], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        done = command("jobs.clean", "--arrived-on", DAY, "--run", "r")
+    finally:
+        subprocess.run(["umount", str(data)], check=True)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("error: No space left on device; ")
+    assert not (var / "staging" / "clean").exists()
