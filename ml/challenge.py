@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml.threads import share_the_machine
 from schemas.cli import log, run_id_default
 from schemas.errors import ClickwrightError
 from schemas.settings import Settings, get_settings
@@ -53,6 +54,7 @@ def challenge(run: str) -> dict[str, Any]:
     Raises:
         ClickwrightError: the training has no finished run, or none of popularity, which everything is measured against.
     """
+    share_the_machine()
     from ml.pin import read_pin
     from ml.registry import CHALLENGER, TAG, by_alias, connect, finished_runs, newest_with
 
@@ -216,7 +218,7 @@ def markdown(evidence: dict[str, Any]) -> str:
     if champion is not None:
         shown = f"champion: version {champion['version']}, {champion['recipe']}"
         lines.append(_row(shown, "", champion["test"], champion["lead"]))
-    lines += ["", "There is no champion yet." if champion is None else ""]
+    lines += ["", "There is no champion yet."] if champion is None else [""]
     lines.append(f"Code {evidence['code_version']}; snapshots {json.dumps(evidence['snapshots'])}.")
     return "\n".join(lines)
 

@@ -21,23 +21,19 @@ from typing import Any
 import pyarrow as pa
 
 from ml.facts import CHECKS, HEADLINE_LENGTH, Copy, Facts, failed_checks, spoken_title
+from ml.language_model import LanguageModel, prompt
 from ml.lexicon import DEFAULT, Lexicon, load_lexicon
 from ml.prepare import FOLDER, language_model_folder
 from ml.reasons import named_title
-from ml.text import quiet_transformers
 from schemas.cli import day, log, run_id_default
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError, ConfigError
+from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
 
 TRIES = 3
 BATCH = 36
-MAX_NEW_TOKENS = 120
-# The grammar keeps the text in order, so the temperature may be high: without it nearly every ad would begin alike.
-TEMPERATURE = 2.0
-SYSTEM = "You write {noun} ads in two lines: a headline with the title, then two short sentences."
 
 
 @dataclass(frozen=True)
@@ -59,91 +55,19 @@ class Written:
     seed: int
 
 
-def prompt(facts: Facts) -> str:
-    """The facts, one a line; nothing else is told to the model."""
-    lines = [f"Title: {facts.title}"]
-    if facts.year is not None:
-        lines.append(f"Year: {facts.year}")
-    if facts.categories:
-        lines.append(f"Kind: {', '.join(facts.categories)}")
-    if facts.liked is not None:
-        lines.append(f"Close to: {facts.liked}")
-    return "\n".join(lines)
-
-
-class LanguageModel:
-    """A causal language model of Transformers, on CUDA where there is one."""
-
-    def __init__(self, source: str | Path) -> None:
-        import torch
-        from transformers import AutoModelForCausalLM, AutoTokenizer
-
-        quiet_transformers()
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-        try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(source, local_files_only=True)
-            model: Any = AutoModelForCausalLM.from_pretrained(source, local_files_only=True, dtype=torch.float32)
-        except (OSError, ValueError) as error:
-            raise ConfigError(
-                f"the language model cannot be read ({str(error).splitlines()[0]}); at {source}; "
-                "run `python -m ml.prepare`, or point CLICKWRIGHT_LANGUAGE_MODEL to a folder of Transformers"
-            ) from error
-        self.model = model.to(device)
-        if device == "cpu":
-            # Steps are short: on a machine that is busy with other things, threads wait for each other longer than they work.
-            torch.set_num_threads(1)
-        self.tokenizer.padding_side = "left"
-        if self.tokenizer.pad_token is None:
-            self.tokenizer.pad_token = self.tokenizer.eos_token
-
-    def write(self, facts: Sequence[Facts], seeds: Sequence[int], lexicon: Lexicon, guided: bool = True) -> list[Copy]:
-        """Copy for each of the facts. The same facts, seed and model give the same copy, whatever else is in the batch.
-
-        Args:
-            guided: keep to the lexicon's grammar. Without it the model invents, and nearly nothing passes the checks.
-        """
-        import torch
-        from transformers import LogitsProcessorList
-
-        from ml.guided import Guide, SeededNoise, Tokens, Writer
-
-        chats = [
-            [
-                {"role": "system", "content": SYSTEM.format(noun=lexicon.noun)},
-                {"role": "user", "content": prompt(one)},
-            ]
-            for one in facts
-        ]
-        batch = self.tokenizer.apply_chat_template(
-            chats, add_generation_prompt=True, padding=True, return_tensors="pt", return_dict=True
-        ).to(self.model.device)
-        length = batch["input_ids"].shape[1]
-        processors = LogitsProcessorList()
-        if guided:
-            tokens = Tokens(self.tokenizer)
-            processors.append(Guide([Writer(one, lexicon, tokens) for one in facts], length))
-        processors.append(SeededNoise(list(seeds), TEMPERATURE if guided else 0.7))
-        with torch.inference_mode():
-            output = self.model.generate(**batch, max_new_tokens=MAX_NEW_TOKENS, do_sample=False, logits_processor=processors)
-        return [two_lines(self.tokenizer.decode(row[length:], skip_special_tokens=True)) for row in output]
-
-
-def two_lines(text: str) -> Copy:
-    """The model's text as headline and body."""
-    headline, _, body = text.strip().partition("\n")
-    return Copy(headline.strip(), " ".join(body.split()))
-
-
 def template(facts: Facts, lexicon: Lexicon) -> Copy:
-    """Copy without a language model: it says the same facts in the same words, always in the same order."""
+    """Copy without a language model: it says the facts in a fixed order, none of them twice."""
     kind = lexicon.kinds(facts.categories)[0]
+    rest = []
+    if facts.year is not None:
+        rest += lexicon.forms("year_from", {"year": str(facts.year)})[:1]
+    if facts.liked is not None:
+        rest += lexicon.forms("near", {"liked": facts.liked})[:1]
     headline = f"{facts.title}: {kind}"
-    near = "" if facts.liked is None else f", {lexicon.forms('near', {'liked': facts.liked})[0]}"
-    year = "" if facts.year is None else f" {lexicon.forms('year_from', {'year': str(facts.year)})[0]}"
-    return Copy(
-        headline if len(headline) <= HEADLINE_LENGTH else facts.title,
-        f"{kind[0].upper()}{kind[1:]}{year}{near}.",
-    )
+    if not rest or len(headline) > HEADLINE_LENGTH:
+        headline, rest = facts.title, [" ".join([kind, *rest[:1]]), *rest[1:]]
+    body = ", ".join(rest)
+    return Copy(headline, f"{body[0].upper()}{body[1:]}.")
 
 
 def seed_of(facts: Facts, attempt: int, seed: int) -> int:

@@ -177,13 +177,13 @@ def plain_words(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def said_once(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No longer word comes twice in a sentence, the body repeats no five words of the headline, a line names the title once."""
+    """No longer word comes twice in a sentence, the body repeats no four words of the headline, a line names the title once."""
     for sentence in _sentences(_own_words(copy, facts)):
         words = [word for word in WORD.findall(sentence.lower()) if len(word) >= 4]
         if len(set(words)) < len(words):
             return False
     runs = [
-        {tuple(words[i : i + 5]) for i in range(len(words) - 4)}
+        {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
         for words in (WORD.findall(_without(part, facts.title, facts.liked).lower()) for part in (copy.headline, copy.body))
     ]
     return not runs[0] & runs[1] and all(len(_occurrences(facts.title, part)) <= 1 for part in (copy.headline, copy.body))

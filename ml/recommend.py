@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from ml.data import IGNORED_EVENTS, microseconds
 from ml.models.base import Recommender
 from ml.reasons import RECENT_DAYS, History, Titles, reasons
+from ml.threads import share_the_machine
 from schemas.cli import day, log, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
@@ -206,6 +207,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
     catalogue = read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
     users = sorted(profiles["user_id"].to_pylist())
+    share_the_machine()
     model, version, item_ids = load_champion()
     log.info("champion", model=settings.registered_model, version=version, recipe=model.name, users=len(users))
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.threads import share_the_machine
 from schemas.cli import log, run_id_default
 from schemas.errors import ConfigError
 from schemas.settings import Settings, get_settings
@@ -85,6 +86,7 @@ class Epochs:
 
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
     """Train ``recipes`` for a pinned training; returns for each its MLflow run and headline figures."""
+    share_the_machine()
     from ml.data import read_split
     from ml.models import recipe
     from ml.pin import read_pin
@@ -154,7 +156,7 @@ def train_one(client: "MlflowClient", settings: Settings, pinned: dict[str, Any]
         f"{TAG}valid_from": pinned["valid_from"],
         f"{TAG}snapshots": json.dumps(pinned["snapshots"]),
     }
-    # Airflow's environment may name a run of its own; this run belongs to nobody else.
+    # The environment may name a run of its own; this run belongs to nobody else.
     os.environ.pop("MLFLOW_RUN_ID", None)
     with (
         tempfile.TemporaryDirectory() as scratch,

@@ -20,6 +20,7 @@ from ml.models.base import Log, Recommender, Scores, read_config, write_config
 from ml.models.linear import pairs
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.sequences import Windows, as_batch, case_windows, sequence
+from ml.threads import share_the_machine
 
 NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropout")
 
@@ -42,11 +43,11 @@ class Transformer(Recommender):
         "max_length": 64,
         "dropout": 0.2,
         "identity_dropout": 0.2,
-        "batch_size": 32,
-        "learning_rate": 3e-3,
+        "batch_size": 16,
+        "learning_rate": 2e-3,
         "weight_decay": 0.01,
-        "max_epochs": 8,
-        "patience": 3,
+        "max_epochs": 7,
+        "patience": 4,
         "epochs": 0,
         "unknown_times": 0.1,
     }
@@ -57,6 +58,7 @@ class Transformer(Recommender):
             raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
         self._settings = {**self.DEFAULTS, **settings}
         self.network: SequenceModel | None = None
+        self._unit_vectors: Tensor | None = None
 
     def fit(
         self,
@@ -67,6 +69,7 @@ class Transformer(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
+        share_the_machine()
         set_seed(seed)
         shape: dict[str, Any] = {name: self._settings[name] for name in NETWORK}
         text_width = catalog.text_embeddings.shape[1]
@@ -101,6 +104,7 @@ class Transformer(Recommender):
             network.load_state_dict(callback.best_weights)
             self._settings["epochs"] = callback.best_epoch
         network.train(False)
+        self._unit_vectors = None
         return self
 
     @torch.no_grad()
@@ -141,9 +145,10 @@ class Transformer(Recommender):
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """Cosine of the item vectors."""
         with torch.no_grad():
-            vectors = torch.nn.functional.normalize(self._fitted().train(False).item_vectors(), dim=1)
-            chosen = vectors[torch.as_tensor(np.asarray(candidates), dtype=torch.int64)]
-            return np.asarray((chosen @ vectors[item]).cpu().numpy(), dtype=np.float32)
+            if self._unit_vectors is None:  # asked for every recommendation of every user
+                self._unit_vectors = torch.nn.functional.normalize(self._fitted().train(False).item_vectors(), dim=1)
+            chosen = self._unit_vectors[torch.as_tensor(np.asarray(candidates), dtype=torch.int64)]
+            return np.asarray((chosen @ self._unit_vectors[item]).cpu().numpy(), dtype=np.float32)
 
     def _fitted(self) -> SequenceModel:
         if self.network is None:

@@ -57,7 +57,7 @@ def test_true_copy_passes_every_check() -> None:
         ("plain_words", GOOD.headline, "A story of a crew that is hunted in space."),
         ("plain_words", "Alien: a comedy", GOOD.body),
         ("said_once", GOOD.headline, "A thriller for a thriller evening."),
-        ("said_once", GOOD.headline, "This is a horror film for a quiet evening."),
+        ("said_once", GOOD.headline, "A horror film for a quiet evening."),
         ("said_once", "Alien: Alien", GOOD.body),
     ],
 )
