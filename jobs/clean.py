@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 from jobs.landing import expect_arrival
 from jobs.lines import read_lines
 from jobs.parse import LineReason, parse
-from jobs.spark import spark_session, stage
+from jobs.spark import plan_for, spark_session, stage
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
@@ -121,6 +121,7 @@ def clean(
         ClickwrightError: lines read are not events plus rejects plus duplicates.
     """
     files = expect_arrival(settings.landing_dir, sources, arrived_on)
+    plan_for(spark, sum(file.path.stat().st_size for file in files))
     lines = read_lines(spark, files)
     key = settings.pseudonym_secret()
     of_sources = [

@@ -19,7 +19,7 @@ from pyspark.sql import functions as F
 
 from jobs.landing import GRACE, LandingFile, item_files
 from jobs.lines import Problem, read_lines
-from jobs.spark import spark_session, stage
+from jobs.spark import plan_for, spark_session, stage
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError, NothingToDo
@@ -96,6 +96,7 @@ def build_items(
     spark: SparkSession, attempt: Attempt, as_of: date, catalogue: list[tuple[Source, list[LandingFile]]]
 ) -> dict[str, Any]:
     """Stage the catalogue as of a day, from what :func:`expect_catalogue` found."""
+    plan_for(spark, sum(file.path.stat().st_size for _, files in catalogue for file in files))
     parsed = [parse_items(read_lines(spark, files), s.items, as_of) for s, files in catalogue if s.items is not None]
     rows = reduce(DataFrame.unionByName, parsed).persist()
     stage(attempt, "items", newest_items(rows), "as_of", [as_of])

@@ -15,6 +15,7 @@ from jobs.landing import LandingFile
 
 LONGEST_LINE = 1 << 20
 BATCH_LINES = 5000
+BYTES_A_TASK = 4 << 20
 FILES_SCHEMA = pa.schema(
     [
         ("source", pa.string()),
@@ -50,7 +51,8 @@ def read_lines(spark: SparkSession, files: list[LandingFile]) -> DataFrame:
     """One row a line, of every file; a file is read by one task, as compressed files cannot be split."""
     rows = [(f.source, str(f.path), f.relative, f.arrived_at) for f in files]
     table = pa.Table.from_pylist([dict(zip(FILES_SCHEMA.names, row, strict=True)) for row in rows], schema=FILES_SCHEMA)
-    tasks = max(1, min(len(files), spark.sparkContext.defaultParallelism * 4))
+    size = sum(file.path.stat().st_size for file in files)
+    tasks = max(1, min(len(files), -(-size // BYTES_A_TASK)))
     return spark.createDataFrame(table).repartition(tasks).mapInArrow(_read_files, LINES_SCHEMA)
 
 

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.sessionize import first_arrivals
-from jobs.spark import read_table, spark_session, stage
+from jobs.spark import plan_for, read_table, spark_session, stage
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import load_contract
 from schemas.lake import open_lake
@@ -28,6 +28,8 @@ TOP_TERMS = 10
 SHORTEST_TERM = 3
 LAPSED_AFTER_DAYS = 30
 CASUAL_FROM, REGULAR_FROM = 5, 50
+CATEGORY, TERM = "category", "term"
+DIGITS = 9
 
 
 def profiles(events: DataFrame, items: DataFrame, as_of: date) -> DataFrame:
@@ -49,9 +51,9 @@ def profiles(events: DataFrame, items: DataFrame, as_of: date) -> DataFrame:
         F.count_distinct("event_date").cast("int").alias("active_days"),
         F.sum("value").alias("value_sum"),
     )
-    interests = category_weights(mine, items).join(term_weights(mine, items), "user_id", "full")
+    known = interests(mine, items)
     return (
-        activity.join(interests, "user_id", "left")
+        activity.join(known, "user_id", "left")
         .withColumns({"as_of": F.lit(as_of), "segment": _segment()})
         .select(load_contract("profiles").columns)
         .orderBy("user_id")
@@ -64,33 +66,45 @@ def _segment() -> Column:
     return F.when(F.col("recency_days") > LAPSED_AFTER_DAYS, "lapsed").otherwise(known.otherwise("regular"))
 
 
-def category_weights(weighted: DataFrame, items: DataFrame) -> DataFrame:
-    """``user_id``, ``category_weights``: the share of each category in the weighted behaviour; sums to one."""
-    kinds = items.select("item_id", F.explode("categories").alias("term"))
-    shares = weighted.join(kinds, "item_id").groupBy("user_id", "term").agg(F.sum("weight").alias("weight"))
-    whole = F.sum("weight").over(Window.partitionBy("user_id"))
-    return _as_map(shares.withColumn("weight", F.col("weight") / whole), "category_weights")
+def interests(weighted: DataFrame, items: DataFrame) -> DataFrame:
+    """``user_id``, ``category_weights`` (shares, which sum to one), ``term_weights`` (the strongest, of length one together).
+
+    Categories and words are summed in one pass. Weights are rounded to nine digits, so that they do not depend on the order in
+    which Spark adds them up.
+    """
+    features = weighted.join(F.broadcast(item_features(items)), "item_id")
+    each = features.select("user_id", "weight", F.explode("features").alias("f"))
+    kind, term = F.col("f.kind").alias("kind"), F.col("f.term").alias("term")
+    sums = each.groupBy("user_id", kind, term).agg(F.round(F.sum(F.col("weight") * F.col("f.factor")), DIGITS).alias("weight"))
+    strongest_first = F.struct((-F.col("weight")).alias("order"), "term", "weight", "kind")
+    users = sums.groupBy("user_id").agg(F.array_sort(F.collect_list(strongest_first)).alias("all"))
+    categories = F.filter("all", lambda e: e["kind"] == CATEGORY)
+    terms = F.slice(F.filter("all", lambda e: (e["kind"] == TERM) & (e["weight"] > 0)), 1, TOP_TERMS)
+    whole = F.aggregate(categories, F.lit(0.0), lambda total, e: total + e["weight"])
+    length = F.sqrt(F.aggregate(terms, F.lit(0.0), lambda total, e: total + e["weight"] * e["weight"]))
+    return users.select(
+        "user_id", _as_map(categories, whole).alias("category_weights"), _as_map(terms, length).alias("term_weights")
+    )
 
 
-def term_weights(weighted: DataFrame, items: DataFrame) -> DataFrame:
-    """``user_id``, ``term_weights``: the strongest words of the items' texts by TF-IDF, of length one together."""
+def item_features(items: DataFrame) -> DataFrame:
+    """``item_id``, ``features``: its categories, each with factor 1, and the words of its text with their ln(N / df)."""
     words = F.array_distinct(F.split(F.lower("text"), r"[^\p{L}\p{N}']+"))
     terms = items.select("item_id", F.explode(words).alias("term")).where(F.length("term") >= SHORTEST_TERM)
-    n_items = items.count()
-    idf = terms.groupBy("term").agg(F.log(F.lit(float(max(n_items, 1))) / F.count("*")).alias("idf"))
-    counted = weighted.join(terms, "item_id").groupBy("user_id", "term").agg(F.sum("weight").alias("tf"))
-    scored = counted.join(idf, "term").withColumn("weight", F.col("tf") * F.col("idf")).where("weight > 0")
-    strongest = Window.partitionBy("user_id").orderBy(F.desc("weight"), "term")
-    top = scored.withColumn("_rank", F.row_number().over(strongest)).where(F.col("_rank") <= TOP_TERMS)
-    length = F.sqrt(F.sum(F.col("weight") * F.col("weight")).over(Window.partitionBy("user_id")))
-    return _as_map(top.withColumn("weight", F.col("weight") / length), "term_weights")
+    idf = terms.groupBy("term").agg(F.log(F.lit(float(max(items.count(), 1))) / F.count("*")).alias("factor"))
+    of_words = terms.join(idf, "term").select("item_id", F.lit(TERM).alias("kind"), "term", "factor")
+    kinds = items.select(
+        "item_id", F.lit(CATEGORY).alias("kind"), F.explode("categories").alias("term"), F.lit(1.0).alias("factor")
+    )
+    both = of_words.unionByName(kinds)
+    return both.groupBy("item_id").agg(F.collect_list(F.struct("kind", "term", "factor")).alias("features"))
 
 
-def _as_map(weights: DataFrame, name: str) -> DataFrame:
-    """One map a user, strongest first, so that the same weights make the same bytes."""
-    entries = F.array_sort(F.collect_list(F.struct((-F.col("weight")).alias("order"), "term", "weight")))
-    pairs = F.transform(entries, lambda e: F.struct(e["term"].alias("key"), e["weight"].alias("value")))
-    return weights.groupBy("user_id").agg(F.map_from_entries(pairs).alias(name))
+def _as_map(entries: Column, divisor: Column) -> Column:
+    pairs = F.transform(
+        entries, lambda e: F.struct(e["term"].alias("key"), F.round(e["weight"] / divisor, DIGITS).alias("value"))
+    )
+    return F.map_from_entries(pairs)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -106,6 +120,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     try:
         with open_attempt("profiles", args.run, inputs) as attempt:
             arrived = at_most("arrived_on", args.as_of)
+            plan_for(spark, lake.size("events", arrived, inputs["events"]))
             events = read_table(spark, lake, "events", arrived, inputs["events"]).where(
                 F.col("arrived_on") <= F.lit(args.as_of)
             )

@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.spark import read_table, spark_session, stage
+from jobs.spark import plan_for, read_table, spark_session, stage
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
@@ -131,16 +131,17 @@ def look_back(dates: Iterable[date]) -> list[date]:
     return sorted({d - timedelta(days=back) for d in dates for back in range(reach + 1)})
 
 
-def dates_to_close(lake: Lake, first: date, last: date, late: bool) -> list[date]:
-    """The closing dates of a range, and with ``late`` the published ones that the range's arrivals can change.
+def dates_to_close(lake: Lake, snapshot: int | None, first: date, last: date, late: bool) -> list[date]:
+    """The closing dates of a range, and with ``late`` those that the range's arrivals can change.
 
-    An event of date E can change what closes on E, E+1 and E+2. Dates that no run closed yet are left to their own run.
+    An event of date E can change what closes on E, E+1 and E+2. Dates whose own arrival is not there yet are left to their own
+    run. So, of the runs of neighbouring days in any order and at the same time, the one that sees the last of their arrivals
+    also makes every date that they share, and publish lets the newest inputs win.
     """
     dates = {first + timedelta(days=i) for i in range((last - first).days + 1)}
     if late:
-        arrivals = between("arrived_on", first, last)
-        newest = max([last, *lake.partitions("sessions", "closed_on")])
-        touched = lake.partitions("events", "event_date", where=arrivals)
+        newest = max([last, *lake.partitions("events", "arrived_on", snapshot)])
+        touched = lake.partitions("events", "event_date", snapshot, between("arrived_on", first, last))
         reachable = {e + timedelta(days=i) for e in touched for i in range(LOOK_BACK.days + 1)}
         dates |= {d for d in reachable if d <= newest}
     return sorted(dates)
@@ -167,11 +168,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     gap = get_settings().session_gap
     lake = open_lake()
     snapshot = lake.table("events").metadata.current_snapshot_id
-    dates = dates_to_close(lake, args.first, args.last, args.late)
+    dates = dates_to_close(lake, snapshot, args.first, args.last, args.late)
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
         with open_attempt("sessionize", args.run, inputs={"events": int(snapshot or 0)}) as attempt:
-            events = read_table(spark, lake, "events", one_of("event_date", look_back(dates)), snapshot)
+            known = one_of("event_date", look_back(dates))
+            plan_for(spark, lake.size("events", known, snapshot))
+            events = read_table(spark, lake, "events", known, snapshot)
             rows = closing_sessions(events, dates, gap).persist()
             stage(attempt, "session_events", _by_day(rows), "closed_on", dates)
             sessions = summarize(rows).withColumn("closed_on", closing_date(F.col("ended_at"), gap))

@@ -15,6 +15,8 @@ from schemas.lake import Lake, Where
 from schemas.settings import Settings, get_settings
 from schemas.staging import Attempt
 
+SMALL_BYTES = 2 << 20
+
 
 def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     """The session of this process: what ``spark-submit`` decided, or a local one when run from a shell."""
@@ -41,6 +43,18 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     session.conf.set("spark.sql.shuffle.partitions", settings.spark_shuffle_partitions)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def plan_for(spark: SparkSession, input_bytes: int) -> None:
+    """Set how jobs are planned by the size of what they read. What is computed is the same.
+
+    On little data compiling a plan takes longer than running it: it is interpreted then, in one partition.
+    """
+    if input_bytes < SMALL_BYTES:
+        spark.conf.set("spark.sql.shuffle.partitions", 1)
+        spark.conf.set("spark.sql.adaptive.enabled", "false")
+        spark.conf.set("spark.sql.codegen.wholeStage", "false")
+        spark.conf.set("spark.sql.codegen.factoryMode", "NO_CODEGEN")
 
 
 def read_table(spark: SparkSession, lake: Lake, name: str, where: Where = None, snapshot: int | None = None) -> DataFrame:

@@ -135,6 +135,12 @@ class Lake:
         paths = {task.file.file_path for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
         return sorted(path.removeprefix("file://") for path in paths)
 
+    def size(self, name: str, where: Where = None, snapshot: int | None = None) -> int:
+        """Bytes of the files that :meth:`files` names, from metadata alone."""
+        if not self.exists(name):
+            return 0
+        return sum(task.file.file_size_in_bytes for task in self._scan(name, where, snapshot, ("*",)).plan_files())
+
     def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
         return self.table(name).scan(
             row_filter=AlwaysTrue() if where is None else where, selected_fields=columns, snapshot_id=snapshot
