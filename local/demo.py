@@ -35,7 +35,7 @@ from schemas.staging import write_atomically
 
 SERVED_ON = movielens.LAST_DAY + timedelta(days=1)
 INTERRUPTED = 130
-STEPS = 8
+STEPS = 7
 
 
 class Demo:
@@ -60,23 +60,23 @@ class Demo:
         """Do what is not done yet, and return all figures."""
         with self.step(1, "Landing zone"):
             self._landing_zone()
-        with self.step(2, "Models for text"):
-            self._prepare_models()
+        models = self._preparing_models()  # beside what follows; needed first when copy is written
         lake = open_lake(self.settings)
         before = {table: lake.snapshot(table) for table in table_names()}
-        with self.step(3, "Airflow and MLflow"):
+        with self.step(2, "Airflow and MLflow"):
             self.services.up()
         airflow = self.services.airflow()
         tracking = Tracking(self.services.mlflow_url, self.settings.registered_model)
         driver = Driver(airflow, self.services.airflow_home / "logs", self.console)
-        with self.step(4, "History"):
+        with self.step(3, "History"):
             self.runs.append(driver.history(movielens.HISTORY_ARRIVAL, movielens.HISTORY_SINCE))
-        with self.step(5, "Seven days"):
+        with self.step(4, "Seven days"):
             self.runs += driver.backfill(movielens.FIRST_DAY, movielens.LAST_DAY)
-        with self.step(6, "Training and promotion"):
+        self._prepared(models)
+        with self.step(5, "Training and promotion"):
             trained, now = driver.train(movielens.FIRST_DAY)
             self.runs.append(trained)
-        with self.step(7, "Recommendations and ad copy"):
+        with self.step(6, "Recommendations and ad copy"):
             recommended = driver.recommend(lambda: self._served(tracking), follows=now)
             self.runs += [recommended] if recommended else []
         if not self._served(tracking):
@@ -84,7 +84,7 @@ class Demo:
                 f"the workflow recommend ended without recommendations for {SERVED_ON} by the champion; "
                 f"in {self.settings.lake_dir}; see the log of its task `due`, then run `make demo` again"
             )
-        with self.step(8, "Figures"):
+        with self.step(7, "Figures"):
             figures = gather(self.settings, self.services, airflow, tracking, self.runs, SERVED_ON)
         changed = [table for table, snapshot in before.items() if lake.snapshot(table) != snapshot]
         return {**figures, "seconds": self.seconds, "tables_changed": changed}
@@ -100,13 +100,20 @@ class Demo:
         lines = sum(made["lines"].values())
         self.console.print(f"  {lines:,} lines in {made['files']} files, {made['files_written']} of them new")
 
-    def _prepare_models(self) -> None:
+    def _preparing_models(self) -> "subprocess.Popen[str]":
         """In a process of its own: it loads a language model, whose memory is then free again."""
         command = [sys.executable, "-m", "ml.prepare"]
-        done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
-        if done.returncode:
-            said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
-            raise ClickwrightError(said)
+        return subprocess.Popen(command, cwd=self.settings.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+    def _prepared(self, models: "subprocess.Popen[str]") -> None:
+        """Wait until the language model is ready.
+
+        Raises:
+            ClickwrightError: it could not be prepared.
+        """
+        _, said = models.communicate()
+        if models.returncode:
+            raise ClickwrightError((said.strip().splitlines() or ["ml.prepare said nothing"])[-1].removeprefix("error: "))
 
     def _served(self, tracking: Tracking) -> bool:
         """Whether the champion's recommendations and their ad copy are published."""

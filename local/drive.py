@@ -95,7 +95,7 @@ class Driver:
             found = [self.airflow.trigger(DAY_DAG, arrived_on=arrived_on, conf=conf)]
         return self._finish("history", found[-1:], HOUR_S)[0]
 
-    def backfill(self, first: date, last: date, at_once: int = 2) -> list[Run]:
+    def backfill(self, first: date, last: date, at_once: int = 3) -> list[Run]:
         """Run the arrival days ``first`` to ``last``, both included, ``at_once`` at a time."""
         days = (last - first).days + 1
         if len(self.airflow.runs(DAY_DAG, first, last)) < days:
