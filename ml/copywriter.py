@@ -134,20 +134,26 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int]) -> l
             f"nothing is recommended for {served_on}; in table recommendations; publish `ml.recommend` for the day first"
         )
     rows.sort(key=lambda row: hashlib.sha256(f"{served_on}{row['user_id']}".encode()).digest())
+    known = lake.newest_partition("items", "as_of", served_on - timedelta(days=1), inputs["items"])
     items = {
         row["item_id"]: row
         for row in lake.arrow(
             "items",
-            where=f"as_of = '{served_on - timedelta(days=1)}'",
+            where=f"as_of = '{known}'",
             snapshot=inputs["items"],
             columns=["item_id", "title", "categories", "year"],
         ).to_pylist()
     }
-    return [
+    ads = [
         Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], row["reason"]))
         for row in rows[:limit]
         if row["item_id"] in items
     ]
+    if not ads:
+        raise ClickwrightError(
+            f"no recommended item is in the catalogue of {known}; in table items; run `jobs.items` for a newer catalogue"
+        )
+    return ads
 
 
 def facts_of(item: dict[str, Any], reason: str) -> Facts:
