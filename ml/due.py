@@ -61,10 +61,16 @@ def served_version(lake: Lake, served_on: date) -> str | None:
     return None
 
 
-def decide(newest_profiles: date | None, champion: str | None, served: str | None) -> dict[str, Any]:
+def decide(newest_profiles: date | None, champion: str | None, served: str | None, copied: bool) -> dict[str, Any]:
     """What is due, and why.
 
-    >>> decide(date(1998, 4, 22), "3", "3")["due"]
+    Args:
+        newest_profiles: the newest day with profiles.
+        champion: the version that is champion.
+        served: the version that recommended for the day after it.
+        copied: whether there is ad copy for that day.
+
+    >>> decide(date(1998, 4, 22), "3", "3", True)["due"]
     False
     """
     day = None if newest_profiles is None else newest_profiles + timedelta(days=1)
@@ -72,6 +78,8 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
         due, why = False, "no profiles are published yet"
     elif champion is None:
         due, why = False, f"no version is @{ALIAS}"
+    elif served == champion and not copied:
+        due, why = True, f"recommendations for {day} by version {champion} have no ad copy yet"
     elif served == champion:
         due, why = False, f"recommendations for {day} by version {champion} are there already"
     elif served is None:
@@ -91,7 +99,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     days = lake.partitions("profiles", "as_of")
     newest = days[-1] if days else None
     served = None if newest is None else served_version(lake, newest + timedelta(days=1))
-    return decide(newest, champion_version(settings), served)
+    copied = newest is not None and newest + timedelta(days=1) in lake.partitions("creatives", "served_on")
+    return decide(newest, champion_version(settings), served, copied)
 
 
 if __name__ == "__main__":

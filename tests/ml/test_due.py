@@ -14,17 +14,20 @@ DAY = date(2024, 2, 29)
 
 
 @pytest.mark.parametrize(
-    ("profiles", "champion", "served", "due", "why"),
+    ("profiles", "champion", "served", "copied", "due", "why"),
     [
-        (None, "1", None, False, "no profiles are published yet"),
-        (DAY, None, None, False, "no version is @champion"),
-        (DAY, "1", None, True, "nothing is recommended for 2024-03-01 yet"),
-        (DAY, "1", "1", False, "recommendations for 2024-03-01 by version 1 are there already"),
-        (DAY, "1", "2", True, "recommendations for 2024-03-01 are by version 2, and @champion is 1"),  # rolled back
+        (None, "1", None, False, False, "no profiles are published yet"),
+        (DAY, None, None, False, False, "no version is @champion"),
+        (DAY, "1", None, False, True, "nothing is recommended for 2024-03-01 yet"),
+        (DAY, "1", "1", True, False, "recommendations for 2024-03-01 by version 1 are there already"),
+        (DAY, "1", "2", True, True, "recommendations for 2024-03-01 are by version 2, and @champion is 1"),  # rolled back
+        (DAY, "1", "1", False, True, "recommendations for 2024-03-01 by version 1 have no ad copy yet"),
     ],
 )
-def test_what_is_due(profiles: date | None, champion: str | None, served: str | None, due: bool, why: str) -> None:
-    answer = decide(profiles, champion, served)
+def test_what_is_due(
+    profiles: date | None, champion: str | None, served: str | None, copied: bool, due: bool, why: str
+) -> None:
+    answer = decide(profiles, champion, served, copied)
     assert (answer["due"], answer["why"], answer["version"]) == (due, why, champion)
     assert answer["served_on"] == (None if profiles is None else "2024-03-01")
 

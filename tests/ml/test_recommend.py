@@ -185,7 +185,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert commit.inputs == {name: walk_lake.snapshot(name) for name in recommend.INPUTS}
     assert commit.notes["model_version"] == "1"
     assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
-    assert due.decide(as_of, "2", "1")["due"]
+    assert due.decide(as_of, "2", "1", True)["due"]
 
     # Once more gives the same rows.
     run_all(recommend, "recommend", "again")
