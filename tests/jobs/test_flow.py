@@ -17,7 +17,6 @@ from schemas.settings import ROOT
 from tests.jobs.conftest import Deliver, line
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
 
-pytest_plugins = ["tests.jobs.conftest"]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = "1998-04-16"
 
