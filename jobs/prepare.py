@@ -108,7 +108,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     ).parse_args(argv)
     settings = get_settings()
     ready = prepared(settings)
-    archive_classes(ready, settings)
+    if settings.spark_class_archive:
+        archive_classes(ready, settings)
     return {
         "java_home": str(ready.java.home),
         "java": f"{ready.java.origin} {ready.java.version}",

@@ -175,7 +175,11 @@ class Services:
     def spark_starts(self) -> dict[str, str]:
         """Where Spark starts from on this machine, as `jobs.prepare` says; made on the first call of all, in about a minute."""
         command = [sys.executable, "-m", "jobs.prepare"]
-        environment = {**os.environ, "CLICKWRIGHT_VAR": str(self.settings.var)}
+        environment = {
+            **os.environ,
+            "CLICKWRIGHT_VAR": str(self.settings.var),
+            "CLICKWRIGHT_SPARK_CLASS_ARCHIVE": str(self.settings.spark_class_archive),
+        }
         found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
         if found.returncode:
             said = (found.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")

@@ -53,6 +53,9 @@ class Settings(BaseSettings):
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         description="of a driver on this machine; the default suits jobs of seconds, make it empty for jobs of many minutes",
     )
+    spark_class_archive: bool = Field(
+        True, description="archive Spark's classes once, in about a minute, so that each job starts some seconds earlier"
+    )
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server")
     mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server of `make up`")
     airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server of `make up`")

@@ -14,6 +14,7 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in [name for name in os.environ if name.startswith("CLICKWRIGHT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("CLICKWRIGHT_VAR", str(tmp_path / "var"))
+    monkeypatch.setenv("CLICKWRIGHT_SPARK_CLASS_ARCHIVE", "false")  # takes longer than a test's few jobs gain
     return tmp_path / "var"
 
 

@@ -24,7 +24,7 @@ def free_port() -> int:
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """Airflow and MLflow, with the project's workflows and those of `live_dags`."""
     var = tmp_path_factory.mktemp("live")
-    settings = Settings(var=var, airflow_port=free_port(), mlflow_port=free_port())
+    settings = Settings(var=var, airflow_port=free_port(), mlflow_port=free_port(), spark_class_archive=False)
     services = Services(settings)
     local = "airflow.dag_processing.bundles.local.LocalDagBundle"
     bundles = [

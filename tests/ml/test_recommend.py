@@ -184,7 +184,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     commit = walk_lake.commits("recommendations")[0]
     assert commit.inputs == {name: walk_lake.snapshot(name) for name in recommend.INPUTS}
     assert commit.notes["model_version"] == "1"
-    assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
+    assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 have no ad copy yet"
     assert due.decide(as_of, "2", "1", True)["due"]
 
     # Once more gives the same rows.
@@ -197,6 +197,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert (wrote["ads"], wrote["not_written"]) == (3, 0)
     assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
     publish.main(["--job", "copywriter", "--run", "c"])
+    assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
     first = {row["user_id"]: row["item_id"] for row in rows if row["rank"] == 1}
     for creative in walk_lake.arrow("creatives").to_pylist():
         assert first[creative["user_id"]] == creative["item_id"]
