@@ -33,11 +33,11 @@ class IcebergSource(DatasetSource):
 
     @staticmethod
     def _can_resolve(raw_source: Any) -> bool:
-        return False
+        return isinstance(raw_source, dict) and raw_source.keys() == {"table", "snapshot"}
 
     @classmethod
     def _resolve(cls, raw_source: Any) -> "IcebergSource":
-        raise NotImplementedError
+        return cls(**raw_source)
 
     def load(self) -> Any:
         """The rows, as an Arrow table."""
