@@ -12,17 +12,17 @@ def _literal(value: Any) -> Any:
 
 
 def equals(column: str, value: Any) -> BooleanExpression:
-    return EqualTo(column, _literal(value))  # type: ignore[call-arg, misc]
+    return EqualTo(column, _literal(value))  # type: ignore[call-arg]
 
 
 def one_of(column: str, values: Iterable[Any]) -> BooleanExpression:
-    return In(column, [_literal(value) for value in values])  # type: ignore[call-arg, misc]
+    return In(column, [_literal(value) for value in values])  # type: ignore[call-arg]
 
 
 def at_most(column: str, value: Any) -> BooleanExpression:
-    return LessThanOrEqual(column, _literal(value))  # type: ignore[call-arg, misc]
+    return LessThanOrEqual(column, _literal(value))  # type: ignore[call-arg]
 
 
 def between(column: str, low: Any, high: Any) -> BooleanExpression:
     """Both ends included."""
-    return And(GreaterThanOrEqual(column, _literal(low)), at_most(column, high))  # type: ignore[call-arg, misc]
+    return And(GreaterThanOrEqual(column, _literal(low)), at_most(column, high))  # type: ignore[call-arg]
