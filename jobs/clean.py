@@ -2,109 +2,190 @@
 
 Reads the landing files of the day, writes ``events`` and ``rejects`` of that arrival day (staged; then audit and publish).
 Duplicates are dropped within the arrival: the same event id with the same content, and the same behaviour again within
-``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Robots and runaway users are set aside with a reason.
+``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Robots and runaway users are set aside with a reason. One exchange, by user.
 
 ``python -m jobs.clean --arrived-on 1998-04-16``
 """
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
-from enum import StrEnum
-from functools import reduce
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+import numpy as np
+import polars as pl
+from pyspark.sql import SparkSession
 
-from jobs.landing import expect_arrival
-from jobs.lines import read_lines
-from jobs.parse import LineReason, parse
-from jobs.spark import plan_for, spark_session, stage
+from jobs.decide import Fate, decide, same_ids
+from jobs.exchange import buckets_for, exchange
+from jobs.landing import LandingFile, expect_arrival, in_tasks
+from jobs.parse import Arrival, LineReason, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
+from jobs.readers import read
+from jobs.spark import spark_session
+from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
-from schemas.contract import load_contract
+from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source
 from schemas.staging import Attempt, open_attempt
 
-
-class Fate(StrEnum):
-    """What becomes of a line."""
-
-    EVENT = "event"
-    REJECT = "reject"
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
+SOUND, REFUSED, READ = "sound", "refused", "read"
+FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
+"""Columns of a candidate that follow from its file and its time: they need not travel."""
 
 
-def decide(candidates: DataFrame, near_duplicate_seconds: float, robot_events_per_day: int) -> DataFrame:
-    """Give every candidate its ``fate``; those rejected here get their reason.
+@dataclass(frozen=True)
+class Day:
+    """All that the tasks of one cleaning have to know."""
 
-    Args:
-        candidates: as :func:`jobs.parse.parse` gives them.
-        near_duplicate_seconds: the same behaviour of a user again within this time is a duplicate.
-        robot_events_per_day: a user with more events in a UTC day is no person.
-    """
-    return _near_duplicates(_runaways(_same_ids(candidates), robot_events_per_day), near_duplicate_seconds)
+    arrived_on: date
+    history: bool
+    files: tuple[LandingFile, ...]
+    sources: dict[str, Source]
+    settings: Settings
+    key: bytes
+    events: Contract
+    rejects: Contract
+    folders: dict[str, Path]
+    conflicts: frozenset[tuple[int, int]] = frozenset()
+    """(file, line) of lines whose event id another user's line has used before."""
 
-
-def _sound() -> Column:
-    return F.size("reasons") == 0
-
-
-def _same_ids(candidates: DataFrame) -> DataFrame:
-    """Of the sound lines with one event id the first counts; the same again is a duplicate, other content a conflict."""
-    same_id = Window.partitionBy("source", "event_id", _sound()).orderBy("arrived_at", "source_file", "line_number")
-    content = F.struct("user_id", "event_type", "event_time", "item_id", "value", "text")
-    again = _sound() & (F.row_number().over(same_id) > 1)
-    conflict = again & ~content.eqNullSafe(F.first(content).over(same_id))
-    frame = candidates.withColumns({"again": again, "conflict": conflict})
-    fate = F.when(~_sound() | F.col("conflict"), Fate.REJECT).when(F.col("again"), Fate.EXACT_DUPLICATE).otherwise(Fate.EVENT)
-    return _with_reason(frame.withColumn("fate", fate), F.col("conflict"), LineReason.ID_CONFLICT)
+    def arrival(self, file: LandingFile) -> Arrival:
+        return Arrival(file.source, file.relative, file.arrived_at, self.arrived_on, self.history)
 
 
-def _runaways(frame: DataFrame, cap: int) -> DataFrame:
-    """Set aside the users who did more in a day than a person does."""
-    of_day = Window.partitionBy("user_id", "event_date")
-    is_event = F.col("fate") == Fate.EVENT
-    runaway = is_event & (F.sum(is_event.cast("int")).over(of_day) > cap)
-    frame = frame.withColumn("runaway", runaway)
-    frame = _with_reason(frame, F.col("runaway"), LineReason.ROBOT_TOO_MANY)
-    return frame.withColumn("fate", F.when(F.col("runaway"), Fate.REJECT).otherwise(F.col("fate")))
+# ---- first stage: a task reads some files ---------------------------------------------------------------------------------
 
 
-def _near_duplicates(frame: DataFrame, seconds: float) -> DataFrame:
-    """The same behaviour within some seconds of the one before it, under another id: the earlier one counts."""
-    same = Window.partitionBy("user_id", "event_date", "event_type", "item_id", "value", "text", F.col("fate"))
-    before = F.lag(F.unix_micros("event_time")).over(same.orderBy("event_time", "event_id"))
-    close = (F.unix_micros("event_time") - before) <= seconds * 1e6
-    near = (F.col("fate") == Fate.EVENT) & F.col("item_id").isNotNull() & F.coalesce(close, F.lit(False))
-    return frame.withColumn("fate", F.when(near, Fate.NEAR_DUPLICATE).otherwise(F.col("fate")))
+def read_files(of: Day, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The candidates of some files: sound ones by user, refused ones together, and how many lines there were."""
+    for number in numbers:
+        file, lines = of.files[number], 0
+        for sound, refused in candidates(of, number):
+            lines += len(sound) + len(refused)
+            yield REFUSED, refused, None
+            yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
+        yield READ, pl.DataFrame({"file": [number], "lines": [lines], "changed": [file.changed()]}), None
 
 
-def _with_reason(frame: DataFrame, where: Column, reason: str) -> DataFrame:
-    return frame.withColumn("reasons", F.when(where, F.array_append("reasons", F.lit(str(reason)))).otherwise(F.col("reasons")))
+def candidates(of: Day, number: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """(sound, refused) of the lines of a file, piece by piece."""
+    file = of.files[number]
+    source = of.sources[file.source]
+    for raw in read(file.path, source, wanted_fields(source)):
+        parsed = parse(raw, source, of.key, of.arrival(file), of.events)
+        lost = [line for n, line in of.conflicts if n == number]
+        if not lost:
+            yield parsed.sound, parsed.refused
+            continue
+        again = pl.col("line_number").is_in(lost)
+        conflicting = refuse(parsed.sound.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events))
+        yield parsed.sound.filter(~again), pl.concat([parsed.refused, conflicting])
 
 
-def events_of(decided: DataFrame) -> DataFrame:
-    """The rows of ``events``."""
-    events = decided.where(F.col("fate") == Fate.EVENT).select(load_contract("events").columns)
-    return events.repartition("event_date").sortWithinPartitions("event_date", "user_id", "event_time", "event_id")
+def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
+    """Candidates that could be read and are refused for one reason, as ``jobs.parse`` gives those that it refuses."""
+    return rows.with_columns(reasons=pl.concat_list(reason), masked_line=masked_lines(rows, shown), readable=pl.lit(True))
 
 
-def rejects_of(decided: DataFrame) -> DataFrame:
-    """The rows of ``rejects``: where it stood, every reason, what may be kept of it."""
-    candidate = F.struct(*load_contract("events").columns)
-    unreadable = F.col("reasons")[0].rlike(r"^(line|file)\.")
-    return (
-        decided.where(F.col("fate") == Fate.REJECT)
-        .withColumns({"line": F.col("masked_line"), "candidate": F.when(~unreadable, candidate)})
-        .select(load_contract("rejects").columns)
-        .coalesce(1)
-        .sortWithinPartitions("source_file", "line_number")
+# ---- second stage: a task decides on all lines of its users, and writes ---------------------------------------------------
+
+
+def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write the events and rejects of a bucket, and account for every line of it."""
+    settings = of.settings
+    decided = decide(
+        _complete(of, frames[SOUND]) if SOUND in frames else of.events.polars_schema.to_frame(),
+        near_duplicate_seconds=settings.near_duplicate_seconds,
+        robot_events_per_day=settings.robot_events_per_day,
+        robot_chain=settings.robot_chain,
+        gap=settings.session_gap,
     )
+    events = decided.filter(pl.col("fate") == Fate.EVENT).select(of.events.columns)
+    turned_down = decided.filter(pl.col("fate") == Fate.REJECT).partition_by("source", as_dict=True)
+    refused = [frames[REFUSED]] if REFUSED in frames else []
+    for (source,), rows in turned_down.items():
+        refused.append(refuse(rows.drop("fate", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events)))
+    rejects = reject_rows(pl.concat(refused), of.rejects, of.events) if refused else of.rejects.polars_schema.to_frame()
+    yield {
+        **dict(decided["fate"].value_counts().iter_rows()),
+        Fate.REJECT: len(rejects),
+        "late": int((events["days_late"] > 0).sum()),
+        "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
+        "read": frames[READ].rows() if READ in frames else [],
+        "ids": write_ids(events, of.folders["events"]),
+        "wrote": {
+            "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
+            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
+        },
+    }
+
+
+def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
+    """Sound candidates as rows of ``events`` again."""
+    files = pl.DataFrame(
+        {
+            "_file": pl.Series(range(len(of.files)), dtype=pl.Int32),
+            "source": [file.source for file in of.files],
+            "source_file": [file.relative for file in of.files],
+            "arrived_at": pl.Series([file.arrived_at for file in of.files], dtype=pl.Datetime("us", "UTC")),
+            "arrived_on": [of.arrived_on for _ in of.files],
+        }
+    )
+    whole = derived(sound.join(files, on="_file", how="left"), of.history)
+    return whole.select(of.events.columns)
+
+
+# ---- event ids, over all users --------------------------------------------------------------------------------------------
+
+
+def write_ids(events: pl.DataFrame, folder: Path) -> str:
+    """Digests of the event ids of a bucket, eight bytes each, sorted, in a file that the driver reads and removes."""
+    path = folder / "ids" / f"{np.random.default_rng().bytes(8).hex()}.npy"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.save(path, np.sort(id_digests(events).to_numpy()))
+    return str(path)
+
+
+def id_digests(rows: pl.DataFrame) -> pl.Series:
+    return rows.select(pl.struct("source", "event_id").hash(seed=1)).to_series()
+
+
+def shared_ids(paths: Sequence[str]) -> frozenset[int]:
+    """Digests that stand in several buckets, that is for several users. The files are removed."""
+    digests = np.sort(np.concatenate([np.load(path) for path in paths])) if paths else np.array([], dtype=np.uint64)
+    for path in paths:
+        Path(path).unlink()
+    return frozenset(digests[1:][digests[1:] == digests[:-1]].tolist())
+
+
+def conflicting_lines(
+    spark: SparkSession, of: Day, tasks: list[list[int]], shared: frozenset[int]
+) -> frozenset[tuple[int, int]]:
+    """(file, line) of the lines whose event id an earlier line of another user has."""
+    results = exchange(spark, tasks, 1, partial(_lines_of, of, shared), _later_ones)
+    return frozenset((file, line) for result in results for file, line in result["lines"])
+
+
+def _lines_of(of: Day, shared: frozenset[int], numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    for number in numbers:
+        for sound, _ in candidates(of, number):
+            rows = sound.filter(id_digests(sound).is_in(list(shared)))
+            yield SOUND, rows.with_columns(_file=pl.lit(number, pl.Int32)), None
+
+
+def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    rows = frames[SOUND].with_row_index("_row")
+    _, conflicts, _ = same_ids(rows)
+    yield {"lines": rows.filter(pl.col("_row").is_in(conflicts.implode())).select("_file", "line_number").rows()}
+
+
+# ---- the whole ------------------------------------------------------------------------------------------------------------
 
 
 def clean(
@@ -118,52 +199,65 @@ def clean(
     """Stage the events and rejects of an arrival day, and hold the accounts.
 
     Raises:
-        ClickwrightError: lines read are not events plus rejects plus duplicates.
+        ClickwrightError: a file changed while it was read, or lines read are not events plus rejects plus duplicates.
     """
     files = expect_arrival(settings.landing_dir, sources, arrived_on)
-    plan_for(spark, sum(file.path.stat().st_size for file in files))
-    lines = read_lines(spark, files)
-    key = settings.pseudonym_secret()
-    of_sources = [
-        parse(lines.where(F.col("source") == s.name), s, key, arrived_on, history) for s in sources if s.delivers_on(arrived_on)
-    ]
-    candidates = reduce(DataFrame.unionByName, of_sources)
-    decided = decide(candidates, settings.near_duplicate_seconds, settings.robot_events_per_day).persist()
-    stage(attempt, "rejects", rejects_of(decided), "arrived_on", [arrived_on])
-    stage(attempt, "events", events_of(decided), "arrived_on", [arrived_on])
-    figures = accounts(decided, lines)
-    decided.unpersist()
+    of = Day(
+        arrived_on,
+        history,
+        tuple(files),
+        {source.name: source for source in sources},
+        settings,
+        settings.pseudonym_secret(),
+        load_contract("events"),
+        load_contract("rejects"),
+        {table: attempt.folder(table) for table in ("events", "rejects")},
+    )
+    tasks, buckets = in_tasks(files), buckets_for(sum(file.size for file in files))
+    results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
+    if shared := shared_ids([result["ids"] for result in results]):
+        log.warning("event ids of several users", ids=len(shared))
+        of = replace(of, conflicts=conflicting_lines(spark, of, tasks, shared))
+        results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
+        shared_ids([result["ids"] for result in results])
+    figures = accounts(results, files)
+    for table in ("events", "rejects"):
+        attempt.replaces(table, "arrived_on", [arrived_on])
+        attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
     attempt.note(**figures, files=len(files), history=history)
     return figures
 
 
-def accounts(decided: DataFrame, lines: DataFrame) -> dict[str, Any]:
-    """Count lines by fate and by reason, and check that none is missing.
+def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile]) -> dict[str, Any]:
+    """Add up lines by fate and by reason, and check that none is missing.
 
-    The lines are counted a second time, straight from the files, so that a line lost on the way would show.
+    Lines are counted where they are read and again where their fate is decided, on the other side of the exchange.
     """
-    late = F.col("days_late") > 0
-    groups = decided.groupBy("fate", "reasons", F.coalesce(late, F.lit(False)).alias("late")).count().collect()
+    read = {file: (lines, changed) for result in results for file, lines, changed in result["read"]}
+    for number, (_, changed) in sorted(read.items()):
+        if changed:
+            raise ClickwrightError(
+                f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
+            )
     fates, reasons = Counter[str](), Counter[str]()
-    for group in groups:
-        fates[group["fate"]] += group["count"]
-        if group["fate"] == Fate.REJECT:
-            reasons.update(dict.fromkeys(group["reasons"], group["count"]))
+    for result in results:
+        fates.update({fate: result.get(fate, 0) for fate in Fate} | {"late": result["late"]})
+        reasons.update(result["reasons"])
     figures = {
-        "lines_read": lines.count(),
+        "lines_read": sum(lines for lines, _ in read.values()),
         "events": fates[Fate.EVENT],
         "rejects": fates[Fate.REJECT],
         "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
         "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
         "near_duplicates": fates[Fate.NEAR_DUPLICATE],
-        "late_events": sum(g["count"] for g in groups if g["late"] and g["fate"] == Fate.EVENT),
+        "late_events": fates["late"],
         "reasons": dict(sorted(reasons.items())),
     }
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
-    if figures["lines_read"] != accounted:
+    if figures["lines_read"] != accounted or len(read) != len(files):
         raise ClickwrightError(
-            f"{figures['lines_read']} lines were read but {accounted} are accounted for; in jobs.clean; "
-            "nothing was published: did a landing file change while it was read? Run it again"
+            f"{figures['lines_read']} lines of {len(read)} files were read, but {accounted} lines of {len(files)} files are "
+            "accounted for; in jobs.clean; this is a fault of the job: nothing was published"
         )
     return figures
 

@@ -21,22 +21,52 @@ from schemas.source import Source, load_source
 
 GRACE = timedelta(hours=1)
 HOUR = timedelta(hours=1)
+BYTES_A_TASK = 8 << 20
 FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file of raw lines. ``arrived_at`` is the end of the hour in which it arrived."""
+    """A file of raw lines. ``arrived_at`` is the end of the hour in which it arrived; size and time are as it was found."""
 
     source: str
     path: Path
     relative: str
     arrived_at: datetime
+    size: int
+    modified_ns: int
 
     @property
     def arrived_on(self) -> date:
         """Its arrival day: hours up to the grace hour belong to the day before."""
         return (self.arrived_at - HOUR - GRACE).date()
+
+    def changed(self) -> bool:
+        """Whether it is another file now than the one that was found."""
+        try:
+            now = self.path.stat()
+        except FileNotFoundError:
+            return True
+        return (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns)
+
+
+def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> LandingFile:
+    """A landing file as it is now."""
+    now = path.stat()
+    return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
+
+
+def in_tasks(files: Sequence[LandingFile]) -> list[list[int]]:
+    """The numbers of the files, shared out among tasks: small files together, as each task costs something."""
+    tasks: list[list[int]] = []
+    filled = 0
+    for number, file in enumerate(files):
+        if not tasks or filled + file.size > BYTES_A_TASK:
+            tasks.append([])
+            filled = 0
+        tasks[-1].append(number)
+        filled += file.size
+    return tasks
 
 
 def hours(arrived_on: date) -> Iterator[datetime]:
@@ -51,7 +81,7 @@ def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> 
     for hour in hours(arrived_on):
         for path in sorted((landing / folder / hour.strftime(FOLDER_FORMAT)).glob("*")):
             if path.is_file() and not path.name.startswith((".", "_")):
-                found.append(LandingFile(source, path, path.relative_to(landing).as_posix(), hour + HOUR))
+                found.append(found_file(source, path, landing, hour + HOUR))
     return found
 
 
@@ -94,7 +124,7 @@ def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
         arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
         if arrived_at <= end:
             for path in sorted(folder.glob("[!._]*")):
-                found.append(LandingFile(source.name, path, path.relative_to(landing).as_posix(), arrived_at))
+                found.append(found_file(source.name, path, landing, arrived_at))
     return found
 
 

@@ -1,30 +1,32 @@
-"""From raw lines to candidate events: the source mapping applied, types read, what cannot be read named.
+"""From raw columns to candidate events: the source mapping applied, types read, what cannot be read named.
 
-A candidate has every column of the ``events`` contract (null where the line says nothing), and beside them ``reasons`` (why the
-line cannot become an event) and ``masked_line`` (what of the line may be kept).
+A candidate has every column of the ``events`` contract, null where the line says nothing. A candidate that breaks no rule is
+sound; any other is refused, with every reason and with what of its line may be kept.
 """
 
-from datetime import date
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
 from enum import StrEnum
+from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import orjson
+import polars as pl
 
-from jobs.lines import Problem
-from jobs.pseudonyms import pseudonym_of
-from schemas.contract import load_contract
-from schemas.rules import to_spark
+from jobs.pseudonyms import pseudonyms
+from jobs.readers import Problem
+from jobs.times import utc_time
+from schemas.contract import Contract
+from schemas.rules import to_polars
 from schemas.source import MADE_BY_CLEAN, Source
-from schemas.source import Column as SourceColumn
 
 EXCERPT = 200
 SHORTEST_TELLING_ID = 6
 LONGEST_MASKED_LINE = 4000
-# A date without a time of day, or a bare year, would be read as midnight: that is no time of an event.
-LOOKS_LIKE_A_TIME = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
-NAMES_ITS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
-NUMBERS = {"value": "double", "propensity": "double", "position": "int"}
-EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000}
+NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
+CONTENT = ["user_id", "event_type", "event_time", "item_id", "value", "text"]
+"""What an event says; its id is only its name."""
+AGENT = "agent"
 
 
 class LineReason(StrEnum):
@@ -32,6 +34,7 @@ class LineReason(StrEnum):
 
     ROBOT_DECLARED = "robot.declared"
     ROBOT_TOO_MANY = "robot.too_many_events"
+    ROBOT_ENDLESS = "robot.endless_chain"
     ID_CONFLICT = "event_id.conflict"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
@@ -46,125 +49,199 @@ SENTENCES = {
     Problem.UNREADABLE: "the file is not what its name says",
     LineReason.ROBOT_DECLARED: "the user agent declares itself a robot",
     LineReason.ROBOT_TOO_MANY: "the user did more in a day than a person does",
+    LineReason.ROBOT_ENDLESS: "the user went on for longer than a person does, without a pause",
     LineReason.ID_CONFLICT: "the event id was used before, in the same arrival, for another event",
 }
 
 
-def parse(lines: DataFrame, source: Source, key: bytes, arrived_on: date, history: bool) -> DataFrame:
-    """Candidates of one source.
+@dataclass(frozen=True)
+class Arrival:
+    """What is the same for every line of a landing file. Lateness does not apply to ``history``."""
+
+    source: str
+    source_file: str
+    arrived_at: datetime
+    arrived_on: date
+    history: bool
+
+    def constants(self) -> dict[str, pl.Expr]:
+        moment = pl.lit(self.arrived_at).cast(pl.Datetime("us", "UTC"))
+        return {
+            "source": pl.lit(self.source),
+            "source_file": pl.lit(self.source_file),
+            "arrived_at": moment,
+            "arrived_on": pl.lit(self.arrived_on),
+        }
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside."""
+
+    sound: pl.DataFrame
+    refused: pl.DataFrame
+
+
+def wanted_fields(source: Source) -> dict[str, str]:
+    """Which fields a reader has to bring: the mapped columns, and the user agent where robots are known by it."""
+    fields = {name: column.path for name, column in source.columns.items() if column.path is not None}
+    return {**fields, AGENT: source.robots.path} if source.robots else fields
+
+
+def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, events: Contract) -> Parsed:
+    """Candidates of the lines of one file.
 
     Args:
-        lines: as :func:`jobs.lines.read_lines` gives them.
+        raw: as a reader gives it, with the columns of :func:`wanted_fields`.
         source: the mapping.
         key: key of the pseudonyms.
-        arrived_on: the arrival day.
-        history: whether lateness does not apply.
+        arrival: where and when the lines arrived.
+        events: the contract.
     """
-    raw = {name: f"raw_{name}" for name in source.columns}
-    parsed = lines.withColumn("json", F.try_parse_json("line"))
-    frame = parsed.withColumn(raw["user_id"], _extract(source.columns["user_id"]))
-    frame = frame.withColumn("user_id", pseudonym_of(key)(F.col(raw["user_id"])))
-    others = {raw[n]: _without_user(_extract(c), raw["user_id"]) for n, c in source.columns.items() if n != "user_id"}
-    agent = _text(source.robots.path) if source.robots else F.lit(None).cast("string")
-    frame = frame.withColumns({**others, "agent": agent})
-    frame = frame.withColumns({n: _typed(n, raw[n], source) for n in source.columns if n != "user_id"})
-    absent = [f for f in load_contract("events").spark_schema.fields if f.name not in {*source.columns, *MADE_BY_CLEAN}]
-    frame = frame.withColumns({f.name: F.lit(None).cast(f.dataType) for f in absent})
-    frame = frame.withColumn("event_id", F.coalesce("event_id", _id_from_content()))
-    frame = frame.withColumns(_made_columns(arrived_on, history))
-    frame = frame.withColumn("problem", F.coalesce("problem", F.when(F.col("json").isNull(), Problem.NOT_JSON)))
-    kept = [*load_contract("events").columns, "reasons", "masked_line"]
-    return frame.withColumns({"reasons": _reasons(source, raw), "masked_line": _masked_line(source, raw)}).select(*kept)
+    raw = _pseudonymous(_trimmed(_with_constants(raw, source)), key)
+    frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
+    frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
+    frame = _with_event_ids(frame).select(events.columns)
+    broken = _broken(frame, raw, source, events)
+    is_refused = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
+    return Parsed(frame.filter(~is_refused), _refused(frame, raw, broken, is_refused, shown_fields(source, events)))
 
 
-def _extract(column: SourceColumn) -> Column:
-    return F.lit(column.constant) if column.path is None else _text(column.path)
+def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:
+    """What follows from ``event_time``, ``arrived_at`` and ``arrived_on``: date, lag and lateness."""
+    event_date = pl.col("event_time").dt.date()
+    late = pl.lit(None, pl.Int32) if history else (pl.col("arrived_on") - event_date).dt.total_days().cast(pl.Int32)
+    lag = (pl.col("arrived_at") - pl.col("event_time")).dt.total_microseconds() / 1e6
+    return frame.with_columns(event_date=event_date, days_late=late, lag_seconds=lag)
 
 
-def _without_user(text: Column, raw_user: str) -> Column:
-    """A text in which the user's raw id, should it stand there too, is the pseudonym. Shorter ids stand in any text."""
-    found = F.coalesce((F.length(raw_user) >= SHORTEST_TELLING_ID) & F.contains(text, F.col(raw_user)), F.lit(False))
-    return F.when(found, F.replace(text, F.col(raw_user), F.col("user_id"))).otherwise(text)
+def masked_lines(rows: pl.DataFrame, fields: list[str]) -> pl.Series:
+    """The fields of each row as a JSON object, nulls left out."""
+    return pl.Series([_as_json(row) for row in rows.select(fields).iter_rows(named=True)], dtype=pl.String)
 
 
-def _text(path: str) -> Column:
-    """The trimmed text at a dotted path of a JSON line; null when absent or blank."""
-    steps = "".join(f"['{step}']" for step in path.split("."))
-    text = F.trim(F.try_variant_get("json", f"${steps}", "string"))
-    return F.when(text != "", text)
+def shown_fields(source: Source, events: Contract) -> list[str]:
+    """The mapped columns that a reject may show: no personal text."""
+    return [name for name in source.columns if events.personal[name] != "personal"]
 
 
-def _typed(name: str, raw: str, source: Source) -> Column:
-    text = F.col(raw)
-    if name == "event_type":
-        words = [F.lit(word) for pair in source.event_types.items() for word in pair]
-        return F.try_element_at(F.create_map(*words), text)
+def _with_constants(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    return raw.with_columns(
+        **{name: pl.lit(column.constant) for name, column in source.columns.items() if column.constant is not None}
+    )
+
+
+def _trimmed(raw: pl.DataFrame) -> pl.DataFrame:
+    """Texts without blanks around them; what was nothing but blanks is null."""
+    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
+    bare = pl.col(texts).str.strip_chars()
+    return raw.with_columns(pl.when(bare != "").then(bare))
+
+
+def _pseudonymous(raw: pl.DataFrame, key: bytes) -> pl.DataFrame:
+    """Raw user ids replaced by their pseudonyms, also where they stand inside another field. Short ids stand in any text."""
+    person = raw["user_id"].cast(pl.String)
+    names = pseudonyms(key, person)
+    others = [n for n, kind in raw.schema.items() if kind == pl.String and n not in ("line", "problem", "user_id")]
+    telling = person.str.len_chars() >= SHORTEST_TELLING_ID
+    frame = raw.with_columns(user_id=person).with_columns(_telling=telling)
+    inside = frame.select(pl.col(others).str.contains(pl.col("user_id"), literal=True) & pl.col("_telling"))
+    for name in others:
+        if inside[name].any():
+            rows = zip(raw[name], person, names, inside[name], strict=True)
+            texts = [text.replace(who, name_) if found else text for text, who, name_, found in rows]
+            raw = raw.with_columns(pl.Series(name, texts, dtype=pl.String))
+    return raw.with_columns(user_id=names)
+
+
+def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
+    column = pl.col(name)
     if name == "event_time":
-        return _time(text, source)
-    if name == "country":
-        return F.upper(text)
+        return utc_time(column, kind, source).alias(name)
     if name in NUMBERS:
-        number = text.try_cast(NUMBERS[name])
-        return F.when(~F.isnan(number), number)  # engines differ on NaN: one is a null to us
-    return text
+        number = column.cast(NUMBERS[name], strict=False)
+        # Engines differ on NaN: one is a null to us.
+        return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
+    text = column.cast(pl.String)
+    if name == "event_type":
+        return text.replace_strict(source.event_types, default=None, return_dtype=pl.String)
+    return text.str.to_uppercase() if name == "country" else text
 
 
-def _time(text: Column, source: Source) -> Column:
-    if source.time_format in EPOCHS:
-        ticks = text.try_cast("decimal(20,6)") * EPOCHS[source.time_format]
-        return F.timestamp_micros(ticks.try_cast("long"))
-    moment = text.try_cast("timestamp")  # the session's time zone is UTC
-    local = F.when(text.rlike(NAMES_ITS_ZONE), moment).otherwise(F.to_utc_timestamp(moment, source.time_zone))
-    return F.when(text.rlike(LOOKS_LIKE_A_TIME), local)
+def _complete(frame: pl.DataFrame, events: Contract) -> pl.DataFrame:
+    """All columns of the contract that a source can map; null where it does not."""
+    made = {*frame.columns, *MADE_BY_CLEAN}
+    absent = {name: pl.lit(None, kind) for name, kind in events.polars_schema.items() if name not in made}
+    return frame.with_columns(**absent)
 
 
-def _id_from_content() -> Column:
-    """An event id for a source that gives none: a digest of what the event says, with the user as a pseudonym."""
-    said = [
-        F.coalesce(F.col(c).cast("string"), F.lit(""))
-        for c in ("user_id", "event_type", "event_time", "item_id", "value", "text")
-    ]
-    return F.sha2(F.concat_ws("\x1f", "source", *said), 256)
+def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """An event id for what came without: a digest of what the event says, with the user as a pseudonym."""
+    missing = frame["event_id"].is_null()
+    if not missing.any():
+        return frame
+    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in CONTENT]], separator="\x1f")
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame.filter(missing).select(said).to_series()]
+    ids = frame["event_id"].to_list() if not missing.all() else [None] * len(frame)
+    made = iter(digests)
+    return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
 
 
-def _made_columns(arrived_on: date, history: bool) -> dict[str, Column]:
-    event_date = F.to_date("event_time")
-    late = F.lit(None).cast("int") if history else F.date_diff(F.lit(arrived_on), event_date)
-    lag = (F.unix_micros("arrived_at") - F.unix_micros("event_time")) / F.lit(1e6)
-    return {"event_date": event_date, "arrived_on": F.lit(arrived_on), "lag_seconds": lag, "days_late": late}
-
-
-def _reasons(source: Source, raw: dict[str, str]) -> Column:
-    """Every reason why a candidate cannot be an event; of a line that cannot be read only that."""
-    found = [F.when(to_spark(rule), F.lit(rule.id)) for rule in load_contract("events").rules]
+def _broken(frame: pl.DataFrame, raw: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
+    """For every rule, of the contract and of the source, which candidates break it. A line with a problem breaks none."""
+    readable = raw["problem"].is_null()
+    found = {rule.id: frame.select(to_polars(rule)).to_series() for rule in events.rules}
     for name, column in source.columns.items():
-        present = F.col(raw[name]).isNotNull()
+        lost = raw[name].is_not_null() & frame[name].is_null()
         if name in {*NUMBERS, "event_time"}:
-            found.append(F.when(present & F.col(name).isNull(), F.lit(f"{name}.{LineReason.UNREADABLE}")))
+            found[f"{name}.{LineReason.UNREADABLE}"] = lost
         if name == "event_type":
-            found.append(F.when(present & F.col(name).isNull(), F.lit(f"{name}.{LineReason.UNKNOWN}")))
+            found[f"{name}.{LineReason.UNKNOWN}"] = lost
         if column.minimum is not None or column.maximum is not None:
-            inside = F.col(name).between(_or(column.minimum, "-inf"), _or(column.maximum, "inf"))
-            found.append(F.when(~inside, F.lit(f"{name}.{LineReason.SOURCE_RANGE}")))
+            low, high = column.minimum, column.maximum
+            inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
+            found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
     if source.robots is not None:
-        declared = F.col("agent").rlike(source.robots.pattern)
-        found.append(F.when(declared, F.lit(str(LineReason.ROBOT_DECLARED))))
-    of_the_line = F.array(F.col("problem"))
-    return F.when(F.col("problem").isNotNull(), of_the_line).otherwise(F.array_compact(F.array(*found)))
+        declared = raw[AGENT].str.contains(source.robots.pattern)
+        found[str(LineReason.ROBOT_DECLARED)] = declared.fill_null(False)
+    return pl.DataFrame([(series & readable).alias(reason) for reason, series in found.items()])
 
 
-def _or(bound: float | None, open_end: str) -> float:
-    return float(open_end) if bound is None else bound
+def _refused(
+    frame: pl.DataFrame, raw: pl.DataFrame, broken: pl.DataFrame, is_refused: pl.Series, shown: list[str]
+) -> pl.DataFrame:
+    """The refused candidates with every reason; of a line that cannot be read only that, and its shape."""
+    lines, why = raw.filter(is_refused), broken.filter(is_refused)
+    of_rules = pl.concat_list([pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in why.columns]).list.drop_nulls()
+    reasons = why.select(of_rules.alias("reasons")).to_series()
+    problem = lines["problem"]
+    masked = pl.Series(
+        [
+            text if unread is None else _shape(line)
+            for text, unread, line in zip(masked_lines(lines, shown), problem, lines["line"], strict=True)
+        ],
+        dtype=pl.String,
+    )
+    return frame.filter(is_refused).with_columns(
+        reasons=pl.when(problem.is_not_null()).then(pl.concat_list(problem)).otherwise(reasons),
+        masked_line=masked,
+        readable=problem.is_null(),
+    )
 
 
-def _masked_line(source: Source, raw: dict[str, str]) -> Column:
-    """The mapped fields as JSON, with a pseudonym for the user and no personal text; of an unreadable line its shape alone."""
-    personal = load_contract("events").personal
-    shown = [
-        (F.col("user_id") if name == "user_id" else F.col(raw[name])).alias(name)
-        for name in source.columns
-        if name == "user_id" or personal[name] != "personal"
-    ]
-    shape = F.regexp_replace(F.regexp_replace(F.left("line", F.lit(EXCERPT)), r"\p{L}", "a"), r"\p{N}", "9")
-    masked = F.when(F.col("problem").isNotNull(), shape).otherwise(F.to_json(F.struct(*shown)))
-    return F.left(masked, F.lit(LONGEST_MASKED_LINE))
+def _shape(line: str | None) -> str | None:
+    """The start of a line that could not be read: letters and digits say nothing of whose they were."""
+    if line is None:
+        return None
+    return "".join("a" if c.isalpha() else "9" if c.isnumeric() else c for c in line[:EXCERPT])
+
+
+def _as_json(row: dict[str, Any]) -> str:
+    kept = {name: value for name, value in row.items() if value is not None}
+    return orjson.dumps(kept, default=str).decode()[:LONGEST_MASKED_LINE]
+
+
+def reject_rows(refused: pl.DataFrame, rejects: Contract, events: Contract) -> pl.DataFrame:
+    """The rows of ``rejects``: where it stood, every reason, what may be kept of it."""
+    candidate = pl.when(pl.col("readable")).then(pl.struct(events.columns))
+    return refused.with_columns(line=pl.col("masked_line"), candidate=candidate).select(rejects.columns)

@@ -1,11 +1,8 @@
 """Pseudonyms: raw user ids become keyed hashes (HMAC-SHA-256, RFC 2104), the same for the same person on every day."""
 
 import hmac
-from collections.abc import Callable
 
-import pyarrow as pa
-from pyspark.sql import Column
-from pyspark.sql.pandas.functions import arrow_udf
+import polars as pl
 
 
 def pseudonym(key: bytes, raw_user_id: str) -> str:
@@ -13,16 +10,8 @@ def pseudonym(key: bytes, raw_user_id: str) -> str:
     return hmac.digest(key, raw_user_id.encode(), "sha256").hex()
 
 
-def pseudonym_of(key: bytes) -> Callable[[Column], Column]:
-    """A function from a column of raw user ids to their pseudonyms; a null stays a null.
-
-    The work is done in Python, not in a Spark expression, so that the key never stands in a query plan, which logs may show.
-    """
-
-    def of_array(raw: pa.Array) -> pa.Array:
-        distinct = raw.dictionary_encode()  # few users do many things
-        names = [pseudonym(key, user) for user in distinct.dictionary.to_pylist()]
-        return pa.DictionaryArray.from_arrays(distinct.indices, pa.array(names, pa.string())).cast(pa.string())
-
-    of_array.__annotations__ = {"raw": pa.Array, "return": pa.Array}
-    return arrow_udf(of_array, returnType="string")  # type: ignore[call-overload, no-any-return]
+def pseudonyms(key: bytes, raw: pl.Series) -> pl.Series:
+    """The pseudonyms of a column of raw user ids; a null stays a null. Few users do many things: each is hashed once."""
+    distinct = raw.drop_nulls().unique()
+    names = pl.Series([pseudonym(key, user) for user in distinct], dtype=pl.String)
+    return raw.replace_strict(distinct, names, default=None, return_dtype=pl.String)

@@ -27,6 +27,7 @@ from schemas.rules import RowRule, RowRuleKind, TableRule, TableRuleKind
 from schemas.types import arrow_type
 
 if TYPE_CHECKING:
+    import polars as pl
     from pyspark.sql.types import StructType
 
 CONTRACTS = Path(__file__).parent / "contracts"
@@ -79,6 +80,12 @@ class Contract:
         from pyspark.sql.pandas.types import from_arrow_schema
 
         return from_arrow_schema(self.arrow_schema)
+
+    @cached_property
+    def polars_schema(self) -> "pl.Schema":
+        import polars as pl
+
+        return pl.DataFrame(self.arrow_schema.empty_table()).schema
 
     @property
     def primary_key(self) -> list[str]:

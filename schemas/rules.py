@@ -1,6 +1,6 @@
 """Rules on rows and on whole tables, as data: what a contract says, before any engine sees it.
 
-``to_spark`` here and ``schemas.suite`` are the only two readers of a rule, so that what sends a row to quarantine and what
+``to_polars`` here and ``schemas.suite`` are the only two readers of a rule, so that what sends a row to quarantine and what
 Great Expectations checks is one and the same thing. A null breaks ``required`` and no other rule, in both.
 """
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pyspark.sql import Column
+    import polars as pl
 
 
 class RowRuleKind(StrEnum):
@@ -100,30 +100,30 @@ def _text(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else f"{value}"
 
 
-def to_spark(rule: RowRule, prefix: str = "") -> "Column":
-    """A Boolean column that is true where a row breaks the rule, and never null."""
-    from pyspark.sql import functions as F
+def to_polars(rule: RowRule) -> "pl.Expr":
+    """A Boolean expression that is true where a row breaks the rule, and never null."""
+    import polars as pl
 
-    column = F.col(f"{prefix}{rule.column}")
+    column = pl.col(rule.column)
     match rule.kind:
         case RowRuleKind.REQUIRED:
-            return column.isNull()
+            return column.is_null()
         case RowRuleKind.ALLOWED:
-            broken = ~column.isin(list(rule.allowed))
+            broken = ~column.is_in(list(rule.allowed))
         case RowRuleKind.PATTERN:
-            broken = ~column.rlike(str(rule.pattern))
+            broken = ~column.str.contains(str(rule.pattern))
         case RowRuleKind.NOT_BEFORE:
-            broken = column < F.col(f"{prefix}{rule.other}")
+            broken = column < pl.col(str(rule.other))
         case RowRuleKind.LENGTH:
-            broken = _outside(F.char_length(column), rule)
+            broken = _outside(column.str.len_chars(), rule)
         case RowRuleKind.RANGE:
             broken = _outside(column, rule)
-    return F.coalesce(broken, F.lit(False))
+    return broken.fill_null(False)
 
 
-def _outside(column: "Column", rule: RowRule) -> "Column":
-    from pyspark.sql import functions as F
+def _outside(column: "pl.Expr", rule: RowRule) -> "pl.Expr":
+    import polars as pl
 
-    too_low = column < F.lit(rule.low) if rule.low is not None else F.lit(False)
-    too_high = column > F.lit(rule.high) if rule.high is not None else F.lit(False)
+    too_low = column < pl.lit(rule.low) if rule.low is not None else pl.lit(False)
+    too_high = column > pl.lit(rule.high) if rule.high is not None else pl.lit(False)
     return too_low | too_high

@@ -34,6 +34,9 @@ class Settings(BaseSettings):
         2.0, ge=0, description="the same behaviour again within this time, in one arrival, is a duplicate"
     )
     robot_events_per_day: int = Field(5000, gt=0, description="a user with more events in a day is set aside as no person")
+    robot_chain_hours: float = Field(
+        18.0, gt=0, description="a user who goes on for longer without a pause is set aside as no person"
+    )
     pseudonym_key: SecretStr | None = Field(
         None,
         description="key of the user pseudonyms; a generated file <var>/secrets/pseudonym.key when not set",
@@ -117,6 +120,10 @@ class Settings(BaseSettings):
     @property
     def session_gap(self) -> timedelta:
         return timedelta(minutes=self.session_gap_minutes)
+
+    @property
+    def robot_chain(self) -> timedelta:
+        return timedelta(hours=self.robot_chain_hours)
 
     def pseudonym_secret(self) -> bytes:
         """The key of the pseudonyms: the setting, or a file made once that only its owner reads."""

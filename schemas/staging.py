@@ -109,6 +109,7 @@ class Attempt:
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     notes: dict[str, Any] = field(default_factory=dict)
     replaced: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
+    listed: dict[str, list[str]] = field(default_factory=dict)
 
     def folder(self, table: str) -> Path:
         """The folder of this attempt's files of a table. The job, Spark or not, writes Parquet files under it."""
@@ -117,6 +118,11 @@ class Attempt:
     def replaces(self, table: str, field_name: str, values: Sequence[Any]) -> None:
         """Say which partitions the rows of a table replace; a value without rows empties its partition."""
         self.replaced[table] = (field_name, sorted(values))
+
+    def wrote(self, table: str, paths: Sequence[str]) -> None:
+        """Say which files hold the rows of a table. What else lies in the attempt's folder, of a task that was tried again, is
+        not part of it."""
+        self.listed[table] = sorted(paths)
 
     def write_arrow(self, table: str, rows: pa.Table, replaces: tuple[str, Sequence[Any]]) -> None:
         """Stage an Arrow table: one file for each partition."""
@@ -164,7 +170,9 @@ class Attempt:
 
     def _files(self, table: str, by: str) -> list[StagedFile]:
         found = []
-        for path in sorted(self.folder(table).rglob("*.parquet")):
+        listed = self.listed.get(table)
+        paths = sorted(self.folder(table).rglob("*.parquet")) if listed is None else [Path(path) for path in listed]
+        for path in paths:
             footer = pq.read_metadata(path)
             if footer.num_rows == 0:
                 path.unlink()  # Iceberg takes empty files without a word; they are of no use
