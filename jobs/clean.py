@@ -8,6 +8,8 @@ Duplicates are dropped within the arrival: the same event id with the same conte
 """
 
 import argparse
+import shutil
+import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -22,9 +24,10 @@ from pyspark.sql import SparkSession
 
 from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
-from jobs.landing import LandingFile, expect_arrival, in_tasks
+from jobs.landing import LandingFile, expect_arrival
 from jobs.parse import Arrival, LineReason, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
 from jobs.readers import read
+from jobs.shares import in_tasks
 from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
@@ -35,6 +38,7 @@ from schemas.source import Source, load_source
 from schemas.staging import Attempt, open_attempt
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
+IDS = "ids"
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
 """Columns of a candidate that follow from its file and its time: they need not travel."""
 
@@ -146,7 +150,7 @@ def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
 
 def write_ids(events: pl.DataFrame, folder: Path) -> str:
     """Digests of the event ids of a bucket, eight bytes each, sorted, in a file that the driver reads and removes."""
-    path = folder / "ids" / f"{np.random.default_rng().bytes(8).hex()}.npy"
+    path = folder / IDS / f"{uuid.uuid4().hex}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.sort(id_digests(events).to_numpy()))
     return str(path)
@@ -157,10 +161,8 @@ def id_digests(rows: pl.DataFrame) -> pl.Series:
 
 
 def shared_ids(paths: Sequence[str]) -> frozenset[int]:
-    """Digests that stand in several buckets, that is for several users. The files are removed."""
+    """Digests that stand in several buckets, that is for several users."""
     digests = np.sort(np.concatenate([np.load(path) for path in paths])) if paths else np.array([], dtype=np.uint64)
-    for path in paths:
-        Path(path).unlink()
     return frozenset(digests[1:][digests[1:] == digests[:-1]].tolist())
 
 
@@ -213,13 +215,16 @@ def clean(
         load_contract("rejects"),
         {table: attempt.folder(table) for table in ("events", "rejects")},
     )
-    tasks, buckets = in_tasks(files), buckets_for(sum(file.size for file in files))
+    tasks, buckets = in_tasks([file.size for file in files]), buckets_for(sum(file.size for file in files))
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
-    if shared := shared_ids([result["ids"] for result in results]):
-        log.warning("event ids of several users", ids=len(shared))
-        of = replace(of, conflicts=conflicting_lines(spark, of, tasks, shared))
+    shared = shared_ids([result["ids"] for result in results])
+    if shared and (conflicts := conflicting_lines(spark, of, tasks, shared)):
+        log.warning("event ids of several users; their later lines are refused", lines=len(conflicts))
+        for folder in of.folders.values():
+            shutil.rmtree(folder, ignore_errors=True)
+        of = replace(of, conflicts=conflicts)
         results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
-        shared_ids([result["ids"] for result in results])
+    shutil.rmtree(of.folders["events"] / IDS, ignore_errors=True)
     figures = accounts(results, files)
     for table in ("events", "rejects"):
         attempt.replaces(table, "arrived_on", [arrived_on])

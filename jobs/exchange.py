@@ -50,20 +50,19 @@ def exchange(
         The results of all buckets, in no particular order.
     """
     spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", 8)  # blocks are large
-    items = pa.table({"work": pa.array([json.dumps(item) for item in work], pa.string())})
-    tasks = max(1, len(work))
+    items = pa.table({"task": pa.array(range(len(work)), pa.int32()), "work": [json.dumps(item) for item in work]})
     blocks = (
         spark.createDataFrame(items)
-        .repartition(tasks)
+        .repartitionById(max(1, len(work)), F.col("task"))
         .mapInArrow(partial(_first_stage, produce, buckets), "bucket int, kind string, block binary")
     )
-    results = blocks.repartition(buckets, F.col("bucket")).mapInArrow(partial(_second_stage, consume), RESULTS)
+    results = blocks.repartitionById(buckets, F.col("bucket")).mapInArrow(partial(_second_stage, consume), RESULTS)
     return [json.loads(row["result"]) for row in results.collect()]
 
 
 def _first_stage(produce: Produce, buckets: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        for item in batch.column(0).to_pylist():
+        for item in batch["work"].to_pylist():
             for kind, frame, key in produce(json.loads(item)):
                 for bucket, rows in split(frame, key, buckets):
                     yield pa.record_batch(
@@ -91,7 +90,7 @@ def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterat
         for bucket, kind, block in zip(*(column.to_pylist() for column in batch.columns), strict=True):
             gathered.setdefault(bucket, {}).setdefault(kind, []).append(from_block(block))
     for bucket in sorted(gathered):
-        frames = {kind: pl.concat(parts) for kind, parts in gathered.pop(bucket).items()}
+        frames = {kind: pl.concat(parts, rechunk=True) for kind, parts in gathered.pop(bucket).items()}
         for result in consume(bucket, frames):
             yield pa.record_batch([pa.array([json.dumps(result, default=str)])], names=["result"])
 

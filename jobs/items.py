@@ -9,69 +9,106 @@ contract is left out, counted by rule in the commit, and named in the log by its
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
-from functools import reduce
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
-from pyspark.sql import functions as F
+import polars as pl
+from pyspark.sql import SparkSession
 
-from jobs.landing import GRACE, LandingFile, item_files
-from jobs.lines import Problem, read_lines
-from jobs.spark import plan_for, spark_session, stage
+from jobs.exchange import buckets_for, exchange
+from jobs.landing import LandingFile, item_files
+from jobs.readers import read
+from jobs.shares import in_tasks
+from jobs.spark import spark_session
+from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
-from schemas.contract import load_contract
+from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError, NothingToDo
-from schemas.rules import to_spark
+from schemas.rules import to_polars
 from schemas.settings import get_settings
 from schemas.source import Items, Source, load_source
 from schemas.staging import Attempt, open_attempt
 
 LOGGED_LINES = 20
+NEWEST = ["arrived_at", "source_file", "line_number"]
+SOUND, REFUSED = "sound", "refused"
 
 
-def parse_items(lines: DataFrame, items: Items, as_of: date) -> DataFrame:
-    """Rows of ``items`` from raw lines, several for an item that came several times, and ``reasons`` beside them."""
-    frame = lines.withColumn("json", F.try_parse_json("line"))
-    schema = load_contract("items").spark_schema
-    mapped = {f.name: _value(f.name, f.dataType.simpleString(), items) for f in schema.fields}
-    frame = frame.withColumns({name: column for name, column in mapped.items() if name not in ("as_of", "first_seen")})
-    # The arrival day of a line: hours up to the grace hour belong to the day before.
-    arrived_on = F.to_date(F.col("arrived_at") - F.lit(GRACE) - F.expr("interval 1 microsecond"))
-    frame = frame.withColumns({"as_of": F.lit(as_of), "first_seen": arrived_on})
-    frame = frame.withColumn("text", F.coalesce("text", _description()))
-    problem = F.coalesce("problem", F.when(F.col("json").isNull(), str(Problem.NOT_JSON)))
-    broken = [F.when(to_spark(rule), F.lit(rule.id)) for rule in load_contract("items").rules]
-    reasons = F.when(problem.isNotNull(), F.array(problem)).otherwise(F.array_compact(F.array(*broken)))
-    return frame.withColumn("reasons", reasons)
+@dataclass(frozen=True)
+class Catalogue:
+    """All that the tasks of one build have to know. ``files``: each with its source's name."""
+
+    as_of: date
+    files: tuple[LandingFile, ...]
+    sources: dict[str, Source]
+    items: Contract
+    folder: Path
 
 
-def _value(name: str, kind: str, items: Items) -> Column:
-    mapping = items.columns.get(name)
-    if mapping is None:
-        return F.lit(None).cast(kind)
-    if mapping.constant is not None:
-        return F.lit(mapping.constant).try_cast(kind)
-    path = "$" + "".join(f"['{step}']" for step in str(mapping.path).split("."))
-    return F.try_variant_get("json", path, kind)
+def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The rows of some catalogue files: sound ones by item, refused ones together."""
+    for number in numbers:
+        file = of.files[number]
+        source = of.sources[file.source]
+        assert source.items is not None
+        wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
+        lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
+        for raw in read(file.path, source, wanted, lists):
+            rows = parse_items(raw, source.items, of.as_of, file, of.items)
+            sound = rows["reasons"].list.len() == 0
+            yield SOUND, rows.filter(sound).drop("reasons"), "item_id"
+            yield REFUSED, rows.filter(~sound).select("source_file", "line_number", "reasons"), None
 
 
-def _description() -> Column:
-    """The item in words: title (year): categories."""
-    year = F.when(F.col("year").isNotNull(), F.concat(F.lit(" ("), F.col("year"), F.lit(")")))
-    kinds = F.when(F.size("categories") > 0, F.concat(F.lit(": "), F.array_join("categories", ", ")))
-    return F.concat_ws("", "title", year, kinds)
-
-
-def newest_items(parsed: DataFrame) -> DataFrame:
-    """One row an item: its newest line, and the day on which it was first seen."""
-    of_item = Window.partitionBy("item_id")
-    newest = of_item.orderBy(F.desc("arrived_at"), F.desc("source_file"), F.desc("line_number"))
-    ranked = parsed.where(F.size("reasons") == 0).withColumns(
-        {"first_seen": F.min("first_seen").over(of_item), "_newest": F.row_number().over(newest)}
+def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile, contract: Contract) -> pl.DataFrame:
+    """Rows of ``items``, several for an item that came several times; beside them where each stood, and ``reasons``."""
+    schema = contract.polars_schema
+    constants = {name: column.constant for name, column in items.columns.items() if column.constant is not None}
+    given = raw.with_columns(**{name: pl.lit(text) for name, text in constants.items()})
+    mapped = [pl.col(name).cast(schema[name], strict=False) for name in items.columns]
+    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in items.columns]
+    frame = given.select("problem", "line_number", *mapped, *absent)
+    frame = frame.with_columns(
+        as_of=pl.lit(as_of),
+        first_seen=pl.lit(file.arrived_on),
+        text=pl.coalesce("text", _description()),
+        source_file=pl.lit(file.relative),
+        arrived_at=pl.lit(file.arrived_at).cast(pl.Datetime("us", "UTC")),
     )
-    return ranked.where("_newest = 1").select(load_contract("items").columns).orderBy("item_id").coalesce(1)
+    broken = [pl.when(to_polars(rule)).then(pl.lit(rule.id)) for rule in contract.rules]
+    of_line = pl.concat_list("problem")
+    reasons = pl.when(pl.col("problem").is_not_null()).then(of_line).otherwise(pl.concat_list(broken).list.drop_nulls())
+    return frame.with_columns(reasons=reasons).drop("problem")
+
+
+def _description() -> pl.Expr:
+    """The item in words: title (year): categories."""
+    year = pl.concat_str(pl.lit(" ("), "year", pl.lit(")"))
+    kinds = pl.when(pl.col("categories").list.len() > 0).then(pl.concat_str(pl.lit(": "), pl.col("categories").list.join(", ")))
+    return pl.concat_str("title", year, kinds, ignore_nulls=True)
+
+
+def write_newest(of: Catalogue, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write one row an item of a bucket, and name the lines that were refused."""
+    refused = frames[REFUSED].sort("source_file", "line_number") if REFUSED in frames else pl.DataFrame()
+    rows = newest_items(frames[SOUND]).select(of.items.columns) if SOUND in frames else of.items.polars_schema.to_frame()
+    reasons = refused["reasons"].explode().value_counts().rows() if len(refused) else []
+    yield {
+        "wrote": write_partitions(rows, of.items, of.folder, ["item_id"]),
+        "reasons": dict(reasons),
+        "examples": refused.head(LOGGED_LINES).to_dicts(),
+    }
+
+
+def newest_items(rows: pl.DataFrame) -> pl.DataFrame:
+    """One row an item: its newest line, and the day on which it was first seen."""
+    first_seen = rows.group_by("item_id").agg(pl.col("first_seen").min())
+    newest = rows.sort(NEWEST, descending=True).unique("item_id", keep="first")
+    return newest.drop("first_seen").join(first_seen, on="item_id")
 
 
 def expect_catalogue(as_of: date) -> list[tuple[Source, list[LandingFile]]]:
@@ -96,16 +133,22 @@ def build_items(
     spark: SparkSession, attempt: Attempt, as_of: date, catalogue: list[tuple[Source, list[LandingFile]]]
 ) -> dict[str, Any]:
     """Stage the catalogue as of a day, from what :func:`expect_catalogue` found."""
-    plan_for(spark, sum(file.path.stat().st_size for _, files in catalogue for file in files))
-    parsed = [parse_items(read_lines(spark, files), s.items, as_of) for s, files in catalogue if s.items is not None]
-    rows = reduce(DataFrame.unionByName, parsed).persist()
-    stage(attempt, "items", newest_items(rows), "as_of", [as_of])
-    refused = rows.where(F.size("reasons") > 0).select("source_file", "line_number", "reasons").collect()
-    for row in refused[:LOGGED_LINES]:
+    files = tuple(file for _, found in catalogue for file in found)
+    of = Catalogue(
+        as_of, files, {source.name: source for source, _ in catalogue}, load_contract("items"), attempt.folder("items")
+    )
+    sizes = [file.size for file in files]
+    stages = partial(read_catalogue, of), partial(write_newest, of)
+    results = exchange(spark, in_tasks(sizes), buckets_for(sum(sizes)), *stages)
+    attempt.replaces("items", "as_of", [as_of])
+    attempt.wrote("items", [path for result in results for path in result["wrote"]])
+    for row in [row for result in results for row in result["examples"]][:LOGGED_LINES]:
         log.warning("item left out", file=row["source_file"], line=row["line_number"], reasons=row["reasons"])
-    reasons = dict(sorted(Counter(reason for row in refused for reason in row["reasons"]).items()))
-    attempt.note(refused_items=reasons)
-    return {"refused_items": reasons}
+    reasons = Counter[str]()
+    for result in results:
+        reasons.update(result["reasons"])
+    attempt.note(refused_items=dict(sorted(reasons.items())))
+    return {"refused_items": dict(sorted(reasons.items()))}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

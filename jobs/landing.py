@@ -21,7 +21,6 @@ from schemas.source import Source, load_source
 
 GRACE = timedelta(hours=1)
 HOUR = timedelta(hours=1)
-BYTES_A_TASK = 8 << 20
 FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
 
 
@@ -54,19 +53,6 @@ def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> 
     """A landing file as it is now."""
     now = path.stat()
     return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
-
-
-def in_tasks(files: Sequence[LandingFile]) -> list[list[int]]:
-    """The numbers of the files, shared out among tasks: small files together, as each task costs something."""
-    tasks: list[list[int]] = []
-    filled = 0
-    for number, file in enumerate(files):
-        if not tasks or filled + file.size > BYTES_A_TASK:
-            tasks.append([])
-            filled = 0
-        tasks[-1].append(number)
-        filled += file.size
-    return tasks
 
 
 def hours(arrived_on: date) -> Iterator[datetime]:

@@ -91,7 +91,7 @@ def archive_classes(ready: Prepared, settings: Settings) -> bool:
         command = [str(ready.spark_home / "bin" / "spark-submit"), "--master", "local[2]"]
         conf = {"spark.driver.extraJavaOptions": options, "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1"}
         command += [argument for key, value in conf.items() for argument in ("--conf", f"{key}={value}")]
-        command += [str(Path(__file__).parent / "warm_up.py"), "--folder", scratch]
+        command += [str(Path(__file__).parent / "warm_up.py")]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode == 0 and fresh.exists():
             fresh.replace(ready.class_archive)

@@ -8,17 +8,22 @@ Recent behaviour counts more: its weight halves every 30 days. Words are weighte
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame
-from pyspark.sql import functions as F
+import polars as pl
 
-from jobs.sessionize import first_arrivals
-from jobs.spark import plan_for, read_table, spark_session, stage
+from jobs.exchange import buckets_for, exchange
+from jobs.sessions import first_arrivals
+from jobs.shares import in_tasks, read_rows
+from jobs.spark import spark_session
+from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
-from schemas.contract import load_contract
+from schemas.contract import Contract, load_contract
 from schemas.lake import open_lake
 from schemas.staging import open_attempt
 from schemas.where import at_most, equals
@@ -30,81 +35,107 @@ LAPSED_AFTER_DAYS = 30
 CASUAL_FROM, REGULAR_FROM = 5, 50
 CATEGORY, TERM = "category", "term"
 DIGITS = 9
+EVENTS = "events"
+EVENT_COLUMNS = ["user_id", "source", "event_id", "event_time", "event_date", "item_id", "value", "arrived_on"]
+ITEM_COLUMNS = ["item_id", "as_of", "text", "categories"]
+WEIGHTS = pl.Map(pl.String, pl.Float64)
 
 
-def profiles(events: DataFrame, items: DataFrame, as_of: date) -> DataFrame:
-    """One row a user.
+@dataclass(frozen=True)
+class Interests:
+    """All that the tasks of one build have to know."""
+
+    as_of: date
+    catalogue_of: date
+    events: tuple[str, ...]
+    items: tuple[str, ...]
+    contract: Contract
+    folder: Path
+
+
+def read_events(of: Interests, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The events that had arrived by then, by user."""
+    for number in numbers:
+        for rows in read_rows(of.events[number], EVENT_COLUMNS):
+            yield EVENTS, rows.filter(pl.col("arrived_on") <= of.as_of), "user_id"
+
+
+def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write the profiles of the users of a bucket."""
+    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS)])
+    rows = profiles(frames[EVENTS], items.filter(pl.col("as_of") == of.catalogue_of), of.as_of)
+    yield {"wrote": write_partitions(rows.select(of.contract.columns), of.contract, of.folder)}
+
+
+def profiles(events: pl.DataFrame, items: pl.DataFrame, as_of: date) -> pl.DataFrame:
+    """One row a user, in order.
 
     Args:
-        events: rows of ``events`` that had arrived by ``as_of``; copies count once.
-        items: the catalogue of ``as_of``.
+        events: rows of ``events`` that had arrived by ``as_of``, of whole users; copies count once.
+        items: the catalogue of the time.
         as_of: the arrival day.
     """
-    mine = first_arrivals(events).select("user_id", "event_time", "event_date", "item_id", "value")
-    age = F.greatest(F.date_diff(F.lit(as_of), F.col("event_date")), F.lit(0))
-    mine = mine.withColumn("weight", F.pow(F.lit(0.5), age / F.lit(float(HALF_LIFE_DAYS)))).persist()
-    activity = mine.groupBy("user_id").agg(
-        F.count("*").cast("int").alias("n_events"),
-        F.min("event_time").alias("first_seen"),
-        F.max("event_time").alias("last_seen"),
-        F.date_diff(F.lit(as_of), F.max("event_date")).alias("recency_days"),
-        F.count_distinct("event_date").cast("int").alias("active_days"),
-        F.sum("value").alias("value_sum"),
+    mine = first_arrivals(events)
+    age = (pl.lit(as_of) - pl.col("event_date")).dt.total_days().clip(lower_bound=0)
+    mine = mine.with_columns(weight=pl.lit(0.5).pow(age / HALF_LIFE_DAYS))
+    activity = mine.group_by("user_id").agg(
+        n_events=pl.len().cast(pl.Int32),
+        first_seen=pl.col("event_time").min(),
+        last_seen=pl.col("event_time").max(),
+        recency_days=(pl.lit(as_of) - pl.col("event_date").max()).dt.total_days().cast(pl.Int32),
+        active_days=pl.col("event_date").n_unique().cast(pl.Int32),
+        value_sum=pl.when(pl.col("value").is_not_null().any()).then(pl.col("value").sum().round(DIGITS)),
     )
     known = interests(mine, items)
-    return (
-        activity.join(known, "user_id", "left")
-        .withColumns({"as_of": F.lit(as_of), "segment": _segment()})
-        .select(load_contract("profiles").columns)
-        .orderBy("user_id")
-        .coalesce(1)
-    )
+    rows = activity.join(known, on="user_id", how="left")
+    return rows.with_columns(as_of=pl.lit(as_of), segment=_segment()).sort("user_id")
 
 
-def _segment() -> Column:
-    known = F.when(F.col("n_events") < CASUAL_FROM, "new").when(F.col("n_events") < REGULAR_FROM, "casual")
-    return F.when(F.col("recency_days") > LAPSED_AFTER_DAYS, "lapsed").otherwise(known.otherwise("regular"))
+def _segment() -> pl.Expr:
+    few = pl.when(pl.col("n_events") < CASUAL_FROM).then(pl.lit("new"))
+    some = few.when(pl.col("n_events") < REGULAR_FROM).then(pl.lit("casual")).otherwise(pl.lit("regular"))
+    return pl.when(pl.col("recency_days") > LAPSED_AFTER_DAYS).then(pl.lit("lapsed")).otherwise(some)
 
 
-def interests(weighted: DataFrame, items: DataFrame) -> DataFrame:
+def interests(weighted: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
     """``user_id``, ``category_weights`` (shares, which sum to one), ``term_weights`` (the strongest, of length one together).
 
-    Categories and words are summed in one pass. Weights are rounded to nine digits, so that they do not depend on the order in
-    which Spark adds them up.
+    Sums are rounded to nine digits, so that they do not depend on the order in which they are added up.
     """
-    features = weighted.join(F.broadcast(item_features(items)), "item_id")
-    each = features.select("user_id", "weight", F.explode("features").alias("f"))
-    kind, term = F.col("f.kind").alias("kind"), F.col("f.term").alias("term")
-    sums = each.groupBy("user_id", kind, term).agg(F.round(F.sum(F.col("weight") * F.col("f.factor")), DIGITS).alias("weight"))
-    strongest_first = F.struct((-F.col("weight")).alias("order"), "term", "weight", "kind")
-    users = sums.groupBy("user_id").agg(F.array_sort(F.collect_list(strongest_first)).alias("all"))
-    categories = F.filter("all", lambda e: e["kind"] == CATEGORY)
-    terms = F.slice(F.filter("all", lambda e: (e["kind"] == TERM) & (e["weight"] > 0)), 1, TOP_TERMS)
-    whole = F.aggregate(categories, F.lit(0.0), lambda total, e: total + e["weight"])
-    length = F.sqrt(F.aggregate(terms, F.lit(0.0), lambda total, e: total + e["weight"] * e["weight"]))
-    return users.select(
-        "user_id", _as_map(categories, whole).alias("category_weights"), _as_map(terms, length).alias("term_weights")
+    of_items = weighted.drop_nulls("item_id").group_by("user_id", "item_id").agg(pl.col("weight").sum())
+    each = of_items.join(item_features(items), on="item_id")
+    weight = (pl.col("weight") * pl.col("factor")).sum().round(DIGITS)
+    sums = each.group_by("user_id", "kind", "term").agg(weight=weight)
+    sums = sums.sort("user_id", pl.col("weight").neg(), "term")
+    terms = (
+        sums.filter((pl.col("kind") == TERM) & (pl.col("weight") > 0)).group_by("user_id", maintain_order=True).head(TOP_TERMS)
     )
+    categories = sums.filter(pl.col("kind") == CATEGORY)
+    length = (pl.col("weight") ** 2).sum().sqrt()
+    users = sums.select("user_id").unique()
+    users = users.join(_as_map(categories, pl.col("weight").sum(), "category_weights"), on="user_id", how="left")
+    users = users.join(_as_map(terms, length, "term_weights"), on="user_id", how="left")
+    return users.with_columns(pl.col("category_weights", "term_weights").fill_null(pl.lit([], pl.List(PAIR))).cast(WEIGHTS))
 
 
-def item_features(items: DataFrame) -> DataFrame:
-    """``item_id``, ``features``: its categories, each with factor 1, and the words of its text with their ln(N / df)."""
-    words = F.array_distinct(F.split(F.lower("text"), r"[^\p{L}\p{N}']+"))
-    terms = items.select("item_id", F.explode(words).alias("term")).where(F.length("term") >= SHORTEST_TERM)
-    idf = terms.groupBy("term").agg(F.log(F.lit(float(max(items.count(), 1))) / F.count("*")).alias("factor"))
-    of_words = terms.join(idf, "term").select("item_id", F.lit(TERM).alias("kind"), "term", "factor")
-    kinds = items.select(
-        "item_id", F.lit(CATEGORY).alias("kind"), F.explode("categories").alias("term"), F.lit(1.0).alias("factor")
-    )
-    both = of_words.unionByName(kinds)
-    return both.groupBy("item_id").agg(F.collect_list(F.struct("kind", "term", "factor")).alias("features"))
+PAIR = pl.Struct({"key": pl.String, "value": pl.Float64})
 
 
-def _as_map(entries: Column, divisor: Column) -> Column:
-    pairs = F.transform(
-        entries, lambda e: F.struct(e["term"].alias("key"), F.round(e["weight"] / divisor, DIGITS).alias("value"))
-    )
-    return F.map_from_entries(pairs)
+def _as_map(entries: pl.DataFrame, whole: pl.Expr, name: str) -> pl.DataFrame:
+    """One row a user: the weights of its terms as parts of a whole, strongest first."""
+    part = (pl.col("weight") / whole).over("user_id").round(DIGITS)
+    pairs = pl.struct(key="term", value=part)
+    return entries.with_columns(pair=pairs).group_by("user_id", maintain_order=True).agg(pl.col("pair").alias(name))
+
+
+def item_features(items: pl.DataFrame) -> pl.DataFrame:
+    """``item_id``, ``kind``, ``term``, ``factor``: its categories with factor 1, and the words of its text with ln(N / df)."""
+    words = pl.col("text").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}']+").list.unique()
+    terms = items.select("item_id", term=words).explode("term").filter(pl.col("term").str.len_chars() >= SHORTEST_TERM)
+    of_words = terms.with_columns(kind=pl.lit(TERM), factor=(len(items) / pl.len().over("term")).log())
+    kinds = items.select("item_id", term="categories").explode("term").drop_nulls("term")
+    kinds = kinds.with_columns(kind=pl.lit(CATEGORY), factor=pl.lit(1.0))
+    return pl.concat([of_words, kinds])
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -116,18 +147,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lake = open_lake()
     known = lake.newest_partition("items", "as_of", args.as_of)
     inputs = {name: int(lake.table(name).metadata.current_snapshot_id or 0) for name in ("events", "items")}
+    arrived = at_most("arrived_on", args.as_of)
+    events = lake.sized_files("events", arrived, inputs["events"])
+    items = lake.files("items", equals("as_of", known), inputs["items"])
     spark = spark_session(f"profiles {args.as_of}")
     try:
         with open_attempt("profiles", args.run, inputs) as attempt:
-            arrived = at_most("arrived_on", args.as_of)
-            plan_for(spark, lake.size("events", arrived, inputs["events"]))
-            events = read_table(spark, lake, "events", arrived, inputs["events"]).where(
-                F.col("arrived_on") <= F.lit(args.as_of)
-            )
-            items = read_table(spark, lake, "items", equals("as_of", known), inputs["items"]).where(
-                F.col("as_of") == F.lit(known)
-            )
-            stage(attempt, "profiles", profiles(events, items.persist(), args.as_of), "as_of", [args.as_of])
+            contract, folder = load_contract("profiles"), attempt.folder("profiles")
+            of = Interests(args.as_of, known, tuple(events), tuple(items), contract, folder)
+            stages = partial(read_events, of), partial(profile_and_write, of)
+            results = exchange(spark, in_tasks(events.values()), buckets_for(sum(events.values())), *stages)
+            attempt.replaces("profiles", "as_of", [args.as_of])
+            attempt.wrote("profiles", [path for result in results for path in result["wrote"]])
     finally:
         spark.stop()
     log.info("staged", job="profiles", as_of=str(args.as_of))

@@ -1,24 +1,31 @@
 """Sessionise: events of a user in order of (event_time, event_id) become sessions, exactly, for any range of closing dates.
 
-1. A gap longer than 30 minutes (``CLICKWRIGHT_SESSION_GAP_MINUTES``) starts a new session; exactly 30 minutes does not.
-2. A chain of activity that crosses more than one UTC midnight is cut at every midnight after the first one it crosses.
-3. A session belongs to the UTC date on which it closes: its last event plus the gap.
-4. ``session_id`` depends on the user and the first event alone.
-5. A closing date follows from the events of the two days before it, of its own day, and of one gap before these.
+The rules stand in ``jobs.sessions``. Here: which events a range of closing dates follows from, and how they come together. A
+closing date follows from the events of the two days before it, of its own day, and of one gap before these.
 
 ``python -m jobs.sessionize --from 1998-04-16 --to 1998-04-16``
 """
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Window
+import polars as pl
+import pyarrow as pa
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.spark import plan_for, read_table, spark_session, stage
+from jobs.exchange import buckets_for, exchange
+from jobs.sessions import ORDER, SESSION, closing_date, first_arrivals, summary, with_sessions
+from jobs.shares import in_tasks, read_rows
+from jobs.spark import spark_session
+from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
+from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
@@ -26,13 +33,16 @@ from schemas.where import between, one_of
 
 DEFAULT_GAP = timedelta(minutes=30)
 LOOK_BACK = timedelta(days=2)  # besides one gap; see rule 2: more cannot change what closes on a day
-ID_DIGITS = 32
+EVENTS = "events"
+
+
+# ---- for Spark frames -----------------------------------------------------------------------------------------------------
 
 
 def sessionize(events: DataFrame, gap: timedelta = DEFAULT_GAP) -> DataFrame:
-    """Give every event its session: rules 1, 2 and 4.
+    """Give every event its session: one exchange by user; the frame's other columns pass through unread.
 
-    One exchange by user and one sort; the frame's other columns pass through unread.
+    Each task holds the events of its users in memory: set ``spark.sql.shuffle.partitions`` by the size of the frame.
 
     Args:
         events: at least ``user_id``, ``event_time`` (timestamp) and ``event_id`` (unique).
@@ -41,28 +51,8 @@ def sessionize(events: DataFrame, gap: timedelta = DEFAULT_GAP) -> DataFrame:
     Returns:
         The frame with ``session_id`` (string) and ``position`` (int, from 0).
     """
-    in_order = Window.partitionBy("user_id").orderBy("event_time", "event_id")
-    so_far = in_order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    micros = F.unix_micros("event_time")
-    pause = micros - F.lag(micros).over(in_order)
-    new_chain = pause.isNull() | (pause > round(gap.total_seconds() * 1e6))
-    this_day = F.to_date("event_time")
-    chain_day = F.last(F.when(F.col("_new_chain"), this_day), ignorenulls=True).over(so_far)
-    new_day = this_day != F.lag(this_day).over(in_order)
-    # The second UTC date of a chain stays with the first; from the third on each is cut off.
-    cut = new_day & (F.date_diff(this_day, F.col("_chain_day")) >= 2)
-    new_session = F.col("_new_chain") | F.coalesce(cut, F.lit(False))
-    first_id = F.last(F.when(F.col("_new_session"), F.col("event_id")), ignorenulls=True).over(so_far)
-    first_row = F.last(F.when(F.col("_new_session"), F.col("_row")), ignorenulls=True).over(so_far)
-    return (
-        events.withColumns({"_new_chain": new_chain, "_row": F.row_number().over(in_order)})
-        .withColumn("_chain_day", chain_day)
-        .withColumn("_new_session", new_session)
-        .withColumns({"_first_id": first_id, "_first_row": first_row})
-        .withColumn("session_id", F.left(F.sha2(F.concat_ws("\x1f", "user_id", "_first_id"), 256), F.lit(ID_DIGITS)))
-        .withColumn("position", (F.col("_row") - F.col("_first_row")).cast("int"))
-        .drop("_new_chain", "_row", "_chain_day", "_new_session", "_first_id", "_first_row")
-    )
+    schema = f"{_ddl(events)}, session_id string, position int"
+    return events.repartition(F.col("user_id")).mapInArrow(partial(_sessionize_batches, gap), schema)
 
 
 def summarize(session_events: DataFrame) -> DataFrame:
@@ -72,63 +62,119 @@ def summarize(session_events: DataFrame) -> DataFrame:
         session_events: as :func:`sessionize` gives them; ``item_id`` is counted when there.
 
     Returns:
-        ``user_id``, ``session_id``, ``started_at``, ``ended_at``, ``duration_s``, ``n_events``, ``n_items``,
-        ``first_event_id``, ``last_event_id``.
+        ``user_id``, ``session_id``, ``started_at``, ``ended_at``, ``n_events``, ``n_items``, ``first_event_id``,
+        ``last_event_id``, ``duration_s``.
     """
-    item = F.col("item_id") if "item_id" in session_events.columns else F.lit(None).cast("string")
-    seconds = (F.unix_micros("ended_at") - F.unix_micros("started_at")) / F.lit(1e6)
-    return (
-        session_events.groupBy("user_id", "session_id")
-        .agg(
-            F.min("event_time").alias("started_at"),
-            F.max("event_time").alias("ended_at"),
-            F.count("*").cast("int").alias("n_events"),
-            F.count_distinct(item).cast("int").alias("n_items"),
-            F.min_by("event_id", "position").alias("first_event_id"),
-            F.max_by("event_id", "position").alias("last_event_id"),
-        )
-        .withColumn("duration_s", seconds)
+    schema = (
+        "user_id string, session_id string, started_at timestamp, first_event_id string, ended_at timestamp, "
+        "last_event_id string, n_events int, n_items int, duration_s double"
     )
+    return session_events.repartition(F.col("user_id")).mapInArrow(_summarize_batches, schema)
 
 
-def first_arrivals(events: DataFrame) -> DataFrame:
-    """Each event once: of copies in several arrivals the first counts, whatever the order of the runs."""
-    copies = Window.partitionBy("user_id", "source", "event_id").orderBy("arrived_on", "source_file", "line_number")
-    return events.withColumn("_copy", F.row_number().over(copies)).where("_copy = 1").drop("_copy")
+def _ddl(frame: DataFrame) -> str:
+    return ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema.fields)
 
 
-def closing_sessions(events: DataFrame, dates: Iterable[date], gap: timedelta) -> DataFrame:
-    """The session events of the sessions that close on some dates: rules 3 and 5.
+def _sessionize_batches(gap: timedelta, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    received = list(batches)
+    if not received:
+        return
+    rows = pa.Table.from_batches(received)
+    keys = pl.DataFrame(rows.select(ORDER)).with_row_index("_row").sort(ORDER)
+    made = with_sessions(keys, gap)
+    for name in ("session_id", "position"):
+        made_column = made.select(name).to_arrow()[name]
+        rows = (rows.take(keys["_row"].to_arrow()) if name == "session_id" else rows).append_column(name, made_column)
+    yield from rows.cast(_plain(rows.schema)).to_batches()
+
+
+def _summarize_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    received = list(batches)
+    if not received:
+        return
+    names = [n for n in (*ORDER, "session_id", "position", "item_id") if n in received[0].schema.names]
+    rows = pl.DataFrame(pa.Table.from_batches(received).select(names)).sort("user_id", "session_id", "position")
+    table = summary(rows).to_arrow()
+    order = ["user_id", "session_id", "started_at", "first_event_id", "ended_at", "last_event_id", "n_events", "n_items"]
+    table = table.select([*order, "duration_s"])
+    yield from table.cast(_plain(table.schema)).to_batches()
+
+
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """Polars gives large strings; Spark wants plain ones."""
+    return pa.schema([f.with_type(pa.string()) if pa.types.is_large_string(f.type) else f for f in schema])
+
+
+# ---- for closing dates ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Closing:
+    """All that the tasks of one sessionising have to know."""
+
+    dates: tuple[date, ...]
+    gap: timedelta
+    files: tuple[str, ...]
+    session_events: Contract
+    sessions: Contract
+    folders: dict[str, Path]
+
+    @property
+    def columns(self) -> list[str]:
+        made = {"closed_on", "session_id", "position"}
+        return [name for name in self.session_events.columns if name not in made]
+
+
+def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The events that the closing dates can follow from, by user."""
+    start, end = reach(of.dates, of.gap)
+    for number in numbers:
+        for rows in read_rows(of.files[number], of.columns):
+            yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
+
+
+def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write the sessions of a bucket that close on the dates, and their events."""
+    rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
+    yield {
+        "sessions": write_partitions(sessions, of.sessions, of.folders["sessions"]),
+        "session_events": write_partitions(rows, of.session_events, of.folders["session_events"]),
+    }
+
+
+def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sessions that close on some dates: rule 3, and what follows from it.
 
     Args:
-        events: rows of ``events`` that hold at least what :func:`look_back` names.
+        events: rows of ``events``, of whole users, at least those within :func:`reach`; copies count once.
         dates: the closing dates.
-        gap: as in :func:`sessionize`.
+        gap: as in sessions.
+
+    Returns:
+        Their events, with ``session_id``, ``position`` and ``closed_on``, and one row a session; users in order.
     """
+    start, end = reach(dates, gap)
+    known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
+    rows = with_sessions(first_arrivals(known).sort(ORDER), gap)
+    sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))
+    wanted = sessions["closed_on"].is_in(sorted(set(dates)))
+    closed = sessions["closed_on"].gather(rows[SESSION]).alias("closed_on")
+    chosen = wanted.gather(rows[SESSION])
+    return rows.with_columns(closed).filter(chosen).drop(SESSION), sessions.filter(wanted)
+
+
+def reach(dates: Iterable[date], gap: timedelta) -> tuple[datetime, datetime]:
+    """The times from which and before which events count for some closing dates."""
     wanted = sorted(set(dates))
     midnight = datetime.combine(wanted[0], time.min, UTC)
-    start, end = midnight - LOOK_BACK - gap, datetime.combine(wanted[-1], time.min, UTC) + timedelta(days=1)
-    known = events.where((F.col("event_time") >= F.lit(start)) & (F.col("event_time") < F.lit(end)))
-    in_sessions = sessionize(first_arrivals(known), gap)
-    of_session = Window.partitionBy("user_id", "session_id")
-    closed_on = closing_date(F.max("event_time").over(of_session), gap)
-    return in_sessions.withColumn("closed_on", closed_on).where(F.col("closed_on").isin(wanted))
-
-
-def closing_date(last_event: Column, gap: timedelta) -> Column:
-    """Rule 3: the UTC date of the last event plus the gap."""
-    return F.to_date(F.timestamp_micros(F.unix_micros(last_event) + F.lit(round(gap.total_seconds() * 1e6))))
-
-
-def _by_day(rows: DataFrame) -> DataFrame:
-    """One file a closing date, users side by side, so that whoever reads a user's rows reads few row groups."""
-    return rows.repartition("closed_on").sortWithinPartitions("closed_on", "user_id", "session_id")
+    return midnight - LOOK_BACK - gap, datetime.combine(wanted[-1], time.min, UTC) + timedelta(days=1)
 
 
 def look_back(dates: Iterable[date]) -> list[date]:
     """The event dates that the sessions closing on some dates can follow from."""
-    reach = LOOK_BACK.days + 1  # one gap before the look-back lies on the day before it
-    return sorted({d - timedelta(days=back) for d in dates for back in range(reach + 1)})
+    days = LOOK_BACK.days + 1  # one gap before the look-back lies on the day before it
+    return sorted({d - timedelta(days=back) for d in dates for back in range(days + 1)})
 
 
 def dates_to_close(lake: Lake, snapshot: int | None, first: date, last: date, late: bool) -> list[date]:
@@ -165,21 +211,23 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     if args.first > args.last:
         parser.error(f"--from {args.first} is after --to {args.last}")
-    gap = get_settings().session_gap
     lake = open_lake()
     snapshot = lake.table("events").metadata.current_snapshot_id
     dates = dates_to_close(lake, snapshot, args.first, args.last, args.late)
+    known = one_of("event_date", look_back(dates))
+    files = lake.sized_files("events", known, snapshot)
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
         with open_attempt("sessionize", args.run, inputs={"events": int(snapshot or 0)}) as attempt:
-            known = one_of("event_date", look_back(dates))
-            plan_for(spark, lake.size("events", known, snapshot))
-            events = read_table(spark, lake, "events", known, snapshot)
-            rows = closing_sessions(events, dates, gap).persist()
-            stage(attempt, "session_events", _by_day(rows), "closed_on", dates)
-            sessions = summarize(rows).withColumn("closed_on", closing_date(F.col("ended_at"), gap))
-            stage(attempt, "sessions", _by_day(sessions), "closed_on", dates)
-            attempt.note(closing_dates=len(dates), look_back_dates=len(look_back(dates)))
+            tables = {name: load_contract(name) for name in ("session_events", "sessions")}
+            folders = {name: attempt.folder(name) for name in tables}
+            of = Closing(tuple(dates), get_settings().session_gap, tuple(files), **tables, folders=folders)
+            stages = partial(read_events, of), partial(close_and_write, of)
+            results = exchange(spark, in_tasks(files.values()), buckets_for(sum(files.values())), *stages)
+            for table in tables:
+                attempt.replaces(table, "closed_on", dates)
+                attempt.wrote(table, [path for result in results for path in result[table]])
+            attempt.note(closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files))
     finally:
         spark.stop()
     log.info("staged", job="sessionize", first=str(dates[0]), last=str(dates[-1]), dates=len(dates))

@@ -1,6 +1,7 @@
 """Parquet files of a staged attempt, written by a task: one for each partition, in the contract's types."""
 
 import uuid
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -12,14 +13,14 @@ from schemas.contract import Contract
 ROW_GROUP_ROWS = 1 << 20
 
 
-def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order: list[str]) -> list[str]:
+def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order: Sequence[str] = ()) -> list[str]:
     """Write the rows of a table, in ``order`` within each partition.
 
     Args:
         rows: the contract's columns.
         contract: of the table.
         folder: of the attempt; every file gets a name that no other has.
-        order: columns; what is read together stands together.
+        order: columns to sort by; without any the rows stay as they stand.
 
     Returns:
         The paths of the files.
@@ -29,7 +30,7 @@ def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order
         place = folder.joinpath(*[f"_{name}={value}" for name, value in zip(contract.partition_by, values, strict=True)])
         place.mkdir(parents=True, exist_ok=True)
         path = place / f"part-{uuid.uuid4().hex}.parquet"
-        write_rows(part.sort(order), contract.arrow_schema, path)
+        write_rows(part.sort(order) if order else part, contract.arrow_schema, path)
         written.append(str(path))
     return written
 

@@ -130,16 +130,14 @@ class Lake:
 
     def files(self, name: str, where: Where = None, snapshot: int | None = None) -> list[str]:
         """Paths of the data files that hold rows for ``where``, planned from metadata alone. Rows still need the filter."""
-        if not self.exists(name):
-            return []
-        paths = {task.file.file_path for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
-        return sorted(path.removeprefix("file://") for path in paths)
+        return list(self.sized_files(name, where, snapshot))
 
-    def size(self, name: str, where: Where = None, snapshot: int | None = None) -> int:
-        """Bytes of the files that :meth:`files` names, from metadata alone."""
+    def sized_files(self, name: str, where: Where = None, snapshot: int | None = None) -> dict[str, int]:
+        """The files that :meth:`files` names, in that order, with their bytes."""
         if not self.exists(name):
-            return 0
-        return sum(task.file.file_size_in_bytes for task in self._scan(name, where, snapshot, ("*",)).plan_files())
+            return {}
+        tasks = self._scan(name, where, snapshot, ("*",)).plan_files()
+        return dict(sorted((t.file.file_path.removeprefix("file://"), t.file.file_size_in_bytes) for t in tasks))
 
     def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
         return self.table(name).scan(

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from jobs import landing
 from jobs.pseudonyms import pseudonym
 from schemas import audit, docs, publish
 from schemas.contract import CONTRACTS
+from schemas.errors import ClickwrightError
 from schemas.lake import open_lake
 from schemas.settings import get_settings
 from tests.jobs.conftest import DAY, GOOD, Deliver, line
@@ -220,3 +222,45 @@ def test_changing_one_rule_in_the_yaml_changes_quarantine_suite_and_documentatio
     page = (var / "docs" / "events.html").read_text()
     assert "value must be at least 0 and at most 4" in page
     assert docs.seen_by_suite(open_lake(), "events") == {"value.range": 1} == docs.rejected_by_rule(open_lake())
+
+
+def test_a_chain_that_no_person_makes_is_set_aside(deliver: Deliver, cleaned: Cleaned) -> None:
+    hours = [f"1998-04-16T{h:02d}:{m:02d}:00Z" for h in range(1, 21) for m in (0, 29, 58)]
+    restless = [line(event_id=f"r{i}", user="restless", item=str(i), time=time) for i, time in enumerate(hours)]
+    with_a_pause = [line(event_id=f"p{i}", user="patient", item=str(i), time=t) for i, t in enumerate(hours) if "T10:" not in t]
+    deliver(*restless, *with_a_pause, hour="1998-04-16T21")
+    result = cleaned()
+    assert {e["event_id"][0] for e in result["events"]} == {"p"}
+    assert result["figures"]["reasons"] == {"robot.endless_chain": len(restless)}
+
+
+@pytest.mark.parametrize("bucket_bytes", [1 << 30, 20])
+def test_an_event_id_of_two_users_is_a_conflict_wherever_they_are_computed(
+    deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch, bucket_bytes: int
+) -> None:
+    monkeypatch.setattr("jobs.exchange.BUCKET_BYTES", bucket_bytes)
+    deliver(*[line(event_id=str(i), user=f"shopper-{i:04d}", item=str(i)) for i in range(20)])
+    again = [line(event_id=str(i), user=f"shopper-{i + 1:04d}", item="x", time="1998-04-16T12:00:00Z") for i in range(5)]
+    deliver(*again, line(event_id="7", user="shopper-0007", item="7"), hour="1998-04-16T16")
+    result = cleaned()
+    assert sorted(int(e["event_id"]) for e in result["events"]) == list(range(20))
+    assert {(e["event_id"], e["item_id"]) for e in result["events"]} == {(str(i), str(i)) for i in range(20)}
+    assert reasons(result) == [["event_id.conflict"]] * 5
+    assert [r["candidate"]["item_id"] for r in result["rejects"]] == ["x"] * 5
+    assert (result["figures"]["lines_read"], result["figures"]["exact_duplicates"]) == (26, 1)
+
+
+def test_a_file_that_grows_while_it_is_read_stops_the_job(
+    deliver: Deliver, cleaned: Cleaned, var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deliver(line())
+
+    def grows(*args: Any) -> Any:
+        found = landing.expect_arrival(*args)
+        path.write_bytes(path.read_bytes() + b"more")  # between the look at the folder and the reading
+        return found
+
+    monkeypatch.setattr("jobs.clean.expect_arrival", grows)
+    with pytest.raises(ClickwrightError, match=r"a landing file changed while it was read; .*part-000.jsonl.gz; nothing was"):
+        cleaned()
+    assert not list((var / "lake").rglob("*.parquet"))

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
@@ -60,7 +61,7 @@ def test_a_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> N
         expect_catalogue(D)
 
 
-def test_a_profile_by_hand(spark: SparkSession) -> None:
+def test_a_profile_by_hand() -> None:
     def event(user: str, day: int, item: str, event_id: str, arrived: int | None = None) -> dict[str, Any]:
         nothing = dict.fromkeys(load_contract("events").columns)
         moment = datetime(1998, 4, day, 10, tzinfo=UTC)
@@ -80,10 +81,10 @@ def test_a_profile_by_hand(spark: SparkSession) -> None:
 
     rows = [event("a", 16, "1", "e1"), event("a", 16, "2", "e2"), event("a", 15, "2", "e0"), event("b", 16, "9", "e3")]
     copy = event("a", 15, "2", "e0", arrived=16)  # arrived twice: counts once
-    events = spark.createDataFrame([*rows, copy], load_contract("events").spark_schema)
+    events = pl.DataFrame([*rows, copy], schema=load_contract("events").polars_schema)
     texts = [("1", ["Horror", "Sci-Fi"], "space horror"), ("2", ["Horror"], "horror")]
-    items = spark.createDataFrame(texts, "item_id string, categories array<string>, text string")
-    a, b = profiles(events, items, D).collect()
+    items = pl.DataFrame(texts, schema=["item_id", "categories", "text"], orient="row")
+    a, b = profiles(events, items, D).to_dicts()
     assert (a["n_events"], a["active_days"], a["recency_days"], a["value_sum"], a["segment"]) == (3, 2, 0, 12.0, "new")
     # Horror: items 1 and 2 today, item 2 a day ago; Sci-Fi: item 1 today. A day costs 2^(-1/30).
     horror, scifi = 2 + 0.5 ** (1 / 30), 1.0
