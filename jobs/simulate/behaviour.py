@@ -6,6 +6,7 @@ a session no pause is longer than 30 minutes, and some are exactly that: the pla
 """
 
 from dataclasses import dataclass, fields
+from datetime import date
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -78,6 +79,7 @@ class Events:
 class CellDay(NamedTuple):
     """What a cell did on a day. ``kept`` says which requests came about: none after a session's last."""
 
+    date: date  # whose interests count; a session that begins after midnight may belong to the day before
     people: People
     sessions: Sessions
     requests: Requests
@@ -105,7 +107,7 @@ def cell_day(world: World, day: int, cell: int) -> CellDay:
     sessions = plan_sessions(world, people, day, rng)
     requests = plan_requests(world, people, sessions, day, rng)
     events, kept = _events(world, people, sessions, requests, day, rng)
-    return CellDay(people, sessions, requests, kept, events)
+    return CellDay(world.date_of(day), people, sessions, requests, kept, events)
 
 
 def _follow_ups(requests: Requests, catalogue: Catalogue, rng: np.random.Generator) -> np.ndarray:

@@ -41,7 +41,7 @@ def _impression_of(events: Events) -> np.ndarray:
 
 
 def sessions_table(cell: CellDay) -> pa.Table:
-    """One row a planted session, of its genuine events."""
+    """One row a planted session, of its genuine events; ``day`` is the one whose interests it follows."""
     events = cell.events
     first = np.flatnonzero(np.diff(events.session, prepend=-1) != 0)
     last = np.append(first[1:], len(events)) - 1 if len(first) else first
@@ -49,6 +49,7 @@ def sessions_table(cell: CellDay) -> pa.Table:
     return pa.table(
         {
             "user_id": user_names(events.user[first]),
+            "day": pa.array([cell.date] * len(first), pa.date32()),
             "started_at": times[0],
             "ended_at": times[1],
             "n_events": pa.array(last - first + 1, pa.int32()),

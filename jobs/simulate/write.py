@@ -157,13 +157,14 @@ def _write_columns(plan: Plan, day: int, part: str, events: Events) -> dict[str,
     """The genuine events of a task as lean columns, in order of time."""
     events = events.take(np.lexsort((events.event_id, events.time)))
     users, who = np.unique(events.user, return_inverse=True)
-    items, what = np.unique(events.item, return_inverse=True)
+    items, what = np.unique(np.maximum(events.item, 0), return_inverse=True)
+    item = pa.array(what.astype(np.int32), mask=events.item < 0)
     columns = {
         "event_id": hex_ids(events.event_id),
         "user_id": pa.DictionaryArray.from_arrays(who.astype(np.int32), user_names(users)),
         "event_type": pa.DictionaryArray.from_arrays(events.kind, pa.array(KINDS)),
         "event_time": pa.array(events.time * 1000, pa.timestamp("us", tz="UTC")),
-        "item_id": pa.DictionaryArray.from_arrays(what.astype(np.int32), item_names(items, plan.world.catalogue.is_ad)),
+        "item_id": pa.DictionaryArray.from_arrays(item, item_names(items, plan.world.catalogue.is_ad)),
     }
     path = plan.landing / PARQUET_FOLDER / f"day={plan.world.date_of(day)}" / f"{part}.parquet"
     return {"lines": len(events), "files": 1, "bytes": write_table(path, pa.table(columns))}
