@@ -128,7 +128,7 @@ def cell_lines(world: World, day: int, cell: int, events: Events) -> list[Line]:
     """All lines of a cell: its events, some of them late, and the dirt."""
     arrives, late = arrivals(world, day, cell, events)
     texts = event_lines(world, events)
-    kinds = np.where(late > 0, Planted.LATE, None).tolist()
+    kinds = [Planted.LATE if days else None for days in late.tolist()]
     genuine = list(
         map(
             Line, arrives.tolist(), events.time.tolist(), events.event_id.tolist(), [0] * len(texts),

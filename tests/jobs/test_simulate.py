@@ -206,6 +206,7 @@ def test_the_accounts_add_up_to_the_lines(written: Path) -> None:
         assert day["lines_read"] == day["events"] + day["rejects"] + day["duplicates"]
     assert sum(day["lines_read"] for day in known["arrivals"].values()) == known["lines"] == len(raw_lines(written))
     assert sum(day["events"] for day in known["arrivals"].values()) == sum(known["events_by_type"].values())
+    assert sum(day["late_events"] for day in known["arrivals"].values()) == known["planted"]["late"]
 
 
 def test_columns_hold_the_genuine_events_of_the_lines(written: Path, tmp_path: Path) -> None:

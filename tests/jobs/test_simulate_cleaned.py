@@ -39,10 +39,8 @@ def test_clean_and_sessionize_find_what_was_planted(var: Path, days: list[dict[s
     events = {(e["source_file"], e["line_number"]): e for day in days for e in day["events"]}
     assert set(events) == set(raw_lines(var)) - {(p["file"], p["line"]) for p in planted if p["fate"] != "event"}
 
-    told = {
-        e["id"]: (e["action"], e.get("item"), e.get("position"), e.get("amount"), e.get("propensity")) for e in genuine(var)
-    }
     columns = ("event_type", "item_id", "position", "value", "propensity")
+    told = {e["id"]: (e["action"], *(e.get(k) for k in ("item", "position", "amount", "propensity"))) for e in genuine(var)}
     assert {e["event_id"]: tuple(e[c] for c in columns) for e in events.values()} == told
 
     from jobs.sessionize import sessionize, summarize
