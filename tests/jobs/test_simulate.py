@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.simulate.behaviour import Events, Kind, cell_day
-from jobs.simulate.world import DAY, MINUTE
+from jobs.simulate.world import DAY, MINUTE, Purpose
+from jobs.simulate.write import Plan, run_task
 from schemas.errors import ConfigError
 from schemas.source import load_source
 from tests.jobs.simulated import FIRST_DAY, contents, genuine, raw_lines, read, simulate, truth, utc, world
@@ -99,6 +100,23 @@ def test_the_events_come_to_about_the_number_asked_for(events: int, users: int, 
     asked = world(events=events, users=users, days=days)
     made = sum(len(cell_day(asked, day, cell).events) for day in range(days) for cell in range(asked.cells))
     assert made == pytest.approx(events, rel=0.12)
+
+
+def test_every_purpose_day_and_cell_has_chance_of_its_own() -> None:
+    streams = [(purpose, day, cell) for purpose in (Purpose.BEHAVIOUR, Purpose.DIRT) for day in range(9) for cell in range(9)]
+    drawn = {tuple(world(seed=seed).rng(*stream).random(2)) for seed in (7, 8) for stream in streams}
+    assert len(drawn) == 2 * len(streams)
+
+
+def test_a_task_of_a_billion_events_stands_alone(tmp_path: Path) -> None:
+    """No task needs what another one made, nor more memory than its own block."""
+    billion = world(events=10**9, users=16_000_000, items=100_000, days=7)
+    plan = Plan(billion, tmp_path / "landing", tmp_path / "truth", "parquet", cells_a_task=1)
+    assert len(plan.tasks()) == 7 * 7813
+    figures = run_task(plan, day=5, block=7000)
+    assert figures["lines"] == pytest.approx(10**9 / 7 / 7813, rel=0.2)
+    users = set(read(tmp_path / "landing")["user_id"].to_pylist())
+    assert users <= {f"shopper-{number:010d}@sim.example" for number in range(7000 * 2048, 7001 * 2048)}
 
 
 def test_event_ids_are_unique() -> None:
