@@ -39,13 +39,13 @@ def plan_of(args: argparse.Namespace, settings: Settings) -> Plan:
     if args.runaway and args.runaway <= cap:
         raise ConfigError(
             f"a runaway user of {args.runaway} events is within what a person does; CLICKWRIGHT_ROBOT_EVENTS_PER_DAY is {cap}; "
-            f"raise --runaway above it, or leave it out"
+            "raise --runaway above it, or leave it out"
         )
     usual_runaway = cap + cap // 5 if cap * 1.2 <= LARGEST_RUNAWAY * args.events / args.days else 0
     world = World(
         seed=settings.seed if args.seed is None else args.seed,
         events=args.events,
-        users=args.users or max(50, args.events // EVENTS_A_USER),
+        users=args.users or max(50, args.events // EVENTS_A_USER),  # an absent count is None, never 0
         items=args.items or min(max(300, args.events // 100), 1_000_000),
         first_day=args.first_day,
         days=args.days,
@@ -107,13 +107,21 @@ def truth_of(world: World, figures: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def count(text: str) -> int:
+    """A whole number from 1, for ``argparse``."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is less than 1")
+    return number
+
+
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m jobs.simulate", description=(__doc__ or "").splitlines()[0])
-    made.add_argument("--events", type=int, required=True, help="about how many events, in all")
-    made.add_argument("--users", type=int, help="people (default: one for 60 events)")
-    made.add_argument("--items", type=int, help="products and ads, by the last day (default: by the events)")
+    made.add_argument("--events", type=count, required=True, help="about how many events, in all")
+    made.add_argument("--users", type=count, help="people (default: one for 60 events)")
+    made.add_argument("--items", type=count, help="products and ads, by the last day (default: by the events)")
     made.add_argument("--first-day", type=day, default=date(2026, 1, 5), help="first arrival day (default: 2026-01-05)")
-    made.add_argument("--days", type=int, default=7, help="arrival days (default: 7)")
+    made.add_argument("--days", type=count, default=7, help="arrival days (default: 7)")
     made.add_argument("--seed", type=int, help="seed of everything (default: CLICKWRIGHT_SEED)")
     made.add_argument("--dirt", type=float, help=f"share of dirt beside the genuine lines (default: {DIRT})")
     made.add_argument("--late", type=float, help=f"share of genuine lines that arrive 1 to 3 days late (default: {LATE})")
@@ -121,8 +129,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--landing", type=Path, help="landing zone (default: CLICKWRIGHT_LANDING)")
     made.add_argument("--truth", help="folder of the truth, or none (default: <CLICKWRIGHT_VAR>/truth/simulated)")
     made.add_argument("--format", choices=("json_lines", "parquet"), default="json_lines", help="parquet: lean, clean columns")
-    made.add_argument("--cells-a-task", type=int, help="groups of 2,048 users made at a time (default: by the events)")
-    made.add_argument("--processes", type=int, default=1, help="processes on this machine (default: 1)")
+    made.add_argument("--cells-a-task", type=count, help="groups of 2,048 users made at a time (default: by the events)")
+    made.add_argument("--processes", type=count, default=1, help="processes on this machine (default: 1)")
     made.add_argument("--on-spark", action="store_true", help="a Spark task for each day and block of users instead")
     return made
 

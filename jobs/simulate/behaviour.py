@@ -140,7 +140,7 @@ def _events(
     done = np.empty((n, len(ROW_KIND)), bool)
     done[:, 0] = requests.surface == SEARCHES
     done[:, 1:FIRST_FOLLOWING] = requests.shown
-    done[:, FIRST_FOLLOWING:] = _follow_ups(requests, catalogue, rng).reshape(n, -1)
+    done[:, FIRST_FOLLOWING:] = _follow_ups(requests, catalogue, rng).reshape(n, len(FOLLOWING) * SLATE)
     request, column = np.nonzero(done)
     kind, position, session = ROW_KIND[column], ROW_POSITION[column], requests.session[request]
 

@@ -17,7 +17,7 @@ from jobs.simulate.world import DAY, HOUR, MINUTE, SECOND, TWIN, Purpose, World
 MEAN_LAG, LONGEST_LAG = 20 * SECOND, 2 * MINUTE
 LATE_HOUR, MOST_LATE_DAYS, TOO_LATE_DAYS = 6, 3, 8  # what is late comes in a batch at six
 CALM = (2 * HOUR, 22 * HOUR)  # away from midnight what becomes of a planted line is plain
-ROBOT_LINES = 500  # of one robot on a day, at most
+ROBOT_LINES, ROBOTS = 500, 400  # lines of one robot on a day, and robots, at most
 ROBOT_SHARE = 0.25  # robots' lines, beside the other dirt
 RUNAWAY_OPENS, RUNAWAY_LASTS = 3 * HOUR, 18 * HOUR
 
@@ -193,6 +193,7 @@ def machine_lines(world: World, day: int) -> list[Line]:
     rng = world.rng(Purpose.MACHINES, day)
     midnight, lines = world.midnight(day), []
     wanted = int(world.dirt * ROBOT_SHARE * world.events / world.days + 0.5)
+    wanted = min(wanted, ROBOT_LINES * ROBOTS)  # one task makes them all
     for robot in range(-(-wanted // ROBOT_LINES)):
         times = midnight + CALM[0] + robot * 37 * MINUTE % (19 * HOUR) + 700 * np.arange(min(wanted, ROBOT_LINES))
         wanted -= ROBOT_LINES

@@ -21,6 +21,7 @@ CELL = 2048
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000  # milliseconds
 EVENTS_A_SESSION = 22.7  # on average; a test holds it against the world
 MOST_SESSIONS_A_DAY = 4.0
+EARLIEST, LATEST = date(1990, 1, 2), date(2100, 1, 1)  # the contract knows no events before 1990
 FIRST_DAY_USERS, FIRST_DAY_ITEMS = 0.7, 0.8
 AD_EVERY = 10  # of the items of a topic every tenth is an ad
 DRIFT = 0.04  # radians a day, at most
@@ -79,6 +80,7 @@ class World:
             "--events must be 1 or more": self.events >= 1,
             f"--users must be 1 to {2**USER_BITS // 2}": 1 <= self.users <= 2**USER_BITS // 2,
             "--items must be 200 to 99999999": 200 <= self.items <= 99_999_999,
+            f"--first-day must be {EARLIEST} to {LATEST}": EARLIEST <= self.first_day <= LATEST,
             "--days must be 1 to 3650": 1 <= self.days <= 3650,
             "--dirt must be 0 to 0.5": 0 <= self.dirt <= 0.5,
             "--late must be 0 to 0.5": 0 <= self.late <= 0.5,

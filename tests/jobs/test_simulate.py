@@ -244,6 +244,7 @@ def test_columns_hold_the_genuine_events_of_the_lines(written: Path, tmp_path: P
     [
         ({"users": 5}, "6000 events are more than 5 people make in 4 days; .*raise --users to"),
         ({"items": 3}, "--items must be 200 to"),
+        ({"first_day": "1989-12-31"}, "--first-day must be 1990-01-02 to"),
         ({"dirt": 0.7}, "--dirt must be 0 to 0.5"),
         ({"format": "parquet"}, "format parquet holds genuine events alone"),
         ({"runaway": 100}, "within what a person does"),
@@ -253,6 +254,20 @@ def test_an_argument_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str
     with pytest.raises(ConfigError, match=message):
         simulate(tmp_path, **changes)
     assert contents(tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", ["events", "users", "items", "days", "cells_a_task", "processes"])
+def test_a_count_of_nothing_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        simulate(tmp_path, **{name: 0})
+    assert "0 is less than 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("changes", [{"events": 1}, {"events": 30, "users": 1, "days": 2}, {"events": 20, "days": 1}])
+def test_the_smallest_worlds_are_worlds(tmp_path: Path, changes: dict[str, int]) -> None:
+    made = simulate(tmp_path, **changes)
+    assert made["lines"] == len(raw_lines(tmp_path))
+    assert len(raw_lines(tmp_path, "simulated-items")) == 300
 
 
 def test_the_truth_never_lies_in_the_landing_zone(tmp_path: Path) -> None:
