@@ -50,7 +50,7 @@ def deliver(var: Path) -> Deliver:
 def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
     """Clean a day inside the shared Spark session; gives the accounts, the events, the rejects and the manifest."""
 
-    def run(arrived_on: date = DAY, history: bool = False, run: str = "r") -> dict[str, Any]:
+    def run(arrived_on: date = DAY, history: bool = False, run: str = "r", source: str = "movielens") -> dict[str, Any]:
         import pyarrow.parquet as pq
 
         from jobs.clean import clean
@@ -58,7 +58,7 @@ def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
         from schemas.source import load_source
 
         with open_attempt("clean", run, inputs={}) as attempt:
-            figures = clean(spark, attempt, arrived_on, history, [load_source("movielens")], get_settings())
+            figures = clean(spark, attempt, arrived_on, history, [load_source(source)], get_settings())
         manifest = read_manifest("clean", run)
         rows = {
             name: [row for path in table.paths for row in pq.ParquetFile(path).read().to_pylist()]

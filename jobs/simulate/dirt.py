@@ -1,0 +1,220 @@
+"""What real logs have besides events, planted on purpose: each line known by its kind and by what has to become of it.
+
+Nothing genuine is lost: what is spoilt is a made-up twin of a real line, and a late event only arrives later.
+"""
+
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jobs.simulate.behaviour import Events, Kind
+from jobs.simulate.lines import ROBOT_AGENT, event_lines, item_name, to_json, user_name
+from jobs.simulate.world import DAY, HOUR, MINUTE, SECOND, TWIN, Purpose, World
+
+MEAN_LAG, LONGEST_LAG = 20 * SECOND, 2 * MINUTE
+LATE_HOUR, MOST_LATE_DAYS, TOO_LATE_DAYS = 6, 3, 8  # what is late comes in a batch at six
+CALM = (2 * HOUR, 22 * HOUR)  # away from midnight what becomes of a planted line is plain
+ROBOT_LINES, ROBOTS = 500, 400  # lines of one robot on a day, and robots, at most
+ROBOT_SHARE = 0.25  # robots' lines, beside the other dirt
+RUNAWAY_OPENS, RUNAWAY_LASTS = 3 * HOUR, 18 * HOUR
+
+
+class Planted(StrEnum):
+    """The kinds of planted lines; the share of each in the dirt, and what it is."""
+
+    share: float
+    sentence: str
+
+    def __new__(cls, value: str, share: float = 0.0, sentence: str = "") -> "Planted":
+        member = str.__new__(cls, value)
+        member._value_, member.share, member.sentence = value, share, sentence
+        return member
+
+    EXACT_DUPLICATE = "exact_duplicate", 0.30, "the same line sent twice"
+    NEAR_DUPLICATE = "near_duplicate", 0.15, "the same behaviour a second later, under a new id"
+    BROKEN_JSON = "broken_json", 0.15, "a line cut off in the middle"
+    NOT_UTF8 = "not_utf8", 0.03, "a line with bytes that are no UTF-8"
+    MISSING_USER = "missing_user", 0.12, "no user: null, empty, blank or not there at all"
+    IMPOSSIBLE_TIME = "impossible_time", 0.10, "a time that cannot be, such as 1970 or 30 February"
+    BAD_VALUE = "bad_value", 0.05, "an amount that is negative, absurd or a word"
+    UNKNOWN_TYPE = "unknown_type", 0.04, "a behaviour that the source's mapping does not know"
+    TOO_LATE = "too_late", 0.03, "an event that arrives eight days after it happened"
+    ID_CONFLICT = "id_conflict", 0.03, "the id of another event"
+    ROBOT = "robot", 0.0, "a robot that says so"
+    RUNAWAY = "runaway", 0.0, "a user who does more in a day than a person does"
+    LATE = "late", 0.0, "a real event that arrives one to three days after it happened"
+
+
+class Fate(StrEnum):
+    """What has to become of a line."""
+
+    EVENT = "event"
+    REJECT = "reject"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+
+
+class Line(NamedTuple):
+    """A line to write. ``arrives`` is an hour since 1970; ``copy`` is 1 for what comes after its like; ``kind`` is None for a
+    genuine line that is not late."""
+
+    arrives: int
+    time: int
+    event_id: int
+    copy: int
+    text: bytes
+    kind: Planted | None = None
+    fate: Fate = Fate.EVENT
+    reasons: tuple[str, ...] = ()
+
+
+Event = dict[str, Any]
+Spoil = tuple[Callable[[Event, int], Event], tuple[str, ...]]
+NO_TIME = ("event_date.required", "event_time.required", "lag_seconds.required")
+OUT_OF_TIME = ("lag_seconds.range", "days_late.range")
+# How the lines of each kind are spoilt, in turn, and the reasons for which each has to be rejected.
+SPOILT: dict[Planted, tuple[Spoil, ...]] = {
+    Planted.MISSING_USER: (
+        (lambda event, time: {**event, "user": None}, ("user_id.required",)),
+        (lambda event, time: {**event, "user": ""}, ("user_id.required",)),
+        (lambda event, time: {**event, "user": "   "}, ("user_id.required",)),
+        (lambda event, time: {k: v for k, v in event.items() if k != "user"}, ("user_id.required",)),
+    ),
+    Planted.IMPOSSIBLE_TIME: (
+        (lambda event, time: {**event, "at": "1970-01-01T00:00:00.000Z"}, ("event_time.range", "days_late.range")),
+        (lambda event, time: {**event, "at": "9999-12-31T23:59:59.000Z"}, OUT_OF_TIME),
+        (lambda event, time: {**event, "at": "yesterday"}, (*NO_TIME, "event_time.unreadable")),
+        (lambda event, time: {**event, "at": f"{event['at'][:4]}-02-30T10:00:00.000Z"}, (*NO_TIME, "event_time.unreadable")),
+        (lambda event, time: {**event, "at": utc(time + 10 * DAY)}, OUT_OF_TIME),
+        (lambda event, time: {**event, "at": None}, NO_TIME),
+    ),
+    Planted.BAD_VALUE: (
+        (lambda event, time: {**event, "amount": -1}, ("value.range",)),
+        (lambda event, time: {**event, "amount": 10**12}, ("value.range",)),
+        (lambda event, time: {**event, "amount": "cheap"}, ("value.unreadable",)),
+    ),
+    Planted.UNKNOWN_TYPE: (
+        (lambda event, time: {**event, "action": "wink"}, ("event_type.required", "event_type.unknown")),
+        (lambda event, time: {**event, "action": None}, ("event_type.required",)),
+    ),
+    Planted.TOO_LATE: ((lambda event, time: {**event, "at": utc(time - TOO_LATE_DAYS * DAY)}, ("days_late.range",)),),
+}
+
+
+def utc(time: int) -> str:
+    return f"{np.datetime64(time, 'ms')}Z"
+
+
+def arrival_day(hours: np.ndarray | int) -> Any:
+    """The arrival day, in days since 1970, of hours since 1970: a day goes from 01:00 to 01:00."""
+    return (hours - 1) // 24
+
+
+def arrivals(world: World, day: int, cell: int, events: Events) -> tuple[np.ndarray, np.ndarray]:
+    """The hour in which each event arrives, and how many days late it is; none arrives after the last day."""
+    rng = world.rng(Purpose.DIRT, day, cell, 0)
+    n = len(events)
+    lag = np.minimum(rng.exponential(MEAN_LAG, n), LONGEST_LAG).astype(np.int64)
+    late = np.where(rng.random(n) < world.late, rng.integers(1, MOST_LATE_DAYS + 1, n), 0)
+    happened = events.time // DAY
+    late[happened + late > world.midnight(world.days - 1) // DAY] = 0
+    return np.where(late > 0, (happened + late) * 24 + LATE_HOUR, (events.time + lag) // HOUR), late
+
+
+def cell_lines(world: World, day: int, cell: int, events: Events) -> list[Line]:
+    """All lines of a cell: its events, some of them late, and the dirt."""
+    arrives, late = arrivals(world, day, cell, events)
+    texts = event_lines(world, events)
+    kinds = [Planted.LATE if days else None for days in late.tolist()]
+    genuine = list(
+        map(
+            Line, arrives.tolist(), events.time.tolist(), events.event_id.tolist(), [0] * len(texts),
+            map(str.encode, texts), kinds,
+        )
+    )  # fmt: skip
+    return genuine + _dirt(world, day, cell, events, genuine)
+
+
+def _dirt(world: World, day: int, cell: int, events: Events, genuine: list[Line]) -> list[Line]:
+    """Twins of genuine lines that have an item and are not late, each of another one."""
+    rng = world.rng(Purpose.DIRT, day, cell, 1)
+    on_time = np.array([line.kind is None for line in genuine], bool)
+    calm = (events.time % DAY >= CALM[0]) & (events.time % DAY < CALM[1])
+    stock = iter(rng.permutation(np.flatnonzero(on_time & calm & (events.item >= 0))).tolist())
+    twins = world.event_ids(day, events.user, events.number | TWIN)
+    planted = []
+    for kind in Planted:
+        for i in range(int(world.dirt * kind.share * len(genuine) + rng.random())):
+            if (base := next(stock, None)) is not None:
+                planted.append(_plant(kind, i, genuine[base], int(twins[base])))
+    return planted
+
+
+def _plant(kind: Planted, i: int, base: Line, twin_id: int) -> Line:
+    """The ``i``-th line of a kind, made from a genuine one."""
+    event: Event = json.loads(base.text)
+    twin = {**event, "id": f"{twin_id:016x}"}
+    spoilt = base._replace(event_id=twin_id, kind=kind, fate=Fate.REJECT)
+    match kind:
+        case Planted.EXACT_DUPLICATE:
+            later = base.arrives + (i % 3 == 2)  # two of three come in the same hour
+            arrives = later if arrival_day(later) == arrival_day(base.arrives) else base.arrives
+            return base._replace(arrives=arrives, copy=1, kind=kind, fate=Fate.EXACT_DUPLICATE)
+        case Planted.NEAR_DUPLICATE:
+            time = base.time + SECOND
+            text = to_json({**twin, "at": utc(time)}).encode()
+            return spoilt._replace(time=time, text=text, fate=Fate.NEAR_DUPLICATE)
+        case Planted.ID_CONFLICT:
+            text = to_json({**event, "item": f"{event['item']}x"}).encode()
+            return base._replace(copy=1, text=text, kind=kind, fate=Fate.REJECT, reasons=("event_id.conflict",))
+        case Planted.BROKEN_JSON:
+            return spoilt._replace(text=_cut(twin, i).encode(), reasons=("line.not_json",))
+        case Planted.NOT_UTF8:
+            text = to_json(twin).encode().replace(b'"agent":"', b'"agent":"\xff\xfe')
+            return spoilt._replace(text=text, reasons=("line.not_utf8",))
+        case _:
+            spoil, reasons = SPOILT[kind][i % len(SPOILT[kind])]
+            return spoilt._replace(text=to_json(spoil(twin, base.time)).encode(), reasons=reasons)
+
+
+def _cut(event: Event, i: int) -> str:
+    """A line cut off: inside the user's id, behind it, inside the time, before the last brace, in turn."""
+    text = to_json(event)
+    user = text.index(event["user"])
+    where = (user + 14, user + len(event["user"]), text.index(event["at"]) + 7, len(text) - 1)
+    return text[: where[i % len(where)]]
+
+
+def machine_lines(world: World, day: int) -> list[Line]:
+    """The robots of a day, in number by the dirt, and on the middle day the runaway user. Both open pages, item after item."""
+    rng = world.rng(Purpose.MACHINES, day)
+    midnight, lines = world.midnight(day), []
+    wanted = int(world.dirt * ROBOT_SHARE * world.events / world.days + 0.5)
+    wanted = min(wanted, ROBOT_LINES * ROBOTS)  # one task makes them all
+    for robot in range(-(-wanted // ROBOT_LINES)):
+        times = midnight + CALM[0] + robot * 37 * MINUTE % (19 * HOUR) + 700 * np.arange(min(wanted, ROBOT_LINES))
+        wanted -= ROBOT_LINES
+        number = world.users + 1 + robot
+        lines += _opened(world, day, number, times, rng, ROBOT_AGENT, Planted.ROBOT, "robot.declared")
+    if world.runaway and day == world.days // 2:
+        times = midnight + RUNAWAY_OPENS + np.arange(world.runaway) * RUNAWAY_LASTS // world.runaway
+        agent = "Mozilla/5.0 (X11; Linux x86_64)"
+        lines += _opened(world, day, world.users, times, rng, agent, Planted.RUNAWAY, "robot.too_many_events")
+    return lines
+
+
+def _opened(
+    world: World, day: int, user: int, times: np.ndarray, rng: np.random.Generator, agent: str, kind: Planted, reason: str
+) -> list[Line]:
+    items = rng.integers(0, world.items_on(day), len(times)).tolist()
+    ids = world.event_ids(day, np.full(len(times), user), np.arange(len(times))).tolist()
+    lines = []
+    for event_id, time, item in zip(ids, times.tolist(), items, strict=True):
+        event = {"id": f"{event_id:016x}", "user": user_name(user), "action": Kind.VIEW.name.lower(), "at": utc(time)}
+        event |= {"device": "desktop", "country": "DE", "agent": agent, "page": "category"}
+        event["item"] = item_name(item, bool(world.catalogue.is_ad[item]))
+        lines.append(Line(time // HOUR, time, event_id, 0, to_json(event).encode(), kind, Fate.REJECT, (reason,)))
+    return lines

@@ -1,0 +1,218 @@
+"""What the simulated world is: its size, its calendar, its people and its catalogue; and where chance comes from.
+
+Chance is a Philox stream for each purpose, day and *cell*, a group of 2,048 users (Salmon et al., Parallel random numbers: as
+easy as 1, 2, 3, SC 2011). So what a user does on a day depends on the seed, the day and the user alone: not on the number of
+tasks, nor on their order, nor on what else is made.
+"""
+
+from dataclasses import asdict, dataclass
+from datetime import date, timedelta
+from enum import IntEnum
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jobs.simulate.words import BRANDS, TOPICS
+from schemas.errors import ConfigError
+
+K = len(TOPICS)
+CELL = 2048
+SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000  # milliseconds
+EVENTS_A_SESSION = 22.7  # on average; a test holds it against the world
+MOST_SESSIONS_A_DAY = 4.0
+EARLIEST, LATEST = date(1990, 1, 2), date(2100, 1, 1)  # the contract knows no events before 1990
+FIRST_DAY_USERS, FIRST_DAY_ITEMS = 0.7, 0.8
+AD_EVERY = 10  # of the items of a topic every tenth is an ad
+DRIFT = 0.04  # radians a day, at most
+ACTIVITY_SPREAD = 0.8
+SECOND_TOPIC = 0.4
+QUALITY_SPREAD = 0.5
+SEQUENCE_BITS, USER_BITS = 20, 31
+TWIN = 1 << (SEQUENCE_BITS - 1)  # marks the number of a made-up twin of a real event
+
+
+class Purpose(IntEnum):
+    """What a stream of chance is for."""
+
+    PEOPLE = 1
+    ITEMS = 2
+    BEHAVIOUR = 3
+    DIRT = 4
+    MACHINES = 5
+
+
+class Country(NamedTuple):
+    code: str
+    offset: int  # hours from UTC
+    share: float
+
+
+COUNTRIES = (
+    Country("PT", 0, 0.15), Country("GB", 0, 0.15), Country("DE", 1, 0.2), Country("FR", 1, 0.15),
+    Country("PL", 1, 0.1), Country("US", -5, 0.1), Country("BR", -3, 0.1), Country("JP", 9, 0.05),
+)  # fmt: skip
+DEVICES = ("phone", "desktop", "tablet")
+DEVICE_SHARE = (0.6, 0.3, 0.1)
+
+
+@dataclass(frozen=True)
+class World:
+    """The arguments that decide every byte.
+
+    ``dirt`` and ``late`` are shares of the genuine lines. ``runaway`` is the number of events of the one runaway user, 0 for
+    none. A day is a number from 0, and a moment is milliseconds since 1970, UTC.
+    """
+
+    seed: int
+    events: int
+    users: int
+    items: int
+    first_day: date
+    days: int
+    dirt: float = 0.0
+    late: float = 0.0
+    runaway: int = 0
+
+    def __post_init__(self) -> None:
+        demands = {
+            "--seed must be 0 or more": self.seed >= 0,
+            "--events must be 1 or more": self.events >= 1,
+            f"--users must be 1 to {2**USER_BITS // 2}": 1 <= self.users <= 2**USER_BITS // 2,
+            "--items must be 200 to 99999999": 200 <= self.items <= 99_999_999,
+            f"--first-day must be {EARLIEST} to {LATEST}": EARLIEST <= self.first_day <= LATEST,
+            "--days must be 1 to 3650": 1 <= self.days <= 3650,
+            "--dirt must be 0 to 0.5": 0 <= self.dirt <= 0.5,
+            "--late must be 0 to 0.5": 0 <= self.late <= 0.5,
+            f"--runaway must be 0 to {TWIN - 1}": 0 <= self.runaway < TWIN,
+        }
+        if broken := [demand for demand, holds in demands.items() if not holds]:
+            raise ConfigError(f"{'; '.join(broken)}; in the arguments of jobs.simulate; correct them")
+        if self.sessions_a_day > MOST_SESSIONS_A_DAY:
+            enough = round(self.users * self.sessions_a_day / MOST_SESSIONS_A_DAY) + 1
+            raise ConfigError(
+                f"{self.events} events are more than {self.users} people make in {self.days} days; in the arguments "
+                f"of jobs.simulate; raise --users to {enough}, or --days"
+            )
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        return {**asdict(self), "first_day": self.first_day.isoformat()}
+
+    @property
+    def cells(self) -> int:
+        return -(-self.users // CELL)
+
+    @property
+    def sessions_a_day(self) -> float:
+        """Sessions that a user begins a day, on average, so that the events come to about the number asked for."""
+        newcomers = 1 - FIRST_DAY_USERS
+        user_days = self.users * (self.days - newcomers * (self.days - 1) / 2)
+        return self.events / EVENTS_A_SESSION / user_days
+
+    def date_of(self, day: int) -> date:
+        return self.first_day + timedelta(days=day)
+
+    def midnight(self, day: int) -> int:
+        """The moment at which a day begins."""
+        return (self.date_of(day) - date(1970, 1, 1)).days * DAY
+
+    @property
+    def opens(self) -> int:
+        """The world opens an hour after midnight, with its first arrival day, and closes with its last."""
+        return self.midnight(0) + HOUR
+
+    @property
+    def closes(self) -> int:
+        return self.midnight(self.days) + HOUR
+
+    def rng(self, purpose: Purpose, *where: int) -> np.random.Generator:
+        return np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, purpose, *where))))
+
+    def event_ids(self, day: int, users: np.ndarray, numbers: np.ndarray) -> np.ndarray:
+        """Ids that are unique and say nothing: a bijection of (day, user, number in the user's day) to 64 bits.
+
+        The mixing is that of SplitMix64 (Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014).
+        """
+        x = (np.uint64(day) << np.uint64(USER_BITS + SEQUENCE_BITS)) | (users.astype(np.uint64) << np.uint64(SEQUENCE_BITS))
+        x = (x | numbers.astype(np.uint64)) ^ np.uint64((self.seed * 0x9E3779B97F4A7C15) % 2**64)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+        return x ^ (x >> np.uint64(31))
+
+    def items_on(self, day: int) -> int:
+        """How many items there are on a day: items 0 to that number; new ones come every day."""
+        if self.days == 1:
+            return self.items
+        at_first = round(self.items * FIRST_DAY_ITEMS)
+        return at_first + (self.items - at_first) * day // (self.days - 1)
+
+    def people(self, cell: int) -> "People":
+        """The users of a cell."""
+        numbers = np.arange(cell * CELL, min((cell + 1) * CELL, self.users))
+        rng, n = self.rng(Purpose.PEOPLE, cell), CELL  # always a whole cell: a larger world has the same people
+        joined = np.where(rng.random(n) < FIRST_DAY_USERS, 0, rng.integers(0, self.days, n))
+        drawn = People(
+            number=np.arange(cell * CELL, (cell + 1) * CELL),
+            interest=rng.standard_normal((n, K), np.float32),
+            towards=rng.standard_normal((n, K), np.float32),
+            drift=rng.uniform(0, DRIFT, n),
+            activity=rng.lognormal(-(ACTIVITY_SPREAD**2) / 2, ACTIVITY_SPREAD, n),
+            joined=joined,
+            country=rng.choice(len(COUNTRIES), n, p=[c.share for c in COUNTRIES]).astype(np.int8),
+            device=rng.choice(len(DEVICES), n, p=DEVICE_SHARE).astype(np.int8),
+            rhythm=rng.integers(0, 2 * HOUR, n),
+        )
+        return People(*(column[: len(numbers)] for column in drawn))
+
+    @property
+    def catalogue(self) -> "Catalogue":
+        """All items of the world, those of later days too."""
+        return _catalogue(self)
+
+
+class People(NamedTuple):
+    """Users, one an index. Shapes: ``interest`` and ``towards`` (n, K), the others (n,)."""
+
+    number: np.ndarray
+    interest: np.ndarray  # on day 0, a weight a topic
+    towards: np.ndarray  # where the interest drifts
+    drift: np.ndarray  # radians a day
+    activity: np.ndarray  # times the average number of sessions
+    joined: np.ndarray  # day
+    country: np.ndarray
+    device: np.ndarray  # the one used most
+    rhythm: np.ndarray  # milliseconds by which the user's day is shifted
+
+    def interest_on(self, day: int) -> np.ndarray:
+        """(n, K): it walks on a circle, cos(drift day) interest + sin(drift day) towards, so that its spread stays the same."""
+        angle = (self.drift * day)[:, None].astype(np.float32)
+        return np.cos(angle) * self.interest + np.sin(angle) * self.towards
+
+
+class Catalogue(NamedTuple):
+    """Items, one an index; item i is of topic i mod K."""
+
+    topic: np.ndarray
+    second: np.ndarray  # a second topic that it touches
+    quality: np.ndarray  # hidden: no line tells it
+    price: np.ndarray
+    brand: np.ndarray
+    wording: np.ndarray
+    is_ad: np.ndarray
+
+
+@lru_cache(2)  # not in the world itself, which travels to every task
+def _catalogue(world: World) -> Catalogue:
+    rng, n = world.rng(Purpose.ITEMS), world.items
+    topic = (np.arange(n) % K).astype(np.int8)
+    typical = np.array([t.price for t in TOPICS])[topic]
+    return Catalogue(
+        topic=topic,
+        second=((topic + rng.integers(1, K, n)) % K).astype(np.int8),
+        quality=(QUALITY_SPREAD * rng.standard_normal(n)).astype(np.float32),
+        price=np.maximum(np.round(typical * rng.lognormal(0, 0.5, n), 2), 0.99),
+        brand=rng.integers(0, len(BRANDS), n).astype(np.int16),
+        wording=rng.integers(0, 2**62, n),
+        is_ad=(np.arange(n) // K) % AD_EVERY == AD_EVERY - 1,
+    )
