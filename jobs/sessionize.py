@@ -49,8 +49,9 @@ def sessionize(events: DataFrame, gap: timedelta = DEFAULT_GAP) -> DataFrame:
         gap: a longer pause starts a new session.
 
     Returns:
-        The frame with ``session_id`` (string) and ``position`` (int, from 0).
+        The frame with ``session_id`` (string) and ``position`` (int, from 0), in place of columns of these names.
     """
+    events = events.drop("session_id", "position")  # an event's own position, as of an advertisement, makes way
     schema = f"{_ddl(events)}, session_id string, position int"
     return events.repartition(F.col("user_id")).mapInArrow(partial(_sessionize_batches, gap), schema)
 

@@ -58,20 +58,22 @@ def test_clean_and_sessionize_find_what_was_planted(var: Path, days: list[dict[s
     assert "sim.example" not in kept
 
 
-def test_the_catalogue_becomes_items(var: Path, spark: Any) -> None:
-    from jobs.items import parse_items
+def test_the_catalogue_becomes_items(var: Path) -> None:
+    import polars as pl
+
+    from jobs.items import Catalogue, read_catalogue
     from jobs.landing import item_files
-    from jobs.lines import read_lines
     from schemas.source import load_source
 
     simulate(var)
     source = load_source("simulated")
-    assert source.items is not None
     as_of = FIRST_DAY + timedelta(days=1)
-    lines = read_lines(spark, item_files(var / "landing", source, as_of))
-    rows = parse_items(lines, source.items, as_of).toArrow().to_pylist()
+    files = tuple(item_files(var / "landing", source, as_of))
+    of = Catalogue(as_of, files, {source.name: source}, load_contract("items"), var)
+    frames = list(read_catalogue(of, list(range(len(files)))))
+    rows = pl.concat([rows for kind, rows, _ in frames if kind == "sound"]).to_dicts()
+    assert sum(len(rows) for kind, rows, _ in frames if kind == "refused") == 0
     assert len(rows) == 260
-    assert {reason for row in rows for reason in row["reasons"]} == set()
     assert all(row[c] for row in rows for c in ("title", "text", "categories", "brand", "price", "image"))
 
 
