@@ -30,6 +30,10 @@ Consume = Callable[[int, dict[str, pl.DataFrame]], Iterator[dict[str, Any]]]
 """(bucket, kind -> frame) -> results, each of which JSON can hold."""
 
 
+Exchange = Callable[[Sequence[Any], int, Produce, Consume], list[dict[str, Any]]]
+"""What :func:`exchange` is, once it is bound to a Spark session."""
+
+
 def buckets_for(input_bytes: int) -> int:
     """How many buckets an input of some bytes is split into."""
     return max(1, min(MOST_BUCKETS, -(-input_bytes // BUCKET_BYTES)))

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.exchange import buckets_for, exchange
+from jobs.exchange import Exchange, buckets_for, exchange
 from jobs.sessions import ORDER, SESSION, closing_date, first_arrivals, summary, with_sessions
 from jobs.shares import in_tasks, read_rows
 from jobs.spark import spark_session
@@ -28,7 +28,7 @@ from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
-from schemas.staging import open_attempt
+from schemas.staging import Attempt, open_attempt
 from schemas.where import between, one_of
 
 DEFAULT_GAP = timedelta(minutes=30)
@@ -194,6 +194,20 @@ def dates_to_close(lake: Lake, snapshot: int | None, first: date, last: date, la
     return sorted(dates)
 
 
+def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | None, dates: Sequence[date]) -> None:
+    """Stage the sessions that close on some dates, and their events, from the events of a snapshot."""
+    files = lake.sized_files("events", one_of("event_date", look_back(dates)), snapshot)
+    tables = {name: load_contract(name) for name in ("session_events", "sessions")}
+    folders = {name: attempt.folder(name) for name in tables}
+    of = Closing(tuple(dates), get_settings().session_gap, tuple(files), **tables, folders=folders)
+    buckets = buckets_for(sum(files.values()))
+    results = run(in_tasks(files.values()), buckets, partial(read_events, of), partial(close_and_write, of))
+    for table in tables:
+        attempt.replaces(table, "closed_on", dates)
+        attempt.wrote(table, [path for result in results for path in result[table]])
+    attempt.note(closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files))
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the sessions of a range of closing dates."""
     parser = argparse.ArgumentParser(
@@ -215,20 +229,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lake = open_lake()
     snapshot = lake.table("events").metadata.current_snapshot_id
     dates = dates_to_close(lake, snapshot, args.first, args.last, args.late)
-    known = one_of("event_date", look_back(dates))
-    files = lake.sized_files("events", known, snapshot)
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
         with open_attempt("sessionize", args.run, inputs={"events": int(snapshot or 0)}) as attempt:
-            tables = {name: load_contract(name) for name in ("session_events", "sessions")}
-            folders = {name: attempt.folder(name) for name in tables}
-            of = Closing(tuple(dates), get_settings().session_gap, tuple(files), **tables, folders=folders)
-            stages = partial(read_events, of), partial(close_and_write, of)
-            results = exchange(spark, in_tasks(files.values()), buckets_for(sum(files.values())), *stages)
-            for table in tables:
-                attempt.replaces(table, "closed_on", dates)
-                attempt.wrote(table, [path for result in results for path in result[table]])
-            attempt.note(closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files))
+            stage_sessions(partial(exchange, spark), attempt, lake, snapshot, dates)
     finally:
         spark.stop()
     log.info("staged", job="sessionize", first=str(dates[0]), last=str(dates[-1]), dates=len(dates))
