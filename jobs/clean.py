@@ -12,7 +12,7 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -52,7 +52,7 @@ class Day:
     files: tuple[LandingFile, ...]
     sources: dict[str, Source]
     settings: Settings
-    key: bytes
+    key: bytes = field(repr=False)
     events: Contract
     rejects: Contract
     folders: dict[str, Path]

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import polars as pl
 
-from jobs.parse import CONTENT, LineReason
+from jobs.parse import WHO_AND_WHAT, LineReason
 
 
 class Fate(StrEnum):
@@ -75,7 +75,9 @@ def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str
     suspects = suspects.sort("source", "event_id", *AS_THEY_ARRIVED)
     name = ["source", "event_id"]
     again = suspects.select(pl.int_range(pl.len()).over(name) > 0).to_series()
-    same = suspects.select(pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(name)) for c in CONTENT)).to_series()
+    same = suspects.select(
+        pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(name)) for c in WHO_AND_WHAT)
+    ).to_series()
     return (
         {Fate.EXACT_DUPLICATE: suspects.filter(again & same)[ROW]},
         suspects.filter(again & ~same)[ROW],

@@ -15,6 +15,7 @@ import polars as pl
 
 from jobs.pseudonyms import pseudonyms
 from jobs.readers import Problem
+from jobs.sessions import CONTENT
 from jobs.times import utc_time
 from schemas.contract import Contract
 from schemas.rules import to_polars
@@ -24,9 +25,8 @@ EXCERPT = 200
 SHORTEST_TELLING_ID = 6
 LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
-CONTENT = ["user_id", "event_type", "event_time", "item_id", "value", "text"]
-"""What an event says; its id is only its name."""
 AGENT = "agent"
+WHO_AND_WHAT = ["user_id", *CONTENT]
 
 
 class LineReason(StrEnum):
@@ -180,7 +180,7 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     missing = frame["event_id"].is_null()
     if not missing.any():
         return frame
-    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in CONTENT]], separator="\x1f")
+    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in WHO_AND_WHAT]], separator="\x1f")
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame.filter(missing).select(said).to_series()]
     ids = frame["event_id"].to_list() if not missing.all() else [None] * len(frame)
     made = iter(digests)

@@ -20,7 +20,16 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.exchange import Exchange, buckets_for, exchange
-from jobs.sessions import ORDER, SESSION, closing_date, first_arrivals, summary, with_sessions
+from jobs.sessions import (
+    ORDER,
+    SAME_EVENT,
+    SESSION,
+    closing_date,
+    conflicts,
+    first_arrivals,
+    summary,
+    with_sessions,
+)
 from jobs.shares import in_tasks, read_rows
 from jobs.spark import spark_session
 from jobs.write import write_partitions
@@ -124,7 +133,7 @@ class Closing:
     @property
     def columns(self) -> list[str]:
         made = {"closed_on", "session_id", "position"}
-        return [name for name in self.session_events.columns if name not in made]
+        return [*(name for name in self.session_events.columns if name not in made), "text"]
 
 
 def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
@@ -136,9 +145,11 @@ def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataF
 
 
 def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write the sessions of a bucket that close on the dates, and their events."""
+    """Write the sessions of a bucket that close on the dates, and their events; name what came back with other content."""
     rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
+    came_back = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
     yield {
+        "conflicts": came_back.to_dicts(),
         "sessions": write_partitions(sessions, of.sessions, of.folders["sessions"]),
         "session_events": write_partitions(rows, of.session_events, of.folders["session_events"]),
     }
@@ -205,7 +216,27 @@ def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | 
     for table in tables:
         attempt.replaces(table, "closed_on", dates)
         attempt.wrote(table, [path for result in results for path in result[table]])
-    attempt.note(closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files))
+    came_back = [conflict for result in results for conflict in result["conflicts"]]
+    attempt.write_arrow("conflicts", conflict_rows(lake, snapshot, came_back), replaces=("closed_on", dates))
+    attempt.note(
+        conflicts=len(came_back), closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files)
+    )
+
+
+def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str, Any]]) -> pa.Table:
+    """Rows of ``conflicts``: both contents of each event that came back with another one."""
+    contract = load_contract("conflicts")
+    if not came_back:
+        return contract.arrow_schema.empty_table()
+    log.warning("events came back with other content; the first arrival counts", events=len(came_back))
+    ids = sorted({conflict["event_id"] for conflict in came_back})
+    events = pl.DataFrame(lake.arrow("events", one_of("event_id", ids), snapshot))
+    both = events.select(*SAME_EVENT, "arrived_on", content=pl.struct(pl.all()))
+    of_first = both.rename({"arrived_on": "kept_on", "content": "kept"})
+    dates = pl.col("closed_on", "arrived_on", "kept_on").str.to_date()
+    rows = pl.DataFrame(came_back).with_columns(dates).join(both.rename({"content": "refused"}), on=[*SAME_EVENT, "arrived_on"])
+    rows = rows.join(of_first, on=[*SAME_EVENT, "kept_on"]).sort("closed_on", *SAME_EVENT, "arrived_on")
+    return rows.select(contract.columns).to_arrow().cast(contract.arrow_schema)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

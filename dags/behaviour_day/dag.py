@@ -9,7 +9,7 @@ is built, audited and published; a reader never sees a row that was not audited.
 |---|---|---|
 | `clean` | the landing zone | `events`, `rejects` |
 | `items` | the landing zone | `items`; skipped on a day without a new catalogue |
-| `sessionize` | `events` | `sessions`, `session_events` |
+| `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an id that came back with other content) |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
 
 A day on which no source was alive is skipped. Lines read = events + rejects + duplicates, on every run.

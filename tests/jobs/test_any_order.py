@@ -138,7 +138,21 @@ def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
             clean_day(lake, day, events)
         assert len(lake.files("events")) == len(DAYS)
         run = Run(lake, D, "r")
-        assert run.manifest.notes == {"closing_dates": 3, "look_back_dates": 6, "files_read": 6}
+        assert run.manifest.notes == {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
         with open_attempt("sessionize", "one", {}) as attempt:
             stage_sessions(exchange_here, attempt, lake, lake.snapshot("events"), [D])
-        assert attempt.notes == {"closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+        assert attempt.notes == {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+
+
+def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path: Path) -> None:
+    (first,) = log_of(at("09:00"), user="u")
+    later, same = first._replace(event_time=at("09:05")), first
+    with empty_state(tmp_path) as lake:
+        for day, event in ((D + timedelta(days=2), same), (D + timedelta(days=1), later), (D, first)):  # the latest ran first
+            clean_day(lake, day, [event])
+        Run(lake, D, "r").publish()
+        assert [row[3:] for row in found(lake)] == [("u0", D)]
+        (conflict,) = lake.arrow("conflicts").to_pylist()
+        assert (conflict["closed_on"], conflict["event_id"], conflict["arrived_on"]) == (D, "u0", D + timedelta(days=1))
+        assert (conflict["kept"]["event_time"], conflict["refused"]["event_time"]) == (first.event_time, later.event_time)
+        assert (conflict["kept"]["arrived_on"], conflict["kept"]["line_number"]) == (D, 1)

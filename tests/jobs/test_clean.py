@@ -190,7 +190,7 @@ def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleane
     }
     pages = docs.write_docs(var / "docs", lake)
     assert '<td class="n">2</td><td class="n">2</td>' in (var / "docs" / "events.html").read_text()
-    assert len(pages) == 9
+    assert len(pages) == 10
     assert result["figures"]["reasons"]["line.not_json"] == 1
 
 

@@ -103,9 +103,7 @@ def rows(run: str) -> dict[str, pl.DataFrame]:
     return {"events": events, "rejects": pl.concat([pl.read_parquet(p) for p in tables["rejects"].paths]).sort("line_number")}
 
 
-def test_a_cluster_gives_the_same_rows_and_a_worker_killed_in_the_middle_changes_none(
-    var: Path, cluster: Cluster
-) -> None:
+def test_a_cluster_gives_the_same_rows_and_a_worker_killed_in_the_middle_changes_none(var: Path, cluster: Cluster) -> None:
     simulate(var, events=120_000, users=2000, days=2)
     arrival = ["--arrived-on", str(DAY)]
     here = subprocess.run([sys.executable, "-m", "jobs.clean", *arrival, "--run", "here"], cwd=ROOT, capture_output=True)

@@ -126,9 +126,11 @@ def timeline(steps: list[Any]) -> list[datetime]:
     return times
 
 
-logs = st.lists(busy | usual, min_size=1, max_size=12).map(
-    lambda users: [event for i, steps in enumerate(users) for event in log_of(*timeline(steps), user=f"u{i:02d}-")]
-)
+def log_of_users(users: list[list[Any]]) -> list[Event]:
+    return [event for i, steps in enumerate(users) for event in log_of(*timeline(steps), user=f"u{i:02d}-")]
+
+
+logs = st.lists(busy | usual, min_size=1, max_size=12).map(log_of_users)
 
 
 @given(log=logs)
@@ -136,6 +138,20 @@ logs = st.lists(busy | usual, min_size=1, max_size=12).map(
 def test_one_pass_over_the_log_gives_what_the_oracle_gives(spark: SparkSession, log: list[Event]) -> None:
     expected = [[event.event_id for event in session] for session in oracle.sessions(log, GAP)]
     assert in_sessions(spark, log) == expected
+
+
+@given(log=st.lists(usual, min_size=1, max_size=12).map(log_of_users))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_spark_session_windows_agree_where_no_second_midnight_cuts(spark: SparkSession, log: list[Event]) -> None:
+    from pyspark.sql import functions as F
+
+    events = frame(spark, log)
+    # Spark's window ends before the gap does: a microsecond more, so that exactly the gap stays.
+    window = F.session_window("event_time", "1800 seconds 1 microsecond")
+    theirs = events.groupBy("user_id", window).agg(F.min("event_time").alias("started_at"), F.count("*").alias("n_events"))
+    ours = summarize(sessionize(events))
+    columns = ["user_id", "started_at", "n_events"]
+    assert sorted(map(tuple, ours.select(columns).collect())) == sorted(map(tuple, theirs.select(columns).collect()))
 
 
 @given(log=logs, seed=st.randoms())

@@ -7,7 +7,7 @@ from schemas.contract import load_contract, parse_contract, table_names
 from schemas.errors import ConfigError
 
 TABLES = [
-    "creatives", "events", "items", "profiles", "recommendations", "rejects", "session_events", "sessions",
+    "conflicts", "creatives", "events", "items", "profiles", "recommendations", "rejects", "session_events", "sessions",
 ]  # fmt: skip
 
 VISITS = """
@@ -102,5 +102,5 @@ def test_a_mistake_in_a_contract_is_named(wrong: str, right: str, message: str) 
 
 
 def test_an_unknown_table_says_which_there_are() -> None:
-    with pytest.raises(ConfigError, match=r"no contract for table 'evnts'.*known are creatives, events"):
+    with pytest.raises(ConfigError, match=r"no contract for table 'evnts'.*known are conflicts, creatives, events"):
         load_contract("evnts")
