@@ -8,7 +8,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from jobs.parse import CONTENT, LineReason
+from jobs.parse import CONTENT
+from jobs.reasons import LineReason
 
 
 class Fate(StrEnum):
