@@ -20,6 +20,7 @@ import numpy as np
 import polars as pl
 from pyspark.sql import SparkSession
 
+from jobs import check
 from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
 from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
@@ -271,7 +272,14 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage one arrival day."""
     parser = argparse.ArgumentParser(description="Clean an arrival day: stage its events and its rejects.")
-    parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--arrived-on", type=day, help="arrival day, YYYY-MM-DD")
+    what.add_argument(
+        "--check",
+        nargs=2,
+        metavar=("SOURCE", "FILE"),
+        help="show what would become of the lines of a file; writes nothing, needs no Spark",
+    )
     parser.add_argument(
         "--history-since",
         default="",
@@ -279,6 +287,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
+    if args.check:
+        return check.main(args.check)
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts

@@ -28,6 +28,9 @@ def read_delimited(path: Path, source: Source, wanted: Mapping[str, str]) -> Ite
             yield _slow(records.take([], last=True), records, wanted)
             yield problem_frame([block.first], block.problem, [text_of(block.content)], _kinds(wanted))
             continue
+        if records.header is None:
+            above, block = _down_to_header(block, records)
+            yield _slow(above, records, wanted)
         quick = None if records.header is None or records.kept else _quick(block, records, wanted)
         yield _slow(records.take(_lines(block)), records, wanted) if quick is None else quick
     yield _slow(records.take([], last=True), records, wanted)
@@ -41,6 +44,17 @@ def _kinds(wanted: Mapping[str, str]) -> dict[str, type[pl.DataType]]:
 
 def _lines(block: Block) -> list[RawLine]:
     return [RawLine(number, raw, None) for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first)]
+
+
+def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block]:
+    """The records above the header, and what of the block is below it."""
+    found: list[Record] = []
+    number, start = block.first, 0
+    while records.header is None and start < len(block.content):
+        end = block.content.index(b"\n", start)
+        found += records.take([RawLine(number, block.content[start:end], None)])
+        number, start = number + 1, end + 1
+    return found, Block(number, block.content[start:], None)
 
 
 def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) -> pl.DataFrame:
@@ -64,7 +78,7 @@ def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) 
 def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.DataFrame | None:
     """The frame of a block, its usual lines split by Polars; none where a record goes on over the end of a line."""
     content = _as_utf8(block.content.replace(b"\r\n", b"\n"), records.encoding)
-    if content is None:
+    if not content:
         return None
     usual, starts, ends = _usual(content, records)
     odd = []
