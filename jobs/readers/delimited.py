@@ -11,18 +11,28 @@ import numpy as np
 import polars as pl
 
 from jobs.readers.frames import frame_of, problem_frame
-from jobs.readers.lines import Block, Problem, RawLine, blocks, text_of
+from jobs.readers.lines import BLOCK_BYTES, Block, Problem, RawLine, blocks, text_of
 from jobs.readers.records import Record, Records
 from schemas.source import Source
 
 LINE_FEED, FIRST_BEYOND_ASCII = 10, 128
 
 
-def read_delimited(path: Path, source: Source, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-    """The frames of a CSV file; a column that the file lacks is null. A file without a header has nothing that could be read."""
+def read_delimited(
+    path: Path, source: Source, wanted: Mapping[str, str], *, block_bytes: int = BLOCK_BYTES, at_once: bool = True
+) -> Iterator[pl.DataFrame]:
+    """The frames of a CSV file; a column that the file lacks is null. Without a header no line of it can be read.
+
+    Args:
+        path: the file.
+        source: the mapping.
+        wanted: field -> name of the column.
+        block_bytes: about how much of the file is in memory.
+        at_once: whether usual lines are split many at once; the rows are the same.
+    """
     records = Records(source.delimiter, source.quote, source.encoding, source.fields, set(wanted.values()))
     empty = True
-    for block in blocks(path):
+    for block in blocks(path, block_bytes):
         empty = False
         if block.problem is not None:
             yield _slow(records.take([], last=True), records, wanted)
@@ -31,7 +41,8 @@ def read_delimited(path: Path, source: Source, wanted: Mapping[str, str]) -> Ite
         if records.header is None:
             above, block = _down_to_header(block, records)
             yield _slow(above, records, wanted)
-        quick = None if records.header is None or records.kept else _quick(block, records, wanted)
+        simple = at_once and records.header is not None and not records.kept
+        quick = _quick(block, records, wanted) if simple else None
         yield _slow(records.take(_lines(block)), records, wanted) if quick is None else quick
     yield _slow(records.take([], last=True), records, wanted)
     if empty and records.header is None:
@@ -43,7 +54,7 @@ def _kinds(wanted: Mapping[str, str]) -> dict[str, type[pl.DataType]]:
 
 
 def _lines(block: Block) -> list[RawLine]:
-    return [RawLine(number, raw, None) for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first)]
+    return [RawLine(number, raw.rstrip(b"\r"), None) for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first)]
 
 
 def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block]:
@@ -52,7 +63,7 @@ def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block
     number, start = block.first, 0
     while records.header is None and start < len(block.content):
         end = block.content.index(b"\n", start)
-        found += records.take([RawLine(number, block.content[start:end], None)])
+        found += records.take([RawLine(number, block.content[start:end].rstrip(b"\r"), None)])
         number, start = number + 1, end + 1
     return found, Block(number, block.content[start:], None)
 
@@ -83,7 +94,9 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
     usual, starts, ends = _usual(content, records)
     odd = []
     for at in np.flatnonzero(~usual & (ends > starts)):
-        line = content[starts[at] : ends[at]]
+        line = content[starts[at] : ends[at]].rstrip(b"\r")
+        if not line:
+            continue
         raw = line if records.encoding == "utf-8" else line.decode().encode(records.encoding)
         record, _ = records.record([RawLine(block.first + int(at), raw, None)])
         if record is None:

@@ -12,6 +12,7 @@ from jobs.readers.lines import Problem
 from schemas.paths import Element, Key, Lookup, Step, steps_of
 
 BATCH_ROWS = 1 << 18
+NOT_TEXT = object()
 Groups = tuple[int, int]
 """The first and the last of some row groups on end, from 0."""
 
@@ -91,12 +92,20 @@ def _as_polars(batch: pa.RecordBatch) -> tuple[pl.DataFrame, pl.Series]:
     except pa.ArrowInvalid:
         texts = [field.name for field in batch.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
         columns = {name: batch.column(name) for name in batch.schema.names}
-        as_bytes = {n: c.cast(pa.large_binary()) if n in texts else c for n, c in columns.items()}
-        frame = pl.DataFrame(pa.table(as_bytes))
-        decoded = frame.with_columns(pl.col(texts).cast(pl.String, strict=False))
-        broken = pl.any_horizontal(pl.col(n).is_not_null() & decoded[n].is_null() for n in texts)
-        return decoded, frame.select(~broken).to_series()
+        decoded = {name: [_decoded(value) for value in columns[name].cast(pa.binary()).to_pylist()] for name in texts}
+        readable = pl.Series([all(text is not NOT_TEXT for text in row) for row in zip(*decoded.values(), strict=True)])
+        good = {name: [None if text is NOT_TEXT else text for text in column] for name, column in decoded.items()}
+        table = pa.table(columns | {name: pa.array(column, pa.string()) for name, column in good.items()})
+        table.validate(full=True)
+        return pl.DataFrame(table), readable
     return pl.DataFrame(pa.Table.from_batches([batch])), everything
+
+
+def _decoded(value: bytes | None) -> object:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return NOT_TEXT
 
 
 def _top(where: str, schema: pl.Schema) -> str:

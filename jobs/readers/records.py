@@ -48,7 +48,7 @@ class Records:
         lines, self.kept = [*self.kept, *lines], []
         records, at = [], 0
         while at < len(lines):
-            if not lines[at].content.rstrip(b"\r"):
+            if not lines[at].content:
                 at += 1
                 continue
             record, taken = self.record(lines, at)
@@ -106,7 +106,7 @@ class Records:
 
     def _text(self, line: RawLine) -> str | None:
         try:
-            return line.content.rstrip(b"\r").decode(self.encoding)
+            return line.content.decode(self.encoding)
         except UnicodeDecodeError:
             return None
 
