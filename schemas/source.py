@@ -31,8 +31,8 @@ def matchable(pattern: str) -> str:
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
-        why = str(error).strip().splitlines()[-1].removeprefix("error: ")
-        raise ValueError(f"no regular expression: {why}") from None
+        why = [line.strip().removeprefix("error: ") for line in str(error).splitlines() if "error: " in line]
+        raise ValueError(f"no regular expression: {why[-1] if why else pattern}") from None
     return pattern
 
 

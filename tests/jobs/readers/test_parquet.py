@@ -43,7 +43,7 @@ def test_pieces_of_row_groups_are_the_whole_with_the_same_row_numbers(tmp_path: 
     path = write(tmp_path / "a.parquet", {"u": [str(i) for i in range(1000)], "t": list(range(1000))}, group=100)
     whole = pl.concat(read(path, PARQUET, WANTED))
     assert whole["line_number"].to_list() == list(range(1, 1001))
-    pieces = row_groups(path, bytes_a_piece=6000)
+    pieces = row_groups(path, bytes_a_piece=4500)
     assert [groups for groups, _ in pieces] == [(0, 1), (2, 3), (4, 5), (6, 7), (8, 9)]
     assert pl.concat(frame for groups, _ in pieces for frame in read(path, PARQUET, WANTED, groups=groups)).equals(whole)
 
