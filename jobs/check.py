@@ -1,8 +1,8 @@
 """Try a mapping on a file: what would be kept, what refused and why, before anything is written. Needs no Spark.
 
 The arrival is taken from the name of the file's folder (``arrived=2026-11-10T14``); a file that lies elsewhere is checked as a
-history load, to which lateness does not apply, and as one that cannot tell of what came after it was last changed. Examples hold
-no raw user id: the pseudonyms are made with a key that is forgotten afterwards, and shortened.
+history load, to which lateness does not apply, and which cannot tell of what came after its last change. Examples hold no raw
+user id: the pseudonyms are made with a key that is forgotten afterwards, and shortened.
 
 ``python -m jobs.clean --check schemas/sources/shop.yaml access.log.gz``
 """

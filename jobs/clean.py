@@ -263,7 +263,7 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
     if figures["lines_read"] != accounted or len(read) != pieces:
         raise ClickwrightError(
-            f"{figures['lines_read']} lines in {len(read)} pieces of files were read, but {accounted} lines in {pieces} pieces are "
+            f"{figures['lines_read']} lines of {len(read)} files or pieces were read, but {accounted} lines of {pieces} are "
             "accounted for; in jobs.clean; this is a fault of the job: nothing was published"
         )
     return figures

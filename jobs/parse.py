@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from jobs.pseudonyms import pseudonyms
+from jobs.pseudonyms import with_pseudonyms
 from jobs.reasons import LineReason
 from jobs.times import utc_time
 from schemas.contract import Contract
@@ -20,7 +20,6 @@ from schemas.rules import to_polars
 from schemas.source import MADE_BY_CLEAN, Column, Source
 
 EXCERPT = 200
-SHORTEST_TELLING_ID = 6
 LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 CONTENT = ["user_id", "event_type", "event_time", "item_id", "value", "text"]
@@ -52,7 +51,9 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside."""
+    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside.
+
+    Only a readable line would have become an event; one that its source sets aside would not."""
 
     sound: pl.DataFrame
     refused: pl.DataFrame
@@ -60,7 +61,11 @@ class Parsed:
 
 def wanted_fields(source: Source) -> dict[str, str]:
     """Which fields a reader has to bring: what columns are made of, and what the source's rules look at."""
-    fields = {part: where for name, column in source.columns.items() for part, where in zip(_parts(name, column), column.origins)}
+    fields = {
+        part: where
+        for name, column in source.columns.items()
+        for part, where in zip(_parts(name, column), column.origins, strict=True)
+    }
     fields |= {f"{SKIP}{name}": rule.path for name, rule in source.skip.items()}
     return {**fields, AGENT: source.robots.path} if source.robots else fields
 
@@ -82,7 +87,7 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     """
     raw = _trimmed(raw, source)
     set_aside = _set_aside(raw, source)
-    raw = _pseudonymous(_assembled(raw, source), raw["user_id"] if "user_id" in raw.columns else None, key)
+    raw = with_pseudonyms(_assembled(raw, source), raw["user_id"] if "user_id" in raw.columns else None, key)
     frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(events.columns)
@@ -148,32 +153,6 @@ def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     return raw.select("line_number", "problem", "line", *columns)
 
 
-def _pseudonymous(raw: pl.DataFrame, first_part: pl.Series | None, key: bytes) -> pl.DataFrame:
-    """Raw user ids replaced by their pseudonyms, also where they stand inside another field. Short ids stand in any text.
-
-    Where an id is joined from several parts, the first part alone (an address, say) tells who it is as well.
-    """
-    person = raw["user_id"].cast(pl.String)
-    names = pseudonyms(key, person)
-    others = [n for n, kind in raw.schema.items() if kind == pl.String and n not in ("line", "problem", "user_id")]
-    tells = [person] if first_part is None else [person, first_part.cast(pl.String)]
-    for who in tells[: 1 if first_part is None or tells[1].equals(person) else 2]:
-        raw = _replaced(raw, others, who, names)
-    return raw.with_columns(user_id=names)
-
-
-def _replaced(raw: pl.DataFrame, others: list[str], who: pl.Series, names: pl.Series) -> pl.DataFrame:
-    frame = raw.with_columns(_who=who)
-    telling = pl.col("_who").str.len_chars() >= SHORTEST_TELLING_ID
-    inside = frame.select((pl.col(others).str.contains(pl.col("_who"), literal=True) & telling).fill_null(False))
-    for name in others:
-        if inside[name].any():
-            rows = zip(raw[name], who, names, inside[name], strict=True)
-            texts = [text.replace(who_, name_) if found else text for text, who_, name_, found in rows]
-            raw = raw.with_columns(pl.Series(name, texts, dtype=pl.String))
-    return raw
-
-
 def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
     column = pl.col(name)
     if name == "event_time":
@@ -207,9 +186,7 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
 
 
-def _broken(
-    frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract
-) -> pl.DataFrame:
+def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
     """For every rule, of the contract and of the source, which candidates break it.
 
     A line with a problem breaks none. Of a line that is no behaviour by the source's own rules nothing else is demanded.
@@ -250,7 +227,7 @@ def _refused(
     return frame.filter(is_refused).with_columns(
         reasons=pl.when(problem.is_not_null()).then(pl.concat_list(problem)).otherwise(reasons),
         masked_line=masked,
-        readable=problem.is_null(),
+        readable=problem.is_null() & ~reasons.list.first().str.starts_with(f"{LineReason.SKIPPED}.").fill_null(False),
     )
 
 

@@ -1,7 +1,7 @@
 """Where a text stands in a nested line: keys one in the other, list elements by number or by what they hold.
 
-``items[0].item_id`` is the key ``item_id`` of the first element of ``items``; ``event_params[key=page].value.text`` looks in the
-list ``event_params`` for the first element whose ``key`` is ``page``.
+``items[0].item_id`` is the key ``item_id`` of the first element of ``items``; ``event_params[key=page].value.text`` looks in
+the list ``event_params`` for the first element whose ``key`` is ``page``.
 """
 
 import re

@@ -20,7 +20,13 @@ MADE_BY_CLEAN = {
 NEEDED = {"user_id", "event_type", "event_time"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 NAMES_AN_HOUR = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
-ONLY_FOR = {"delimiter": ("csv",), "quote": ("csv",), "fields": ("csv",), "encoding": ("csv", "pattern"), "pattern": ("pattern",)}
+ONLY_FOR = {
+    "delimiter": ("csv",),
+    "quote": ("csv",),
+    "fields": ("csv",),
+    "encoding": ("csv", "pattern"),
+    "pattern": ("pattern",),
+}
 """Options that only some formats have."""
 
 
@@ -43,8 +49,8 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """Where a column's text stands in a line.
 
-    One of ``path``, a name or (JSON lines, Parquet) a path as ``schemas.paths`` has it; ``paths``, several whose texts are joined,
-    where the first has to be there; ``constant``, which stands for every line.
+    One of ``path``, a name or (JSON lines, Parquet) a path as ``schemas.paths`` has it; ``paths``, several whose texts are
+    joined, where the first has to be there; ``constant``, which stands for every line.
     """
 
     path: str | None = None
@@ -78,9 +84,12 @@ class Robots(_Strict):
 
 
 class Skip(_Strict):
-    """Lines that are no behaviour by the source's own rules: their text at ``path`` matches ``pattern``, or does not match
-    ``unless`` (nothing at all does not match), or is ``missing``. They are rejects with the reason ``source.<name of the rule>``;
-    nothing else is demanded of them, and they do not count towards the share of rejects at which a day is refused."""
+    """Lines that are no behaviour by the source's own rules.
+
+    Their text at ``path`` matches ``pattern``, or does not match ``unless`` (nothing at all does not match), or is ``missing``.
+    They are rejects with the reason ``source.<name of the rule>``; nothing else is demanded of them, and they do not count
+    towards the share of rejects at which a day is refused.
+    """
 
     path: str
     pattern: str | None = None
@@ -117,7 +126,9 @@ class Source(_Strict):
     quote: str | None = Field('"', description="csv: what stands around a field that holds a delimiter; null for nothing")
     fields: tuple[str, ...] | None = Field(None, description="csv: the names of the fields, for files without a header")
     encoding: str = Field("utf-8", description="csv, pattern: how letters are written, such as latin-1")
-    pattern: str | None = Field(None, description="pattern: a regular expression of a whole line, its groups (?P<name>...) named")
+    pattern: str | None = Field(
+        None, description="pattern: a regular expression of a whole line, its groups (?P<name>...) named"
+    )
     nothing: tuple[str, ...] = Field((), description="texts that say that nothing stands there, such as '-' or NULL")
     time_zone: str = "UTC"
     time_format: str = Field("iso", description="iso, epoch_s, epoch_ms, epoch_us, or a format such as %d/%b/%Y:%H:%M:%S %z")
@@ -203,8 +214,9 @@ class Source(_Strict):
     @property
     def paths(self) -> set[str]:
         """Every place of an event line that the mapping names."""
-        rules = [*self.skip.values(), *([self.robots] if self.robots else [])]
-        return {path for column in self.columns.values() for path in column.origins} | {rule.path for rule in rules}
+        of_columns = {path for column in self.columns.values() for path in column.origins}
+        of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
+        return of_columns | of_rules
 
     def delivers_on(self, day: date) -> bool:
         """Whether an arrival day lies in the source's lifetime."""
@@ -242,7 +254,9 @@ def read_source(path: Path) -> Source:
     try:
         return Source.model_validate(yaml.safe_load(path.read_text()))
     except (ValidationError, yaml.YAMLError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"msg": str(error), "loc": ()}
-        where = ".".join(map(str, first["loc"])) or "the mapping"
-        what = first["msg"].removeprefix("Value error, ")
+        what, place = str(error), ""
+        if isinstance(error, ValidationError):
+            first = error.errors()[0]
+            what, place = first["msg"].removeprefix("Value error, "), ".".join(map(str, first["loc"]))
+        where = place or "the mapping"
         raise ConfigError(f"source mapping is not valid: {what}; at {where} in {path}; correct it") from None

@@ -2,7 +2,7 @@
 
 A reader yields frames with these columns:
 
-- ``line_number`` (i64): the line in its file, from 1, on which the record starts; of Parquet the row. 0 tells of the file itself.
+- ``line_number`` (i64): the line in its file, from 1, where its record starts; of Parquet the row. 0 tells of the file itself.
 - ``problem`` (string): why the line could not be read at all; null for a line that was read.
 - ``line`` (string): the text of a line with a problem, as far as there is one; null otherwise.
 - for each wanted field a column of its name: the text that stands there, or what the format has in its place (a number, a

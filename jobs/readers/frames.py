@@ -2,12 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import polars as pl
 
 from jobs.readers.lines import Problem
 
+Numbers = Sequence[int] | np.ndarray | pl.Series
 
-def frame_of(numbers: Sequence[int], columns: Mapping[str, pl.Series]) -> pl.DataFrame:
+
+def frame_of(numbers: Numbers, columns: Mapping[str, pl.Series]) -> pl.DataFrame:
     """Lines that were read."""
     none = pl.Series([None] * len(numbers), dtype=pl.String)
     return pl.DataFrame(
@@ -16,7 +19,10 @@ def frame_of(numbers: Sequence[int], columns: Mapping[str, pl.Series]) -> pl.Dat
 
 
 def problem_frame(
-    numbers: Sequence[int], problem: Problem, lines: Sequence[str | None], columns: Mapping[str, pl.DataType | type[pl.DataType]]
+    numbers: Numbers,
+    problem: Problem,
+    lines: Sequence[str | None] | pl.Series,
+    columns: Mapping[str, pl.DataType | type[pl.DataType]],
 ) -> pl.DataFrame:
     """Lines that could not be read: their numbers and texts, and nothing in the columns."""
     frame = pl.DataFrame(

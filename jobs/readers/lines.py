@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
-from typing import IO, NamedTuple, cast
+from typing import IO, NamedTuple
 
 import zstandard
 
@@ -80,7 +80,7 @@ def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
         yield Block(0, b"", Problem.UNREADABLE)
 
 
-def _pieces(file: IO[bytes], size: int) -> Iterator[bytes]:
+def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
     """The bytes of a file in pieces; also those before the place where it turns out to be broken."""
     gathered: list[bytes] = []
     wanted = size
@@ -149,20 +149,21 @@ def not_decoded(encoding: str) -> Problem:
     return Problem.NOT_UTF8 if encoding == "utf-8" else Problem.WRONG_ENCODING
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path) -> io.BufferedIOBase:
     if path.name.endswith(".gz"):
-        return cast(IO[bytes], gzip.open(path, "rb"))
+        return gzip.open(path, "rb")
     if path.name.endswith((".zst", ".zstd")):
-        return cast(IO[bytes], io.BufferedReader(_Zstandard(path.open("rb")), 1 << 20))
+        return io.BufferedReader(_Zstandard(path.open("rb")), 1 << 20)
     return path.open("rb")
 
 
 class _Zstandard(io.RawIOBase):
-    """Decompresses Zstandard, and says so (as ``gzip`` does) when a file ends in the middle: ``zstandard.open`` keeps silent."""
+    """Decompresses Zstandard; says so, as ``gzip`` does and ``zstandard.open`` does not, when a file ends in the middle."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self._frame, self._ready = file, None, b""
-        self._compressed = b""
+        self._file = file
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._compressed = self._ready = b""
 
     def readable(self) -> bool:
         return True

@@ -34,9 +34,7 @@ def _nonempty(texts: pl.Series) -> pl.Series:
     return texts.replace("", None)
 
 
-def _decoded(
-    block: Block, encoding: str, kinds: Mapping[str, type[pl.DataType]]
-) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
+def _decoded(block: Block, encoding: str, kinds: Mapping[str, type[pl.DataType]]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
     """The lines of a block with their numbers; and a frame of those that are not in the encoding."""
     broken: list[tuple[int, str]] = []
     try:

@@ -65,7 +65,7 @@ class Records:
         return records
 
     def record(self, lines: Sequence[RawLine], at: int = 0) -> tuple[Record | None, int]:
-        """The record that starts at a line, and how many lines it takes; none if a quote is still open at the end of them all."""
+        """The record that starts at a line, and how many lines it takes; none if a quote is open at the end of them all."""
         first = lines[at]
         text = self._text(first)
         if text is None:
@@ -111,9 +111,10 @@ class Records:
             return None
 
     def _split(self, text: str) -> list[str] | None:
-        quoting = csv.QUOTE_MINIMAL if self.quote is not None else csv.QUOTE_NONE
+        if self.quote is None:
+            return text.split(self.delimiter)
         try:
-            (fields,) = csv.reader([text], delimiter=self.delimiter, quotechar=self.quote, quoting=quoting, strict=True)
+            (fields,) = csv.reader([text], delimiter=self.delimiter, quotechar=self.quote, strict=True)
         except (csv.Error, ValueError):
             return None
         return fields

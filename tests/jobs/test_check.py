@@ -72,11 +72,18 @@ def test_every_line_is_accounted_for_with_its_reasons(mapping: Path, tmp_path: P
     assert not var.exists()
 
 
-def test_the_table_shows_reasons_in_words_and_no_person(mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_reasons_in_words_and_no_person(
+    mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     checked(mapping, LINES, tmp_path / "in")
     shown = capsys.readouterr()
     assert shown.out == ""
-    for words in ("part.csv as shop: 8 lines", "our own staff", "event_type: the mapping does not know the word", "a lamp, red"):
+    for words in (
+        "part.csv as shop: 8 lines",
+        "our own staff",
+        "event_type: the mapping does not know the word",
+        "a lamp, red",
+    ):
         assert words in shown.err
     for secret in ("customer-000", "staff-000001", "my secret"):
         assert secret not in shown.err
@@ -103,7 +110,7 @@ def test_a_known_source_is_checked_by_its_name(tmp_path: Path) -> None:
 
 
 def test_what_is_wrong_with_the_call_is_one_line(mapping: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no source 'shop'; .* known are ga4, movielens"):
+    with pytest.raises(ConfigError, match=r"no source 'shop'; .* known are ga4, movielens"):
         check.main(["shop", str(mapping)])
     with pytest.raises(ConfigError, match=r"no source mapping; at .*none\.yaml"):
         check.main([str(tmp_path / "none.yaml"), str(mapping)])

@@ -181,7 +181,8 @@ def test_ga4(tmp_path: Path) -> None:
         "ga4",
         '{"event_timestamp": "1611234567890123", "event_name": "view_item", "user_pseudo_id": "1234567.1611",'
         ' "device": {"category": "mobile"}, "event_params": [{"key": "ga_session_id", "value": {"int_value": "5"}},'
-        ' {"key": "page_title", "value": {"string_value": "Red lamp"}}], "items": [{"item_id": "L1", "price": 2.5}, {"item_id": "L2"}]}\n'
+        ' {"key": "page_title", "value": {"string_value": "Red lamp"}}],'
+        ' "items": [{"item_id": "L1", "price": 2.5}, {"item_id": "L2"}]}\n'
         '{"event_timestamp": "1611234567890124", "event_name": "search", "user_pseudo_id": "1234567.1611",'
         ' "event_params": [{"key": "search_term", "value": {"string_value": "lamp"}}], "items": []}\n'
         '{"event_timestamp": "1611234567890125", "event_name": "session_start", "user_pseudo_id": "1234567.1611"}\n'

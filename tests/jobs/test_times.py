@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import polars as pl
 import pytest
@@ -44,4 +45,6 @@ def test_a_clock_on_the_wall_is_in_the_sources_zone() -> None:
 
 
 def test_a_time_that_is_one_already_needs_no_format() -> None:
-    assert moment(datetime(2026, 5, 17, 10), time_format="epoch_s") == datetime(2026, 5, 17, 10, tzinfo=UTC)
+    assert moment(datetime(2026, 5, 17, 12, tzinfo=ZoneInfo("Europe/Paris")), time_format="epoch_s") == datetime(
+        2026, 5, 17, 10, tzinfo=UTC
+    )

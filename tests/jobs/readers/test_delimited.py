@@ -109,7 +109,9 @@ def rows_of(path: Path, content: bytes, block_bytes: int, at_once: bool) -> pl.D
     return pl.concat(read_delimited(path, shop(format="csv"), WANTED, block_bytes=block_bytes, at_once=at_once))
 
 
-@given(st.lists(st.sampled_from(list(RECORDS)), max_size=30), st.integers(1, 200), st.booleans(), st.sampled_from([b"\n", b"\r\n"]))
+@given(
+    st.lists(st.sampled_from(list(RECORDS)), max_size=30), st.integers(1, 200), st.booleans(), st.sampled_from([b"\n", b"\r\n"])
+)
 @settings(deadline=None)
 def test_records_in_are_rows_out_whatever_stands_beside_them(
     tmp_path_factory: pytest.TempPathFactory, records: list[bytes], block_bytes: int, at_once: bool, end: bytes

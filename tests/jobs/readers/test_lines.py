@@ -38,7 +38,9 @@ def test_a_long_line_among_short_ones_in_one_block_is_cut_out(path: Path) -> Non
 
 
 @pytest.mark.parametrize(("name", "compress"), [("log.gz", gzip.compress), ("log.zst", zstandard.compress)])
-def test_a_compressed_file_that_ends_in_the_middle_gives_its_lines_and_says_so(tmp_path: Path, name: str, compress: object) -> None:
+def test_a_compressed_file_that_ends_in_the_middle_gives_its_lines_and_says_so(
+    tmp_path: Path, name: str, compress: object
+) -> None:
     text = b"".join(b"%d %d\n" % (i, i * i * 7919) for i in range(200_000))
     whole = compress(text)  # type: ignore[operator]
     path = tmp_path / name
@@ -64,7 +66,9 @@ def test_several_compressed_parts_on_end_are_one_file(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line)), st.integers(1, 40))
-def test_blocks_of_any_size_hold_the_same_lines(tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], size: int) -> None:
+def test_blocks_of_any_size_hold_the_same_lines(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], size: int
+) -> None:
     path = tmp_path_factory.mktemp("blocks") / "log"
     path.write_bytes(b"first\n" + b"".join(line + b"\n" for line in lines))
     found = list(blocks(path, size))

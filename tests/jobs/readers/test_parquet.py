@@ -21,7 +21,9 @@ def write(path: Path, columns: dict[str, object], group: int | None = None) -> P
 
 
 def test_columns_keep_their_types_and_one_that_is_not_there_is_null(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.parquet", {"u": [7, None], "t": pa.array([NOON, None], pa.timestamp("us", "UTC")), "x": [1.5, 2.5]})
+    path = write(
+        tmp_path / "a.parquet", {"u": [7, None], "t": pa.array([NOON, None], pa.timestamp("us", "UTC")), "x": [1.5, 2.5]}
+    )
     (frame,) = read(path, PARQUET, {**WANTED, "price": "x", "brand": "brand"})
     assert frame.rows() == [(1, None, None, 7, NOON, 1.5, None), (2, None, None, None, None, 2.5, None)]
     assert frame.schema["time"] == pl.Datetime("us", "UTC")
@@ -30,11 +32,22 @@ def test_columns_keep_their_types_and_one_that_is_not_there_is_null(tmp_path: Pa
 
 def test_paths_lead_through_structs_and_lists(tmp_path: Path) -> None:
     rows = [
-        {"page": {"at": "/a"}, "items": [{"id": 1}, {"id": 2}], "params": [{"key": "q", "value": {"text": "hat"}}], "tags": ["x", "y"]},
+        {
+            "page": {"at": "/a"},
+            "items": [{"id": 1}, {"id": 2}],
+            "params": [{"key": "q", "value": {"text": "hat"}}],
+            "tags": ["x", "y"],
+        },
         {"page": None, "items": [], "params": [{"key": "z", "value": {"text": "no"}}], "tags": None},
     ]
     pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
-    wanted = {"page": "page.at", "item": "items[1].id", "query": "params[key=q].value.text", "none": "page.at.none", "tags": "tags"}
+    wanted = {
+        "page": "page.at",
+        "item": "items[1].id",
+        "query": "params[key=q].value.text",
+        "none": "page.at.none",
+        "tags": "tags",
+    }
     (frame,) = read(tmp_path / "a.parquet", PARQUET, wanted, frozenset({"tags"}))
     assert frame.select(list(wanted)).rows() == [("/a", 2, "hat", None, ["x", "y"]), (None, None, None, None, None)]
 
