@@ -133,18 +133,18 @@ def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
     return value if kept else value.cast(pl.String, strict=False)
 
 
-def _inner(kind: pl.List) -> pl.DataType:
-    return kind.inner if isinstance(kind.inner, pl.DataType) else kind.inner()
+def _instance(kind: pl.DataType | type[pl.DataType]) -> pl.DataType:
+    return kind if isinstance(kind, pl.DataType) else kind()
 
 
 def _step(value: pl.Expr, kind: pl.DataType, step: Step) -> tuple[pl.Expr | None, pl.DataType]:
     """One step on from a value of a kind; none where the kind has no such step."""
     match step:
         case Key(name) if isinstance(kind, pl.Struct) and name in (fields := dict(kind)):
-            return value.struct.field(name), fields[name]
+            return value.struct.field(name), _instance(fields[name])
         case Element(number) if isinstance(kind, pl.List):
-            return value.list.get(number, null_on_oob=True), _inner(kind)
+            return value.list.get(number, null_on_oob=True), _instance(kind.inner)
         case Lookup(name, text) if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct) and name in dict(kind.inner):
             is_it = pl.element().struct.field(name).cast(pl.String) == text
-            return value.list.eval(pl.element().filter(is_it)).list.first(), _inner(kind)
+            return value.list.eval(pl.element().filter(is_it)).list.first(), _instance(kind.inner)
     return None, pl.Null()
