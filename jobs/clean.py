@@ -22,12 +22,13 @@ import numpy as np
 import polars as pl
 from pyspark.sql import SparkSession
 
+from jobs import check
 from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
-from jobs.landing import LandingFile, expect_arrival
-from jobs.parse import Arrival, LineReason, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
+from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
+from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
 from jobs.readers import read
-from jobs.shares import in_tasks
+from jobs.reasons import LineReason
 from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
@@ -66,22 +67,25 @@ class Day:
 # ---- first stage: a task reads some files ---------------------------------------------------------------------------------
 
 
-def read_files(of: Day, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
     """The candidates of some files: sound ones by user, refused ones together, and how many lines there were."""
-    for number in numbers:
+    for piece in pieces:
+        number, first, _ = piece
         file, lines = of.files[number], 0
-        for sound, refused in candidates(of, number):
+        for sound, refused in candidates(of, piece):
             lines += len(sound) + len(refused)
             yield REFUSED, refused, None
             yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        yield READ, pl.DataFrame({"file": [number], "lines": [lines], "changed": [file.changed()]}), None
+        yield READ, pl.DataFrame({"file": [number], "piece": [first or 0], "lines": [lines], "changed": [file.changed()]}), None
 
 
-def candidates(of: Day, number: int) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """(sound, refused) of the lines of a file, piece by piece."""
+def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """(sound, refused) of the lines of a file or of a piece of it, some at a time."""
+    number, first, last = piece
     file = of.files[number]
     source = of.sources[file.source]
-    for raw in read(file.path, source, wanted_fields(source)):
+    groups = None if first is None or last is None else (first, last)
+    for raw in read(file.path, source, wanted_fields(source), groups=groups):
         parsed = parse(raw, source, of.key, of.arrival(file), of.events)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:
@@ -120,6 +124,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         **dict(decided["fate"].value_counts().iter_rows()),
         Fate.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
+        "set_aside": int(rejects["reasons"].list.first().str.starts_with(f"{LineReason.SKIPPED}.").sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "read": frames[READ].rows() if READ in frames else [],
         "ids": write_ids(events, of.folders["events"]),
@@ -167,18 +172,18 @@ def shared_ids(paths: Sequence[str]) -> frozenset[int]:
 
 
 def conflicting_lines(
-    spark: SparkSession, of: Day, tasks: list[list[int]], shared: frozenset[int]
+    spark: SparkSession, of: Day, tasks: list[list[Piece]], shared: frozenset[int]
 ) -> frozenset[tuple[int, int]]:
     """(file, line) of the lines whose event id an earlier line of another user has."""
     results = exchange(spark, tasks, 1, partial(_lines_of, of, shared), _later_ones)
     return frozenset((file, line) for result in results for file, line in result["lines"])
 
 
-def _lines_of(of: Day, shared: frozenset[int], numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    for number in numbers:
-        for sound, _ in candidates(of, number):
+def _lines_of(of: Day, shared: frozenset[int], pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    for piece in pieces:
+        for sound, _ in candidates(of, piece):
             rows = sound.filter(id_digests(sound).is_in(list(shared)))
-            yield SOUND, rows.with_columns(_file=pl.lit(number, pl.Int32)), None
+            yield SOUND, rows.with_columns(_file=pl.lit(piece[0], pl.Int32)), None
 
 
 def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
@@ -215,7 +220,7 @@ def clean(
         load_contract("rejects"),
         {table: attempt.folder(table) for table in ("events", "rejects")},
     )
-    tasks, buckets = in_tasks([file.size for file in files]), buckets_for(sum(file.size for file in files))
+    tasks, buckets = in_tasks(files, of.sources), buckets_for(sum(file.size for file in files))
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     shared = shared_ids([result["ids"] for result in results])
     if shared and (conflicts := conflicting_lines(spark, of, tasks, shared)):
@@ -225,7 +230,7 @@ def clean(
         of = replace(of, conflicts=conflicts)
         results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     shutil.rmtree(of.folders["events"] / IDS, ignore_errors=True)
-    figures = accounts(results, files)
+    figures = accounts(results, files, sum(map(len, tasks)))
     for table in ("events", "rejects"):
         attempt.replaces(table, "arrived_on", [arrived_on])
         attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
@@ -233,20 +238,20 @@ def clean(
     return figures
 
 
-def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile]) -> dict[str, Any]:
+def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
     """Add up lines by fate and by reason, and check that none is missing.
 
     Lines are counted where they are read and again where their fate is decided, on the other side of the exchange.
     """
-    read = {file: (lines, changed) for result in results for file, lines, changed in result["read"]}
-    for number, (_, changed) in sorted(read.items()):
+    read = {(file, piece): (lines, changed) for result in results for file, piece, lines, changed in result["read"]}
+    for (number, _), (_, changed) in sorted(read.items()):
         if changed:
             raise ClickwrightError(
                 f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
             )
     fates, reasons = Counter[str](), Counter[str]()
     for result in results:
-        fates.update({fate: result.get(fate, 0) for fate in Fate} | {"late": result["late"]})
+        fates.update({fate: result.get(fate, 0) for fate in Fate} | {n: result[n] for n in ("late", "set_aside")})
         reasons.update(result["reasons"])
     figures = {
         "lines_read": sum(lines for lines, _ in read.values()),
@@ -256,12 +261,13 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile]) -> dic
         "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
         "near_duplicates": fates[Fate.NEAR_DUPLICATE],
         "late_events": fates["late"],
+        "set_aside": fates["set_aside"],
         "reasons": dict(sorted(reasons.items())),
     }
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
-    if figures["lines_read"] != accounted or len(read) != len(files):
+    if figures["lines_read"] != accounted or len(read) != pieces:
         raise ClickwrightError(
-            f"{figures['lines_read']} lines of {len(read)} files were read, but {accounted} lines of {len(files)} files are "
+            f"{figures['lines_read']} lines of {len(read)} files or pieces were read, but {accounted} lines of {pieces} are "
             "accounted for; in jobs.clean; this is a fault of the job: nothing was published"
         )
     return figures
@@ -270,7 +276,14 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile]) -> dic
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage one arrival day."""
     parser = argparse.ArgumentParser(description="Clean an arrival day: stage its events and its rejects.")
-    parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--arrived-on", type=day, help="arrival day, YYYY-MM-DD")
+    what.add_argument(
+        "--check",
+        nargs=2,
+        metavar=("SOURCE", "FILE"),
+        help="show what would become of the lines of a file; writes nothing, needs no Spark",
+    )
     parser.add_argument(
         "--history-since",
         default="",
@@ -278,6 +291,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
+    if args.check:
+        return check.main(args.check)
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts

@@ -8,7 +8,8 @@ from enum import StrEnum
 
 import polars as pl
 
-from jobs.parse import WHO_AND_WHAT, LineReason
+from jobs.parse import WHO_AND_WHAT
+from jobs.reasons import LineReason
 
 
 class Fate(StrEnum):

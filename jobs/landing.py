@@ -8,12 +8,14 @@ next (01:00 to 01:00 UTC), so that what comes in seconds after midnight is not l
 
 import argparse
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs.readers.parquet import row_groups
+from jobs.shares import BYTES_A_TASK
 from schemas.cli import day, log, run_command
 from schemas.errors import ClickwrightError, NothingToDo
 from schemas.settings import get_settings
@@ -53,6 +55,28 @@ def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> 
     """A landing file as it is now."""
     now = path.stat()
     return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
+
+
+Piece = tuple[int, int | None, int | None]
+"""The number of a file, and the first and last row group of the piece; none and none for the whole of a file."""
+
+
+def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
+    """The files shared out among tasks: small ones together, as each task costs something; a large Parquet file in pieces."""
+    tasks: list[list[Piece]] = []
+    filled = 0
+    for number, file in enumerate(files):
+        parts: list[tuple[Piece, int]] = [((number, None, None), file.size)]
+        if file.size > BYTES_A_TASK and sources[file.source].format == "parquet":
+            pieces = row_groups(file.path, BYTES_A_TASK)
+            parts = [((number, first, last), size) for (first, last), size in pieces] or parts
+        for piece, size in parts:
+            if not tasks or filled + size > BYTES_A_TASK:
+                tasks.append([])
+                filled = 0
+            tasks[-1].append(piece)
+            filled += size
+    return tasks
 
 
 def hours(arrived_on: date) -> Iterator[datetime]:

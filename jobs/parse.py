@@ -7,51 +7,26 @@ sound; any other is refused, with every reason and with what of its line may be 
 import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import Any
 
 import orjson
 import polars as pl
 
-from jobs.pseudonyms import pseudonyms
-from jobs.readers import Problem
+from jobs.pseudonyms import with_pseudonyms
+from jobs.reasons import LineReason
 from jobs.sessions import CONTENT
 from jobs.times import utc_time
 from schemas.contract import Contract
 from schemas.rules import to_polars
-from schemas.source import MADE_BY_CLEAN, Source
+from schemas.source import MADE_BY_CLEAN, Column, Source
 
 EXCERPT = 200
-SHORTEST_TELLING_ID = 6
 LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 AGENT = "agent"
 WHO_AND_WHAT = ["user_id", *CONTENT]
-
-
-class LineReason(StrEnum):
-    """Reasons that no rule of the contract can give, as they are about the line or the source, not about the event."""
-
-    ROBOT_DECLARED = "robot.declared"
-    ROBOT_TOO_MANY = "robot.too_many_events"
-    ROBOT_ENDLESS = "robot.endless_chain"
-    ID_CONFLICT = "event_id.conflict"
-    UNREADABLE = "unreadable"
-    UNKNOWN = "unknown"
-    SOURCE_RANGE = "source_range"
-
-
-SENTENCES = {
-    Problem.NOT_JSON: "the line is no JSON",
-    Problem.NOT_UTF8: "the line is not in UTF-8",
-    Problem.TOO_LONG: "the line is longer than a mebibyte",
-    Problem.TRUNCATED: "the file ends in the middle of its compression; the lines before it were read",
-    Problem.UNREADABLE: "the file is not what its name says",
-    LineReason.ROBOT_DECLARED: "the user agent declares itself a robot",
-    LineReason.ROBOT_TOO_MANY: "the user did more in a day than a person does",
-    LineReason.ROBOT_ENDLESS: "the user went on for longer than a person does, without a pause",
-    LineReason.ID_CONFLICT: "the event id was used before, in the same arrival, for another event",
-}
+SKIP = "skip."
+"""Before the name of a source's rule: the field that it looks at."""
 
 
 @dataclass(frozen=True)
@@ -76,16 +51,28 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside."""
+    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside.
+
+    Only a readable line would have become an event; one that its source sets aside would not."""
 
     sound: pl.DataFrame
     refused: pl.DataFrame
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
-    """Which fields a reader has to bring: the mapped columns, and the user agent where robots are known by it."""
-    fields = {name: column.path for name, column in source.columns.items() if column.path is not None}
+    """Which fields a reader has to bring: what columns are made of, and what the source's rules look at."""
+    fields = {
+        part: where
+        for name, column in source.columns.items()
+        for part, where in zip(_parts(name, column), column.origins, strict=True)
+    }
+    fields |= {f"{SKIP}{name}": rule.path for name, rule in source.skip.items()}
     return {**fields, AGENT: source.robots.path} if source.robots else fields
+
+
+def _parts(name: str, column: Column) -> list[str]:
+    """The fields that a column is made of; the first has the column's own name."""
+    return [name if number == 0 else f"{name}.{number}" for number in range(len(column.origins))]
 
 
 def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, events: Contract) -> Parsed:
@@ -98,11 +85,13 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
         arrival: where and when the lines arrived.
         events: the contract.
     """
-    raw = _pseudonymous(_trimmed(_with_constants(raw, source)), key)
+    raw = _trimmed(raw, source)
+    set_aside = _set_aside(raw, source)
+    raw = with_pseudonyms(_assembled(raw, source), raw["user_id"] if "user_id" in raw.columns else None, key)
     frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(events.columns)
-    broken = _broken(frame, raw, source, events)
+    broken = _broken(frame, raw, set_aside, source, events)
     is_refused = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     return Parsed(frame.filter(~is_refused), _refused(frame, raw, broken, is_refused, shown_fields(source, events)))
 
@@ -125,33 +114,43 @@ def shown_fields(source: Source, events: Contract) -> list[str]:
     return [name for name in source.columns if events.personal[name] != "personal"]
 
 
-def _with_constants(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
-    return raw.with_columns(
-        **{name: pl.lit(column.constant) for name, column in source.columns.items() if column.constant is not None}
-    )
-
-
-def _trimmed(raw: pl.DataFrame) -> pl.DataFrame:
-    """Texts without blanks around them; what was nothing but blanks is null."""
+def _trimmed(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Texts without blanks around them; what was nothing but blanks, or says that it is nothing, is null."""
     texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
     bare = pl.col(texts).str.strip_chars()
-    return raw.with_columns(pl.when(bare != "").then(bare))
+    return raw.with_columns(pl.when(~bare.is_in(["", *source.nothing])).then(bare))
 
 
-def _pseudonymous(raw: pl.DataFrame, key: bytes) -> pl.DataFrame:
-    """Raw user ids replaced by their pseudonyms, also where they stand inside another field. Short ids stand in any text."""
-    person = raw["user_id"].cast(pl.String)
-    names = pseudonyms(key, person)
-    others = [n for n, kind in raw.schema.items() if kind == pl.String and n not in ("line", "problem", "user_id")]
-    telling = person.str.len_chars() >= SHORTEST_TELLING_ID
-    frame = raw.with_columns(user_id=person).with_columns(_telling=telling)
-    inside = frame.select(pl.col(others).str.contains(pl.col("user_id"), literal=True) & pl.col("_telling"))
-    for name in others:
-        if inside[name].any():
-            rows = zip(raw[name], person, names, inside[name], strict=True)
-            texts = [text.replace(who, name_) if found else text for text, who, name_, found in rows]
-            raw = raw.with_columns(pl.Series(name, texts, dtype=pl.String))
-    return raw.with_columns(user_id=names)
+def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """For the rules of the source on lines as a whole, which lines they set aside."""
+    found = {}
+    for name, rule in source.skip.items():
+        text = raw[f"{SKIP}{name}"].cast(pl.String)
+        if rule.missing:
+            hit = text.is_null()
+        elif rule.unless is not None:
+            hit = ~text.str.contains(rule.unless).fill_null(False)
+        else:
+            hit = text.str.contains(str(rule.pattern)).fill_null(False)
+        found[f"{LineReason.SKIPPED}.{name}"] = hit
+    if source.robots is not None:
+        declared = raw[AGENT].cast(pl.String).str.contains(source.robots.pattern)
+        found[str(LineReason.ROBOT_DECLARED)] = declared.fill_null(False)
+    return pl.DataFrame(found)
+
+
+def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """One raw column for each mapped column: joined from its parts, with constants and defaults in their places."""
+    columns = []
+    for name, column in source.columns.items():
+        value = pl.lit(column.constant) if column.constant is not None else pl.col(name)
+        if column.paths is not None:
+            joined = pl.concat_str(_parts(name, column), separator=column.joined_by, ignore_nulls=True)
+            value = pl.when(pl.col(name).is_not_null()).then(joined)
+        if column.default is not None:
+            value = value.cast(pl.String).fill_null(column.default)
+        columns.append(value.alias(name))
+    return raw.select("line_number", "problem", "line", *columns)
 
 
 def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
@@ -187,9 +186,14 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
 
 
-def _broken(frame: pl.DataFrame, raw: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
-    """For every rule, of the contract and of the source, which candidates break it. A line with a problem breaks none."""
+def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
+    """For every rule, of the contract and of the source, which candidates break it.
+
+    A line with a problem breaks none. Of a line that is no behaviour by the source's own rules nothing else is demanded.
+    """
     readable = raw["problem"].is_null()
+    skips = [name for name in set_aside.columns if name.startswith(f"{LineReason.SKIPPED}.")]
+    judged = readable & ~set_aside.select(pl.any_horizontal(skips)).to_series() if skips else readable
     found = {rule.id: frame.select(to_polars(rule)).to_series() for rule in events.rules}
     for name, column in source.columns.items():
         lost = raw[name].is_not_null() & frame[name].is_null()
@@ -201,10 +205,8 @@ def _broken(frame: pl.DataFrame, raw: pl.DataFrame, source: Source, events: Cont
             low, high = column.minimum, column.maximum
             inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
             found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
-    if source.robots is not None:
-        declared = raw[AGENT].str.contains(source.robots.pattern)
-        found[str(LineReason.ROBOT_DECLARED)] = declared.fill_null(False)
-    return pl.DataFrame([(series & readable).alias(reason) for reason, series in found.items()])
+    found |= {name: set_aside[name] for name in set_aside.columns}
+    return pl.DataFrame([(hit & (readable if name in skips else judged)).alias(name) for name, hit in found.items()])
 
 
 def _refused(
@@ -225,7 +227,7 @@ def _refused(
     return frame.filter(is_refused).with_columns(
         reasons=pl.when(problem.is_not_null()).then(pl.concat_list(problem)).otherwise(reasons),
         masked_line=masked,
-        readable=problem.is_null(),
+        readable=problem.is_null() & ~reasons.list.first().str.starts_with(f"{LineReason.SKIPPED}.").fill_null(False),
     )
 
 

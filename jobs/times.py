@@ -2,13 +2,13 @@
 
 import polars as pl
 
-from schemas.source import Source
+from schemas.source import TICKS_A_SECOND, Source
 
 UTC_MICROS = pl.Datetime("us", "UTC")
 # A date without a time of day, or a bare year, would be read as midnight: that is no time of an event.
 ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}:?\d{2}))?$"
 ZONE = r" ?(Z|[+-]\d{2}:?\d{2})$"
-TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000}
+NAMES_ITS_ZONE = ("%z", "%:z", "%#z", "%+", "%s")
 
 
 def utc_time(column: pl.Expr, kind: pl.DataType, source: Source) -> pl.Expr:
@@ -23,7 +23,9 @@ def utc_time(column: pl.Expr, kind: pl.DataType, source: Source) -> pl.Expr:
         return column.cast(UTC_MICROS) if kind.time_zone else _from_zone(column.cast(pl.Datetime("us")), source.time_zone)
     if source.time_format in TICKS_A_SECOND:
         return _from_epoch(column, TICKS_A_SECOND[source.time_format])
-    return _from_iso(column.cast(pl.String), source.time_zone)
+    if source.time_format == "iso":
+        return _from_iso(column.cast(pl.String), source.time_zone)
+    return _from_format(column.cast(pl.String), source.time_format, source.time_zone)
 
 
 def _from_epoch(ticks: pl.Expr, a_second: int) -> pl.Expr:
@@ -44,6 +46,12 @@ def _from_iso(text: pl.Expr, zone: str) -> pl.Expr:
     signed = pl.when(offset.struct.field("1") == "-").then(-minutes).otherwise(minutes).fill_null(0)
     at_offset = (local - pl.duration(minutes=signed)).dt.replace_time_zone("UTC")
     return pl.when(named.is_not_null()).then(at_offset).otherwise(_from_zone(local, zone))
+
+
+def _from_format(text: pl.Expr, form: str, zone: str) -> pl.Expr:
+    if any(sign in form for sign in NAMES_ITS_ZONE):
+        return text.str.to_datetime(form, time_unit="us", time_zone="UTC", strict=False)
+    return _from_zone(text.str.to_datetime(form, time_unit="us", strict=False), zone)
 
 
 def _from_zone(local: pl.Expr, zone: str) -> pl.Expr:

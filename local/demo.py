@@ -47,6 +47,7 @@ class Demo:
         self.services = Services(settings)
         self.seconds: dict[str, float] = {}
         self.runs: list[Run] = []
+        self.models: subprocess.Popen[str] | None = None
 
     @contextmanager
     def step(self, number: int, title: str) -> Iterator[None]:
@@ -60,7 +61,7 @@ class Demo:
         """Do what is not done yet, and return all figures."""
         with self.step(1, "Landing zone"):
             self._landing_zone()
-        models = self._preparing_models()  # beside what follows; needed first when copy is written
+        self.models = self._preparing_models()  # beside what follows; needed first when copy is written
         lake = open_lake(self.settings)
         before = {table: lake.snapshot(table) for table in table_names()}
         with self.step(2, "Airflow and MLflow"):
@@ -72,7 +73,7 @@ class Demo:
             self.runs.append(driver.history(movielens.HISTORY_ARRIVAL, movielens.HISTORY_SINCE))
         with self.step(4, "Seven days"):
             self.runs += driver.backfill(movielens.FIRST_DAY, movielens.LAST_DAY)
-        self._prepared(models)
+        self._prepared(self.models)
         with self.step(5, "Training and promotion"):
             trained, now = driver.train(movielens.FIRST_DAY)
             self.runs.append(trained)
@@ -143,6 +144,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     except AirflowError as error:
         raise ClickwrightError(f"{one_line(error)}; see {settings.logs}; then run `make demo` again") from None
     finally:
+        if demo.models is not None and demo.models.poll() is None:
+            demo.models.terminate()
         if not (ran_before or args.keep_running):
             demo.services.down()
     figures["seconds"]["all"] = round(time.monotonic() - began, 1)

@@ -55,7 +55,7 @@ def gather(
         "advertising": figures.advertising(lake, served_on),
         "stories": stories(lake, served_on, served_on - timedelta(days=1)),
         "audits": figures.audits(lake),
-        "privacy": asdict(scan(settings.var, [f"@{movielens.USER_DOMAIN}".encode()])),
+        "privacy": asdict(scan(settings.var, [needle.encode() for needle in movielens.RAW_IDS])),
         "stages": figures.stages(airflow, runs),
         "links": figures.links(settings, services.airflow_url, services.mlflow_url),
     }

@@ -38,6 +38,8 @@ HISTORY_ARRIVAL = FIRST_DAY - timedelta(days=1)
 ROBOT_DAY = date(1998, 4, 17)
 HISTORY_LINES_A_FILE = 20_000
 USER_DOMAIN = "movielens.example"
+RAW_IDS = (f"@{USER_DOMAIN}", "ml100k-user-")
+"""What every raw user id holds, and what is left of one in a line that was cut off inside it."""
 LICENCE = "https://files.grouplens.org/datasets/movielens/ml-100k-README.txt"
 TERMS = (
     "MovieLens 100K was collected by the GroupLens Research Project at the University of Minnesota. It is "

@@ -183,8 +183,9 @@ def cases_from(events: Interactions, start: int, end: int | None = None) -> Case
             if item < 0 or item not in met:
                 user.append(u)
                 target.append(item)
-                histories.append(items[:position][known[:position]])
-                times.append(moments[:position][known[:position]])
+                before = int(np.searchsorted(moments, moments[position]))  # what comes at the same moment is not known yet
+                histories.append(items[:before][known[:before]])
+                times.append(moments[:before][known[:before]])
             met.add(item)
     return Cases(np.array(user, dtype=np.int64), np.array(target, dtype=np.int32), histories, times)
 

@@ -178,8 +178,9 @@ def _table_rule(quality: DataQuality) -> TableRule:
         return TableRule(TableRuleKind.UNIQUE, tuple((quality.arguments or {})["properties"]), severity=severity)
     if quality.metric == "rowCount":
         low, high = quality.mustBeGreaterOrEqualTo, quality.mustBeLessOrEqualTo
-        percent_of = (quality.arguments or {})["of"] if quality.unit == "percent" else None
-        return TableRule(TableRuleKind.ROW_COUNT, low=low, high=high, percent_of=percent_of, severity=severity)
+        arguments = quality.arguments or {}
+        percent_of, besides = arguments["of"] if quality.unit == "percent" else None, arguments.get("besides")
+        return TableRule(TableRuleKind.ROW_COUNT, (), low, high, percent_of, besides, severity)
     raise ConfigError(f"unknown quality metric {quality.metric!r}; in a contract; use duplicateValues (mustBe: 0) or rowCount")
 
 

@@ -71,13 +71,15 @@ class TableRuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class TableRule:
-    """One demand on all staged rows of a table together. ``percent_of`` names the figure that a percentage refers to."""
+    """One demand on all staged rows of a table together. ``percent_of`` names the figure that a percentage refers to, and
+    ``besides`` one whose rows do not count."""
 
     kind: TableRuleKind
     columns: tuple[str, ...] = ()
     low: float | None = None
     high: float | None = None
     percent_of: str | None = None
+    besides: str | None = None
     severity: str = "error"
 
     @property
@@ -93,7 +95,8 @@ class TableRule:
         unit = f" % of {self.percent_of}" if self.percent_of else ""
         ends = [f"at least {self.low:g}{unit}"] if self.low is not None else []
         ends += [f"at most {self.high:g}{unit}"] if self.high is not None else []
-        return f"the number of rows must be {' and '.join(ends)}"
+        besides = f", {self.besides} not counted" if self.besides else ""
+        return f"the number of rows must be {' and '.join(ends)}{besides}"
 
 
 def _text(value: Any) -> str:

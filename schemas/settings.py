@@ -6,6 +6,7 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so that a misspelt setting can
 
 import argparse
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import timedelta
@@ -168,13 +169,18 @@ def get_settings() -> Settings:
         raise ConfigError(f"wrong setting {wrong}; in the environment; correct it") from None
 
 
+def shown(value: str) -> str:
+    """A setting as it may be printed: an address without the password in it."""
+    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", value)
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print every setting: value, default, meaning."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args(argv)
     settings = get_settings()
     return {
         f"{PREFIX}{name}".upper(): {
-            "value": str(getattr(settings, name)),
+            "value": shown(str(getattr(settings, name))),
             "default": str(field.default),
             "meaning": field.description,
         }

@@ -61,11 +61,14 @@ def _for_table_rule(rule: TableRule, figures: dict[str, Any]) -> Expectation:
         if len(rule.columns) == 1:
             return gxe.ExpectColumnValuesToBeUnique(column=rule.columns[0], meta=meta)
         return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), meta=meta)
-    scale = 1.0
-    if rule.percent_of is not None:
-        if rule.percent_of not in figures:
-            raise ConfigError(f"no figure {rule.percent_of!r} was noted; needed by rule {rule.id}; note it in the job")
-        scale = float(figures[rule.percent_of]) / 100
-    low = None if rule.low is None else -int(-rule.low * scale // 1)
-    high = None if rule.high is None else int(rule.high * scale // 1)
+    scale = _figure(rule.percent_of, rule, figures) / 100 if rule.percent_of is not None else 1.0
+    besides = int(_figure(rule.besides, rule, figures)) if rule.besides is not None else 0
+    low = None if rule.low is None else -int(-rule.low * scale // 1) + besides
+    high = None if rule.high is None else int(rule.high * scale // 1) + besides
     return gxe.ExpectTableRowCountToBeBetween(min_value=low, max_value=high, meta=meta)
+
+
+def _figure(name: str, rule: TableRule, figures: dict[str, Any]) -> float:
+    if name not in figures:
+        raise ConfigError(f"no figure {name!r} was noted; needed by rule {rule.id}; note it in the job")
+    return float(figures[name])

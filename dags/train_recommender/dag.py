@@ -6,7 +6,7 @@ compares them side by side on the days after it, registers the best by validatio
 asks: first a gate that refuses what does not beat popularity and the present champion, then a person. A yes
 moves the alias `@champion`.
 
-**Reads** `session_events`, `events`, `items` at pinned snapshots (tagged in the lake, so any version can be
+**Reads** `session_events` and `items` at pinned snapshots (tagged in the lake, so any version can be
 trained again from the exact data it saw). **Writes** MLflow runs with metrics, plots and lineage, a version
 in the model registry, and the alias; then it updates the asset `champion`, which starts `recommend`.
 

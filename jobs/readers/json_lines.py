@@ -9,6 +9,7 @@ import orjson
 import polars as pl
 
 from jobs.readers.lines import Problem, RawLine, numbered_lines, text_of
+from schemas.paths import Element, Key, Lookup, Step, steps_of
 
 CHUNK_LINES = 100_000
 
@@ -58,17 +59,36 @@ def _why(content: bytes) -> Problem:
 
 
 def _getter(where: str) -> Callable[[dict[str, Any]], Any]:
-    first, *rest = where.split(".")
+    first, *rest = steps_of(where)
+    if not isinstance(first, Key):
+        return lambda _: None
+    name = first.name
     if not rest:
-        return lambda o: o.get(first)
+        return lambda o: o.get(name)
+    takers = [_taker(step) for step in rest]
 
     def get(value: Any) -> Any:
-        value = value.get(first)
-        for step in rest:
-            value = value.get(step) if type(value) is dict else None
+        value = value.get(name)
+        for take in takers:
+            value = take(value)
         return value
 
     return get
+
+
+def _taker(step: Step) -> Callable[[Any], Any]:
+    """One step on from a value; nothing where it has no such step."""
+    match step:
+        case Key(name):
+            return lambda v: v.get(name) if type(v) is dict else None
+        case Element(number):
+            return lambda v: v[number] if type(v) is list and number < len(v) else None
+        case Lookup(name, text):
+            return lambda v: next((e for e in _objects(v) if _text(e.get(name)) == text), None)
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    return (element for element in value if type(element) is dict) if type(value) is list else iter(())
 
 
 def _text(value: Any) -> str | None:

@@ -2,13 +2,14 @@
 
 import gzip
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from schemas.source import Source, load_source
 from schemas.staging import open_attempt, read_manifest
 
 DAY = date(1998, 4, 16)
@@ -50,15 +51,16 @@ def deliver(var: Path) -> Deliver:
 def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
     """Clean a day inside the shared Spark session; gives the accounts, the events, the rejects and the manifest."""
 
-    def run(arrived_on: date = DAY, history: bool = False, run: str = "r", source: str = "movielens") -> dict[str, Any]:
+    def run(
+        arrived_on: date = DAY, history: bool = False, run: str = "r", sources: Sequence[Source] | None = None
+    ) -> dict[str, Any]:
         import pyarrow.parquet as pq
 
         from jobs.clean import clean
         from schemas.settings import get_settings
-        from schemas.source import load_source
 
         with open_attempt("clean", run, inputs={}) as attempt:
-            figures = clean(spark, attempt, arrived_on, history, [load_source(source)], get_settings())
+            figures = clean(spark, attempt, arrived_on, history, list(sources or [load_source("movielens")]), get_settings())
         manifest = read_manifest("clean", run)
         rows = {
             name: [row for path in table.paths for row in pq.ParquetFile(path).read().to_pylist()]

@@ -11,6 +11,7 @@ import pytest
 from jobs.pseudonyms import pseudonym
 from schemas.contract import load_contract
 from schemas.settings import get_settings
+from schemas.source import load_source
 from tests.jobs.simulated import FIRST_DAY, contents, genuine, raw_lines, simulate, truth
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -24,7 +25,7 @@ def days(var: Path, cleaned: Callable[..., dict[str, Any]], monkeypatch: pytest.
     monkeypatch.setenv("CLICKWRIGHT_ROBOT_EVENTS_PER_DAY", str(CAP))
     simulate(var, runaway=RUNAWAY, days=DAYS)
     names = [(FIRST_DAY + timedelta(days=i), f"day-{i}") for i in range(DAYS)]
-    return [cleaned(day, run=run, source="simulated") for day, run in names]
+    return [cleaned(day, run=run, sources=[load_source("simulated")]) for day, run in names]
 
 
 def test_clean_and_sessionize_find_what_was_planted(var: Path, days: list[dict[str, Any]], spark: Any) -> None:
@@ -63,7 +64,6 @@ def test_the_catalogue_becomes_items(var: Path) -> None:
 
     from jobs.items import Catalogue, read_catalogue
     from jobs.landing import item_files
-    from schemas.source import load_source
 
     simulate(var)
     source = load_source("simulated")

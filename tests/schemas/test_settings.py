@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from schemas.errors import ConfigError
-from schemas.settings import ROOT, get_settings
+from schemas.settings import ROOT, get_settings, main
 
 
 def test_defaults_are_documented_and_paths_start_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,6 +15,12 @@ def test_defaults_are_documented_and_paths_start_at_the_root(monkeypatch: pytest
     assert settings.var == ROOT / "var"
     assert settings.landing_dir == ROOT / "var" / "landing"
     assert all(field.description for field in type(settings).model_fields.values())
+
+
+def test_a_password_in_an_address_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", "postgresql+psycopg2://lake:s3cret@db.example:5432/lake")
+    shown = main([])["CLICKWRIGHT_CATALOG_URI"]["value"]
+    assert shown == "postgresql+psycopg2://lake:***@db.example:5432/lake"
 
 
 def test_a_misspelt_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
