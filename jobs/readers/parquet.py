@@ -6,6 +6,7 @@ from pathlib import Path
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from polars.datatypes import DataTypeClass
 
 from jobs.readers.frames import problem_frame
 from jobs.readers.lines import Problem
@@ -133,7 +134,7 @@ def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
     return value if kept else value.cast(pl.String, strict=False)
 
 
-def _instance(kind: pl.DataType | type[pl.DataType]) -> pl.DataType:
+def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:
     return kind if isinstance(kind, pl.DataType) else kind()
 
 
