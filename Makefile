@@ -14,10 +14,10 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick lint format types check clean
+.PHONY: help install demo up down status test test-quick test-cluster lint format types check clean
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(STAMP) ## the environment in .venv, from requirements.lock
 
@@ -57,6 +57,9 @@ test: $(STAMP) ## every test (make test TESTS=tests/jobs for a part)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
 	@$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+test-cluster: $(STAMP) ## the jobs on a standalone Spark cluster, one of whose workers is killed
+	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py
 
 lint: $(STAMP) ## formatting and lint, without changing anything
 	@$(BIN)/ruff format --check .

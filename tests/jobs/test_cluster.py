@@ -20,7 +20,7 @@ from schemas.staging import read_manifest
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.local.conftest import free_port
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(600)]
 DAY = FIRST_DAY + timedelta(days=1)
 
 
