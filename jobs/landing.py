@@ -14,8 +14,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs import shares
 from jobs.readers.parquet import row_groups
-from jobs.shares import BYTES_A_TASK
 from schemas.cli import day, log, run_command
 from schemas.errors import ClickwrightError, NothingToDo
 from schemas.settings import get_settings
@@ -62,21 +62,15 @@ Piece = tuple[int, int | None, int | None]
 
 
 def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
-    """The files shared out among tasks: small ones together, as each task costs something; a large Parquet file in pieces."""
-    tasks: list[list[Piece]] = []
-    filled = 0
+    """The files shared out among tasks: small ones together, a large Parquet file in pieces."""
+    pieces: list[Piece] = []
+    sizes: list[int] = []
     for number, file in enumerate(files):
-        parts: list[tuple[Piece, int]] = [((number, None, None), file.size)]
-        if file.size > BYTES_A_TASK and sources[file.source].format == "parquet":
-            pieces = row_groups(file.path, BYTES_A_TASK)
-            parts = [((number, first, last), size) for (first, last), size in pieces] or parts
-        for piece, size in parts:
-            if not tasks or filled + size > BYTES_A_TASK:
-                tasks.append([])
-                filled = 0
-            tasks[-1].append(piece)
-            filled += size
-    return tasks
+        splits = file.size > shares.BYTES_A_TASK and sources[file.source].format == "parquet"
+        groups = row_groups(file.path, shares.BYTES_A_TASK) if splits else []
+        pieces += [(number, first, last) for (first, last), _ in groups] or [(number, None, None)]
+        sizes += [size for _, size in groups] or [file.size]
+    return [[pieces[i] for i in task] for task in shares.in_tasks(sizes)]
 
 
 def hours(arrived_on: date) -> Iterator[datetime]:
