@@ -56,7 +56,7 @@ def challenge(run: str) -> dict[str, Any]:
     """
     share_the_machine()
     from ml.pin import read_pin
-    from ml.registry import CHALLENGER, TAG, by_alias, connect, finished_runs, newest_with
+    from ml.registry import CHALLENGER, TAG, by_alias, choose_version, connect, finished_runs, newest_with
 
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
@@ -73,6 +73,7 @@ def challenge(run: str) -> dict[str, Any]:
         # What it was promoted on stays its evidence; beside itself it would look like nobody.
         evidence = json.loads(version.tags[f"{TAG}evidence"])
         log.info("the best model of this training is the champion already", version=version.version)
+        choose_version(client, settings, pinned["training"], str(version.version))
         return result(str(version.version), evidence)
     evidence = gather(client, settings, pinned, runs, name, champion)
     if version is None:
@@ -90,6 +91,7 @@ def challenge(run: str) -> dict[str, Any]:
     for key, value in tags.items():
         client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{key}", value)
     client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")
+    choose_version(client, settings, pinned["training"], str(version.version))
     client.update_model_version(settings.registered_model, version.version, description=markdown(evidence))
     client.set_registered_model_alias(settings.registered_model, CHALLENGER, version.version)
     keep(client, pinned, evidence)

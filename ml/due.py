@@ -12,7 +12,7 @@ from typing import Any
 import requests
 
 from schemas.errors import ClickwrightError
-from schemas.lake import Lake, open_lake
+from schemas.lake import Commit, Lake, open_lake
 from schemas.settings import Settings, get_settings
 
 ALIAS = "champion"
@@ -53,12 +53,17 @@ def champion_version(settings: Settings) -> str | None:
     )
 
 
-def served_version(lake: Lake, served_on: date) -> str | None:
-    """The model's version in the newest publish of the day's recommendations, from the commit; None before the first."""
-    for commit in lake.commits("recommendations"):
-        if served_on.isoformat() in commit.replaced.get("served_on", []):
-            return str(commit.notes.get("model_version"))
-    return None
+def newest_publish(lake: Lake, table: str, served_on: date) -> Commit | None:
+    """The newest publish of a day of a table; None before the first."""
+    day = served_on.isoformat()
+    return next((c for c in lake.commits(table) if day in c.replaced.get("served_on", [])), None)
+
+
+def has_copy(lake: Lake, recommended: Commit, served_on: date) -> bool:
+    """Whether the day's ad copy was written for these recommendations, and not for those that they took the place of."""
+    copied = newest_publish(lake, "creatives", served_on)
+    read = None if copied is None else copied.inputs.get("recommendations")
+    return read is not None and lake.sequence("recommendations", read) >= recommended.sequence_number
 
 
 def decide(newest_profiles: date | None, champion: str | None, served: str | None, copied: bool) -> dict[str, Any]:
@@ -68,7 +73,7 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
         newest_profiles: the newest day with profiles.
         champion: the version that is champion.
         served: the version that recommended for the day after it.
-        copied: whether there is ad copy for that day.
+        copied: whether there is ad copy for what it recommended.
 
     >>> decide(date(1998, 4, 22), "3", "3", True)["due"]
     False
@@ -98,8 +103,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lake = open_lake(settings)
     days = lake.partitions("profiles", "as_of")
     newest = days[-1] if days else None
-    served = None if newest is None else served_version(lake, newest + timedelta(days=1))
-    copied = newest is not None and newest + timedelta(days=1) in lake.partitions("creatives", "served_on")
+    served_on = None if newest is None else newest + timedelta(days=1)
+    recommended = None if served_on is None else newest_publish(lake, "recommendations", served_on)
+    served = None if recommended is None else str(recommended.notes.get("model_version"))
+    copied = recommended is not None and served_on is not None and has_copy(lake, recommended, served_on)
     return decide(newest, champion_version(settings), served, copied)
 
 

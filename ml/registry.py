@@ -19,6 +19,7 @@ from schemas.settings import Settings, get_settings
 CHAMPION = "champion"
 CHALLENGER = "challenger"
 TAG = "clickwright."
+CHOSEN_BY = "chosen_by"
 ARTIFACT = "recommender"
 """Name of the model's folder among the artifacts of the pyfunc."""
 
@@ -98,16 +99,28 @@ def by_alias(client: MlflowClient, settings: Settings, alias: str) -> ModelVersi
 
 
 def of_training(client: MlflowClient, settings: Settings, training: str) -> ModelVersion | None:
-    """The newest version that a training registered, or None."""
-    return newest_with(client, settings, "training", training)
+    """The version that a training chose last, or None: what a gate judges, a person is asked about and a promotion moves."""
+    return newest_with(client, settings, CHOSEN_BY, training)
+
+
+def choose_version(client: MlflowClient, settings: Settings, training: str, version: str) -> None:
+    """Note which version a training chose; what it chose before is no longer its choice."""
+    for other in client.search_model_versions(_with_tag(settings, CHOSEN_BY, training)):
+        if str(other.version) != version:
+            client.delete_model_version_tag(settings.registered_model, other.version, f"{TAG}{CHOSEN_BY}")
+    client.set_model_version_tag(settings.registered_model, version, f"{TAG}{CHOSEN_BY}", training)
 
 
 def newest_with(client: MlflowClient, settings: Settings, tag: str, value: str) -> ModelVersion | None:
     """The newest version with a tag of ours, or None."""
-    versions = client.search_model_versions(f"name = '{settings.registered_model}' and tag.`{TAG}{tag}` = '{value}'")
+    versions = client.search_model_versions(_with_tag(settings, tag, value))
     newest = max(versions, key=lambda v: int(v.version), default=None)
     # A search leaves the aliases out; a look-up has everything.
     return None if newest is None else client.get_model_version(settings.registered_model, newest.version)
+
+
+def _with_tag(settings: Settings, tag: str, value: str) -> str:
+    return f"name = '{settings.registered_model}' and tag.`{TAG}{tag}` = '{value}'"
 
 
 def numbered(client: MlflowClient, settings: Settings, version: str) -> ModelVersion:

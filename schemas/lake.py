@@ -181,6 +181,11 @@ class Lake:
                 current.setdefault(value, commit)
         return dict(sorted(current.items()))
 
+    def sequence(self, name: str, snapshot: int) -> int:
+        """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
+        found = self.table(name).snapshot_by_id(snapshot)
+        return 0 if found is None else found.sequence_number or 0
+
     def tag(self, name: str, snapshot: int, tag: str) -> None:
         """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
         table = self.table(name)
@@ -261,14 +266,10 @@ class Lake:
         if latest is None:
             return False
         return any(
-            self._sequence(name, latest.inputs[name]) > self._sequence(name, snapshot)
+            self.sequence(name, latest.inputs[name]) > self.sequence(name, snapshot)
             for name, snapshot in inputs.items()
             if name in latest.inputs
         )
-
-    def _sequence(self, name: str, snapshot: int) -> int:
-        found = self.table(name).snapshot_by_id(snapshot)
-        return 0 if found is None else found.sequence_number or 0
 
 
 def _key(value: Any) -> str:

@@ -3,11 +3,13 @@
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 
-from ml.due import champion_version, decide
+from ml.due import champion_version, decide, has_copy, newest_publish
 from schemas.errors import ClickwrightError
+from schemas.lake import Commit, open_lake
 from schemas.settings import get_settings
 
 DAY = date(2024, 2, 29)
@@ -42,3 +44,23 @@ def test_asking_imports_nothing_heavy() -> None:
     code = "import sys, ml.due; print(sorted({'torch', 'mlflow', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_copy_of_the_recommendations_before_does_not_count(var: Path) -> None:
+    lake = open_lake()
+
+    def published(table: str, inputs: dict[str, int], manifest: str) -> Commit:
+        what = {"run": "r", "job": "j", "manifest": manifest, "notes": "{}"}
+        commit = lake.replace(table, "served_on", {DAY: []}, what, inputs)
+        assert commit is not None
+        return commit
+
+    first = published("recommendations", {}, "by version 1")
+    assert not has_copy(lake, first, DAY)
+    published("creatives", {"recommendations": first.snapshot_id}, "copy of 1")
+    assert has_copy(lake, first, DAY)
+    second = published("recommendations", {}, "by version 2")
+    assert newest_publish(lake, "recommendations", DAY) == second
+    assert not has_copy(lake, second, DAY)
+    published("creatives", {"recommendations": second.snapshot_id}, "copy of 2")
+    assert has_copy(lake, second, DAY)

@@ -119,6 +119,20 @@ def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
             gate.main(["--run", "strong"])
 
 
+def test_the_gate_judges_what_was_chosen_last_and_not_what_is_newest(walk_lake: Lake) -> None:
+    pin_and_train("turn", "popularity")
+    assert challenge.main(["--run", "turn"])["version"] == "1"
+    markov = train.main(["--run", "turn", "--recipes", "markov"])["recipes"]["markov"]["run_id"]
+    assert challenge.main(["--run", "turn"])["version"] == "2"
+    assert gate.main(["--run", "turn"])["version"] == "2"
+    connect(get_settings()).delete_run(markov)
+    assert challenge.main(["--run", "turn"])["version"] == "1"
+    with pytest.raises(Refused, match="version 1 is refused: popularity was the best of its training"):
+        gate.main(["--run", "turn"])
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):
+        promote.main(["--run", "turn"])
+
+
 def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake) -> None:
     pin_and_train("bare", "popularity,markov")
     settings = get_settings()
