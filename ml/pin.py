@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from schemas.cli import day, log, run_id_default
-from schemas.errors import ClickwrightError
+from schemas.errors import ClickwrightError, NothingToDo
 from schemas.lake import open_lake
 from schemas.settings import get_settings
 from schemas.staging import slug, write_atomically
@@ -31,6 +31,7 @@ def pin(run: str, train_until: date, valid_days: int) -> dict[str, Any]:
 
     Raises:
         ClickwrightError: a table is still empty, or the run was pinned for other dates.
+        NothingToDo: no session closed from ``train_until`` on, so that nothing could be tested.
     """
     path = training_folder(run) / "data.json"
     wanted = {"train_until": train_until.isoformat(), "valid_days": valid_days}
@@ -43,10 +44,13 @@ def pin(run: str, train_until: date, valid_days: int) -> dict[str, Any]:
             )
         return pinned
     lake = open_lake()
-    snapshots = {table: lake.snapshot(table) for table in TABLES}
+    snapshots = {table: snapshot for table in TABLES if (snapshot := lake.snapshot(table)) is not None}
+    if missing := [table for table in TABLES if table not in snapshots]:
+        raise ClickwrightError(f"table {', '.join(missing)} is empty; in the lake; run the days before {train_until} first")
+    closed = lake.partitions("session_events", "closed_on", snapshots["session_events"])
+    if not closed or closed[-1] < train_until:
+        raise NothingToDo(f"no session closed on {train_until} or later, so there is nothing to test on; nothing to train")
     for table, snapshot in snapshots.items():
-        if snapshot is None:
-            raise ClickwrightError(f"table {table} is empty; in the lake; run the days before {train_until} first")
         lake.tag(table, snapshot, f"train-{slug(run)}")
     known = [as_of for as_of in lake.partitions("items", "as_of", snapshots["items"]) if as_of < train_until]
     pinned = {

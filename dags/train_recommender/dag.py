@@ -14,6 +14,10 @@ in the model registry, and the alias; then it updates the asset `champion`, whic
 beside the baselines and the champion. *Approve* moves the alias. *Reject*, or no answer within
 `response_hours`, leaves it: the run ends with `promote` skipped, and the answer is kept with the task.
 
+**When.** Each Monday at 03:00 UTC: it fits on what happened before the week that has just ended, and tests on that
+week. By hand for any other date: give `train_until`. Where no session closed from that date on, nothing is trained
+and the run is skipped.
+
 **Rerun.** Trigger it with the same `train_until`; clearing a task trains on the snapshots that the run
 pinned. To roll back, move `@champion` to an earlier version in the MLflow UI.
 
@@ -27,7 +31,7 @@ pinned. To roll back, move `@champion` to an earlier version in the MLflow UI.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param
 
 from dags.common.assets import CHAMPION
 from dags.common.defaults import DEFAULT_ARGS, GPU_POOL, GPU_QUEUE, RUN
@@ -35,6 +39,7 @@ from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import DeadlineApproval
 
 BASELINES = "popularity,markov,item_knn,cooccurrence"
+TRAIN_UNTIL = "{{ params.train_until or (data_interval_start | ds) }}"
 CHALLENGE = "ti.xcom_pull(task_ids='challenge')"
 QUESTION = f"Promote {{{{ {CHALLENGE}.recipe }}}}, version {{{{ {CHALLENGE}.version }}}}, to @champion?"
 EVIDENCE = f"{{{{ {CHALLENGE}.evidence }}}}"
@@ -56,17 +61,18 @@ with DAG(
     dag_id="train_recommender",
     description="Train, compare, and promote the recommender when it is better and a person agrees",
     doc_md=__doc__,
-    schedule=None,
+    schedule=CronDataIntervalTimetable("0 3 * * 1", timezone="UTC"),
     catchup=False,
     max_active_runs=1,
     default_args={**DEFAULT_ARGS, "owner": "machine-learning"},
     tags=["recommender", "training", "gpu"],
     params={
         "train_until": Param(
-            type="string",
+            None,
+            type=["null", "string"],
             format="date",
             title="Train until",
-            description="Fit on what happened before this date (00:00 UTC), test on the rest.",
+            description="Fit on what happened before this date (00:00 UTC), test on the rest. Empty: the week that ended.",
         ),
         "response_hours": Param(
             48.0,
@@ -77,7 +83,7 @@ with DAG(
         ),
     },
 ):
-    pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=["--run", RUN, "--train-until", "{{ params.train_until }}"])
+    pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=["--run", RUN, "--train-until", TRAIN_UNTIL])
     baselines, transformer = fit("fit_baselines", BASELINES), fit("fit_transformer", "transformer")
     challenge = ModuleOperator(task_id="challenge", module="ml.challenge", arguments=["--run", RUN])
     gate = ModuleOperator(task_id="gate", module="ml.gate", arguments=["--run", RUN])

@@ -11,7 +11,7 @@ import pytest
 
 from ml import challenge, gate, pin, promote, train
 from ml.registry import by_alias, connect, load_champion
-from schemas.errors import ClickwrightError, ConfigError, Refused
+from schemas.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 from schemas.lake import Lake
 from schemas.settings import get_settings
 
@@ -165,9 +165,11 @@ def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
         load_champion()
     with pytest.raises(ClickwrightError, match="has no finished run of popularity"):
         challenge.main(["--run", "known"])
-    pin.main(["--run", "future", "--train-until", "2025-03-01"])
-    with pytest.raises(ConfigError, match="there are no events from 2025-02-15 to 2025-03-01"):
-        train.main(["--run", "future", "--recipes", "popularity"])
+    with pytest.raises(NothingToDo, match="no session closed on 2025-03-01 or later"):
+        pin.main(["--run", "future", "--train-until", "2025-03-01"])
+    pin.main(["--run", "early", "--train-until", "2023-03-01"])
+    with pytest.raises(ConfigError, match="there are no events before 2023-02-15 to fit on"):
+        train.main(["--run", "early", "--recipes", "popularity"])
 
 
 def test_a_training_sees_the_pinned_rows_whatever_comes_later(walk_lake: Lake) -> None:
