@@ -123,6 +123,9 @@ class AirflowClient:
     def pause(self, dag_id: str, paused: bool = True) -> None:
         self._call("PATCH", f"/dags/{_p(dag_id)}", json={"is_paused": paused})
 
+    def is_paused(self, dag_id: str) -> bool:
+        return bool(self._call("GET", f"/dags/{_p(dag_id)}")["is_paused"])
+
     def unpause(self, dag_id: str) -> None:
         """Let a workflow's runs go on. While it is paused they all wait, those of a backfill too.
 
@@ -153,6 +156,9 @@ class AirflowClient:
     ) -> int:
         """Start a backfill of the arrival days ``first`` to ``last``, both included. Returns its id.
 
+        The workflow is paused while the runs are made: on SQLite Airflow takes half-made runs back when the scheduler writes
+        beside it, and a scheduler that has begun with one of those ends.
+
         Args:
             reprocess: which days that have a run are run again: ``none``, ``failed``, or ``completed`` (all).
         """
@@ -164,7 +170,12 @@ class AirflowClient:
             "max_active_runs": max_active_runs,
             "dag_run_conf": conf or {},
         }
-        return int(self._call("POST", "/backfills", json=body)["id"])
+        was_paused = self.is_paused(dag_id)
+        self.pause(dag_id)
+        try:
+            return int(self._call("POST", "/backfills", json=body)["id"])
+        finally:
+            self.pause(dag_id, paused=was_paused)
 
     def clear(self, dag_id: str, run_id: str, *, only_failed: bool = False) -> None:
         """Run a run's tasks again: all, or those that failed and what is downstream of them."""

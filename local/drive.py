@@ -79,10 +79,14 @@ class Driver:
         airflow: the user that does it.
         logs: Airflow's folder of task logs, to be named when a task fails.
         console: where progress is shown.
+        keep_up: called while runs are waited for; starts again what has ended.
     """
 
-    def __init__(self, airflow: AirflowClient, logs: Path, console: Console) -> None:
+    def __init__(
+        self, airflow: AirflowClient, logs: Path, console: Console, keep_up: Callable[[], None] = lambda: None
+    ) -> None:
         self.airflow = airflow
+        self.keep_up = keep_up
         self.logs = logs
         self.console = console
 
@@ -167,6 +171,7 @@ class Driver:
 
         def progress(now: list[Run], tasks: dict[str, list[Task]]) -> None:
             watch(now, tasks)
+            self.keep_up()
             if also is not None:
                 also()
 

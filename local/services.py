@@ -138,6 +138,13 @@ class Services:
             print(f"Started in {progress.seconds:.0f} s." if missing else "Already running.")
             return bool(missing)
 
+    def keep_up(self) -> None:
+        """Start again what has ended by itself; nothing happens while all of it runs."""
+        ended = [daemon.name for daemon in self.programs() if self.daemons.find(daemon.name) is None]
+        if ended:
+            print(f"warning: {', '.join(ended)} had ended; started again; see the logs in {self.settings.logs}")
+            self.up()
+
     def down(self) -> int:
         """End every service and all that they started. Returns how many processes there were."""
         with self._alone():

@@ -133,6 +133,7 @@ def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient
 def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
     airflow.wait_for_dags(["daily"])
     airflow.create_backfill("daily", FIRST, LAST)
+    assert airflow.is_paused("daily")  # as it was
     time.sleep(4)
     assert [run.state for run in airflow.runs("daily", FIRST, LAST)] == ["queued", "queued"]
     airflow.unpause("daily")
@@ -147,6 +148,28 @@ def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -
     assert other.interval_start == "2024-03-01T01:00:00Z"
     latest = [run for run in airflow.runs("daily") if run.run_type == "scheduled"]
     assert len(latest) == 1  # what unpausing started
+
+
+@pytest.mark.slow
+def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowClient) -> None:
+    live.keep_up()
+    before = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
+    scheduler = before["airflow-scheduler"]
+    assert scheduler is not None
+    scheduler.kill()
+    assert wait_until_gone(live, "airflow-scheduler")
+    live.keep_up()
+    after = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
+    assert {name for name in after if after[name] != before[name]} == {"airflow-scheduler"}
+    assert after["airflow-scheduler"] is not None
+    assert airflow.health()["scheduler"] == "healthy"
+
+
+def wait_until_gone(live: Services, name: str) -> bool:
+    deadline = time.monotonic() + 10
+    while live.daemons.find(name) is not None and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return live.daemons.find(name) is None
 
 
 @pytest.mark.slow
