@@ -78,7 +78,7 @@ def split(frame: pl.DataFrame, key: str | None, buckets: int) -> Iterator[tuple[
     if key is None or buckets == 1:
         yield 0, frame
         return
-    bucket = (frame[key].hash(seed=0) % buckets).cast(pl.Int32)
+    bucket = (frame[key].cast(pl.String).hash(seed=0) % buckets).cast(pl.Int32)
     parts = frame.with_columns(_bucket=bucket).partition_by("_bucket", as_dict=True, include_key=False)
     for (number,), rows in parts.items():
         yield int(number), rows

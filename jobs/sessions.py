@@ -9,11 +9,38 @@
 import hashlib
 from datetime import timedelta
 
+import numpy as np
 import polars as pl
 
 ORDER = ["user_id", "event_time", "event_id"]
 ID_DIGITS = 32
 SESSION = "_session"
+
+
+def in_order(events: pl.DataFrame) -> pl.DataFrame:
+    """The events sorted by :data:`ORDER`.
+
+    User and moment together become one number, and the order of that is found once. Logs come in order of time, and the events
+    of one moment mostly in order of their ids: what is in order already costs little.
+    """
+    if events.is_empty():
+        return events
+    users = events["user_id"].cast(pl.Categorical)
+    known = users.unique()
+    ranks = np.zeros(int(known.to_physical().max()) + 1, np.uint64)
+    ranks[known.to_physical().gather(known.cast(pl.String).arg_sort()).to_numpy()] = np.arange(len(known))
+    times = events["event_time"].to_physical().to_numpy()
+    first, span = times.min(), int(times.max()) - int(times.min()) + 1
+    if span * len(known) >= 2**64:
+        return events.sort(ORDER)
+    moments = ranks[users.to_physical().to_numpy()] * np.uint64(span) + (times - first).astype(np.uint64)
+    order = moments.argsort(kind="stable")
+    rows = events[order]
+    again = np.flatnonzero(moments[order[1:]] == moments[order[:-1]])
+    if (rows["event_id"].gather(again + 1) < rows["event_id"].gather(again)).any():
+        moment = pl.Series(moments[order])
+        return rows[rows.select(pl.arg_sort_by(moment, "event_id")).to_series()]
+    return rows
 
 
 def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
@@ -48,7 +75,7 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
 
 def session_ids(first_events: pl.DataFrame) -> pl.Series:
     """Rule 4: half of a SHA-256 over the user and the id of the first event."""
-    said = first_events.select(pl.concat_str("user_id", "event_id", separator="\x1f", ignore_nulls=True)).to_series()
+    said = first_events.select(pl.concat_str(pl.col("user_id").cast(pl.String), "event_id", separator="\x1f", ignore_nulls=True)).to_series()
     return pl.Series([hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS] for text in said], dtype=pl.String)
 
 
