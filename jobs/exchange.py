@@ -7,10 +7,11 @@ results: figures, and the files that it wrote. Only files that are listed in a r
 again or twice at once does no harm.
 """
 
+import gc
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -60,7 +61,14 @@ def exchange(
     return [json.loads(row["result"]) for row in results.collect()]
 
 
+@cache
+def _freeze() -> None:
+    """Once in a Python worker: leave what was imported out of the full garbage collection that Spark asks for after each task."""
+    gc.freeze()
+
+
 def _first_stage(produce: Produce, buckets: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    _freeze()
     for batch in batches:
         for item in batch["work"].to_pylist():
             for kind, frame, key in produce(json.loads(item)):
@@ -85,6 +93,7 @@ def split(frame: pl.DataFrame, key: str | None, buckets: int) -> Iterator[tuple[
 
 
 def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    _freeze()
     gathered: dict[int, dict[str, list[pl.DataFrame]]] = {}
     for batch in batches:
         for bucket, kind, block in zip(*(column.to_pylist() for column in batch.columns), strict=True):

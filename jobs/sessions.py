@@ -35,12 +35,13 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
         return events.sort(ORDER)
     moments = ranks[users.to_physical().to_numpy()] * np.uint64(span) + (times - first).astype(np.uint64)
     order = moments.argsort(kind="stable")
-    rows = events[order]
-    again = np.flatnonzero(moments[order[1:]] == moments[order[:-1]])
-    if (rows["event_id"].gather(again + 1) < rows["event_id"].gather(again)).any():
-        moment = pl.Series(moments[order])
-        return rows[rows.select(pl.arg_sort_by(moment, "event_id")).to_series()]
-    return rows
+    moments, ids = moments[order], events["event_id"].gather(order)
+    disorder = (moments[1:] == moments[:-1]) & (ids[1:] < ids[:-1]).to_numpy()
+    if disorder.any():
+        mixed = pl.Series(moments).is_in(np.unique(moments[1:][disorder]).tolist()).arg_true()
+        inside = pl.select(pl.arg_sort_by(pl.Series(moments).gather(mixed), ids.gather(mixed))).to_series()
+        order[mixed.to_numpy()] = order[mixed.gather(inside).to_numpy()]
+    return events[order]
 
 
 def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
@@ -93,8 +94,8 @@ def summary(in_sessions: pl.DataFrame) -> pl.DataFrame:
     starts = new.arg_true() if len(in_sessions) else pl.Series([], dtype=pl.UInt32)
     ends = pl.concat([starts[1:].cast(pl.Int64), pl.Series([len(in_sessions)], dtype=pl.Int64)]) - 1 if len(starts) else starts
     number = (new.cum_sum() - 1).alias("session").cast(pl.Int32)
-    items = in_sessions["item_id"] if "item_id" in in_sessions.columns else pl.Series("item_id", [None] * len(new), pl.String)
-    met = pl.DataFrame([number, items]).drop_nulls().unique().group_by("session").len()
+    item = pl.col("item_id") if "item_id" in in_sessions.columns else pl.lit(None, pl.String).alias("item_id")
+    met = in_sessions.select(number, item).drop_nulls().unique().group_by("session").len()
     first, last = in_sessions[starts], in_sessions[ends]
     sessions = first.select("user_id", "session_id", started_at="event_time", first_event_id="event_id").with_columns(
         last.select(ended_at="event_time", last_event_id="event_id"),

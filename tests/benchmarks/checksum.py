@@ -1,5 +1,6 @@
 """What an engine wrote, in a few numbers that do not depend on the order of the rows, nor on files and types."""
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,7 +11,6 @@ import pyarrow.parquet as pq
 from tests.benchmarks.job import EVENT_COLUMNS, EVENTS, GAP, SESSION_COLUMNS, SESSIONS
 
 TYPES = {"position": pl.Int64, "n_events": pl.Int64}
-TIME = pl.Int64
 CHAIN = ["user_id", "started_at", "ended_at", "n_events"]
 
 
@@ -37,7 +37,7 @@ def checksums(folder: Path, whole: bool = True) -> dict[str, dict[str, int]]:
     return {name: asdict(rows) for name, rows in found.items()}
 
 
-def parts(folder: Path, columns: list[str]):
+def parts(folder: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
     """The rows of a table, a row group at a time."""
     for path in sorted(folder.rglob("*.parquet")):
         with pq.ParquetFile(path) as file:

@@ -25,7 +25,7 @@ ROOTS = (Path("/sys/fs/cgroup/cpuacct"), Path("/sys/fs/cgroup"), Path("/sys/fs/c
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run. ``memory`` and ``processor`` say how it was measured."""
+    """Of one run. ``cpu_by`` says how processor time was measured, ``stopped`` why it was ended, if it was."""
 
     exit_code: int
     cpu_seconds: float
@@ -33,7 +33,7 @@ class Cost:
     peak_mb: float
     cpu_by: str
     output: str
-
+    stopped: str | None = None
 
 @dataclass
 class Samples:
@@ -96,7 +96,7 @@ class Group:
             time.sleep(0.1)
 
 
-def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, log: Path) -> Cost:
+def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, log: Path, limit: float) -> Cost:
     """Run a command on some cores, in an environment of its own, until it and all its descendants have ended.
 
     Args:
@@ -104,6 +104,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, 
         environment: all of its variables.
         cores: how many processors it may use.
         log: where its standard error goes.
+        limit: seconds after which it is stopped.
     """
     ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans become ours, so that they stay in the tree
     group, samples, root = Group(), Samples(), psutil.Process()
@@ -118,6 +119,9 @@ def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, 
         process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=errors, preexec_fn=before)  # noqa: PLW1509
         while process.poll() is None:
             samples.take(root)
+            if time.monotonic() - start > limit:
+                for child in root.children(recursive=True):
+                    child.kill()
             time.sleep(SAMPLE_SECONDS)
         wall = time.monotonic() - start
         while root.children():  # what outlives the command ends soon after it
@@ -130,4 +134,5 @@ def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, 
     by = "control group" if group.folder else "samples and getrusage"
     group.remove()
     output = log.with_suffix(".out").read_text()
-    return Cost(process.returncode, round(cpu, 2), round(wall, 2), round(samples.peak / 1e6), by, output)
+    stopped = f"not done after {limit:.0f} seconds" if wall > limit else None
+    return Cost(process.returncode, round(cpu, 2), round(wall, 2), round(samples.peak / 1e6), by, output, stopped)

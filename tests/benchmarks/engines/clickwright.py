@@ -17,9 +17,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.clean import shared_ids, write_ids
+
 from jobs.decide import ROW, runaways, same_ids
 from jobs.exchange import exchange
+from jobs.ids import shared_ids, write_ids
 from jobs.sessions import in_order, summary, with_sessions
 from jobs.shares import in_tasks, read_rows
 from jobs.spark import spark_session
@@ -28,7 +29,7 @@ from schemas.contract import load_contract
 from schemas.rules import RowRule, RowRuleKind, to_polars
 from tests.benchmarks.job import COLUMNS, EVENT_COLUMNS, EVENTS, GAP, LATEST, SESSION_COLUMNS, SESSIONS, input_files
 
-BUCKET_EVENTS = 2_000_000
+BUCKET_EVENTS = 1_000_000
 ARRIVAL = {
     "source": pl.lit("simulated"),
     "source_file": pl.lit("one"),
