@@ -63,7 +63,7 @@ def exchange(
 
 @cache
 def _freeze() -> None:
-    """Once in a Python worker: leave what was imported out of the full garbage collection that Spark asks for after each task."""
+    """Once in a Python worker: leave what was imported out of the garbage collections that Spark asks for after each task."""
     gc.freeze()
 
 
@@ -106,7 +106,7 @@ def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterat
 
 def to_block(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4")
+    frame.write_ipc(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())  # texts on end compress best
     return buffer.getvalue()
 
 

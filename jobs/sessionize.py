@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.exchange import buckets_for, exchange
-from jobs.sessions import ORDER, SESSION, closing_date, first_arrivals, summary, with_sessions
+from jobs.sessions import ORDER, SESSION, closing_date, first_arrivals, in_order, summary, with_sessions
 from jobs.shares import in_tasks, read_rows
 from jobs.spark import spark_session
 from jobs.write import write_partitions
@@ -157,7 +157,7 @@ def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta
     """
     start, end = reach(dates, gap)
     known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
-    rows = with_sessions(first_arrivals(known).sort(ORDER), gap)
+    rows = with_sessions(in_order(first_arrivals(known)), gap)
     sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))
     wanted = sessions["closed_on"].is_in(sorted(set(dates)))
     closed = sessions["closed_on"].gather(rows[SESSION]).alias("closed_on")

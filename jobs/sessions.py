@@ -76,7 +76,9 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
 
 def session_ids(first_events: pl.DataFrame) -> pl.Series:
     """Rule 4: half of a SHA-256 over the user and the id of the first event."""
-    said = first_events.select(pl.concat_str(pl.col("user_id").cast(pl.String), "event_id", separator="\x1f", ignore_nulls=True)).to_series()
+    said = first_events.select(
+        pl.concat_str(pl.col("user_id").cast(pl.String), "event_id", separator="\x1f", ignore_nulls=True)
+    ).to_series()
     return pl.Series([hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS] for text in said], dtype=pl.String)
 
 

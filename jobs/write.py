@@ -40,7 +40,10 @@ def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
     """Write a file in a schema. Categoricals stay dictionaries on the way, and are plain texts in the file."""
     table = rows.select(schema.names).to_arrow()
     kept = {field.name: field.type for field in table.schema if pa.types.is_dictionary(field.type)}
-    wanted = [field.with_type(pa.dictionary(kept[field.name].index_type, field.type)) if field.name in kept else field for field in schema]
+    wanted = [
+        field.with_type(pa.dictionary(kept[field.name].index_type, field.type)) if field.name in kept else field
+        for field in schema
+    ]
     described = [name for name in schema.names if not _all_differ(rows[name])]
     pq.write_table(
         table.cast(pa.schema(wanted)),

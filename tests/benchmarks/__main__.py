@@ -18,10 +18,10 @@ from schemas.cli import log, run_command
 from schemas.settings import Settings, get_settings
 from tests.benchmarks.checksum import checksums
 from tests.benchmarks.data import make_input
-from tests.benchmarks.registry import CLICKWRIGHT, ENGINES, REPLAY, TWO_JOBS, Engine, environment
 from tests.benchmarks.engines.two_jobs import missing
 from tests.benchmarks.job import THREADS
 from tests.benchmarks.measure import measure
+from tests.benchmarks.registry import CLICKWRIGHT, ENGINES, REPLAY, TWO_JOBS, Engine, environment
 from tests.benchmarks.rows import COMPARE, GROWTH, SKEW, START_UP, Book, Row
 from tests.benchmarks.tables import tables
 
@@ -57,7 +57,10 @@ class Bench:
         log.info("measuring", what=row.what, engine=engine.name, events=row.events, round=row.round)
         cost = measure(engine.command(source, target, *more), environment(state), THREADS, log_file, self.limit)
         row.cpu_seconds, row.wall_seconds, row.peak_mb = cost.cpu_seconds, cost.wall_seconds, cost.peak_mb
-        row.cpu_by, row.notes = cost.cpu_by, {"rows": holds["rows"], **(json.loads(cost.output.splitlines()[-1]) if cost.output else {})}
+        row.cpu_by, row.notes = (
+            cost.cpu_by,
+            {"rows": holds["rows"], **(json.loads(cost.output.splitlines()[-1]) if cost.output else {})},
+        )
         if cost.exit_code:
             row.failed = cost.stopped or f"exit code {cost.exit_code}; {log_file}"
         else:

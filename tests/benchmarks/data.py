@@ -77,7 +77,9 @@ def _plant(files: list[Path], folder: Path, skewed: float) -> dict[str, Any]:
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    return table.cast(pa.schema([f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema]))
+    return table.cast(
+        pa.schema([f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in table.schema])
+    )
 
 
 def _some(table: pa.Table, share: float, random: np.random.Generator) -> pa.Table:

@@ -1,9 +1,9 @@
 """The job that every engine does, and its numbers.
 
 Read lean Parquet events; leave out rows without user, time or id, of an unknown type, or with a time out of range; keep each
-event id once; sessionise by three rules (a pause of more than 30 minutes starts a session, exactly 30 minutes does not; a chain is
-cut at every midnight after the first that it crosses; a session's id is made of the user and the first event); write the events
-with session and position, and one row a session, as Parquet with zstd.
+event id once; sessionise by three rules (a pause of more than 30 minutes starts a session, exactly 30 minutes does not; a chain
+is cut at every midnight after the first that it crosses; a session's id is made of the user and the first event); write the
+events with session and position, and one row a session, as Parquet with zstd.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,7 @@
 """What a command and everything that it starts cost: processor time, wall time, peak memory.
 
-Processor time is what the kernel accounts to a control group that holds the command and all its descendants, so processes that end
-unwatched are counted too: Spark's Python workers are such, as their parent ignores how they end and ``getrusage`` misses them.
+Processor time is what the kernel accounts to a control group that holds the command and all its descendants, so processes that
+end unwatched are counted too: Spark's Python workers are such, as their parent ignores how they end and ``getrusage`` misses them.
 Where no control group can be made, it is each process's time as last sampled, or what ``getrusage`` says if that is more.
 Peak memory is the largest sum of the proportional set sizes (PSS: shared pages once) of all these processes, as sampled.
 """
@@ -34,6 +34,7 @@ class Cost:
     cpu_by: str
     output: str
     stopped: str | None = None
+
 
 @dataclass
 class Samples:
@@ -116,7 +117,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, 
 
     used, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     with log.open("wb") as errors, log.with_suffix(".out").open("wb") as out:
-        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=errors, preexec_fn=before)  # noqa: PLW1509
+        process = subprocess.Popen(command, env=dict(environment), stdout=out, stderr=errors, preexec_fn=before)
         while process.poll() is None:
             samples.take(root)
             if time.monotonic() - start > limit:

@@ -10,11 +10,11 @@ from pathlib import Path
 import matplotlib as mpl
 
 mpl.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
-from matplotlib.axes import Axes  # noqa: E402
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 
-from schemas.settings import ROOT  # noqa: E402
-from tests.benchmarks.rows import GROWTH, Book, Row  # noqa: E402
+from schemas.settings import ROOT
+from tests.benchmarks.rows import GROWTH, Book, Row
 
 PICTURE = ROOT / "docs" / "pictures" / "growth.png"
 INK, QUIET, TIME, MEMORY = "#1f2933", "#9aa5b1", "#2563eb", "#d9480f"
@@ -28,7 +28,9 @@ def panel(axes: Axes, sizes: list[float], values: list[float], title: str, colou
     axes.plot(sizes, values, color=colour, linewidth=2.2, marker="o", markersize=7, clip_on=False, zorder=3)
     axes.fill_between(sizes, values, color=colour, alpha=0.08)
     for size, value in zip(sizes, values, strict=True):
-        axes.annotate(format(value, form), (size, value), (0, 10), textcoords="offset points", ha="center", color=INK, fontsize=10)
+        axes.annotate(
+            format(value, form), (size, value), (0, 10), textcoords="offset points", ha="center", color=INK, fontsize=10
+        )
     axes.set_title(title, loc="left", fontsize=12, color=INK, pad=14)
     axes.set_xlabel("million events", color=INK)
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])

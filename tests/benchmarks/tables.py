@@ -24,7 +24,7 @@ def tables(book: Book, events: int) -> str:
 
 def versions() -> str:
     ours = {name: version(name) for name in ("pyspark", "polars", "pyarrow")}
-    ask = "import json; from importlib.metadata import version as v; print(json.dumps({n: v(n) for n in ('duckdb', 'replay-rec')}))"
+    ask = "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ('duckdb', 'replay-rec')}))"
     if PEERS.exists():
         ours |= json.loads(subprocess.run([str(PEERS), "-c", ask], check=True, capture_output=True).stdout)
     return ", ".join(f"{name} {number}" for name, number in ours.items())
@@ -57,7 +57,9 @@ def comparison(book: Book, events: int) -> str:
         done = [row for row in found if not row.failed]
         start = [row.cpu_seconds for row in book.of(START_UP, engine) if row.cpu_seconds and not row.failed]
         said = verdict(found)
-        lines.append([engine, spread(cpu(done)), spread(ratios(done), ".2f"), spread(start), spread(wall(done)), peak(done), said])
+        lines.append(
+            [engine, spread(cpu(done)), spread(ratios(done), ".2f"), spread(start), spread(wall(done)), peak(done), said]
+        )
     lines.sort(key=lambda line: (line[2] == "–", float(line[2].split()[0]) if line[2] != "–" else 0))
     head = ["engine", "CPU seconds", "× Clickwright", "start-up, CPU s", "wall seconds", "peak MB", "rows"]
     return f"{events:,} genuine events, two cores\n\n{table(head, lines)}"
@@ -91,7 +93,9 @@ def growth(book: Book) -> str:
     for events in sorted({row.events for row in book.of(GROWTH)}):
         rows = book.of(GROWTH, events=events)
         a_million = [seconds / (events / 1e6) for seconds in cpu(rows)]
-        lines.append([f"{events:,}", spread(cpu(rows)), spread(a_million, ".2f"), spread(wall(rows)), peak(rows), verdict(rows)])
+        lines.append(
+            [f"{events:,}", spread(cpu(rows)), spread(a_million, ".2f"), spread(wall(rows)), peak(rows), verdict(rows)]
+        )
     head = ["events", "CPU seconds", "CPU s a million", "wall seconds", "peak MB", "rows"]
     return f"Growth of clickwright\n\n{table(head, lines)}" if lines else ""
 

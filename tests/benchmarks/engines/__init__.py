@@ -1,1 +1,1 @@
-"""The engines: each a program of its own, started with an input and an output folder, and in need of its own libraries alone."""
+"""The engines: each a program of its own, which needs its own libraries alone."""

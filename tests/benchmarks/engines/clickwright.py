@@ -17,7 +17,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-
 from jobs.decide import ROW, runaways, same_ids
 from jobs.exchange import exchange
 from jobs.ids import shared_ids, write_ids

@@ -29,7 +29,8 @@ WITH sound AS (
     SELECT *, new_chain OR (day <> day_before AND day - first_day >= 2) AS starts FROM days
 )
 SELECT {", ".join(COLUMNS)},
-    last_value(CASE WHEN starts THEN left(sha256(user_id || chr(31) || event_id), {ID_DIGITS}) END IGNORE NULLS) OVER w AS session_id,
+    last_value(CASE WHEN starts THEN left(sha256(user_id || chr(31) || event_id), {ID_DIGITS}) END IGNORE NULLS) OVER w
+        AS session_id,
     (number - last_value(CASE WHEN starts THEN number END IGNORE NULLS) OVER w)::INTEGER AS position
 FROM starting WINDOW w AS (PARTITION BY user_id ORDER BY number)
 """

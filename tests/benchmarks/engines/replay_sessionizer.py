@@ -1,4 +1,4 @@
-"""RePlay's ``Sessionizer``, which knows rule 1 alone, on Spark; the checks, the copies and the writing are those of usual Spark.
+"""RePlay's ``Sessionizer``, which knows rule 1 alone, on Spark; all else is as in usual Spark.
 
 ``python -m tests.benchmarks.engines.replay_sessionizer INPUT OUTPUT`` with the Python of ``.venv-bench``.
 """

@@ -1,4 +1,4 @@
-"""Clickwright as in production: clean, audit and publish, then sessionise and audit, as commands, with all that these do besides.
+"""Clickwright as in production: the commands that clean, audit and publish, then sessionise and audit.
 
 It does more than the others: pseudonyms, near duplicates, robots, the rejects with their reasons, all columns of the lake, and
 the audits. So its rows are counted and not compared.
@@ -42,7 +42,9 @@ def main(source: Path, target: Path) -> dict[str, Any]:
     environment = os.environ | {f"CLICKWRIGHT_{name}": str(value) for name, value in settings.items()}
 
     def run(*command: str) -> dict[str, Any]:
-        done = subprocess.run([sys.executable, "-m", *command, "--run", "bench"], env=environment, check=True, capture_output=True)
+        done = subprocess.run(
+            [sys.executable, "-m", *command, "--run", "bench"], env=environment, check=True, capture_output=True
+        )
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
