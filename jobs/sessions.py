@@ -38,9 +38,9 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
     moments, ids = moments[order], events["event_id"].gather(order)
     disorder = (moments[1:] == moments[:-1]) & (ids[1:] < ids[:-1]).to_numpy()
     if disorder.any():
-        mixed = pl.Series(moments).is_in(np.unique(moments[1:][disorder]).tolist()).arg_true()
-        inside = pl.select(pl.arg_sort_by(pl.Series(moments).gather(mixed), ids.gather(mixed))).to_series()
-        order[mixed.to_numpy()] = order[mixed.gather(inside).to_numpy()]
+        mixed = np.flatnonzero(np.isin(moments, moments[1:][disorder]))
+        rows = pl.DataFrame({"moment": moments[mixed], "id": ids.gather(mixed)})
+        order[mixed] = order[mixed[rows.select(pl.arg_sort_by("moment", "id")).to_series().to_numpy()]]
     return events[order]
 
 

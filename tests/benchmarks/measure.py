@@ -1,8 +1,8 @@
 """What a command and everything that it starts cost: processor time, wall time, peak memory.
 
-Processor time is what the kernel accounts to a control group that holds the command and all its descendants, so processes that
-end unwatched are counted too: Spark's Python workers are such, as their parent ignores how they end and ``getrusage`` misses them.
-Where no control group can be made, it is each process's time as last sampled, or what ``getrusage`` says if that is more.
+Processor time is what the kernel accounts to a control group that holds the command and all its descendants. So processes that
+end unwatched are counted too: Spark's Python workers are such, as their parent ignores how they end, and ``getrusage`` misses
+them. Where no control group can be made, it is each process's time as last sampled, or what ``getrusage`` says if that is more.
 Peak memory is the largest sum of the proportional set sizes (PSS: shared pages once) of all these processes, as sampled.
 """
 
