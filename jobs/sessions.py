@@ -27,8 +27,9 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
         return events
     users = events["user_id"].cast(pl.Categorical)
     known = users.unique()
-    ranks = np.zeros(int(known.to_physical().max()) + 1, np.uint64)
-    ranks[known.to_physical().gather(known.cast(pl.String).arg_sort()).to_numpy()] = np.arange(len(known))
+    codes = known.to_physical().gather(known.cast(pl.String).arg_sort()).to_numpy()
+    ranks = np.zeros(codes.max() + 1, np.uint64)
+    ranks[codes] = np.arange(len(known))
     times = events["event_time"].to_physical().to_numpy()
     first, span = times.min(), int(times.max()) - int(times.min()) + 1
     if span * len(known) >= 2**64:
