@@ -34,6 +34,7 @@ ENGINES = [
     CLICKWRIGHT,
     TWO_JOBS,
     Engine("spark", "spark_windows"),
+    Engine("spark, one shuffle", "spark_one_shuffle"),
     Engine("spark session_window", "session_window", "rule 1"),
     Engine("duckdb", "duckdb_sql", peer=True),
     Engine("polars streaming", "polars_streaming"),

@@ -42,12 +42,16 @@ def session(app: str) -> SparkSession:
     )
 
 
-def sound_events(spark: SparkSession, source: Path) -> DataFrame:
-    """Valid events, each id once."""
+def valid_events(spark: SparkSession, source: Path) -> DataFrame:
     in_range = F.col("event_time").between(F.lit(EARLIEST), F.lit(LATEST))
     there = F.col("event_id").isNotNull() & F.col("user_id").isNotNull()
     rows = spark.read.parquet(str(source)).select(COLUMNS)
-    return rows.where(there & F.col("event_type").isin(EVENT_TYPES) & in_range).dropDuplicates(["event_id"])
+    return rows.where(there & F.col("event_type").isin(EVENT_TYPES) & in_range)
+
+
+def sound_events(spark: SparkSession, source: Path) -> DataFrame:
+    """Valid events, each id once."""
+    return valid_events(spark, source).dropDuplicates(["event_id"])
 
 
 def session_id(user: str, event: str) -> F.Column:
