@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-cluster lint format types check clean
+.PHONY: help install demo up down status test test-quick test-cluster lint format types check bench clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -73,6 +73,16 @@ types: $(STAMP) ## mypy, strict on schemas and ml
 	@$(BIN)/mypy
 
 check: lint types test ## lint, types, test
+
+BENCH_STAMP := .venv-bench/.clickwright-installed
+
+$(BENCH_STAMP): tests/benchmarks/requirements.txt
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+bench: $(STAMP) $(BENCH_STAMP) ## Clickwright and its peers on one job, measured (make bench BENCH="--events 1 --growth 1")
+	@$(BIN)/python -m tests.benchmarks $(BENCH)
 
 clean: down ## stop the services and remove var/, that is every row, model and log of this machine
 	rm -rf var

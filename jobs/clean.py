@@ -9,7 +9,6 @@ Duplicates are dropped within the arrival: the same event id with the same conte
 
 import argparse
 import shutil
-import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -18,13 +17,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import polars as pl
 from pyspark.sql import SparkSession
 
 from jobs import check
 from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
+from jobs.ids import IDS, id_digests, shared_ids, write_ids
 from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
 from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
 from jobs.readers import read
@@ -39,7 +38,6 @@ from schemas.source import Source, load_source
 from schemas.staging import Attempt, open_attempt
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
-IDS = "ids"
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
 """Columns of a candidate that follow from its file and its time: they need not travel."""
 
@@ -151,24 +149,6 @@ def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
 
 
 # ---- event ids, over all users --------------------------------------------------------------------------------------------
-
-
-def write_ids(events: pl.DataFrame, folder: Path) -> str:
-    """Digests of the event ids of a bucket, eight bytes each, sorted, in a file that the driver reads and removes."""
-    path = folder / IDS / f"{uuid.uuid4().hex}.npy"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path, np.sort(id_digests(events).to_numpy()))
-    return str(path)
-
-
-def id_digests(rows: pl.DataFrame) -> pl.Series:
-    return rows.select(pl.struct("source", "event_id").hash(seed=1)).to_series()
-
-
-def shared_ids(paths: Sequence[str]) -> frozenset[int]:
-    """Digests that stand in several buckets, that is for several users."""
-    digests = np.sort(np.concatenate([np.load(path) for path in paths])) if paths else np.array([], dtype=np.uint64)
-    return frozenset(digests[1:][digests[1:] == digests[:-1]].tolist())
 
 
 def conflicting_lines(

@@ -70,7 +70,7 @@ def _set(
 
 def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str]:
     """Of the lines with one event id the first that arrived counts; the same again is a duplicate, other content a conflict."""
-    suspects = frame.filter(frame["event_id"].is_duplicated())
+    suspects = frame.filter(frame["event_id"].hash(seed=0).is_duplicated())
     if suspects.is_empty():
         return {}, pl.Series([], dtype=pl.UInt32), LineReason.ID_CONFLICT
     suspects = suspects.sort("source", "event_id", *AS_THEY_ARRIVED)

@@ -7,10 +7,11 @@ results: figures, and the files that it wrote. Only files that are listed in a r
 again or twice at once does no harm.
 """
 
+import gc
 import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import polars as pl
@@ -64,7 +65,14 @@ def exchange(
     return [json.loads(row["result"]) for row in results.collect()]
 
 
+@cache
+def _freeze() -> None:
+    """Once in a Python worker: leave what was imported out of the garbage collections that Spark asks for after each task."""
+    gc.freeze()
+
+
 def _first_stage(produce: Produce, buckets: int, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    _freeze()
     for batch in batches:
         for item in batch["work"].to_pylist():
             for kind, frame, key in produce(json.loads(item)):
@@ -82,13 +90,14 @@ def split(frame: pl.DataFrame, key: str | None, buckets: int) -> Iterator[tuple[
     if key is None or buckets == 1:
         yield 0, frame
         return
-    bucket = (frame[key].hash(seed=0) % buckets).cast(pl.Int32)
+    bucket = (frame[key].cast(pl.String).hash(seed=0) % buckets).cast(pl.Int32)
     parts = frame.with_columns(_bucket=bucket).partition_by("_bucket", as_dict=True, include_key=False)
     for (number,), rows in parts.items():
         yield int(number), rows
 
 
 def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    _freeze()
     gathered: dict[int, dict[str, list[pl.DataFrame]]] = {}
     for batch in batches:
         for bucket, kind, block in zip(*(column.to_pylist() for column in batch.columns), strict=True):
@@ -101,7 +110,7 @@ def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterat
 
 def to_block(frame: pl.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4")
+    frame.write_ipc(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())  # texts on end compress best
     return buffer.getvalue()
 
 

@@ -27,6 +27,7 @@ from jobs.sessions import (
     closing_date,
     conflicts,
     first_arrivals,
+    in_order,
     summary,
     with_sessions,
 )
@@ -168,7 +169,7 @@ def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta
     """
     start, end = reach(dates, gap)
     known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
-    rows = with_sessions(first_arrivals(known).sort(ORDER), gap)
+    rows = with_sessions(in_order(first_arrivals(known)), gap)
     sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))
     wanted = sessions["closed_on"].is_in(sorted(set(dates)))
     closed = sessions["closed_on"].gather(rows[SESSION]).alias("closed_on")

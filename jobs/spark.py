@@ -9,6 +9,9 @@ from pyspark.sql import SparkSession
 from jobs.prepare import prepared
 from schemas.settings import Settings, get_settings
 
+KEEP_MEMORY = "dirty_decay_ms:60000,muzzy_decay_ms:60000"
+"""Of Polars' allocator: what one task gave back is kept for the next, rather than returned to the system and fetched again."""
+
 
 def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     """The session of this process: what ``spark-submit`` decided, or a local one when run from a shell."""
@@ -16,6 +19,8 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder: Any = SparkSession.builder.appName(app)
     builder = builder.config("spark.executorEnv.POLARS_MAX_THREADS", "1")  # Spark runs as many tasks as there are cores
+    builder = builder.config("spark.executorEnv._RJEM_MALLOC_CONF", KEEP_MEMORY)
+    builder = builder.config("spark.shuffle.compress", "false")  # an exchange's blocks are compressed already
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # no spark-submit above us
         ready = prepared(settings)
         os.environ.update(SPARK_HOME=str(ready.spark_home), JAVA_HOME=str(ready.java.home))

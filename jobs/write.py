@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 from schemas.contract import Contract
 
 ROW_GROUP_ROWS = 1 << 20
+SAMPLE = 1000
 
 
 def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order: Sequence[str] = ()) -> list[str]:
@@ -36,5 +37,25 @@ def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order
 
 
 def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
-    table = rows.select(schema.names).to_arrow().cast(schema)
-    pq.write_table(table, path, compression="zstd", row_group_size=ROW_GROUP_ROWS)
+    """Write a file in a schema. Categoricals stay dictionaries on the way, and are plain texts in the file."""
+    table = rows.select(schema.names).to_arrow()
+    kept = {field.name: field.type for field in table.schema if pa.types.is_dictionary(field.type)}
+    wanted = [
+        field.with_type(pa.dictionary(kept[field.name].index_type, field.type)) if field.name in kept else field
+        for field in schema
+    ]
+    described = [name for name in schema.names if not _all_differ(rows[name])]
+    pq.write_table(
+        table.cast(pa.schema(wanted)),
+        path,
+        compression="zstd",
+        row_group_size=ROW_GROUP_ROWS,
+        use_dictionary=described,
+        write_statistics=described,
+        store_schema=False,
+    )
+
+
+def _all_differ(column: pl.Series) -> bool:
+    """Whether the texts of a column are as good as all different: a dictionary of them, or their ends, would be of no use."""
+    return column.dtype == pl.String and column.head(SAMPLE).n_unique() > 0.9 * SAMPLE

@@ -114,11 +114,11 @@ def to_polars(rule: RowRule) -> "pl.Expr":
         case RowRuleKind.ALLOWED:
             broken = ~column.is_in(list(rule.allowed))
         case RowRuleKind.PATTERN:
-            broken = ~column.str.contains(str(rule.pattern))
+            broken = ~column.cast(pl.String).str.contains(str(rule.pattern))
         case RowRuleKind.NOT_BEFORE:
             broken = column < pl.col(str(rule.other))
         case RowRuleKind.LENGTH:
-            broken = _outside(column.str.len_chars(), rule)
+            broken = _outside(column.cast(pl.String).str.len_chars(), rule)
         case RowRuleKind.RANGE:
             broken = _outside(column, rule)
     return broken.fill_null(False)

@@ -23,6 +23,17 @@ def test_a_split_loses_nothing_and_a_key_has_one_bucket(keys: list[str], buckets
     assert all(0 <= bucket < buckets for bucket in place.values())
 
 
+@given(keys=KEYS, before=KEYS, buckets=st.integers(1, 20))
+def test_a_dictionary_of_keys_is_split_as_its_texts(keys: list[str], before: list[str], buckets: int) -> None:
+    earlier = pl.Series(before, dtype=pl.String).cast(pl.Categorical)  # what comes first decides on the codes
+    texts = pl.DataFrame({"key": keys}, schema={"key": pl.String})
+    parts = {bucket: rows["key"].cast(pl.String) for bucket, rows in split(texts.cast(pl.Categorical), "key", buckets)}
+    assert {bucket: list(rows) for bucket, rows in parts.items()} == {
+        bucket: list(rows["key"]) for bucket, rows in split(texts, "key", buckets)
+    }
+    assert len(earlier) == len(before)  # held until here
+
+
 @given(keys=KEYS)
 def test_a_block_is_the_frame_again(keys: list[str]) -> None:
     frame = pl.DataFrame({"key": keys, "n": range(len(keys))}, schema={"key": pl.String, "n": pl.Int64})

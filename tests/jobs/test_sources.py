@@ -13,7 +13,7 @@ from schemas.contract import load_contract
 from schemas.source import SOURCES, load_source
 
 KEY = b"a key of the tests"
-TESTED = {"movielens", "online_retail", "web_log", "open_bandit", "rees46", "retailrocket", "ga4"}
+TESTED = {"movielens", "online_retail", "web_log", "open_bandit", "rees46", "retailrocket", "ga4", "simulated_parquet"}
 ELSEWHERE = {"simulated"}  # test_simulate_cleaned.py holds it against the planted truth
 
 
@@ -45,6 +45,20 @@ def test_movielens(tmp_path: Path) -> None:
     )
     assert found.sound.select("event_type", "item_id", "value").rows() == [("rating", "242", 4.0)]
     assert reasons(found) == {2: ["value.source_range"]}
+
+
+def test_simulated_columns(tmp_path: Path) -> None:
+    source, events, path = load_source("simulated_parquet"), load_contract("events"), tmp_path / "part.parquet"
+    at = datetime(2026, 1, 5, 9, tzinfo=UTC)
+    one = {"event_id": "e1", "user_id": "u1", "event_type": "cart", "event_time": at, "item_id": "p1"}
+    pl.DataFrame([one, one | {"user_id": None}, one | {"event_type": "stare"}]).write_parquet(path)
+    arrival = Arrival("simulated_parquet", path.name, datetime(2026, 1, 6, tzinfo=UTC), date(2026, 1, 5), False)
+    (raw,) = read(path, source, wanted_fields(source))
+    found = parse(raw, source, KEY, arrival, events)
+    assert found.sound.select("event_id", "user_id", "event_type", "event_time", "item_id").rows() == [
+        ("e1", pseudonym(KEY, "u1"), "cart", at, "p1")
+    ]
+    assert reasons(found) == {2: ["user_id.missing"], 3: ["event_type.unknown"]}
 
 
 def test_online_retail(tmp_path: Path) -> None:

@@ -1,0 +1,158 @@
+"""Measure Clickwright and its peers on one job, print tables, and note every measurement in ``var/bench.json``.
+
+What is measured is not measured again, so a run that was stopped goes on where it was. ``python -m tests.benchmarks --help``
+"""
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jobs.prepare import archive_classes, prepared
+from schemas.cli import log, run_command
+from schemas.settings import Settings, get_settings
+from tests.benchmarks.checksum import checksums
+from tests.benchmarks.data import make_input
+from tests.benchmarks.engines.two_jobs import missing
+from tests.benchmarks.job import THREADS
+from tests.benchmarks.measure import measure
+from tests.benchmarks.registry import CLICKWRIGHT, ENGINES, REPLAY, TWO_JOBS, Engine, environment
+from tests.benchmarks.rows import COMPARE, GROWTH, SKEW, START_UP, Book, Row
+from tests.benchmarks.tables import tables
+
+SMALLEST = 1_000
+DAILY_CAP = 5_000
+SKEWED = 0.01
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where things lie, and how long a run may last."""
+
+    folder: Path
+    book: Book
+    limit: float
+
+    def input(self, events: int, skewed: float = 0.0) -> tuple[Path, dict[str, Any]]:
+        name = f"{events}-skewed" if skewed else str(events)
+        return self.folder / "input" / name, make_input(events, self.folder / "input" / name, skewed)
+
+    def run(self, row: Row, engine: Engine, *more: str, skewed: float = 0.0) -> Row | None:
+        """Measure one run, check what it wrote, and note it; None when that was done before."""
+        if self.book.has(row):
+            return None
+        if engine == TWO_JOBS and (lacks := missing()):
+            self.book.add(Row(*row.key, failed=lacks))
+            return row
+        source, holds = self.input(row.events, skewed)
+        target, state = self.folder / "output", self.folder / "state"
+        shutil.rmtree(target, ignore_errors=True)
+        log_file = self.folder / "log" / f"{engine.module}.err"
+        log_file.parent.mkdir(parents=True, exist_ok=True)
+        log.info("measuring", what=row.what, engine=engine.name, events=row.events, round=row.round)
+        cost = measure(engine.command(source, target, *more), environment(state), THREADS, log_file, self.limit)
+        row.cpu_seconds, row.wall_seconds, row.peak_mb = cost.cpu_seconds, cost.wall_seconds, cost.peak_mb
+        row.cpu_by, row.notes = (
+            cost.cpu_by,
+            {"rows": holds["rows"], **(json.loads(cost.output.splitlines()[-1]) if cost.output else {})},
+        )
+        if cost.exit_code:
+            row.failed = cost.stopped or f"exit code {cost.exit_code}; {log_file}"
+        else:
+            row.checked = self.check(row, engine, holds, target)
+        shutil.rmtree(target, ignore_errors=True)
+        self.book.add(row)
+        log.info("measured", cpu_seconds=row.cpu_seconds, wall_seconds=row.wall_seconds, failed=row.failed, checked=row.checked)
+        return row
+
+    def check(self, row: Row, engine: Engine, holds: dict[str, Any], target: Path) -> str:
+        """Hold the rows against those of the run before on the same input; outside of what is timed."""
+        if engine.compared == "nothing":
+            return "not compared"
+        found = checksums(target, whole=engine.compared == "all")
+        row.notes["checksums"] = found
+        wanted = holds["genuine"] + holds["runaway"] - row.notes.get("set_aside", 0)
+        if engine.compared == "all" and found["events"]["rows"] != wanted:
+            return f"WRONG: {found['events']['rows']} events, not {wanted}"
+        for other in self.book.rows:
+            for table, sums in other.notes.get("checksums", {}).items():
+                if input_of(other) == input_of(row) and found.get(table, sums) != sums:
+                    return f"WRONG: {table} differ from those of {other.engine}"
+        return "same rows" if engine.compared == "all" else "same by rule 1"
+
+
+def input_of(row: Row) -> tuple[int, bool, int]:
+    """Rows with the same of these have to come to the same."""
+    return row.events, row.what == SKEW, row.notes.get("set_aside", 0)
+
+
+def compare(bench: Bench, events: int, rounds: int, engines: list[Engine]) -> None:
+    """Every engine in turn, another one first in each round."""
+    for number in range(rounds):
+        first = number % len(engines)
+        for engine in engines[first:] + engines[:first]:
+            bench.run(Row(START_UP, engine.name, SMALLEST, number), engine)
+            if not any(row.failed for row in bench.book.of(COMPARE, engine.name, events)):
+                bench.run(Row(COMPARE, engine.name, events, number), engine)
+
+
+def survive(bench: Bench, engine: Engine, sizes: list[int], rounds: int) -> None:
+    """For an engine that failed: the largest of some smaller sizes that it survives."""
+    for events in sorted(sizes, reverse=True):
+        for number in range(rounds):
+            bench.run(Row(COMPARE, CLICKWRIGHT.name, events, number), CLICKWRIGHT)
+            bench.run(Row(COMPARE, engine.name, events, number), engine)
+            if any(row.failed for row in bench.book.of(COMPARE, engine.name, events)):
+                break
+        else:
+            return
+
+
+def skew(bench: Bench, events: int, rounds: int) -> None:
+    """One user with a hundredth of the events: as one of many, and set aside by the daily cap."""
+    for number in range(rounds):
+        bench.run(Row(SKEW, "clickwright, no cap", events, number), CLICKWRIGHT, skewed=SKEWED)
+        bench.run(Row(SKEW, "clickwright, daily cap", events, number), CLICKWRIGHT, str(DAILY_CAP), skewed=SKEWED)
+
+
+def million(text: str) -> int:
+    return round(float(text) * 1_000_000)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure what is not yet measured, and print the tables."""
+    parser = argparse.ArgumentParser(description="Measure Clickwright and its peers; what is measured is not measured again.")
+    parser.add_argument("--events", type=million, default=million("20"), help="millions of events in the comparison")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--growth", type=million, nargs="*", default=[million(n) for n in ("5", "20", "50", "100")])
+    parser.add_argument("--engines", nargs="*", default=[e.name for e in ENGINES], help="names of engines to compare")
+    parser.add_argument("--limit", type=float, default=3600, help="seconds after which a run is stopped")
+    parser.add_argument("--json", type=Path, default=None, help="where the rows are (default: <var>/bench.json)")
+    parser.add_argument("--tables", action="store_true", help="only print the tables of what is measured")
+    args = parser.parse_args(argv)
+    var = get_settings().var
+    folder, book = var / "bench", Book(args.json or var / "bench.json")
+    if not args.tables:
+        state = Settings(var=folder / "state")
+        archive_classes(prepared(state), state)  # as `make demo` does once
+        bench = Bench(folder, book, args.limit)
+        compare(bench, args.events, args.rounds, [engine for engine in ENGINES if engine.name in args.engines])
+        if any(row.failed for row in book.of(COMPARE, REPLAY.name, args.events)):
+            survive(bench, REPLAY, [n for n in (5_000_000, 1_000_000) if n < args.events], args.rounds)
+        skew(bench, args.events, args.rounds)
+        for events in sorted(args.growth):
+            for number in range(args.rounds if events <= args.events else 1):
+                bench.run(Row(GROWTH, CLICKWRIGHT.name, events, number), CLICKWRIGHT)
+    print(tables(book, args.events), flush=True)
+    if len({row.events for row in book.of(GROWTH)}) > 1:
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.picture", str(book.path)], check=True)
+    return {"measurements": len(book.rows), "wrong": sum("WRONG" in (row.checked or "") for row in book.rows)}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

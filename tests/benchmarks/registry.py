@@ -1,0 +1,54 @@
+"""Which engines there are, and how each is started: a program of its own with an input and an output folder."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.java import find_java
+from schemas.settings import ROOT
+from tests.benchmarks.job import THREADS
+
+PEERS = ROOT / ".venv-bench" / "bin" / "python"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """How an engine is started and what of its output is compared: all rows, rule 1 alone, or nothing."""
+
+    name: str
+    module: str
+    compared: str = "all"
+    peer: bool = False
+    """Whether it runs in the environment of the peers."""
+
+    def command(self, source: Path, target: Path, *more: str) -> list[str]:
+        python = str(PEERS) if self.peer else sys.executable
+        return [python, "-m", f"tests.benchmarks.engines.{self.module}", str(source), str(target), *more]
+
+
+CLICKWRIGHT = Engine("clickwright", "clickwright")
+REPLAY = Engine("replay", "replay_sessionizer", "rule 1", peer=True)
+TWO_JOBS = Engine("clickwright, two jobs", "two_jobs", "nothing")
+ENGINES = [
+    CLICKWRIGHT,
+    TWO_JOBS,
+    Engine("spark", "spark_windows"),
+    Engine("spark, one shuffle", "spark_one_shuffle"),
+    Engine("spark session_window", "session_window", "rule 1"),
+    Engine("duckdb", "duckdb_sql", peer=True),
+    Engine("polars streaming", "polars_streaming"),
+    REPLAY,
+    Engine("pyarrow copy", "pyarrow_copy", "nothing"),
+]
+
+
+def environment(state: Path) -> dict[str, str]:
+    """All the variables that an engine gets, the same for each."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "JAVA_HOME": str(find_java(os.environ, state / "java").home),
+        "PYTHONPATH": str(ROOT),
+        "POLARS_MAX_THREADS": str(THREADS),
+        "CLICKWRIGHT_VAR": str(state),
+    }

@@ -1,0 +1,116 @@
+"""The tables that the benchmark prints: medians, and in brackets the least and the most."""
+
+import json
+import statistics
+import subprocess
+from importlib.metadata import version
+from itertools import groupby
+
+from tests.benchmarks.registry import PEERS
+from tests.benchmarks.rows import COMPARE, GROWTH, SKEW, START_UP, Book, Row
+
+RULE_1 = "knows rule 1 alone"
+GROWTH_LIMIT = 1.3
+
+
+def tables(book: Book, events: int) -> str:
+    """All tables, as Markdown."""
+    sizes = sorted({row.events for row in book.of(COMPARE)}, key=lambda n: (n != events, -n))
+    parts = [f"Versions: {versions()}."]
+    parts += [comparison(book, size) for size in sizes]
+    parts += [growth(book), skewed(book)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def versions() -> str:
+    ours = {name: version(name) for name in ("pyspark", "polars", "pyarrow")}
+    ask = "import json, importlib.metadata as m; print(json.dumps({n: m.version(n) for n in ('duckdb', 'replay-rec')}))"
+    if PEERS.exists():
+        ours |= json.loads(subprocess.run([str(PEERS), "-c", ask], check=True, capture_output=True).stdout)
+    return ", ".join(f"{name} {number}" for name, number in ours.items())
+
+
+def spread(values: list[float], form: str = ".1f") -> str:
+    if not values:
+        return "–"
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:{form}}" + (f" ({low:{form}}–{high:{form}})" if len(values) > 1 else "")
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+
+    def line(cells: list[str]) -> str:
+        first, *rest = [f"{c:<{w}}" if i == 0 else f"{c:>{w}}" for i, (c, w) in enumerate(zip(cells, widths, strict=True))]
+        return "| " + " | ".join([first, *rest]) + " |"
+
+    rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    return "\n".join([line(head), rule, *map(line, lines)])
+
+
+def comparison(book: Book, events: int) -> str:
+    """Every engine on one input."""
+    lines = []
+    rows = sorted(book.of(COMPARE, events=events), key=lambda row: row.engine)
+    for engine, group in groupby(rows, key=lambda row: row.engine):
+        found = list(group)
+        done = [row for row in found if not row.failed]
+        start = [row.cpu_seconds for row in book.of(START_UP, engine) if row.cpu_seconds and not row.failed]
+        said = verdict(found)
+        lines.append(
+            [engine, spread(cpu(done)), spread(ratios(done), ".2f"), spread(start), spread(wall(done)), peak(done), said]
+        )
+    lines.sort(key=lambda line: (line[2] == "–", float(line[2].split()[0]) if line[2] != "–" else 0))
+    head = ["engine", "CPU seconds", "× Clickwright", "start-up, CPU s", "wall seconds", "peak MB", "rows"]
+    return f"{events:,} genuine events, two cores\n\n{table(head, lines)}"
+
+
+def verdict(rows: list[Row]) -> str:
+    """What came of the checks: the worst of them."""
+    said = sorted({row.failed or row.checked or "" for row in rows}, key=lambda text: "WRONG" not in text)
+    return f"{said[0]}, {RULE_1}" if "rule 1" in said[0] else said[0]
+
+
+def cpu(rows: list[Row]) -> list[float]:
+    return [row.cpu_seconds for row in rows if row.cpu_seconds is not None]
+
+
+def wall(rows: list[Row]) -> list[float]:
+    return [row.wall_seconds for row in rows if row.wall_seconds is not None]
+
+
+def ratios(rows: list[Row]) -> list[float]:
+    return [row.ratio for row in rows if row.ratio is not None]
+
+
+def peak(rows: list[Row]) -> str:
+    return spread([row.peak_mb for row in rows if row.peak_mb is not None], ",.0f")
+
+
+def growth(book: Book) -> str:
+    """Clickwright from small to large."""
+    lines = []
+    for events in sorted({row.events for row in book.of(GROWTH)}):
+        rows = book.of(GROWTH, events=events)
+        a_million = [seconds / (events / 1e6) for seconds in cpu(rows)]
+        lines.append(
+            [f"{events:,}", spread(cpu(rows)), spread(a_million, ".2f"), spread(wall(rows)), peak(rows), verdict(rows)]
+        )
+    head = ["events", "CPU seconds", "CPU s a million", "wall seconds", "peak MB", "rows"]
+    return f"Growth of clickwright\n\n{table(head, lines)}" if lines else ""
+
+
+def skewed(book: Book) -> str:
+    """One user with a hundredth of the events: the slowest task of the second stage beside the median one."""
+    lines = []
+    rows = sorted(book.of(SKEW), key=lambda row: (row.events, row.engine))
+    for (events, engine), group in groupby(rows, key=lambda row: (row.events, row.engine)):
+        found = [row for row in group if not row.failed]
+        seconds = [row.notes["task_seconds"] for row in found]
+        ratio = [max(tasks) / statistics.median(tasks) for tasks in seconds]
+        aside = {row.notes["set_aside"] for row in found}
+        most, usual = [max(tasks) for tasks in seconds], [statistics.median(tasks) for tasks in seconds]
+        told = [f"{events:,}", engine, spread(most, ".2f"), spread(usual, ".2f"), spread(ratio, ".2f")]
+        lines.append([*told, ", ".join(f"{n:,}" for n in sorted(aside)), verdict(found) if found else "–"])
+    head = ["events", "one user with 1 % of them", "slowest task, s", "median task, s", "slowest / median", "set aside", "rows"]
+    return f"Skew\n\n{table(head, lines)}" if lines else ""
