@@ -91,17 +91,17 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
     content = _as_utf8(block.content.replace(b"\r\n", b"\n"), records.encoding)
     if not content:
         return None
+    content = _unquoted(content, records)
     usual, starts, ends = _usual(content, records)
-    odd = []
-    for at in np.flatnonzero(~usual & (ends > starts)):
+    lines = []
+    for at in np.flatnonzero(~usual & (ends > starts)).tolist():
         line = content[starts[at] : ends[at]].rstrip(b"\r")
-        if not line:
-            continue
-        raw = line if records.encoding == "utf-8" else line.decode().encode(records.encoding)
-        record, _ = records.record([RawLine(block.first + int(at), raw, None)])
-        if record is None:
-            return None
-        odd.append(records.checked(record))
+        if line:
+            raw = line if records.encoding == "utf-8" else line.decode().encode(records.encoding)
+            lines.append(RawLine(block.first + at, raw, None))
+    odd = records.singles(lines)
+    if odd is None:
+        return None
     numbers = np.flatnonzero(usual) + block.first
     if len(numbers) < len(starts):
         content = np.frombuffer(content, np.uint8)[np.repeat(usual, ends + 1 - starts)].tobytes()
@@ -120,6 +120,30 @@ def _as_utf8(content: bytes, encoding: str) -> bytes | None:
         return content.decode(encoding).encode()
     except UnicodeDecodeError:
         return None
+
+
+def _unquoted(content: bytes, records: Records) -> bytes:
+    """A block without the quotes of lines in which they are not needed: around whole fields, in them no quote or delimiter."""
+    quote = (records.quote or "").encode()
+    if not quote or quote not in content or b"\r" in content or b"\0" in content or not _is_text(content):
+        return content
+    codes = np.frombuffer(content, np.uint8)
+    ends = np.flatnonzero(codes == LINE_FEED)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    quotes, delimiters = np.flatnonzero(codes == quote[0]), np.flatnonzero(codes == ord(records.delimiter))
+    line = np.searchsorted(ends, quotes)
+    in_line = np.bincount(line, minlength=len(ends))
+    opens = (np.arange(len(quotes)) - (np.cumsum(in_line) - in_line)[line]) % 2 == 0
+    edge = (codes == LINE_FEED) | (codes == ord(records.delimiter))
+    at_edge = np.where(opens, (quotes == 0) | edge[quotes - 1], edge[quotes + 1])
+    before = np.searchsorted(delimiters, quotes)
+    holds_delimiter = ~opens & (before != np.concatenate([[0], before[:-1]]))
+    between = np.diff(np.searchsorted(delimiters, np.concatenate([[0], ends])))
+    plain = (in_line % 2 == 0) & (between == len(records.header or ()) - 1) & (ends - starts > in_line)
+    plain[line[~at_edge | holds_delimiter]] = False
+    keep = np.ones(len(codes), dtype=bool)
+    keep[quotes[plain[line]]] = False
+    return codes[keep].tobytes()
 
 
 def _usual(content: bytes, records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

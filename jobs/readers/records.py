@@ -89,6 +89,21 @@ class Records:
                 return Record(first.number, fields, None, "\n".join(pieces)), len(pieces)
         return None, 1
 
+    def singles(self, lines: Sequence[RawLine]) -> list[Record] | None:
+        """The records of lines each of which is one, whatever stands around it; none if a record goes on over a line's end."""
+        texts = [self._text(line) for line in lines]
+        rows = None if None in texts else self._split_all([text or "" for text in texts])
+        if rows is not None:
+            found = zip(lines, rows, texts, strict=True)
+            return [self.checked(Record(line.number, fields, None, text)) for line, fields, text in found]
+        records = []
+        for line in lines:
+            record, _ = self.record([line])
+            if record is None:
+                return None
+            records.append(self.checked(record))
+        return records
+
     def checked(self, record: Record) -> Record:
         """A record, or what is wrong with it beside the header."""
         if record.problem is not None:
@@ -109,6 +124,16 @@ class Records:
             return line.content.decode(self.encoding)
         except UnicodeDecodeError:
             return None
+
+    def _split_all(self, texts: list[str]) -> list[list[str]] | None:
+        """The fields of many lines; none if one of them is broken, or two of them are one record."""
+        if self.quote is None:
+            return [text.split(self.delimiter) for text in texts]
+        try:
+            rows = list(csv.reader(texts, delimiter=self.delimiter, quotechar=self.quote, strict=True))
+        except (csv.Error, ValueError):
+            return None
+        return rows if len(rows) == len(texts) else None
 
     def _split(self, text: str) -> list[str] | None:
         if self.quote is None:

@@ -94,6 +94,11 @@ RECORDS = {  # a record, and what becomes of it
     b",,": None,
     "Zoë,10,x".encode(): None,
     b'"a, b",10,x': None,
+    b'"ann","10","x"': None,
+    b'"","10",""': None,
+    b'"a"",""b",10,x': None,
+    b'"u","t",x': "line.header_again",
+    b'"a","b","c","d"': "line.wrong_fields",
     b'"a\nb\n\nc",10,x': None,
     b'"he said ""no""",10,"\n"': None,
     b"u,t,x": "line.header_again",
@@ -125,8 +130,12 @@ def test_records_in_are_rows_out_whatever_stands_beside_them(
     assert rows.select("line_number", "problem").rows() == expected
 
 
-@given(st.binary(max_size=60) | st.text('au,"\r\n', max_size=60).map(str.encode), st.integers(1, 30))
-@settings(max_examples=200, deadline=None)
+FIELDS = st.sampled_from([b"", b"a", b'"a"', b'""', b'"a,b"', b'"a""b"', b'"', b'a"b', b'"a\nb"', b"\r", b"\xff"])
+LINES = st.lists(st.lists(FIELDS, min_size=1, max_size=4).map(b",".join), max_size=6).map(b"\n".join)
+
+
+@given(LINES | st.binary(max_size=60) | st.text('au,"\r\n', max_size=60).map(str.encode), st.integers(1, 30))
+@settings(max_examples=300, deadline=None)
 def test_any_bytes_give_the_same_rows_many_at_once_and_one_by_one(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, block_bytes: int
 ) -> None:
