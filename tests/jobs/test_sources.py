@@ -58,7 +58,7 @@ def test_simulated_columns(tmp_path: Path) -> None:
     assert found.sound.select("event_id", "user_id", "event_type", "event_time", "item_id").rows() == [
         ("e1", pseudonym(KEY, "u1"), "cart", at, "p1")
     ]
-    assert reasons(found) == {2: ["user_id.missing"], 3: ["event_type.unknown"]}
+    assert reasons(found) == {2: ["user_id.required"], 3: ["event_type.required", "event_type.unknown"]}
 
 
 def test_online_retail(tmp_path: Path) -> None:
