@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-cluster lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-cluster lint format types check bench clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -57,6 +57,9 @@ test: $(STAMP) ## every test (make test TESTS=tests/jobs for a part)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
 	@$(BIN)/python -m pytest -m "not slow" $(TESTS)
+
+test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pausing, doing again
+	@$(BIN)/python -m pytest -m airflow tests/local
 
 test-cluster: $(STAMP) ## the jobs on a standalone Spark cluster, one of whose workers is killed
 	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py

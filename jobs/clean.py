@@ -25,6 +25,7 @@ from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
 from jobs.ids import IDS, id_digests, shared_ids, write_ids
 from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
+from jobs.late import TOUCHED, spans
 from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
 from jobs.readers import read
 from jobs.reasons import LineReason
@@ -33,9 +34,11 @@ from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError
+from schemas.lake import Lake, open_lake
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source
 from schemas.staging import Attempt, open_attempt
+from schemas.where import equals
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
@@ -124,6 +127,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "late": int((events["days_late"] > 0).sum()),
         "set_aside": int(rejects["reasons"].list.first().str.starts_with(f"{LineReason.SKIPPED}.").sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
+        "event_dates": events["event_date"].unique().to_list(),
         "read": frames[READ].rows() if READ in frames else [],
         "ids": write_ids(events, of.folders["events"]),
         "wrote": {
@@ -178,6 +182,7 @@ def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[s
 def clean(
     spark: SparkSession,
     attempt: Attempt,
+    lake: Lake,
     arrived_on: date,
     history: bool,
     sources: list[Source],
@@ -214,8 +219,14 @@ def clean(
     for table in ("events", "rejects"):
         attempt.replaces(table, "arrived_on", [arrived_on])
         attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
-    attempt.note(**figures, files=len(files), history=history)
+    attempt.note(**figures, files=len(files), history=history, **{TOUCHED: spans(touched(lake, arrived_on, results))})
     return figures
+
+
+def touched(lake: Lake, arrived_on: date, results: Sequence[dict[str, Any]]) -> set[date]:
+    """The event dates of the arrival, and those that it had when it was cleaned before: what follows from them may change."""
+    before = lake.partitions("events", "event_date", where=equals("arrived_on", arrived_on))
+    return {*before, *(date.fromisoformat(text) for result in results for text in result["event_dates"])}
 
 
 def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
@@ -279,7 +290,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:
-            figures = clean(spark, attempt, args.arrived_on, bool(args.history_since), sources, settings)
+            figures = clean(spark, attempt, open_lake(), args.arrived_on, bool(args.history_since), sources, settings)
     finally:
         spark.stop()
     log.info("staged", job="clean", arrived_on=str(args.arrived_on), **figures)

@@ -1,7 +1,7 @@
 """Sessionise: events of a user in order of (event_time, event_id) become sessions, exactly, for any range of closing dates.
 
-The rules stand in ``jobs.sessions``. Here: which events a range of closing dates follows from, and how they come together. A
-closing date follows from the events of the two days before it, of its own day, and of one gap before these.
+The rules stand in ``jobs.sessions``, what a closing date follows from in ``jobs.look_back``. Here the events come together.
+Dates that were published and that later arrivals change are found by ``jobs.late``.
 
 ``python -m jobs.sessionize --from 1998-04-16 --to 1998-04-16``
 """
@@ -9,7 +9,7 @@ closing date follows from the events of the two days before it, of its own day, 
 import argparse
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jobs.exchange import Exchange, buckets_for, exchange
+from jobs.look_back import look_back, reach
 from jobs.sessions import (
     ORDER,
     SAME_EVENT,
@@ -39,10 +40,9 @@ from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import Attempt, open_attempt
-from schemas.where import between, one_of
+from schemas.where import one_of
 
 DEFAULT_GAP = timedelta(minutes=30)
-LOOK_BACK = timedelta(days=2)  # besides one gap; see rule 2: more cannot change what closes on a day
 EVENTS = "events"
 
 
@@ -177,35 +177,6 @@ def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta
     return rows.with_columns(closed).filter(chosen).drop(SESSION), sessions.filter(wanted)
 
 
-def reach(dates: Iterable[date], gap: timedelta) -> tuple[datetime, datetime]:
-    """The times from which and before which events count for some closing dates."""
-    wanted = sorted(set(dates))
-    midnight = datetime.combine(wanted[0], time.min, UTC)
-    return midnight - LOOK_BACK - gap, datetime.combine(wanted[-1], time.min, UTC) + timedelta(days=1)
-
-
-def look_back(dates: Iterable[date]) -> list[date]:
-    """The event dates that the sessions closing on some dates can follow from."""
-    days = LOOK_BACK.days + 1  # one gap before the look-back lies on the day before it
-    return sorted({d - timedelta(days=back) for d in dates for back in range(days + 1)})
-
-
-def dates_to_close(lake: Lake, snapshot: int | None, first: date, last: date, late: bool) -> list[date]:
-    """The closing dates of a range, and with ``late`` those that the range's arrivals can change.
-
-    An event of date E can change what closes on E, E+1 and E+2. Dates whose own arrival is not there yet are left to their own
-    run. So, of the runs of neighbouring days in any order and at the same time, the one that sees the last of their arrivals
-    also makes every date that they share, and publish lets the newest inputs win.
-    """
-    dates = {first + timedelta(days=i) for i in range((last - first).days + 1)}
-    if late:
-        newest = max([last, *lake.partitions("events", "arrived_on", snapshot)])
-        touched = lake.partitions("events", "event_date", snapshot, between("arrived_on", first, last))
-        reachable = {e + timedelta(days=i) for e in touched for i in range(LOOK_BACK.days + 1)}
-        dates |= {d for d in reachable if d <= newest}
-    return sorted(dates)
-
-
 def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | None, dates: Sequence[date]) -> None:
     """Stage the sessions that close on some dates, and their events, from the events of a snapshot."""
     files = lake.sized_files("events", one_of("event_date", look_back(dates)), snapshot)
@@ -249,26 +220,21 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--from", dest="first", type=day, required=True, help="first closing date, YYYY-MM-DD")
     parser.add_argument("--to", dest="last", type=day, required=True, help="last closing date, inclusive")
-    parser.add_argument(
-        "--late",
-        action="store_true",
-        help="also the published closing dates that what arrived in the range can change",
-    )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     if args.first > args.last:
         parser.error(f"--from {args.first} is after --to {args.last}")
     lake = open_lake()
     snapshot = lake.table("events").metadata.current_snapshot_id
-    dates = dates_to_close(lake, snapshot, args.first, args.last, args.late)
+    dates = [args.first + timedelta(days=i) for i in range((args.last - args.first).days + 1)]
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
         with open_attempt("sessionize", args.run, inputs={"events": int(snapshot or 0)}) as attempt:
             stage_sessions(partial(exchange, spark), attempt, lake, snapshot, dates)
     finally:
         spark.stop()
-    log.info("staged", job="sessionize", first=str(dates[0]), last=str(dates[-1]), dates=len(dates))
-    return {"closing_dates": len(dates), "first": dates[0], "last": dates[-1]}
+    log.info("staged", job="sessionize", first=str(args.first), last=str(args.last), dates=len(dates))
+    return {"closing_dates": len(dates), "first": args.first, "last": args.last}
 
 
 if __name__ == "__main__":

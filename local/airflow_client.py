@@ -29,7 +29,7 @@ class AirflowError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A DAG run. ``interval_start`` is its arrival day's beginning, for runs that have one."""
+    """A DAG run. ``interval_start`` is its arrival day's beginning, ``partition`` the key, for runs that have one."""
 
     dag_id: str
     run_id: str
@@ -38,6 +38,7 @@ class Run:
     logical_date: str | None
     interval_start: str | None
     conf: dict[str, Any]
+    partition: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -353,6 +354,7 @@ def _run(found: dict[str, Any]) -> Run:
         logical_date=found["logical_date"],
         interval_start=found["data_interval_start"],
         conf=found["conf"] or {},
+        partition=found["partition_key"],
     )
 
 

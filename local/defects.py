@@ -110,7 +110,7 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
     for day in days:
         rng.shuffle(stock[day])
 
-    late = [_late(line, i, days[-1]) for i, line in enumerate(_deal(stock, days[:-1], Kind.LATE.lines))]
+    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], Kind.LATE.lines))]
     moved = {line.event["event_id"] for line in late}
     planted = list(late)
     for i, line in enumerate(_deal(stock, days, Kind.EXACT_DUPLICATE.lines)):
@@ -144,10 +144,9 @@ def _twin(line: Line, rng: random.Random) -> Line:
     return replace(line, event={**line.event, "event_id": _new_id(rng)})
 
 
-def _late(line: Line, i: int, last: date) -> Line:
-    delay = min(1 + i % 3, (last - line.at.date()).days)
-    arrives = datetime.combine(line.at.date() + timedelta(days=delay), time(12 + i % 6), UTC)
-    return replace(line, arrives=arrives, kind=Kind.LATE)
+def _late(line: Line, day: date, i: int) -> Line:
+    """A phone that was without a network delivers on a later day."""
+    return replace(line, arrives=datetime.combine(day, time(12 + i % 6), UTC), kind=Kind.LATE)
 
 
 def _again(line: Line, i: int) -> Line:

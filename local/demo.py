@@ -18,9 +18,10 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 
+from jobs.late import late_days
 from local import movielens
 from local.airflow_client import AirflowError, Run
-from local.drive import Driver
+from local.drive import LATE_DAG, Driver
 from local.gather import gather
 from local.report import write_report
 from local.services import Services
@@ -72,7 +73,9 @@ class Demo:
         with self.step(3, "History"):
             self.runs.append(driver.history(movielens.HISTORY_ARRIVAL, movielens.HISTORY_SINCE))
         with self.step(4, "Seven days"):
+            airflow.unpause(LATE_DAG)  # it follows the days: what it is told while it is paused is lost
             self.runs += driver.backfill(movielens.FIRST_DAY, movielens.LAST_DAY)
+            self.runs += driver.late_days(lambda: late_days(lake))
         self._prepared(self.models)
         with self.step(5, "Training and promotion"):
             trained, now = driver.train(movielens.FIRST_DAY)

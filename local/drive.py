@@ -15,13 +15,14 @@ from local.airflow_client import AirflowClient, Run, Task
 from schemas.errors import ClickwrightError
 
 DAY_DAG = "behaviour_day"
+LATE_DAG = "reprocess_day"
 TRAIN_DAG = "train_recommender"
 RECOMMEND_DAG = "recommend"
 DONE = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 AT_WORK = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled")
 HOUR_S = 3600.0
 FOLLOWS_WITHIN_S = 60.0
-TASKS = {DAY_DAG: 13, TRAIN_DAG: 7, RECOMMEND_DAG: 8}
+TASKS = {DAY_DAG: 14, LATE_DAG: 4, TRAIN_DAG: 7, RECOMMEND_DAG: 8}
 """How many tasks a run has, until Airflow has told."""
 
 
@@ -59,7 +60,9 @@ class Watch:
 
 
 def name(run: Run) -> str:
-    """A run as people call it: its arrival day, or its workflow."""
+    """A run as people call it: its day, or its workflow."""
+    if run.partition:
+        return f"{run.partition} again"
     return run.interval_start[:10] if run.dag_id == DAY_DAG and run.interval_start else run.dag_id
 
 
@@ -111,6 +114,30 @@ class Driver:
                 "see Browse > Backfills in its UI, then run `make demo` again"
             )
         return self._finish("daily runs", runs, 2 * HOUR_S)
+
+    def late_days(self, late: Callable[[], Sequence[date]]) -> list[Run]:
+        """Wait until the days that late events change are done again, by the runs that the last days have started.
+
+        Args:
+            late: which days are late still.
+
+        Returns:
+            The runs that did them.
+        """
+        patience = time.monotonic() + FOLLOWS_WITHIN_S
+        while True:
+            runs = self.airflow.runs(LATE_DAG)
+            if any(run.state != "success" for run in runs):
+                self._finish("late days", runs, HOUR_S)
+                continue
+            if not (waiting := late()):
+                return runs
+            if time.monotonic() > patience:
+                raise ClickwrightError(
+                    f"Airflow has started no run for the late days {', '.join(map(str, waiting))}; workflow {LATE_DAG}; "
+                    "see its asset late_days in the UI, then run `make demo` again"
+                )
+            time.sleep(1)
 
     def train(self, until: date) -> tuple[Run, bool]:
         """Train on what happened before ``until`` and approve the outcome, as a person's click would.

@@ -10,9 +10,12 @@ is built, audited and published; a reader never sees a row that was not audited.
 | `clean` | the landing zone | `events`, `rejects` |
 | `items` | the landing zone | `items`; skipped on a day without a new catalogue |
 | `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an id that came back with other content) |
+| `late_days` | commits of `events`, `sessions` | nothing; tells the asset `late_days` of days to be done again |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
 
-A day on which no source was alive is skipped. Lines read = events + rejects + duplicates, on every run.
+Events that arrived late change days that are published: the asset `late_days` gets each such day as a
+partition, and `reprocess_day` does its sessions again. A day on which no source was alive is skipped.
+Lines read = events + rejects + duplicates, on every run.
 
 **Rerun.** Clear the run, or any task with what is downstream of it, or run a *backfill* over any days: the
 same rows come out in any order, at any parallelism, and nothing is doubled. A trigger by hand takes the day
@@ -32,9 +35,10 @@ lateness does not count, and sessions are closed from that date on.
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
-from dags.common.assets import PROFILES
+from dags.common.assets import LATE_DAYS, PROFILES
 from dags.common.defaults import ARRIVED_ON, DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
+from dags.common.partitions_operator import PartitionsOperator
 from dags.common.write_audit_publish import spark_tables
 
 HISTORY = "{{ '--history-since=' ~ params.history_since if params.history_since else '' }}"
@@ -64,9 +68,10 @@ with DAG(
     items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads")
     sessionize = spark_tables(
         "sessionize",
-        ["--from", FIRST_CLOSING_DAY, "--to", ARRIVED_ON, "--late"],
-        tooltip="sessions that closed, and those that late events change",
+        ["--from", FIRST_CLOSING_DAY, "--to", ARRIVED_ON],
+        tooltip="sessions that closed",
     )
+    late_days = PartitionsOperator(task_id="late_days", module="jobs.late", asset=LATE_DAYS, listed="late_days")
     profiles = spark_tables(
         "profiles",
         ["--as-of", ARRIVED_ON],
@@ -78,4 +83,5 @@ with DAG(
 
     arrivals >> [clean, items]
     clean >> [sessionize, profiles]
+    sessionize >> late_days
     items >> profiles  # interests are written in the items' categories and words

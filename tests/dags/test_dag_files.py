@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 FILES = {
     "behaviour_day": "dags/behaviour_day/dag.py",
+    "reprocess_day": "dags/reprocess_day/dag.py",
     "train_recommender": "dags/train_recommender/dag.py",
     "recommend": "dags/recommend/dag.py",
 }
@@ -114,7 +115,16 @@ def test_a_day_flows_from_arrivals_to_profiles(parsed: Any) -> None:
     assert tasks["arrivals"]["downstream"] == ["clean.build", "items.build"]
     assert tasks["clean.publish"]["downstream"] == ["profiles.build", "sessionize.build"]
     assert tasks["items.publish"]["downstream"] == ["profiles.build"]
+    assert tasks["sessionize.publish"]["downstream"] == ["late_days"]
     assert tasks["profiles.publish"]["outlets"] == ["profiles"]
+
+
+def test_late_days_start_a_workflow_that_looks_once_more_before_it_works(parsed: Any) -> None:
+    tasks_of_a_day = parsed["dags"]["behaviour_day"]["tasks"]
+    assert tasks_of_a_day["late_days"]["outlets"] == ["late_days"]
+    tasks = parsed["dags"]["reprocess_day"]["tasks"]
+    assert tasks["still_late"]["downstream"] == ["sessionize.build"]
+    assert tasks["still_late"]["module"] == tasks_of_a_day["late_days"]["module"] == "jobs.late"
 
 
 def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:

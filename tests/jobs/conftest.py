@@ -57,10 +57,12 @@ def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
         import pyarrow.parquet as pq
 
         from jobs.clean import clean
+        from schemas.lake import open_lake
         from schemas.settings import get_settings
 
         with open_attempt("clean", run, inputs={}) as attempt:
-            figures = clean(spark, attempt, arrived_on, history, list(sources or [load_source("movielens")]), get_settings())
+            known = list(sources or [load_source("movielens")])
+            figures = clean(spark, attempt, open_lake(), arrived_on, history, known, get_settings())
         manifest = read_manifest("clean", run)
         rows = {
             name: [row for path in table.paths for row in pq.ParquetFile(path).read().to_pylist()]

@@ -3,6 +3,7 @@
 The lake is the real one; what Spark would move goes from stage to stage in this process.
 """
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -14,12 +15,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.sessionize import dates_to_close, stage_sessions
+from jobs.late import TOUCHED, late_days, spans
+from jobs.sessionize import stage_sessions
 from jobs.write import write_partitions
 from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import Manifest, open_attempt, read_manifest
+from schemas.where import equals
 from tests.jobs import oracle
 from tests.jobs.here import exchange_here
 from tests.jobs.oracle import Event
@@ -50,7 +53,10 @@ def clean_day(lake: Lake, arrived_on: date, events: list[Event]) -> None:
     frame = pl.DataFrame(rows, schema=contract.polars_schema)
     folder = lake.folder / "data" / "events" / f"{arrived_on}-{len(lake.commits('events'))}"
     files = write_partitions(frame, contract, folder)
-    lake.replace("events", "arrived_on", {arrived_on: files}, properties(f"clean {arrived_on} {folder.name}"), {})
+    before = lake.partitions("events", "event_date", where=equals("arrived_on", arrived_on))
+    touched = {TOUCHED: spans([*before, *frame["event_date"]])}
+    what = properties(f"clean {arrived_on} {folder.name}") | {"notes": json.dumps(touched, default=str)}
+    lake.replace("events", "arrived_on", {arrived_on: files}, what, {})
 
 
 def properties(manifest: str) -> dict[str, Any]:
@@ -58,14 +64,13 @@ def properties(manifest: str) -> dict[str, Any]:
 
 
 class Run:
-    """A day's sessionising: reads when it is made, publishes when it is told to."""
+    """The sessionising of a day, in its own run or because it is late: reads when it is made, publishes when it is told to."""
 
     def __init__(self, lake: Lake, day: date, name: str) -> None:
         self.lake = lake
         snapshot = lake.snapshot("events")
-        dates = dates_to_close(lake, snapshot, day, day, late=True)
         with open_attempt("sessionize", name, {"events": int(snapshot or 0)}) as attempt:
-            stage_sessions(exchange_here, attempt, lake, snapshot, dates)
+            stage_sessions(exchange_here, attempt, lake, snapshot, [day])
         self.manifest: Manifest = read_manifest("sessionize", name)
 
     def publish(self) -> None:
@@ -98,8 +103,9 @@ def found(lake: Lake) -> list[tuple[Any, ...]]:
 
 
 @st.composite
-def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int]]:
-    """A log spread over arrivals, some events arriving twice; an order of runs, each day at least once; which overlap."""
+def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int], list[int]]:
+    """A log spread over arrivals, some events arriving twice; an order of runs, each day at least once; how many of them
+    overlap, and how many late days are done again between them."""
     log = draw(logs)
     arrivals: Arrivals = {day: [] for day in DAYS}
     for event in log:
@@ -108,27 +114,75 @@ def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int]]:
         for delay in {late, late + again}:
             arrivals[min(event.event_time.date() + timedelta(days=delay), LAST)].append(event)
     order = draw(st.permutations(DAYS)) + draw(st.lists(st.sampled_from(DAYS), max_size=2))
-    return arrivals, order, draw(st.lists(st.integers(0, 2), min_size=len(order), max_size=len(order)))
+    counts = st.lists(st.integers(0, 2), min_size=len(order), max_size=len(order))
+    return arrivals, order, draw(counts), draw(counts)
 
 
 @given(world=worlds())
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_days_in_any_order_overlapping_and_twice_give_what_one_pass_gives(
-    tmp_path_factory: pytest.TempPathFactory, world: tuple[Arrivals, list[date], list[int]]
+    tmp_path_factory: pytest.TempPathFactory, world: tuple[Arrivals, list[date], list[int], list[int]]
 ) -> None:
-    arrivals, order, waits = world
+    arrivals, order, waits, breaks = world
     with empty_state(tmp_path_factory.mktemp("state")) as lake:
         waiting: list[Run] = []
-        for i, (day, wait) in enumerate(zip(order, waits, strict=True)):
+        told = dict[date, None]()
+        for i, (day, wait, pause) in enumerate(zip(order, waits, breaks, strict=True)):
             clean_day(lake, day, arrivals[day])
             waiting.append(Run(lake, day, f"{i}"))
             if wait == 2:
                 waiting.append(Run(lake, day, f"{i} again"))  # a retry, while the first try is still about to publish
             while len(waiting) > wait:  # up to two runs have read and not yet published
                 waiting.pop(-1 if wait else 0).publish()
+                told |= dict.fromkeys(late_days(lake))
+            for late in list(told)[:pause]:
+                del told[late]
+                waiting.append(Run(lake, late, f"{i} {late} again"))
         for run in waiting:
             run.publish()
+            told |= dict.fromkeys(late_days(lake))
+        for late in told:
+            if late in late_days(lake):
+                Run(lake, late, f"{late} at last").publish()
+        assert late_days(lake) == []
         assert found(lake) == expected(arrivals)
+
+
+def test_late_events_make_late_what_they_can_change_and_was_published_before(tmp_path: Path) -> None:
+    with empty_state(tmp_path) as lake:
+        for day in DAYS[:5]:
+            clean_day(lake, day, log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} "))
+            Run(lake, day, f"{day}").publish()
+        assert late_days(lake) == []
+        late = log_of(datetime.combine(DAYS[2], time(9), at("00:00").tzinfo), user="late")
+        clean_day(lake, DAYS[5], late)
+        assert late_days(lake) == DAYS[2:5]  # DAYS[5] is published by its own run
+        clean_day(lake, DAYS[5], [])  # mended: the late event is not there any more, which changes the same days
+        assert late_days(lake) == DAYS[2:5]
+        Run(lake, DAYS[5], "own").publish()
+        for day in DAYS[2:5]:
+            Run(lake, day, f"{day} again").publish()
+            assert day not in late_days(lake)
+        assert late_days(lake) == []
+
+
+def test_a_late_event_within_a_gap_of_midnight_changes_what_closes_three_days_on(tmp_path: Path) -> None:
+    sleepless = log_of(*[at("00:05") + timedelta(minutes=20 * i) for i in range(2 * 72)])  # to 23:45 of the next day
+    late = Event("u", at("23:45", 19), "late")
+    arrivals: Arrivals = {D: sleepless[:72], D + timedelta(days=1): sleepless[72:], D + timedelta(days=2): []}
+    closes = D + timedelta(days=2)
+    with empty_state(tmp_path) as lake:
+        for day, events in arrivals.items():
+            clean_day(lake, day, events)
+            Run(lake, day, f"{day}").publish()
+        arrivals[D + timedelta(days=3)] = [late]
+        clean_day(lake, D + timedelta(days=3), [late])
+        assert closes in late_days(lake)
+        for day in late_days(lake):
+            Run(lake, day, f"{day} again").publish()
+        rows = [row for row in expected(arrivals) if row[0] <= closes]
+        assert [row for row in rows if row[0] == closes]
+        assert found(lake) == rows
 
 
 def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
@@ -137,8 +191,6 @@ def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
         for day, events in log.items():
             clean_day(lake, day, events)
         assert len(lake.files("events")) == len(DAYS)
-        run = Run(lake, D, "r")
-        assert run.manifest.notes == {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
         with open_attempt("sessionize", "one", {}) as attempt:
             stage_sessions(exchange_here, attempt, lake, lake.snapshot("events"), [D])
         assert attempt.notes == {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}

@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from jobs.sessionize import closing_sessions, look_back, sessionize, summarize
+from jobs.look_back import look_ahead, look_back
+from jobs.sessionize import closing_sessions, sessionize, summarize
 from tests.jobs import oracle
 from tests.jobs.oracle import Event
 
@@ -104,6 +105,7 @@ def test_an_event_that_arrived_twice_counts_once_and_the_first_arrival_wins() ->
 
 def test_a_day_looks_back_two_days_and_one_gap() -> None:
     assert look_back([D]) == [D - timedelta(days=i) for i in (3, 2, 1, 0)]
+    assert look_ahead([D]) == [D + timedelta(days=i) for i in (0, 1, 2, 3)]
 
 
 def test_sessionising_is_one_exchange_by_user(spark: SparkSession) -> None:

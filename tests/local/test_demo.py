@@ -7,6 +7,7 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from rich.console import Console
 from local import demo, movielens
 from local.airflow_client import AirflowClient, Run, Task
 from local.defects import Kind
-from local.drive import DAY_DAG, RECOMMEND_DAG, TRAIN_DAG, Driver, Watch, at_work
+from local.drive import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, Driver, Watch, at_work
 from local.show import show
 from local.stories import choose
 from schemas.errors import ClickwrightError
@@ -38,7 +39,7 @@ class Played(AirflowClient):
         self.did: list[str] = []
 
     def _set(self, run: Run, state: str) -> Run:
-        changed = Run(run.dag_id, run.run_id, state, run.run_type, None, run.interval_start, run.conf)
+        changed = replace(run, state=state)
         self.made = [changed if r.run_id == run.run_id else r for r in self.made]
         return changed
 
@@ -120,6 +121,28 @@ def test_days_are_backfilled_once_and_a_failed_one_is_taken_up(said: io.StringIO
     failed = airflow._set(runs[3], "failed")
     driver(airflow, said).backfill(movielens.FIRST_DAY, movielens.LAST_DAY)
     assert airflow.did == [f"backfill {movielens.FIRST_DAY} {movielens.LAST_DAY}", f"clear {failed.run_id} True"]
+
+
+def test_late_days_are_waited_for_until_none_is_late(said: io.StringIO) -> None:
+    airflow = Played()
+    late = [date(1998, 4, 19), date(1998, 4, 20)]
+
+    def started_by_airflow() -> list[date]:
+        if not airflow.runs(LATE_DAG):
+            for day in late:
+                airflow.made.append(Run(LATE_DAG, f"late {day}", "queued", "asset", None, None, {}, partition=str(day)))
+            return late
+        return []
+
+    runs = driver(airflow, said).late_days(started_by_airflow)
+    assert [(run.partition, run.state) for run in runs] == [("1998-04-19", "success"), ("1998-04-20", "success")]
+    assert "1998-04-19 again  clean.audit" in said.getvalue()
+
+
+def test_late_days_that_nothing_starts_are_an_error(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.drive.FOLLOWS_WITHIN_S", 0.0)
+    with pytest.raises(ClickwrightError, match="no run for the late days 1998-04-19; workflow reprocess_day"):
+        driver(Played(), said).late_days(lambda: [date(1998, 4, 19)])
 
 
 def test_progress_tells_day_and_step(said: io.StringIO) -> None:

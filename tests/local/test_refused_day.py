@@ -17,8 +17,8 @@ DAY = date(1998, 4, 16)
 SOUND = [line(event_id=f"e{i}", item=f"{i}") for i in range(10)]
 
 
-def deliver(landing: Path, source: str, lines: list[str]) -> None:
-    path = landing / source / "arrived=1998-04-16T15" / "part-000.jsonl.gz"
+def deliver(landing: Path, source: str, lines: list[str], hour: str = "1998-04-16T15", name: str = "part-000") -> None:
+    path = landing / source / f"arrived={hour}" / f"{name}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
 

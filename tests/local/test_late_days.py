@@ -1,0 +1,100 @@
+"""Late events in the real Airflow: exactly the days that they change are done again, each once, and nothing is forgotten."""
+
+import json
+import time
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from jobs.late import late_days
+from local.airflow_client import AirflowClient, Run
+from local.drive import DAY_DAG, LATE_DAG
+from local.services import Services
+from schemas.lake import Lake, open_lake
+from tests.jobs.conftest import line
+from tests.jobs.test_items_and_profiles import ALIEN
+from tests.local.test_refused_day import deliver
+
+pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1500)]
+FIRST = date(1998, 4, 16)
+DAYS = [FIRST + timedelta(days=i) for i in range(4)]
+TIMEOUT_S = 600
+
+
+def event(name: str, day: date, clock: str) -> str:
+    return line(event_id=name, item=name, time=f"{day}T{clock}Z")
+
+
+def run_day(airflow: AirflowClient, day: date) -> None:
+    run = airflow.trigger(DAY_DAG, arrived_on=day)
+    (ended,) = airflow.wait(DAY_DAG, [run.run_id], timeout_s=TIMEOUT_S)
+    assert ended.state == "success", airflow.failures(DAY_DAG, run.run_id)
+
+
+def again(airflow: AirflowClient, count: int) -> list[Run]:
+    """The runs that do late days again, when there are so many and all have ended."""
+    deadline = time.monotonic() + TIMEOUT_S
+    while len(runs := airflow.runs(LATE_DAG)) < count or not all(run.finished for run in runs):
+        assert time.monotonic() < deadline, runs
+        time.sleep(1)
+    return runs
+
+
+def made(lake: Lake) -> dict[str, int]:
+    """Which snapshot each day's sessions are from."""
+    return {day: commit.snapshot_id for day, commit in lake.current_commits("sessions").items()}
+
+
+def sizes(lake: Lake) -> dict[date, list[int]]:
+    rows = lake.arrow("sessions").sort_by([("started_at", "ascending")]).to_pylist()
+    return {day: [row["n_events"] for row in rows if row["closed_on"] == day] for day in {row["closed_on"] for row in rows}}
+
+
+def tasks_done(airflow: AirflowClient, run: Run) -> set[str]:
+    return {task.task_id for task in airflow.tasks(run.dag_id, run.run_id) if task.state == "success"}
+
+
+def test_late_events_do_again_the_days_that_they_change(live: Services, airflow: AirflowClient) -> None:
+    landing, lake = live.settings.landing_dir, open_lake(live.settings)
+
+    def arrive(day: date, *lines: str, file: str = "part-000") -> None:
+        deliver(landing, "movielens", list(lines), hour=f"{day}T15", name=file)
+
+    deliver(landing, "movielens-items", [json.dumps(ALIEN)])
+    for number, day in enumerate(DAYS[:2]):
+        arrive(day, event(f"a{number}", day, "09:00:00"), event(f"b{number}", day, "09:10:00"))
+    arrive(DAYS[2], event("a2", DAYS[2], "09:00:00"), event("late", FIRST, "09:05:00"))
+    arrive(DAYS[2], event("late too", FIRST, "09:07:00"), file="part-001")
+    arrive(DAYS[3], event("a3", DAYS[3], "09:00:00"))
+    airflow.wait_for_dags([DAY_DAG, LATE_DAG])
+    airflow.unpause(DAY_DAG)
+    assert airflow.is_paused(LATE_DAG)
+
+    run_day(airflow, DAYS[0])
+    run_day(airflow, DAYS[1])
+    assert late_days(lake) == []
+    before = made(lake)
+    run_day(airflow, DAYS[2])  # tells of two days, and nobody hears it
+    assert late_days(lake) == DAYS[:2]
+    assert sizes(lake)[FIRST] == [2]
+    assert airflow.runs(LATE_DAG) == []
+
+    airflow.unpause(LATE_DAG)
+    run_day(airflow, DAYS[3])  # tells of them again
+    runs = again(airflow, 2)
+    assert sorted(str(run.partition) for run in runs) == [str(day) for day in DAYS[:2]]
+    assert {run.state for run in runs} == {"success"}
+    assert all("sessionize.publish" in tasks_done(airflow, run) for run in runs)
+    assert late_days(lake) == []
+    assert sizes(lake) == {DAYS[0]: [4], DAYS[1]: [2], DAYS[2]: [1], DAYS[3]: [1]}
+    after = made(lake)
+    changed = {day for day in before if before[day] != after[day]}
+    assert changed == {str(day) for day in DAYS[:2]}
+
+    told_again: dict[str, Any] = {"closed_on": str(FIRST)}
+    run = airflow.trigger(LATE_DAG, conf=told_again)
+    (ended,) = airflow.wait(LATE_DAG, [run.run_id], timeout_s=TIMEOUT_S)
+    assert ended.state == "success"
+    assert tasks_done(airflow, ended) == set()  # done already: skipped
+    assert made(lake) == after
