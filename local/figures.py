@@ -174,7 +174,6 @@ def audits(lake: Lake) -> list[dict[str, Any]]:
                 "run": newest.run,
                 "rules": len(rules),
                 "broken": sum(not rule.passed for rule in rules),
-                "engine": record.engine,
                 "docs": record.docs,
             }
         )

@@ -33,7 +33,7 @@ def audit(manifest: Manifest) -> AuditRecord:
     from schemas.gx import Auditor  # heavy: Great Expectations takes seconds to import
 
     docs = get_settings().audits / manifest.job / run_folder(manifest.job, manifest.run).name
-    auditor = Auditor(docs, sum(table.rows for table in manifest.tables.values()))
+    auditor = Auditor(docs, get_settings().audit_part_rows)
     results = {name: _audit_table(auditor, load_contract(name), table, manifest) for name, table in manifest.tables.items()}
     passed = all(rule.passed or rule.severity != "error" for rules in results.values() for rule in rules)
     record = AuditRecord(
@@ -41,7 +41,6 @@ def audit(manifest: Manifest) -> AuditRecord:
         run=manifest.run,
         manifest=manifest.digest,
         passed=passed,
-        engine=auditor.engine,
         docs=str(auditor.write_docs()),
         tables=results,
     )
@@ -50,17 +49,15 @@ def audit(manifest: Manifest) -> AuditRecord:
 
 
 def _audit_table(auditor: Any, contract: Contract, table: StagedTable, manifest: Manifest) -> list[RuleResult]:
-    rows = auditor.rows(contract, table.paths)
-    results: list[RuleResult] = auditor.validate(contract, rows, manifest.notes)
+    results: list[RuleResult] = auditor.validate(contract, table, manifest.notes)
     rejects = manifest.tables.get(QUARANTINE_OF.get(contract.name, ""))
     if rejects is None:
         return results
-    candidates, reasons = auditor.quarantine(contract, rejects.paths)
-    seen: dict[str, int] = auditor.count_broken(contract, candidates)
+    seen, reasons = auditor.quarantine(contract, rejects)
     return [_with_quarantine(result, seen, reasons) for result in results]
 
 
-def _with_quarantine(result: RuleResult, seen: dict[str, int], reasons: Counter[str]) -> RuleResult:
+def _with_quarantine(result: RuleResult, seen: Counter[str], reasons: Counter[str]) -> RuleResult:
     """Hold the suite's count on the rejected candidates against the count of the reason in ``rejects``."""
     if result.rule not in seen:
         return result
@@ -108,7 +105,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not record.tables:
         raise ClickwrightError(f"nothing was staged by {args.job}; run {args.run}; run its build again")
     expectations = {name: len(rules) for name, rules in record.tables.items()}
-    return {"passed": True, "engine": record.engine, "expectations": expectations, "docs": record.docs}
+    return {"passed": True, "expectations": expectations, "docs": record.docs}
 
 
 if __name__ == "__main__":

@@ -35,7 +35,6 @@ class AuditRecord(BaseModel):
     run: str
     manifest: str
     passed: bool
-    engine: str
     docs: str
     tables: dict[str, list[RuleResult]]
 

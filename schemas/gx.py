@@ -3,44 +3,55 @@
 import logging
 import os
 import shutil
-import warnings
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
 
 import great_expectations as gx
+import numpy as np
+import polars as pl
 import pyarrow as pa
 import pyarrow.dataset as ds
 from great_expectations.core import RunIdentifier
-from great_expectations.core.batch_definition import BatchDefinition
-from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
 from great_expectations.expectations.expectation import Expectation
 
 from schemas.audit_record import RuleResult
 from schemas.cli import one_line
 from schemas.contract import Contract
 from schemas.errors import ConfigError
-from schemas.settings import get_settings
-from schemas.suite import row_expectations, suite, table_expectations
+from schemas.rules import TableRule, TableRuleKind
+from schemas.staging import StagedFile, StagedTable
+from schemas.suite import columns_expectation, count_expectation, row_expectations, suite, unique_expectation
 
-PANDAS, SPARK = "pandas", "spark"
 SITE = "audit"
+ROWS = "rows"
+KEY_ROWS = 4
+"""A part of keys has so many times the rows of a part of whole rows: it has few columns."""
 
 
 class Auditor:
-    """A Great Expectations context of its own for one audit: its Data Docs hold that audit alone."""
+    """A Great Expectations context of its own for one audit: its Data Docs hold that audit alone.
 
-    def __init__(self, docs: Path, rows: int) -> None:
-        self.engine = PANDAS if rows <= get_settings().audit_pandas_rows else SPARK
+    A large table is audited in parts, so that memory stays bounded, and each figure stays exact: rules about a row by files;
+    rules about keys by a digest of the key, so that a part has all rows of its keys; the number of rows from the files' own.
+
+    Args:
+        docs: folder of the Data Docs; emptied.
+        part_rows: how many rows a part may have.
+    """
+
+    def __init__(self, docs: Path, part_rows: int) -> None:
         self.docs = docs
+        self.part_rows = part_rows
         shutil.rmtree(docs, ignore_errors=True)
         docs.mkdir(parents=True)
         logging.getLogger("great_expectations").setLevel(logging.ERROR)
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False}
+        self.source = self.context.data_sources.add_pandas("staged")
         store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
         for existing in list(self.context.get_docs_sites_urls()):
             if existing.get("site_name"):
@@ -54,68 +65,70 @@ class Auditor:
             },
         )
 
-    # ---- rows ----------------------------------------------------------------------------------------------------
-
-    def rows(self, contract: Contract, paths: list[str]) -> Any:
-        """The rows of some Parquet files, as a frame of the audit's engine."""
-        if self.engine == SPARK:
-            return _spark().read.schema(contract.spark_schema).parquet(*paths) if paths else self._no_rows(contract)
-        return _read(contract.arrow_schema, paths).to_pandas()
-
-    def _no_rows(self, contract: Contract) -> Any:
-        return _spark().createDataFrame([], contract.spark_schema)
-
-    def quarantine(self, contract: Contract, reject_paths: list[str]) -> tuple[Any, Counter[str]]:
-        """The rejected candidates of a contract's table, and how often ``rejects`` names each reason."""
-        schema = pa.schema([("reasons", pa.list_(pa.string())), ("candidate", pa.struct(list(contract.arrow_schema)))])
-        rejects = _read(schema, reject_paths)
-        reasons = Counter(rejects["reasons"].combine_chunks().flatten().to_pylist())
-        readable = rejects.filter(rejects["candidate"].is_valid())
-        candidates = pa.Table.from_struct_array(readable["candidate"].combine_chunks()).cast(contract.arrow_schema)
-        if self.engine == SPARK:
-            return _spark().createDataFrame(candidates), reasons
-        return candidates.to_pandas(), reasons
-
     # ---- validations ---------------------------------------------------------------------------------------------
 
-    def validate(self, contract: Contract, rows: Any, figures: dict[str, Any]) -> list[RuleResult]:
-        """Every rule of a contract on the staged rows."""
-        expectations = [*row_expectations(contract), *table_expectations(contract, figures)]
-        result = self._run(contract.name, rows, expectations)
+    def validate(self, contract: Contract, table: StagedTable, figures: dict[str, Any]) -> list[RuleResult]:
+        """Every rule of a contract on the staged rows.
+
+        Args:
+            figures: what the job noted, such as ``lines_read``, for the rules that are a percentage of it.
+        """
+        name, parts = contract.name, parts_of(table.files, self.part_rows)
+        of_rows = [columns_expectation(contract), *row_expectations(contract)]
+        unique = [rule for rule in contract.table_rules if rule.kind is TableRuleKind.UNIQUE]
+        counts = [rule for rule in contract.table_rules if rule.kind is not TableRuleKind.UNIQUE]
+        if len(parts) == 1:
+            of_table = [*map(unique_expectation, unique), *(count_expectation(rule, figures) for rule in counts)]
+            results = self._run(name, _read(contract.arrow_schema, parts[0]), [*of_rows, *of_table])
+        else:
+            results = []
+            for part, paths in enumerate(parts, 1):
+                results += self._run(f"{name}, part {part} of {len(parts)}", _read(contract.arrow_schema, paths), of_rows)
+            for rule in unique:
+                for part, keys in enumerate(_keys(contract, rule, table, KEY_ROWS * self.part_rows), 1):
+                    results += self._run(f"{name}, {rule.id}, part {part}", keys, [unique_expectation(rule)])
+            of_files = pa.table({ROWS: [file.rows for file in table.files]})
+            results += self._run(f"{name}, files", of_files, [count_expectation(rule, figures, ROWS) for rule in counts])
         severity = {rule.id: rule.severity for rule in contract.table_rules}
         sentences = {**contract.sentences, "table.columns": "the columns must be those of the contract"}
-        return [_rule_result(r, sentences, severity) for r in result.results]
+        return _together([_rule_result(result, sentences, severity) for result in results])
 
-    def count_broken(self, contract: Contract, candidates: Any) -> dict[str, int]:
-        """For every row rule the number of rejected candidates that break it."""
-        result = self._run(f"{contract.name} (rejected candidates)", candidates, row_expectations(contract))
-        return {_rule_id(r): int(r.result["unexpected_count"]) for r in result.results}
+    def quarantine(self, contract: Contract, rejects: StagedTable) -> tuple[Counter[str], Counter[str]]:
+        """For every row rule of a contract's table the number of rejected candidates that break it, and how often ``rejects``
+        names each reason."""
+        schema = pa.schema([("reasons", pa.list_(pa.string())), ("candidate", pa.struct(list(contract.arrow_schema)))])
+        seen, reasons = Counter[str](), Counter[str]()
+        parts = parts_of(rejects.files, self.part_rows)
+        for part, paths in enumerate(parts, 1):
+            rows = _read(schema, paths)
+            reasons.update(rows["reasons"].combine_chunks().flatten().to_pylist())
+            readable = rows.filter(rows["candidate"].is_valid())["candidate"].combine_chunks()
+            candidates = pa.Table.from_struct_array(readable).cast(contract.arrow_schema)
+            name = f"{contract.name} (rejected candidates)" + (f", part {part} of {len(parts)}" if len(parts) > 1 else "")
+            results = self._run(name, candidates, row_expectations(contract))
+            seen.update({_rule_id(r): int(r.result["unexpected_count"]) for r in results})
+        return seen, reasons
 
-    def _run(self, name: str, rows: Any, expectations: list[Expectation]) -> ExpectationSuiteValidationResult:
-        definition = self._batch_definition(name, rows)
+    def _run(self, name: str, rows: pa.Table, expectations: list[Expectation]) -> list[Any]:
+        if not expectations:
+            return []
+        definition = self.source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
         made = self.context.suites.add(suite(name, expectations))
         validation = self.context.validation_definitions.add(gx.ValidationDefinition(name=name, data=definition, suite=made))
         result = validation.run(
-            batch_parameters={"dataframe": rows},
+            batch_parameters={"dataframe": rows.to_pandas()},
             result_format="SUMMARY",
             run_id=RunIdentifier(run_name=self.docs.name),
         )
+        kept = self.source.get_execution_engine().batch_manager
+        kept.reset_batch_cache()
+        kept.batch_data_cache.clear()  # else every part stays in memory
         if len(result.results) != len(expectations):
             raise ConfigError(
                 f"Great Expectations answered {len(result.results)} of {len(expectations)} expectations; "
                 f"for {name}; this is a fault of the suite: nothing may be published"
             )
-        return result
-
-    def _batch_definition(self, name: str, rows: Any) -> BatchDefinition[Any]:
-        sources = self.context.data_sources
-        known = sources.all()
-        if self.engine == PANDAS:
-            source: Any = known[PANDAS] if PANDAS in known else sources.add_pandas(PANDAS)
-        else:
-            source = known[SPARK] if SPARK in known else sources.add_spark(SPARK, persist=True)
-        definition: BatchDefinition[Any] = source.add_dataframe_asset(name).add_batch_definition_whole_dataframe(name)
-        return definition
+        return list(result.results)
 
     def write_docs(self) -> Path:
         """Write the Data Docs.
@@ -127,14 +140,43 @@ class Auditor:
         return self.docs / "index.html"
 
 
+def parts_of(files: list[StagedFile], rows: int) -> list[list[str]]:
+    """The paths of some files, in parts of at most so many rows; a file is never split. At least one part, be it empty."""
+    parts: list[list[str]] = [[]]
+    filled = 0
+    for file in files:
+        if parts[-1] and filled + file.rows > rows:
+            parts.append([])
+            filled = 0
+        parts[-1].append(file.path)
+        filled += file.rows
+    return parts
+
+
+def _keys(contract: Contract, rule: TableRule, table: StagedTable, rows: int) -> Iterator[pa.Table]:
+    """The key columns of a rule in parts of about so many rows: a key has all its rows in one part."""
+    columns, number = list(rule.columns), -(-table.rows // rows)
+    schema = pa.schema([contract.arrow_schema.field(name) for name in columns])
+    for part in range(number):
+        of_part = pl.struct(columns).hash(seed=0) % number == part
+        keys = pl.scan_parquet(table.paths).select(columns).filter(of_part).collect(engine="streaming")
+        yield keys.to_arrow().cast(schema)
+
+
+def _together(results: list[RuleResult]) -> list[RuleResult]:
+    """One result a rule, from those of its parts."""
+    found: dict[str, RuleResult] = {}
+    for result in results:
+        known = found.setdefault(result.rule, result)
+        if known is not result:
+            error = known.error or result.error
+            whole = {"passed": known.passed and result.passed, "broken": known.broken + result.broken, "error": error}
+            found[result.rule] = known.model_copy(update={**whole, "severity": "error" if error else known.severity})
+    return list(found.values())
+
+
 def _read(schema: pa.Schema, paths: list[str]) -> pa.Table:
     return ds.dataset(paths, schema=schema, format="parquet").to_table() if paths else schema.empty_table()
-
-
-def _spark() -> Any:
-    from pyspark.sql import SparkSession
-
-    return SparkSession.builder.appName("audit").config("spark.sql.session.timeZone", "UTC").getOrCreate()
 
 
 def _rule_id(result: Any) -> str:
@@ -158,6 +200,7 @@ def _rule_result(result: Any, sentences: dict[str, str], severity: dict[str, str
 
 def _plain(observed: Any) -> Any:
     """Observed values that are figures; lists of columns or values are left to the Data Docs."""
+    observed = observed.item() if isinstance(observed, np.generic) else observed
     return observed if isinstance(observed, int | float | str | None) else None
 
 

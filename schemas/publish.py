@@ -57,7 +57,6 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
         "notes": json.dumps(manifest.notes, default=str),
         "audit": json.dumps(
             {
-                "engine": audit.engine,
                 "expectations": len(audit.tables[name]),
                 "quarantined": {r.rule: r.quarantined for r in audit.tables[name] if r.quarantined},
                 "docs": audit.docs,

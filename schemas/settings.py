@@ -45,10 +45,8 @@ class Settings(BaseSettings):
     catalog_uri: str | None = Field(
         None, description="SQLAlchemy address of the Iceberg catalog; SQLite in <var>/lake when not set"
     )
-    audit_pandas_rows: int = Field(
-        2_000_000,
-        ge=0,
-        description="tables with more staged rows are audited on Spark, smaller ones on pandas",
+    audit_part_rows: int = Field(
+        1_000_000, gt=0, description="rows that an audit holds in memory; a larger table is audited in parts"
     )
     spark_master: str = Field("local[2]", description="Spark master of jobs that are run from a shell")
     spark_shuffle_partitions: int = Field(4, gt=0, description="partitions of a shuffle")

@@ -1,5 +1,6 @@
 """The Great Expectations suite of a contract: one expectation a rule, made from the same :class:`~schemas.rules.RowRule`."""
 
+from copy import copy
 from typing import Any
 
 import great_expectations.expectations as gxe
@@ -8,7 +9,7 @@ from great_expectations.expectations.expectation import Expectation
 
 from schemas.contract import Contract
 from schemas.errors import ConfigError
-from schemas.rules import RowRule, RowRuleKind, TableRule, TableRuleKind
+from schemas.rules import RowRule, RowRuleKind, TableRule
 
 
 def row_expectations(contract: Contract) -> list[Expectation]:
@@ -16,19 +17,14 @@ def row_expectations(contract: Contract) -> list[Expectation]:
     return [_for_row_rule(rule) for rule in contract.rules]
 
 
-def table_expectations(contract: Contract, figures: dict[str, Any]) -> list[Expectation]:
-    """The columns, then one expectation for each table rule.
-
-    Args:
-        contract: the table's contract.
-        figures: what the job noted, such as ``lines_read``, for the rules that are a percentage of it.
-    """
-    columns = gxe.ExpectTableColumnsToMatchSet(column_set=contract.columns, exact_match=True, meta={"rule": "table.columns"})
-    return [columns, *(_for_table_rule(rule, figures) for rule in contract.table_rules)]
+def columns_expectation(contract: Contract) -> Expectation:
+    """The columns are those of the contract."""
+    return gxe.ExpectTableColumnsToMatchSet(column_set=contract.columns, exact_match=True, meta={"rule": "table.columns"})
 
 
 def suite(name: str, expectations: list[Expectation]) -> ExpectationSuite:
-    return ExpectationSuite(name=name, expectations=expectations)
+    """A suite of its own copies: an expectation belongs to one suite."""
+    return ExpectationSuite(name=name, expectations=[copy(expectation) for expectation in expectations])
 
 
 def _for_row_rule(rule: RowRule) -> Expectation:
@@ -55,17 +51,30 @@ def _for_row_rule(rule: RowRule) -> Expectation:
             )
 
 
-def _for_table_rule(rule: TableRule, figures: dict[str, Any]) -> Expectation:
+def unique_expectation(rule: TableRule) -> Expectation:
+    """No two rows have the same key."""
     meta = {"rule": rule.id}
-    if rule.kind is TableRuleKind.UNIQUE:
-        if len(rule.columns) == 1:
-            return gxe.ExpectColumnValuesToBeUnique(column=rule.columns[0], meta=meta)
-        return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), meta=meta)
+    if len(rule.columns) == 1:
+        return gxe.ExpectColumnValuesToBeUnique(column=rule.columns[0], meta=meta)
+    return gxe.ExpectCompoundColumnsToBeUnique(column_list=list(rule.columns), meta=meta)
+
+
+def count_expectation(rule: TableRule, figures: dict[str, Any], counted_in: str | None = None) -> Expectation:
+    """The number of rows, within bounds.
+
+    Args:
+        rule: the table rule.
+        figures: what the job noted, such as ``lines_read``, for the rules that are a percentage of it.
+        counted_in: the column whose sum is the number of rows, where the rows are those of a list of files.
+    """
     scale = _figure(rule.percent_of, rule, figures) / 100 if rule.percent_of is not None else 1.0
     besides = int(_figure(rule.besides, rule, figures)) if rule.besides is not None else 0
     low = None if rule.low is None else -int(-rule.low * scale // 1) + besides
     high = None if rule.high is None else int(rule.high * scale // 1) + besides
-    return gxe.ExpectTableRowCountToBeBetween(min_value=low, max_value=high, meta=meta)
+    meta = {"rule": rule.id}
+    if counted_in is None:
+        return gxe.ExpectTableRowCountToBeBetween(min_value=low, max_value=high, meta=meta)
+    return gxe.ExpectColumnSumToBeBetween(column=counted_in, min_value=low, max_value=high, meta=meta)
 
 
 def _figure(name: str, rule: TableRule, figures: dict[str, Any]) -> float:

@@ -132,7 +132,6 @@ def figures() -> dict[str, Any]:
                 "run": "behaviour_day.x",
                 "rules": 29,
                 "broken": 0,
-                "engine": "pandas",
                 "docs": "/place/var/audits/clean/x/index.html",
             }
         ],

@@ -4,12 +4,15 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from schemas import audit, publish
 from schemas.audit_record import read_audit, write_audit
+from schemas.contract import CONTRACTS, parse_contract
 from schemas.errors import ClickwrightError, Refused
+from schemas.gx import Auditor
 from schemas.lake import open_lake, row_counts
 from schemas.staging import open_attempt, read_manifest, run_folder, slug
 from tests.schemas.conftest import DAY, Stage, session_rows
@@ -124,7 +127,6 @@ def test_a_commit_tells_its_run_its_code_and_its_inputs(stage_sessions: Stage) -
     assert (commit.run, commit.job, commit.inputs) == ("r", "sessionize", {"events": 41})
     assert commit.code_version == read_manifest("sessionize", "r").code_version
     assert commit.snapshot_id == open_lake().snapshot("sessions")
-    assert commit.audit["engine"] == "pandas"
 
 
 def test_the_newer_inputs_win_whichever_run_ends_last(stage_sessions: Stage) -> None:
@@ -199,11 +201,44 @@ def test_the_folder_of_a_run_tells_runs_apart_whose_names_look_alike() -> None:
     assert slug("a:b+c") != slug("a-b+c")
 
 
-@pytest.mark.slow
-def test_a_large_table_is_audited_on_spark(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch, spark: object) -> None:
-    monkeypatch.setenv("CLICKWRIGHT_AUDIT_PANDAS_ROWS", "0")
-    stage_sessions(3)
-    assert audit.main(JOB)["engine"] == "spark"
-    stage_sessions(3, n_events=0)
+def stage_files(*files: pa.Table) -> None:
+    """Stage sessions of :data:`DAY`, a file for each of some tables."""
+    with open_attempt("sessionize", "r", {}) as attempt:
+        folder = attempt.folder("sessions")
+        folder.mkdir(parents=True)
+        for number, rows in enumerate(files):
+            pq.write_table(rows, folder / f"part-{number}.parquet")
+        attempt.replaces("sessions", "closed_on", [DAY])
+
+
+@pytest.mark.parametrize("part_rows", ["1", "1000"])
+def test_in_parts_an_audit_sees_what_it_sees_in_one(part_rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_AUDIT_PART_ROWS", part_rows)
+    sound, more = session_rows(DAY, 9).slice(0, 5), session_rows(DAY, 9).slice(5)
+    stage_files(sound, more)
+    audit.main(JOB)
+    rules = read_audit("sessionize", "r").tables["sessions"]
+    assert all(rule.passed for rule in rules)
+    assert len({rule.rule for rule in rules}) == len(rules)
+
+    stage_files(sound, more, session_rows(DAY, 2))  # two sessions stand in two files
+    with pytest.raises(Refused, match=r"unique \(4 rows break it\)"):
+        audit.main(JOB)
+
+    stage_files(session_rows(DAY, 2, n_events=0), session_rows(DAY, 5).slice(2), session_rows(DAY, 6, n_events=0).slice(5))
     with pytest.raises(Refused, match=r"n_events must be at least 1 \(3 rows break it\)"):
         audit.main(JOB)
+
+
+def test_the_number_of_rows_is_judged_over_all_parts(tmp_path: Path) -> None:
+    few = "    quality:\n      - {type: library, metric: rowCount, mustBeLessOrEqualTo: 5, severity: error}\n"
+    text = (CONTRACTS / "sessions.odcs.yaml").read_text()
+    assert "    quality:\n      - type: custom" in text
+    limited = parse_contract(text.replace("    quality:\n      - type: custom", f"{few}      - type: custom"))
+    stage_files(session_rows(DAY, 9).slice(0, 3), session_rows(DAY, 9).slice(3))
+    table = read_manifest("sessionize", "r").tables["sessions"]
+    for part_rows in (1, 1000):
+        (result,) = [
+            r for r in Auditor(tmp_path / "docs", part_rows).validate(limited, table, {}) if r.rule == "table.row_count"
+        ]
+        assert (result.passed, result.observed) == (False, 9)
