@@ -42,9 +42,8 @@ def main(source: Path, target: Path) -> dict[str, Any]:
     environment = os.environ | {f"CLICKWRIGHT_{name}": str(value) for name, value in settings.items()}
 
     def run(*command: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [sys.executable, "-m", *command, "--run", "bench"], env=environment, check=True, capture_output=True
-        )
+        program = [sys.executable, "-m", *command, "--run", "bench"]
+        done = subprocess.run(program, env=environment, check=True, stdout=subprocess.PIPE)
         found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return found
 
