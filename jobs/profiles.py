@@ -56,13 +56,13 @@ class Interests:
 def read_events(of: Interests, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
     """The events that had arrived by then, by user."""
     for number in numbers:
-        for rows in read_rows(of.events[number], EVENT_COLUMNS):
+        for rows in read_rows(of.events[number], EVENT_COLUMNS, EVENTS):
             yield EVENTS, rows.filter(pl.col("arrived_on") <= of.as_of), "user_id"
 
 
 def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
     """Write the profiles of the users of a bucket."""
-    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS)])
+    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS, "items")])
     rows = profiles(frames[EVENTS], items.filter(pl.col("as_of") == of.catalogue_of), of.as_of)
     yield {"wrote": write_partitions(rows.select(of.contract.columns), of.contract, of.folder)}
 

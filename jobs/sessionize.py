@@ -141,7 +141,7 @@ def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataF
     """The events that the closing dates can follow from, by user."""
     start, end = reach(of.dates, of.gap)
     for number in numbers:
-        for rows in read_rows(of.files[number], of.columns):
+        for rows in read_rows(of.files[number], of.columns, EVENTS):
             yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
 
 
