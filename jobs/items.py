@@ -147,7 +147,7 @@ def build_items(
     reasons = Counter[str]()
     for result in results:
         reasons.update(result["reasons"])
-    attempt.note(refused_items=dict(sorted(reasons.items())))
+    attempt.note(files=len(files), refused_items=dict(sorted(reasons.items())))
     return {"refused_items": dict(sorted(reasons.items()))}
 
 

@@ -70,7 +70,7 @@ def check_filter(where: str | BooleanExpression | None, table: Table, contract: 
     if where is None or not contract.defaults:
         return
     bound = bind(table.schema(), parse(where) if isinstance(where, str) else where, case_sensitive=True)
-    named = {table.schema().find_column_name(number) for number in extract_field_ids(bound)}
+    named = {str(table.schema().find_column_name(number)) for number in extract_field_ids(bound)}
     if wrong := sorted(named & contract.defaults.keys()):
         raise ConfigError(
             f"a filter names {', '.join(wrong)}, which older rows hold by default only; in a read of table {contract.name}; "

@@ -138,10 +138,13 @@ def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
             clean_day(lake, day, events)
         assert len(lake.files("events")) == len(DAYS)
         run = Run(lake, D, "r")
-        assert run.manifest.notes == {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
+        figures = {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
+        assert {name: run.manifest.notes[name] for name in figures} == figures
+        assert run.manifest.notes["reads"] == {"events": "event_date >= '2026-11-17' and event_date <= '2026-11-22'"}
         with open_attempt("sessionize", "one", {}) as attempt:
             stage_sessions(exchange_here, attempt, lake, lake.snapshot("events"), [D])
-        assert attempt.notes == {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+        figures = {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+        assert {name: attempt.notes[name] for name in figures} == figures
 
 
 def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path: Path) -> None:
