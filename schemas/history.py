@@ -6,7 +6,6 @@ knowing it.
 """
 
 import json
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,20 +15,20 @@ from pyiceberg.table.snapshots import Snapshot
 from schemas.staging import write_atomically
 
 
-def remember(folder: Path, table: Table, snapshots: Iterable[int] | None = None) -> int:
-    """Write down what snapshots say of themselves; call it before they expire. Doing it twice changes nothing.
+def remember(folder: Path, table: Table) -> int:
+    """Write down what the snapshots of a table say of themselves; call it before some expire. Twice changes nothing.
+
+    All of them, for one that stays loses the name of its parent when that expires.
 
     Args:
         folder: of a table's history, as ``Lake.history_folder`` names it.
         table: the table as it is now.
-        snapshots: ids of those that are to expire; all of the table when not given.
 
     Returns:
         How many were written down now.
     """
-    wanted = {s.snapshot_id for s in table.metadata.snapshots} if snapshots is None else set(snapshots)
     known = remembered(folder)
-    fresh = [s for s in table.metadata.snapshots if s.snapshot_id in wanted and s.snapshot_id not in known]
+    fresh = [snapshot for snapshot in table.metadata.snapshots if snapshot.snapshot_id not in known]
     if fresh:
         text = "".join(f"{s.model_dump_json(by_alias=True, exclude_none=True)}\n" for s in fresh)
         write_atomically(folder / f"{fresh[-1].sequence_number:08d}-{fresh[-1].snapshot_id}.jsonl", text)

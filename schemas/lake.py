@@ -301,17 +301,18 @@ def _summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[
     return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
 
 
-def _commits(table: Table, expired: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
+def _commits(table: Table, known: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
     """Walk back from a snapshot, or the current one. A publish leaves two (delete, add): the later one stands for it."""
-    snapshot = table.current_snapshot() if last is None else table.snapshot_by_id(last) or expired.get(last)
-    seen = ""
+    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # a parent that expired is named there alone
+    current = table.metadata.current_snapshot_id if last is None else last
+    snapshot, seen = None if current is None else known.get(current), ""
     while snapshot is not None:
         commit = _commit(snapshot)
         if commit is not None and (manifest := _property(snapshot, "manifest")) != seen:
             seen = manifest
             yield commit
         parent = snapshot.parent_snapshot_id
-        snapshot = None if parent is None else table.snapshot_by_id(parent) or expired.get(parent)
+        snapshot = None if parent is None else known.get(parent)
 
 
 def _property(snapshot: Snapshot, name: str) -> str:
