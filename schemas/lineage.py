@@ -33,6 +33,8 @@ WHO = ("user_id", "session_id")
 BESIDE = {"sessions": "session_events"}
 """A table whose rows are explained by those of another that the same run made."""
 LANDING = "landing_files"
+WIDE = 10_000
+"""Where no terminal says how wide it is: no line is broken."""
 MOST_VALUES = 1000
 """Of a key, in a filter; more are compared after reading."""
 
@@ -264,7 +266,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     found = lineage(open_lake(), args.table, args.partition, who, args.as_of_snapshot)
     if args.json:
         return found.as_dict()
-    Console().print(as_tree(found.as_dict()), soft_wrap=True, highlight=False)
+    Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)
     files = {node.name: len(node.facts.get("lines", ())) for node in found.of_kind("file")}
     return {"table": args.table, "partition": args.partition, "rows": found.facts["count"], "landing_files": len(files)}
 

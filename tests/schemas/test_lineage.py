@@ -25,7 +25,7 @@ from tests.jobs.conftest import line
 from tests.jobs.here import exchange_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
-DAYS = [date(1998, 4, day) for day in (14, 15, 16)]
+DAYS = [date(1998, 4, day) for day in (15, 16, 17)]
 TRAIN_UNTIL, SERVED_ON = DAYS[2], DAYS[2] + timedelta(days=1)
 ANN, BOB = "ann-0001@shop.example", "bob-0002@shop.example"
 Place = tuple[str, int]
@@ -44,7 +44,7 @@ LINES = {
         "b": [visit(BOB, day.day + 2, day, 14), visit(ANN, day.day + 3, day, 9)],
     }.items()
 }
-ITEMS = "movielens-items/arrived=1998-04-14T03/items.jsonl.gz"
+ITEMS = "movielens-items/arrived=1998-04-15T03/items.jsonl.gz"
 
 
 def lines_of(user: str, before: date = SERVED_ON) -> set[Place]:
@@ -208,8 +208,8 @@ def test_the_command_shows_a_tree_or_json_and_no_raw_id(lake: Lake, capsys: pyte
     arguments = ["recommendations", "--partition", str(SERVED_ON), "--user"]
     assert lineage.main([*arguments, ANN])["landing_files"] == 7
     tree = capsys.readouterr().out
-    assert "model recommender version 1: popularity, fitted on what came before 1998-04-16, training weekly" in tree
-    assert "movielens/arrived=1998-04-14T15/part-a.jsonl.gz (" in tree
+    assert "model recommender version 1: popularity, fitted on what came before 1998-04-17, training weekly" in tree
+    assert "movielens/arrived=1998-04-15T15/part-a.jsonl.gz (" in tree
     assert "lines 1, 4" in tree
     in_json = json.dumps(lineage.main([*arguments, who(ANN), "--json"]), default=str)
     assert json.loads(in_json) == json.loads(json.dumps(lineage.main([*arguments, ANN, "--json"]), default=str))
@@ -219,12 +219,12 @@ def test_the_command_shows_a_tree_or_json_and_no_raw_id(lake: Lake, capsys: pyte
 
 def test_nothing_is_said_of_whom_there_is_nothing(lake: Lake) -> None:
     with pytest.raises(
-        ClickwrightError, match=r"nothing of this user with served_on 1998-04-17; .*: name another partition"
+        ClickwrightError, match=r"nothing of this user with served_on 1998-04-18; .*: name another partition"
     ) as told:
         lineage.main(["recommendations", "--partition", str(SERVED_ON), "--user", "eve-0003@shop.example"])
     assert "eve" not in str(told.value)
     with pytest.raises(
-        ClickwrightError, match="nothing with closed_on 2001-01-01; in table sessions; it holds 1998-04-14 to 1998-"
+        ClickwrightError, match="nothing with closed_on 2001-01-01; in table sessions; it holds 1998-04-15 to 1998-"
     ):
         lineage.lineage(lake, "sessions", "2001-01-01")
 
