@@ -106,9 +106,10 @@ class Walk:
         return Node("rows", table, facts, list(self._made_by(table, snapshot, rows)))
 
     def commits(self, table: str, snapshot: int | None) -> dict[str, Commit]:
-        """For each partition value, as of a snapshot, the commit that its rows come from."""
+        """For each partition value the commit that its rows come from, as of a snapshot if it is known."""
         if (table, snapshot) not in self._commits:
-            self._commits[table, snapshot] = self.lake.current_commits(table, snapshot)
+            then = self.lake.current_commits(table, snapshot)
+            self._commits[table, snapshot] = then or self.lake.current_commits(table)  # nobody wrote down what expired
         return self._commits[table, snapshot]
 
     def _made_by(self, table: str, snapshot: int | None, rows: pl.DataFrame) -> Iterator[Node]:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from schemas import audit, lineage, publish
 from schemas.contract import table_names
@@ -16,6 +17,7 @@ from schemas.errors import ClickwrightError, ConfigError
 from schemas.history import remember
 from schemas.lake import Lake, open_lake
 from schemas.lineage import Node
+from schemas.lineage_tree import as_tree
 from schemas.pseudonyms import pseudonym
 from schemas.settings import get_settings
 from schemas.source import load_source
@@ -241,6 +243,16 @@ def test_a_training_can_be_pinned_as_of_another(lake: Lake, monkeypatch: pytest.
     assert pin.main(["--run", "again", *arguments[:4]])["snapshots"] == again["snapshots"]
     with pytest.raises(ConfigError, match="train-monthly names nothing that this job reads"):
         pin.main(["--run", "third", *arguments[:4], "--as-of-snapshot", "train-monthly"])
+
+
+def test_the_tree_says_when_the_commit_of_a_row_is_not_known_any_more(lake: Lake) -> None:
+    rows = {"kind": "rows", "name": "events", "snapshot": 1, "expired": True, "count": 1, "made_from": []}
+    lost = {"kind": "commit", "name": "not known any more", "partitions": {"arrived_on": ["1998-04-15"]}, "made_from": []}
+    console = Console(record=True, width=200)
+    console.print(as_tree({**rows, "made_from": [lost]}))
+    first, second = console.export_text().splitlines()
+    assert first == "events: 1 row at snapshot 1 (expired: as they are now)"
+    assert second.endswith("arrived_on 1998-04-15: the commit is not known any more")
 
 
 def test_lineage_outlives_expiry(lake: Lake) -> None:
