@@ -27,7 +27,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import assign_fresh_schema_ids
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -127,7 +127,7 @@ class Lake:
         """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
         contract = load_contract(name)
         schema = schema_of(contract, columns)
-        scan = self._scan(name, where, snapshot, ("*",))
+        scan = self._scan(name, where, snapshot)
         held = [column for column in schema.names if column in scan.projection().column_names]
         reader = scan.select(*(held or contract.partition_by)).to_arrow_batch_reader()
         return pa.RecordBatchReader.from_batches(schema, (conformed(batch, contract, columns) for batch in reader))
@@ -140,15 +140,15 @@ class Lake:
         """The files that :meth:`files` names, in that order, with their bytes."""
         if not self.exists(name):
             return {}
-        tasks = self._scan(name, where, snapshot, ("*",)).plan_files()
+        tasks = self._scan(name, where, snapshot).plan_files()
         return dict(sorted((t.file.file_path.removeprefix("file://"), t.file.file_size_in_bytes) for t in tasks))
 
-    def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
+    def _scan(self, name: str, where: Where, snapshot: int | None) -> DataScan:
         table, contract = self.table(name), load_contract(name)
         check_major(table, contract)
-        check_filter(where, table, contract)
-        row_filter = AlwaysTrue() if where is None else where
-        return table.scan(row_filter=row_filter, selected_fields=columns, snapshot_id=snapshot)
+        scan = table.scan(row_filter=AlwaysTrue() if where is None else where, snapshot_id=snapshot)
+        check_filter(scan, contract)
+        return scan
 
     def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
         """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
@@ -157,7 +157,7 @@ class Lake:
         table = self.table(name)
         position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
         kind = load_contract(name).arrow_schema.field(field).type
-        values = {task.file.partition[position] for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
+        values = {task.file.partition[position] for task in self._scan(name, where, snapshot).plan_files()}
         return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
 
     def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:

@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.expressions import BooleanExpression
-from pyiceberg.expressions.parser import parse
 from pyiceberg.expressions.visitors import bind, extract_field_ids
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan
 
 from schemas.contract import Contract
 from schemas.errors import ConfigError
@@ -61,17 +59,21 @@ def _column(rows: Any, field: pa.Field, default: Any, contract: Contract) -> Any
     return column if default is None else pc.fill_null(column, pa.scalar(default, field.type))
 
 
-def check_filter(where: str | BooleanExpression | None, table: Table, contract: Contract) -> None:
-    """Refuse a filter on a column with a default: files from before the column would be passed over, as they hold nothing.
+def check_filter(scan: DataScan, contract: Contract) -> None:
+    """Refuse a filter that would pass over rows: on a column that the snapshot lacks, or that older rows hold by default only.
 
     Raises:
-        ConfigError: the filter names one.
+        ConfigError: the filter names such a column, or cannot be understood.
     """
-    if where is None or not contract.defaults:
-        return
-    bound = bind(table.schema(), parse(where) if isinstance(where, str) else where, case_sensitive=True)
-    named = {str(table.schema().find_column_name(number)) for number in extract_field_ids(bound)}
-    if wrong := sorted(named & contract.defaults.keys()):
+    schema = scan.projection()
+    try:
+        named = extract_field_ids(bind(schema, scan.row_filter, case_sensitive=True))
+    except ValueError as error:
+        raise ConfigError(
+            f"a filter does not fit the columns ({str(error).splitlines()[0]}); in a read of table {contract.name}; "
+            "correct it, or filter after reading what an older snapshot lacks"
+        ) from None
+    if wrong := sorted({schema.find_field(number).name for number in named} & contract.defaults.keys()):
         raise ConfigError(
             f"a filter names {', '.join(wrong)}, which older rows hold by default only; in a read of table {contract.name}; "
             "filter after reading"

@@ -1,6 +1,7 @@
 """Contracts change while tables hold data: what fits is taken over, what would break a reader is refused."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import date, timedelta
 from pathlib import Path
@@ -72,6 +73,8 @@ def test_a_new_column_is_null_in_old_rows_whoever_reads(stage_sessions: Stage, n
         assert column("channel", before) == [(DAY, None)]
         assert sorted(in_polars("channel"), key=str) == [None, "web"]
         assert open_lake().arrow("sessions", "channel = 'web'").num_rows == 1
+        with pytest.raises(ConfigError, match=r"does not fit the columns \(Could not find field with name channel"):
+            open_lake().arrow("sessions", "channel = 'web'", before)
     assert evolution.version_of(open_lake().table("sessions")) == Version("1.1.0")
     assert open_lake().arrow("sessions").num_rows == 2  # older code reads the newer table
     assert open_lake().arrow("sessions").schema == load_contract("sessions").arrow_schema
@@ -302,3 +305,14 @@ def test_spark_reads_old_and_new_files_alike(stage_sessions: Stage, newer: Any, 
         assert conformed(frame.orderBy("closed_on").toArrow(), contract) == in_arrow
         assert in_arrow["channel"].to_pylist() == ["web", "app"]
         assert in_arrow["n_events"].to_pylist() == [1, 2**40]
+
+
+def test_many_producers_bring_a_new_version_at_once(stage_sessions: Stage, newer: Any) -> None:
+    publish_sessions(stage_sessions, 1, DAY)
+    with newer("1.1.0", channel=STRING):
+        for i in range(4):
+            stage_sessions(1, NEXT + timedelta(days=i), run=f"r{i}", channel="web")
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda i: commit("sessionize", f"r{i}", "sessions"), range(4)))
+        assert [value for _, value in column("channel")] == [None, "web", "web", "web", "web"]
+    assert len(open_lake().table("sessions").schemas()) == 2
