@@ -1,15 +1,10 @@
-"""Pseudonyms: raw user ids become keyed hashes (HMAC-SHA-256, RFC 2104), the same for the same person on every day."""
-
-import hmac
+"""Pseudonyms in whole columns: raw user ids become keyed hashes, wherever they stand in a line."""
 
 import polars as pl
 
+from schemas.pseudonym import pseudonym
+
 SHORTEST_TELLING_ID = 6
-
-
-def pseudonym(key: bytes, raw_user_id: str) -> str:
-    """64 hex digits that stand for a user; without the key nobody can tell for whom."""
-    return hmac.digest(key, raw_user_id.encode(), "sha256").hex()
 
 
 def pseudonyms(key: bytes, raw: pl.Series) -> pl.Series:

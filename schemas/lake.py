@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
 
@@ -32,12 +32,15 @@ from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from schemas.contract import Contract, load_contract, table_names
+from schemas.erased import refuse_erased
 from schemas.errors import ClickwrightError, ConfigError
 from schemas.settings import Settings, get_settings
 from schemas.where import one_of
 
 NAMESPACE = "clickwright"
 PROPERTY = "clickwright."
+EXPIRED_COMMITS = f"{PROPERTY}expired-commits"
+"""Table property: commits whose snapshots are expired and whose rows are still there, so that lineage outlives expiry."""
 COMMIT_ATTEMPTS = 12
 # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
 TABLE_PROPERTIES = {"commit.retry.num-retries": "0"}
@@ -183,7 +186,8 @@ class Lake:
 
     def sequence(self, name: str, snapshot: int) -> int:
         """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
-        found = self.table(name).snapshot_by_id(snapshot)
+        table = self.table(name)
+        found = table.snapshot_by_id(snapshot) or next((c for c in expired_commits(table) if c.snapshot_id == snapshot), None)
         return 0 if found is None else found.sequence_number or 0
 
     def tag(self, name: str, snapshot: int, tag: str) -> None:
@@ -219,15 +223,17 @@ class Lake:
             The commit, or None when every partition was superseded.
 
         Raises:
+            Refused: a file holds rows of a person who was erased.
             ClickwrightError: other writers won every time.
         """
         contract = load_contract(name)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._ensure(contract)
+            refuse_erased(contract, [file for files in files_by_value.values() for file in files])
             kept = {v: f for v, f in files_by_value.items() if not self._superseded(table, field, v, inputs)}
             if not kept:
                 return None
-            summary = _summary(properties, inputs, {field: [_key(v) for v in kept]})
+            summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
             try:
                 with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
                     if table.current_snapshot() is not None:
@@ -276,12 +282,30 @@ def _key(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
-def _summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+    """What a commit says of itself, as Iceberg keeps it in the snapshot."""
     values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
     return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
 
 
 def _commits(table: Table) -> Iterator[Commit]:
+    """What was committed, newest first, those of expired snapshots last."""
+    yield from walked_commits(table)
+    yield from expired_commits(table)
+
+
+def expired_commits(table: Table) -> list[Commit]:
+    """What upkeep kept of the commits whose snapshots it expired, newest first."""
+    return [Commit(**commit) for commit in json.loads(table.properties.get(EXPIRED_COMMITS, "[]"))]
+
+
+def as_property(commits: Iterable[Commit]) -> dict[str, str]:
+    """The table property that :func:`expired_commits` reads."""
+    newest_first = sorted(commits, key=lambda c: c.sequence_number, reverse=True)
+    return {EXPIRED_COMMITS: json.dumps([asdict(commit) for commit in newest_first])}
+
+
+def walked_commits(table: Table) -> Iterator[Commit]:
     """Walk back from the current snapshot. A publish leaves two snapshots (delete, add): the later one stands for it."""
     snapshot, seen = table.current_snapshot(), ""
     while snapshot is not None:

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from jobs import landing
-from jobs.pseudonyms import pseudonym
 from schemas import audit, docs, publish
 from schemas.contract import CONTRACTS
 from schemas.errors import ClickwrightError
 from schemas.lake import open_lake
+from schemas.pseudonym import pseudonym
 from schemas.settings import get_settings
 from tests.jobs.conftest import DAY, GOOD, Deliver, line
 

@@ -7,9 +7,9 @@ import polars as pl
 import pytest
 
 from jobs.parse import Arrival, Parsed, parse, wanted_fields
-from jobs.pseudonyms import pseudonym
 from jobs.readers import read
 from schemas.contract import load_contract
+from schemas.pseudonym import pseudonym
 from schemas.source import SOURCES, load_source
 
 KEY = b"a key of the tests"
