@@ -31,9 +31,9 @@ class Landing(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     ours_to_rewrite: bool
-    lines_blanked: int
-    files_rewritten: list[str]
-    still_hold: list[str]
+    lines_blanked: dict[str, int] = {}
+    """How many lines in which file, relative to the landing zone."""
+    still_hold: list[str] = []
     """Files that hold them still, relative to the landing zone."""
 
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas import audit, publish
+from schemas import publish
+from schemas.audit_record import AuditRecord, write_audit
 from schemas.contract import load_contract
 from schemas.pseudonym import pseudonym
 from schemas.settings import get_settings
-from schemas.staging import open_attempt
+from schemas.staging import open_attempt, read_manifest
 
 DAYS = [date(2026, 11, 18) + timedelta(days=i) for i in range(3)]
 RAW = ("anna@people.example", "bela@people.example", "zora@people.example")
@@ -78,7 +79,15 @@ def stage(table: str, day: date, people: Sequence[str] = RAW, run: str | None = 
 
 
 def write_day(table: str, day: date, people: Sequence[str] = RAW, run: str | None = None, each: int = 1) -> None:
-    """Stage, audit and publish a day of a table."""
-    which = ["--job", "test", "--run", stage(table, day, people, run, each)]
-    audit.main(which)
-    publish.main(which)
+    """Stage and publish a day of a table; what Great Expectations would say of it is not these tests' matter."""
+    run = stage(table, day, people, run, each)
+    pass_audit(run)
+    publish.main(["--job", "test", "--run", run])
+
+
+def pass_audit(run: str) -> None:
+    manifest = read_manifest("test", run)
+    passed = {name: [] for name in manifest.tables}
+    write_audit(
+        AuditRecord(job="test", run=run, manifest=manifest.digest, passed=True, engine="none", docs="none", tables=passed)
+    )
