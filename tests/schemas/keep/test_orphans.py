@@ -12,7 +12,7 @@ from schemas.keep import expire, orphans
 from schemas.keep.store import data_folder
 from schemas.lake import open_lake
 from schemas.staging import open_attempt, run_folder
-from tests.schemas.keep.conftest import data_files, grow_old
+from tests.schemas.keep.ages import data_files, grow_old
 from tests.schemas.lakes import DAYS, RAW, pass_audit, rows_of, stage, write_day
 
 BEFORE = datetime.now(UTC) - timedelta(days=7)

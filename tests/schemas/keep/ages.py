@@ -1,18 +1,9 @@
-"""Ages of files and moments, as the tests of upkeep need them."""
+"""Ages of files, as the tests of upkeep need them."""
 
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from schemas.settings import get_settings
-
-
-@pytest.fixture
-def now() -> datetime:
-    """A moment after all that a test has done so far would be wrong a line later: so it is one hour ahead."""
-    return datetime.now(UTC) + timedelta(hours=1)
 
 
 def grow_old(folder: Path, days: float = 30) -> None:
