@@ -46,7 +46,8 @@ def version_rows(day: date, version: int) -> pa.Table:
     from tests.schemas.lakes import rows_of
 
     rows = rows_of("sessions", [f"{i}@people.example" for i in range(ROWS)], day, 1)
-    return rows.set_column(rows.schema.get_field_index("n_items"), rows.schema.field("n_items"), [[version] * ROWS])
+    field = rows.schema.field("n_items")
+    return rows.set_column(rows.schema.get_field_index("n_items"), field, pa.array([version] * ROWS, field.type))
 
 
 def publish_version(day: date, version: int) -> None:
@@ -81,7 +82,7 @@ def keep_publishing(day: date, until: float, said: "Queue[Any]") -> None:
 
 
 def keep_reading(until: float, said: "Queue[Any]") -> None:
-    """Read the whole table again and again: every partition is there once, in one version, and never an older one than before."""
+    """Read the whole table again and again: each partition is there once, in one version, and in none older than before."""
     from schemas.lake import open_lake
 
     lake, seen, reads = open_lake(), dict[date, int](), 0
@@ -101,13 +102,13 @@ def keep_reading(until: float, said: "Queue[Any]") -> None:
 
 
 def keep_keeping(until: float, age_s: float, said: "Queue[Any]") -> None:
-    """Compact, expire and remove without a pause; each time as if it were a day later."""
+    """Compact, expire and remove without a pause, each time as if it were a day later; on until there was something of each."""
     from schemas.keep import compact, expire, orphans
     from schemas.lake import open_lake
 
     lake, done, on = open_lake(), dict.fromkeys(("compacted", "expired", "removed"), 0), date(2026, 11, 21)
     try:
-        while time.time() < until:
+        while time.time() < until or (not all(done.values()) and time.time() < until + 60 + 3 * age_s):
             before = datetime.now(UTC) - timedelta(seconds=age_s)
             done["compacted"] += compact.compact(lake, "sessions", "keep", fewest=2)["into"]
             done["expired"] += expire.expire(lake, "sessions", before)["expired"]
