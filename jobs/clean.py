@@ -1,6 +1,7 @@
 """Clean an arrival day: every raw line becomes an event, a reject with its reasons, or a counted duplicate. Nothing vanishes.
 
-Reads the landing files of the day, writes ``events`` and ``rejects`` of that arrival day (staged; then audit and publish).
+Reads the landing files of the day, writes ``events`` and ``rejects`` of that arrival day (staged; then audit and publish), and
+into ``landing_files`` which files these were: their sizes and the digests of their contents.
 Duplicates are dropped within the arrival: the same event id with the same content, and the same behaviour again within
 ``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Robots and runaway users are set aside with a reason. One exchange, by user.
 
@@ -8,6 +9,7 @@ Duplicates are dropped within the arrival: the same event id with the same conte
 """
 
 import argparse
+import hashlib
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from jobs import check
@@ -36,9 +39,10 @@ from schemas.erased import Erased, read_erased
 from schemas.errors import ClickwrightError
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source
-from schemas.staging import Attempt, open_attempt
+from schemas.staging import Attempt, file_digest, open_attempt
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
+WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
 """Columns of a candidate that follow from its file and its time: they need not travel."""
 
@@ -76,7 +80,8 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
             lines += len(sound) + len(refused)
             yield REFUSED, refused, None
             yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        yield READ, pl.DataFrame({"file": [number], "piece": [first or 0], "lines": [lines], "changed": [file.changed()]}), None
+        digest = None if first else file_digest(file.path)  # of a file in pieces, the first one's task takes it
+        yield READ, pl.DataFrame([(number, first or 0, lines, digest, file.changed())], WAS_READ, orient="row"), None
 
 
 def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -219,11 +224,40 @@ def clean(
         results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     shutil.rmtree(of.folders["events"] / IDS, ignore_errors=True)
     figures = accounts(results, files, sum(map(len, tasks)))
+    landed = landing_rows(results, files, arrived_on)
     for table in ("events", "rejects"):
         attempt.replaces(table, "arrived_on", [arrived_on])
         attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
-    attempt.note(**figures, files=len(files), history=history)
+    attempt.write_arrow("landing_files", landed, replaces=("arrived_on", [arrived_on]))
+    attempt.note(**figures, files=len(files), landing=digest_of(landed), history=history)
     return figures
+
+
+def landing_rows(results: list[dict[str, Any]], files: Sequence[LandingFile], arrived_on: date) -> pa.Table:
+    """Rows of ``landing_files``: each file that was read, with its size, lines and digest."""
+    lines, digests = Counter[int](), dict[int, str]()
+    for number, _, count, digest, _ in (row for result in results for row in result["read"]):
+        lines[number] += count
+        digests |= {number: digest} if digest else {}
+    rows = [
+        {
+            "arrived_on": arrived_on,
+            "source_file": file.relative,
+            "source": file.source,
+            "arrived_at": file.arrived_at,
+            "bytes": file.size,
+            "lines": lines[number],
+            "sha256": digests[number],
+        }
+        for number, file in enumerate(files)
+    ]
+    return pa.Table.from_pylist(rows, schema=load_contract("landing_files").arrow_schema)
+
+
+def digest_of(landed: pa.Table) -> dict[str, Any]:
+    """What the commit says of the landing files: how many bytes, and one digest of all their names and contents."""
+    listed = "".join(f"{row['sha256']}  {row['source_file']}\n" for row in landed.sort_by("source_file").to_pylist())
+    return {"bytes": sum(landed["bytes"].to_pylist()), "sha256": hashlib.sha256(listed.encode()).hexdigest()}
 
 
 def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
@@ -231,7 +265,7 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
 
     Lines are counted where they are read and again where their fate is decided, on the other side of the exchange.
     """
-    read = {(file, piece): (lines, changed) for result in results for file, piece, lines, changed in result["read"]}
+    read = {(file, piece): (lines, changed) for result in results for file, piece, lines, _, changed in result["read"]}
     for (number, _), (_, changed) in sorted(read.items()):
         if changed:
             raise ClickwrightError(

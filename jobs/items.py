@@ -70,7 +70,8 @@ def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile,
     constants = {name: column.constant for name, column in items.columns.items() if column.constant is not None}
     given = raw.with_columns(**{name: pl.lit(text) for name, text in constants.items()})
     mapped = [pl.col(name).cast(schema[name], strict=False) for name in items.columns]
-    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in items.columns]
+    there = {*items.columns, "line_number"}
+    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in there]
     frame = given.select("problem", "line_number", *mapped, *absent)
     frame = frame.with_columns(
         as_of=pl.lit(as_of),
@@ -147,7 +148,7 @@ def build_items(
     reasons = Counter[str]()
     for result in results:
         reasons.update(result["reasons"])
-    attempt.note(refused_items=dict(sorted(reasons.items())))
+    attempt.note(files=len(files), refused_items=dict(sorted(reasons.items())))
     return {"refused_items": dict(sorted(reasons.items()))}
 
 

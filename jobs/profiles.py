@@ -17,15 +17,16 @@ from typing import Any
 
 import polars as pl
 
-from jobs.exchange import buckets_for, exchange
+from jobs.exchange import Exchange, buckets_for, exchange
 from jobs.sessions import first_arrivals
 from jobs.shares import in_tasks, read_rows
 from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
-from schemas.lake import open_lake
-from schemas.staging import open_attempt
+from schemas.lake import Lake, open_lake
+from schemas.staging import Attempt, open_attempt
+from schemas.tags import add_snapshot_option, inputs_for
 from schemas.where import at_most, equals
 
 HALF_LIFE_DAYS = 30
@@ -56,13 +57,13 @@ class Interests:
 def read_events(of: Interests, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
     """The events that had arrived by then, by user."""
     for number in numbers:
-        for rows in read_rows(of.events[number], EVENT_COLUMNS):
+        for rows in read_rows(of.events[number], EVENT_COLUMNS, EVENTS):
             yield EVENTS, rows.filter(pl.col("arrived_on") <= of.as_of), "user_id"
 
 
 def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
     """Write the profiles of the users of a bucket."""
-    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS)])
+    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS, "items")])
     rows = profiles(frames[EVENTS], items.filter(pl.col("as_of") == of.catalogue_of), of.as_of)
     yield {"wrote": write_partitions(rows.select(of.contract.columns), of.contract, of.folder)}
 
@@ -138,27 +139,35 @@ def item_features(items: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([of_words, kinds])
 
 
+def stage_profiles(run: Exchange, attempt: Attempt, lake: Lake, as_of: date) -> None:
+    """Stage the profiles as of a day, from the snapshots that are the attempt's inputs."""
+    inputs, arrived = attempt.inputs, at_most("arrived_on", as_of)
+    known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
+    events = lake.sized_files("events", arrived, inputs["events"])
+    items = lake.files("items", equals("as_of", known), inputs["items"])
+    contract, folder = load_contract("profiles"), attempt.folder("profiles")
+    of = Interests(as_of, known, tuple(events), tuple(items), contract, folder)
+    stages = partial(read_events, of), partial(profile_and_write, of)
+    results = run(in_tasks(events.values()), buckets_for(sum(events.values())), *stages)
+    attempt.replaces("profiles", "as_of", [as_of])
+    attempt.wrote("profiles", [path for result in results for path in result["wrote"]])
+    attempt.note(reads={"events": f"arrived_on <= '{as_of}'", "items": f"as_of = '{known}'"})
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the profiles as of a day."""
     parser = argparse.ArgumentParser(description="Stage what is known of each user by the end of an arrival day.")
     parser.add_argument("--as-of", type=day, required=True, help="arrival day up to which events count, YYYY-MM-DD")
+    add_snapshot_option(parser)
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     lake = open_lake()
-    known = lake.newest_partition("items", "as_of", args.as_of)
-    inputs = {name: int(lake.table(name).metadata.current_snapshot_id or 0) for name in ("events", "items")}
-    arrived = at_most("arrived_on", args.as_of)
-    events = lake.sized_files("events", arrived, inputs["events"])
-    items = lake.files("items", equals("as_of", known), inputs["items"])
+    inputs = inputs_for(lake, ["events", "items"], args.as_of_snapshot)
+    lake.newest_partition("items", "as_of", args.as_of, inputs["items"])  # before the JVM starts
     spark = spark_session(f"profiles {args.as_of}")
     try:
         with open_attempt("profiles", args.run, inputs) as attempt:
-            contract, folder = load_contract("profiles"), attempt.folder("profiles")
-            of = Interests(args.as_of, known, tuple(events), tuple(items), contract, folder)
-            stages = partial(read_events, of), partial(profile_and_write, of)
-            results = exchange(spark, in_tasks(events.values()), buckets_for(sum(events.values())), *stages)
-            attempt.replaces("profiles", "as_of", [args.as_of])
-            attempt.wrote("profiles", [path for result in results for path in result["wrote"]])
+            stage_profiles(partial(exchange, spark), attempt, lake, args.as_of)
     finally:
         spark.stop()
     log.info("staged", job="profiles", as_of=str(args.as_of))

@@ -1,8 +1,8 @@
-"""Pseudonyms in whole columns: raw user ids become keyed hashes, wherever they stand in a line."""
+"""Pseudonyms in place of raw user ids, in whole columns and inside other texts; ``schemas.pseudonyms`` says what one is."""
 
 import polars as pl
 
-from schemas.pseudonym import pseudonym
+from schemas.pseudonyms import pseudonym
 
 SHORTEST_TELLING_ID = 6
 

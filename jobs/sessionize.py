@@ -39,6 +39,7 @@ from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import Attempt, open_attempt
+from schemas.tags import add_snapshot_option, inputs_for
 from schemas.where import between, one_of
 
 DEFAULT_GAP = timedelta(minutes=30)
@@ -141,7 +142,7 @@ def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataF
     """The events that the closing dates can follow from, by user."""
     start, end = reach(of.dates, of.gap)
     for number in numbers:
-        for rows in read_rows(of.files[number], of.columns):
+        for rows in read_rows(of.files[number], of.columns, EVENTS):
             yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
 
 
@@ -222,6 +223,7 @@ def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | 
     attempt.note(
         conflicts=len(came_back), closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files)
     )
+    attempt.note(reads={"events": f"event_date >= '{look_back(dates)[0]}' and event_date <= '{look_back(dates)[-1]}'"})
 
 
 def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str, Any]]) -> pa.Table:
@@ -254,16 +256,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         action="store_true",
         help="also the published closing dates that what arrived in the range can change",
     )
+    add_snapshot_option(parser)
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     if args.first > args.last:
         parser.error(f"--from {args.first} is after --to {args.last}")
     lake = open_lake()
-    snapshot = lake.table("events").metadata.current_snapshot_id
+    inputs = inputs_for(lake, ["events"], args.as_of_snapshot)
+    snapshot = inputs["events"]
     dates = dates_to_close(lake, snapshot, args.first, args.last, args.late)
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
-        with open_attempt("sessionize", args.run, inputs={"events": int(snapshot or 0)}) as attempt:
+        with open_attempt("sessionize", args.run, inputs) as attempt:
             stage_sessions(partial(exchange, spark), attempt, lake, snapshot, dates)
     finally:
         spark.stop()

@@ -84,6 +84,7 @@ def challenge(run: str) -> dict[str, Any]:
         "recipe": name,
         "train_until": pinned["train_until"],
         "snapshots": json.dumps(pinned["snapshots"]),
+        "reads": json.dumps(pinned.get("reads", {})),
         "code_version": runs[name].data.tags[f"{TAG}code_version"],
         "digest": runs[name].data.tags[f"{TAG}digest"],
         "evidence": json.dumps(evidence),

@@ -31,6 +31,7 @@ from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
+from schemas.tags import add_snapshot_option, inputs_for
 
 TRIES = 3
 BATCH = 36
@@ -117,8 +118,15 @@ def write_all(
     }
 
 
-def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int]) -> list[Ad]:
+def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date) -> list[Ad]:
     """The first recommendations of ``limit`` users: those whose hash with the day is smallest, a fair and fixed choice.
+
+    Args:
+        lake: the lake.
+        served_on: day of the recommendations.
+        limit: of how many users.
+        inputs: the snapshots to read.
+        catalogue: day of the catalogue that says what a title is.
 
     Raises:
         ClickwrightError: nothing is recommended for the day.
@@ -134,12 +142,11 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int]) -> l
             f"nothing is recommended for {served_on}; in table recommendations; publish `ml.recommend` for the day first"
         )
     rows.sort(key=lambda row: hashlib.sha256(f"{served_on}{row['user_id']}".encode()).digest())
-    known = lake.newest_partition("items", "as_of", served_on - timedelta(days=1), inputs["items"])
     items = {
         row["item_id"]: row
         for row in lake.arrow(
             "items",
-            where=f"as_of = '{known}'",
+            where=f"as_of = '{catalogue}'",
             snapshot=inputs["items"],
             columns=["item_id", "title", "categories", "year"],
         ).to_pylist()
@@ -151,7 +158,7 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int]) -> l
     ]
     if not ads:
         raise ClickwrightError(
-            f"no recommended item is in the catalogue of {known}; in table items; run `jobs.items` for a newer catalogue"
+            f"no recommended item is in the catalogue of {catalogue}; in table items; run `jobs.items` for a newer catalogue"
         )
     return ads
 
@@ -192,23 +199,23 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument(
         "--unguided", action="store_true", help="let the model write without the grammar, to see what it is for"
     )
+    add_snapshot_option(parser)
     args = parser.parse_args(argv)
     started = time.perf_counter()
     settings = get_settings()
     lake = open_lake(settings)
     lexicon = load_lexicon(args.lexicon)
     source = language_model_folder()
-    inputs = {name: id for name in ("recommendations", "items") if (id := lake.snapshot(name)) is not None}
-    if len(inputs) < 2:
-        raise ClickwrightError(
-            "nothing is recommended yet; in tables recommendations and items; publish `ml.recommend` for the day first"
-        )
-    ads = choose(lake, args.served_on, args.limit, inputs)
+    inputs = inputs_for(lake, ("recommendations", "items"), args.as_of_snapshot)
+    catalogue = lake.newest_partition("items", "as_of", args.served_on - timedelta(days=1), inputs["items"])
+    ads = choose(lake, args.served_on, args.limit, inputs, catalogue)
     name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
     with open_attempt("copywriter", args.run, inputs) as attempt:
         written, figures = write_all(ads, LanguageModel(source), lexicon, settings.seed, not args.unguided)
         attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
         attempt.note(language_model=name, guided=not args.unguided, **figures)
+        recommended = f"served_on = '{args.served_on}' and rank = 1"
+        attempt.note(reads={"recommendations": recommended, "items": f"as_of = '{catalogue}'"})
     return {
         "served_on": str(args.served_on),
         **figures,

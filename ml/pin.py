@@ -16,6 +16,7 @@ from schemas.errors import ClickwrightError, NothingToDo
 from schemas.lake import open_lake
 from schemas.settings import get_settings
 from schemas.staging import slug, write_atomically
+from schemas.tags import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
 from schemas.version import code_version
 
 TABLES = ("session_events", "items")
@@ -26,38 +27,48 @@ def training_folder(run: str) -> Path:
     return get_settings().var / "training" / slug(run)
 
 
-def pin(run: str, train_until: date, valid_days: int) -> dict[str, Any]:
-    """Pin the current snapshots for a training; one that was pinned before stays as it is.
+def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> dict[str, Any]:
+    """Pin the current snapshots for a training, or those of ``as_of``; one that was pinned before stays as it is.
+
+    Args:
+        run: name of the training.
+        train_until: fit on what happened and arrived before this day.
+        valid_days: days before it that choose between models.
+        as_of: tables as of a snapshot or a tag, as ``--as-of-snapshot`` takes them.
 
     Raises:
         ClickwrightError: a table is still empty, or the run was pinned for other dates.
         NothingToDo: no session closed from ``train_until`` on, so that nothing could be tested.
     """
     path = training_folder(run) / "data.json"
-    wanted = {"train_until": train_until.isoformat(), "valid_days": valid_days}
+    lake, tag = open_lake(), training_tag(run)
+    wanted: dict[str, Any] = {"train_until": train_until.isoformat(), "valid_days": valid_days}
+    if as_of:
+        wanted["snapshots"] = inputs_for(lake, TABLES, as_of)
     if path.exists():
         pinned = read_pin(run)
         if {key: pinned[key] for key in wanted} != wanted:
             raise ClickwrightError(
-                f"training {run} is pinned for {pinned['train_until']}, {pinned['valid_days']} days; in {path}; "
-                "give another --run"
+                f"training {run} is pinned for {pinned['train_until']}, {pinned['valid_days']} days, at {pinned['snapshots']}; "
+                f"in {path}; give another --run"
             )
         return pinned
-    lake = open_lake()
-    snapshots = {table: snapshot for table in TABLES if (snapshot := lake.snapshot(table)) is not None}
-    if missing := [table for table in TABLES if table not in snapshots]:
-        raise ClickwrightError(f"table {', '.join(missing)} is empty; in the lake; run the days before {train_until} first")
+    # What a pin of this run tagged before it was cut off is what the run was to see.
+    tagged = [f"{table}={tag}" for table in TABLES if tag in tags(lake, table)]
+    snapshots = inputs_for(lake, TABLES, as_of or tagged)
     closed = lake.partitions("session_events", "closed_on", snapshots["session_events"])
     if not closed or closed[-1] < train_until:
         raise NothingToDo(f"no session closed on {train_until} or later, so there is nothing to test on; nothing to train")
-    for table, snapshot in snapshots.items():
-        lake.tag(table, snapshot, f"train-{slug(run)}")
+    tag_snapshots(lake, tag, snapshots)
     known = [as_of for as_of in lake.partitions("items", "as_of", snapshots["items"]) if as_of < train_until]
     pinned = {
         "run": run,
         "training": slug(run),
+        "tag": tag,
         "snapshots": snapshots,
-        **wanted,
+        "reads": reads(train_until, known),
+        "train_until": train_until.isoformat(),
+        "valid_days": valid_days,
         "valid_from": (train_until - timedelta(days=valid_days)).isoformat(),
         # The catalogue as it was known then; with none that early, items are known by their events alone.
         "items_as_of": known[-1].isoformat() if known else None,
@@ -68,6 +79,12 @@ def pin(run: str, train_until: date, valid_days: int) -> dict[str, Any]:
     write_atomically(path, json.dumps(pinned, indent=1) + "\n")
     log.info("pinned", training=pinned["training"], **{f"{k}_snapshot": v for k, v in snapshots.items()})
     return pinned
+
+
+def reads(train_until: date, catalogues: Sequence[date]) -> dict[str, str]:
+    """Which rows of each table a model is fitted on, as filters: what lineage shows."""
+    rows = {"session_events": f"arrived_on < '{train_until}' and event_time < '{train_until}T00:00:00+00:00'"}
+    return rows | ({"items": f"as_of = '{catalogues[-1]}'"} if catalogues else {})
 
 
 def read_pin(run: str) -> dict[str, Any]:
@@ -94,10 +111,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         help="fit on what happened and arrived before this day, 00:00 UTC; test on the rest",
     )
     parser.add_argument("--valid-days", type=int, default=14, help="days before it that choose between models (14)")
+    add_snapshot_option(parser)
     arguments = parser.parse_args(argv)
     if arguments.valid_days < 1:
         parser.error("--valid-days must be at least 1")
-    return pin(arguments.run, arguments.train_until, arguments.valid_days)
+    return pin(arguments.run, arguments.train_until, arguments.valid_days, arguments.as_of_snapshot)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
+from schemas.tags import add_snapshot_option, inputs_for
 
 BATCH_USERS = 256
 INPUTS = ("profiles", "items", "session_events")
@@ -160,20 +161,6 @@ def recommend(
         log.info("recommending", users=rows.stop, of=len(users), seconds=round(time.perf_counter() - started, 1))
 
 
-def inputs_of(lake: Lake) -> dict[str, int]:
-    """The snapshots that this run reads, fixed before the first read.
-
-    Raises:
-        ClickwrightError: a table was never published.
-    """
-    inputs = {name: lake.snapshot(name) for name in INPUTS}
-    if missing := [name for name, snapshot in inputs.items() if snapshot is None]:
-        raise ClickwrightError(
-            f"table {', '.join(missing)} holds nothing; in {lake.folder}; run `behaviour_day` for a day first"
-        )
-    return {name: snapshot for name, snapshot in inputs.items() if snapshot is not None}
-
-
 def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequence[str]) -> pa.Table:
     """A table's rows as of a day.
 
@@ -195,13 +182,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     parser.add_argument("--k", type=int, default=10, help="titles a user (default: 10)")
     parser.add_argument("--batch-users", type=int, default=BATCH_USERS, help="users scored at a time")
+    add_snapshot_option(parser)
     args = parser.parse_args(argv)
-    from ml.registry import load_champion  # MLflow: heavy, and not needed by whoever imports the functions
+    from ml.registry import connect, load_champion, numbered, provenance  # MLflow: heavy, and only needed here
 
     started = time.perf_counter()
     settings = get_settings()
     lake = open_lake(settings)
-    inputs = inputs_of(lake)
+    inputs = inputs_for(lake, INPUTS, args.as_of_snapshot)
     as_of = args.served_on - timedelta(days=1)
     profiles = read_day(lake, "profiles", as_of, inputs["profiles"], ["user_id"])
     known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
@@ -209,6 +197,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     users = sorted(profiles["user_id"].to_pylist())
     share_the_machine()
     model, version, item_ids = load_champion()
+    made_by = provenance(settings, numbered(connect(settings), settings, version))
     log.info("champion", model=settings.registered_model, version=version, recipe=model.name, users=len(users))
 
     events = known_events(lake, args.served_on, inputs["session_events"])
@@ -227,6 +216,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         attempt.write_arrow("recommendations", table, replaces=("served_on", [args.served_on]))
         figures = figures_of(rows, users, did, args.k)
         attempt.note(model_name=settings.registered_model, model_version=version, recipe=model.name, **figures)
+        attempt.note(model=made_by, reads=reads(args.served_on, known))
     if figures["users_without"]:
         log.warning("some users get nothing: they met all that is offered", users=figures["users_without"])
     return {
@@ -235,6 +225,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "recipe": model.name,
         **figures,
         "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def reads(served_on: date, catalogue: date) -> dict[str, str]:
+    """Which rows of each table a day's recommendations follow from, as filters: what lineage shows."""
+    return {
+        "profiles": f"as_of = '{served_on - timedelta(days=1)}'",
+        "items": f"as_of = '{catalogue}'",
+        "session_events": f"arrived_on < '{served_on}' and event_time < '{served_on}T00:00:00+00:00'",
     }
 
 

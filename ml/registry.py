@@ -1,5 +1,6 @@
 """MLflow as this project uses it: one experiment, one run a recipe, one registered model, aliases champion and challenger."""
 
+import json
 import os
 from functools import lru_cache
 from pathlib import Path
@@ -168,6 +169,16 @@ def load_champion(alias: str = CHAMPION) -> tuple[Recommender, str, list[str]]:
         )
     model, item_ids = load_version(settings, version)
     return model, str(version.version), item_ids
+
+
+def provenance(settings: Settings, version: ModelVersion) -> dict[str, Any]:
+    """What a version was made from, for the commit of whatever it computes: the lake then knows it without MLflow."""
+    tags = tags_of(version)
+    texts: dict[str, Any] = {
+        key: tags[key] for key in ("training", "recipe", "train_until", "code_version", "run_id", "digest") if key in tags
+    }
+    tables = {key: json.loads(tags.get(key, "{}")) for key in ("snapshots", "reads")}
+    return {"name": settings.registered_model, "version": str(version.version), **texts, **tables}
 
 
 def tags_of(version: ModelVersion) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array, DataType
 
 from ml.registry import ARTIFACT
+from schemas.tags import training_tag
 
 if TYPE_CHECKING:
     from ml.data import Split
@@ -58,7 +59,7 @@ def log_data(pinned: dict[str, Any]) -> None:
     for table, snapshot in pinned["snapshots"].items():
         source = IcebergSource(table, snapshot)
         data = MetaDataset(source, name=table, digest=str(snapshot))  # type: ignore[abstract]  # `profile` may be missing
-        tags = {"train_until": pinned["train_until"], "tag": f"train-{pinned['training']}"}
+        tags = {"train_until": pinned["train_until"], "tag": training_tag(pinned["run"])}
         mlflow.log_input(data, context="training", tags=tags)
     mlflow.log_dict(pinned, "data.json")
 

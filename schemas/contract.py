@@ -8,7 +8,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from open_data_contract_standard.model import (
     SchemaObject,
     SchemaProperty,
 )
+from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
 from schemas.errors import ConfigError
@@ -34,6 +35,7 @@ CONTRACTS = Path(__file__).parent / "contracts"
 SUFFIX = ".odcs.yaml"
 CLASSES = ("none", "pseudonym", "personal")
 SAME_ROW_AS = "sameRowAs"
+DEFAULT = "default"
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,9 @@ class Contract:
         return str(self.table.name)
 
     @property
-    def version(self) -> str:
-        return str(self.odcs.version)
+    def version(self) -> Version:
+        """MAJOR.MINOR.PATCH: a reader of one minor version can read what another of the same major wrote."""
+        return Version(str(self.odcs.version))
 
     @property
     def description(self) -> str:
@@ -86,6 +89,14 @@ class Contract:
         import polars as pl
 
         return pl.DataFrame(self.arrow_schema.empty_table()).schema
+
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """What stands in place of a null, by column: rows from before the column was there hold one.
+
+        Only a required column may have a default, so that a null can come from nowhere else.
+        """
+        return {str(p.name): value for p in self.properties if (value := custom(p, DEFAULT)) is not None}
 
     @property
     def primary_key(self) -> list[str]:
@@ -184,8 +195,9 @@ def _table_rule(quality: DataQuality) -> TableRule:
     raise ConfigError(f"unknown quality metric {quality.metric!r}; in a contract; use duplicateValues (mustBe: 0) or rowCount")
 
 
-def parse_contract(text: str, folder: Path = CONTRACTS) -> Contract:
-    """A contract from its YAML text.
+@lru_cache(maxsize=256)
+def parse_contract(text: str, folder: Path | None = None) -> Contract:
+    """A contract from its YAML text. ``folder`` holds the others that it refers to; the project's when not given.
 
     Raises:
         ConfigError: the text is no contract of one table, or a column lacks its type or its personal-data class.
@@ -200,31 +212,61 @@ def parse_contract(text: str, folder: Path = CONTRACTS) -> Contract:
         raise ConfigError(f"contract is no YAML: {error}; correct it") from None
     if len(odcs.schema_ or []) != 1:
         raise ConfigError(f"contract {odcs.id} must hold one table; under schema; split it")
-    contract = Contract(odcs, (odcs.schema_ or [])[0], folder)
+    contract = Contract(odcs, (odcs.schema_ or [])[0], folder or CONTRACTS)
+    _check_version(contract)
     for prop in contract.properties:
         if not prop.physicalType or prop.classification not in CLASSES:
             raise ConfigError(
                 f"column {prop.name} needs a physicalType and a classification; in the contract of {contract.name}; "
                 f"add them (classification: one of {', '.join(CLASSES)})"
             )
+        if str(prop.name) in contract.defaults:
+            _check_default(contract, prop)
     return contract
 
 
-def load_contract(name: str, folder: Path = CONTRACTS) -> Contract:
+def _check_version(contract: Contract) -> None:
+    try:
+        parts = len(contract.version.release)
+    except InvalidVersion:
+        parts = 0
+    if parts != 3:
+        raise ConfigError(
+            f"version {contract.odcs.version!r} is not MAJOR.MINOR.PATCH; in the contract of {contract.name}; write 1.0.0, say"
+        )
+
+
+def _check_default(contract: Contract, prop: SchemaProperty) -> None:
+    value, kind = contract.defaults[str(prop.name)], contract._arrow_type(prop)
+    if not prop.required or prop.partitioned:
+        raise ConfigError(
+            f"column {prop.name} has a default and is not required, or names a partition; in the contract of {contract.name}; "
+            "a default stands for what old rows lack: make the column required, or take the default away"
+        )
+    try:
+        pa.scalar(value, kind)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+        raise ConfigError(
+            f"default {value!r} of {prop.name} is no {prop.physicalType}; in the contract of {contract.name}; correct it"
+        ) from None
+
+
+def load_contract(name: str, folder: Path | None = None) -> Contract:
     """The contract of a table.
 
     Raises:
         ConfigError: there is none of that name, or it is not valid.
     """
+    folder = folder or CONTRACTS
     path = folder / f"{name}{SUFFIX}"
     if not path.exists():
         raise ConfigError(f"no contract for table {name!r}; in {folder}; known are {', '.join(table_names(folder))}")
     return parse_contract(path.read_text(), folder)
 
 
-def table_names(folder: Path = CONTRACTS) -> list[str]:
+def table_names(folder: Path | None = None) -> list[str]:
     """The names of all tables that have a contract."""
-    return sorted(path.name.removesuffix(SUFFIX) for path in folder.glob(f"*{SUFFIX}"))
+    return sorted(path.name.removesuffix(SUFFIX) for path in (folder or CONTRACTS).glob(f"*{SUFFIX}"))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

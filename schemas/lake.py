@@ -10,8 +10,9 @@ import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -26,7 +27,7 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import assign_fresh_schema_ids
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -34,13 +35,14 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from schemas.contract import Contract, load_contract, table_names
 from schemas.erased import refuse_erased
 from schemas.errors import ClickwrightError, ConfigError
+from schemas.evolution import VERSION, check_major, evolve
+from schemas.history import remembered
+from schemas.reading import check_filter, conformed, schema_of
 from schemas.settings import Settings, get_settings
 from schemas.where import one_of
 
 NAMESPACE = "clickwright"
 PROPERTY = "clickwright."
-EXPIRED_COMMITS = f"{PROPERTY}expired-commits"
-"""Table property: commits whose snapshots are expired and whose rows are still there, so that lineage outlives expiry."""
 COMMIT_ATTEMPTS = 12
 # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
 TABLE_PROPERTIES = {"commit.retry.num-retries": "0"}
@@ -124,12 +126,12 @@ class Lake:
         columns: Sequence[str] | None = None,
     ) -> pa.RecordBatchReader:
         """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
-        schema = load_contract(name).arrow_schema
-        if columns is not None:
-            schema = pa.schema([schema.field(column) for column in columns])
-        scan = self._scan(name, where, snapshot, tuple(schema.names))
-        reader = scan.to_arrow_batch_reader()
-        return pa.RecordBatchReader.from_batches(schema, (_cast(batch, schema) for batch in reader))
+        contract = load_contract(name)
+        schema = schema_of(contract, columns)
+        scan = self._scan(name, where, snapshot)
+        held = [column for column in schema.names if column in scan.projection().column_names]
+        reader = scan.select(*(held or contract.partition_by)).to_arrow_batch_reader()
+        return pa.RecordBatchReader.from_batches(schema, (conformed(batch, contract, columns) for batch in reader))
 
     def files(self, name: str, where: Where = None, snapshot: int | None = None) -> list[str]:
         """Paths of the data files that hold rows for ``where``, planned from metadata alone. Rows still need the filter."""
@@ -139,13 +141,15 @@ class Lake:
         """The files that :meth:`files` names, in that order, with their bytes."""
         if not self.exists(name):
             return {}
-        tasks = self._scan(name, where, snapshot, ("*",)).plan_files()
+        tasks = self._scan(name, where, snapshot).plan_files()
         return dict(sorted((t.file.file_path.removeprefix("file://"), t.file.file_size_in_bytes) for t in tasks))
 
-    def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
-        return self.table(name).scan(
-            row_filter=AlwaysTrue() if where is None else where, selected_fields=columns, snapshot_id=snapshot
-        )
+    def _scan(self, name: str, where: Where, snapshot: int | None) -> DataScan:
+        table, contract = self.table(name), load_contract(name)
+        check_major(table, contract)
+        scan = table.scan(row_filter=AlwaysTrue() if where is None else where, snapshot_id=snapshot)
+        check_filter(scan, contract)
+        return scan
 
     def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
         """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
@@ -154,7 +158,7 @@ class Lake:
         table = self.table(name)
         position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
         kind = load_contract(name).arrow_schema.field(field).type
-        values = {task.file.partition[position] for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
+        values = {task.file.partition[position] for task in self._scan(name, where, snapshot).plan_files()}
         return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
 
     def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
@@ -172,22 +176,31 @@ class Lake:
 
     # ---- lineage -------------------------------------------------------------------------------------------------
 
-    def commits(self, name: str) -> list[Commit]:
-        """What was published, newest first: one entry a publish, with the snapshot that readers saw after it."""
-        return [] if not self.exists(name) else list(_commits(self.table(name)))
+    def history_folder(self, name: str) -> Path:
+        """Where it is written down what expired snapshots of a table were made from; see ``schemas.history``."""
+        return self.folder / "history" / name
 
-    def current_commits(self, name: str) -> dict[str, Commit]:
-        """For each replaced partition value (as text) the commit that its rows come from."""
+    def _commits(self, table: Table, snapshot: int | None = None) -> Iterator[Commit]:
+        return _commits(table, remembered(self.history_folder(table.name()[-1])), snapshot)
+
+    def commits(self, name: str, snapshot: int | None = None) -> list[Commit]:
+        """What was published up to a snapshot (or now), newest first, expired snapshots among it.
+
+        One entry a publish, with the snapshot that readers saw after it.
+        """
+        return [] if not self.exists(name) else list(self._commits(self.table(name), snapshot))
+
+    def current_commits(self, name: str, snapshot: int | None = None) -> dict[str, Commit]:
+        """For each replaced partition value (as text) the commit that its rows come from, as of a snapshot (or now)."""
         current: dict[str, Commit] = {}
-        for commit in self.commits(name):
+        for commit in self.commits(name, snapshot):
             for value in (v for values in commit.replaced.values() for v in values):
                 current.setdefault(value, commit)
         return dict(sorted(current.items()))
 
     def sequence(self, name: str, snapshot: int) -> int:
         """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
-        table = self.table(name)
-        found = table.snapshot_by_id(snapshot) or next((c for c in expired_commits(table) if c.snapshot_id == snapshot), None)
+        found = self.table(name).snapshot_by_id(snapshot) or remembered(self.history_folder(name)).get(snapshot)
         return 0 if found is None else found.sequence_number or 0
 
     def tag(self, name: str, snapshot: int, tag: str) -> None:
@@ -236,6 +249,7 @@ class Lake:
             summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
             try:
                 with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
+                    evolve(transaction, table, contract)
                     if table.current_snapshot() is not None:
                         transaction.delete(one_of(field, kept), snapshot_properties=summary)
                     files = sorted(file for paths in kept.values() for file in paths)
@@ -243,7 +257,7 @@ class Lake:
                         transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
                     else:
                         transaction.add_files([f"file://{file}" for file in files], snapshot_properties=summary)
-                return next(_commits(table.refresh()), None)
+                return next(self._commits(table.refresh()), None)
             except (CommitFailedException, OperationalError):
                 time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
         raise ClickwrightError(
@@ -262,13 +276,16 @@ class Lake:
         ]
         try:
             return self.catalog.create_table(
-                identifier, schema, partition_spec=PartitionSpec(*fields), properties=TABLE_PROPERTIES
+                identifier,
+                schema,
+                partition_spec=PartitionSpec(*fields),
+                properties={**TABLE_PROPERTIES, VERSION: str(contract.version)},
             )
         except TableAlreadyExistsError:  # another process was first
             return self.catalog.load_table(identifier)
 
     def _superseded(self, table: Table, field: str, value: Any, inputs: dict[str, int]) -> bool:
-        latest = next((c for c in _commits(table) if _key(value) in c.replaced.get(field, [])), None)
+        latest = next((c for c in self._commits(table) if _key(value) in c.replaced.get(field, [])), None)
         if latest is None:
             return False
         return any(
@@ -288,33 +305,18 @@ def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced:
     return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
 
 
-def _commits(table: Table) -> Iterator[Commit]:
-    """What was committed, newest first, those of expired snapshots last."""
-    yield from walked_commits(table)
-    yield from expired_commits(table)
-
-
-def expired_commits(table: Table) -> list[Commit]:
-    """What upkeep kept of the commits whose snapshots it expired, newest first."""
-    return [Commit(**commit) for commit in json.loads(table.properties.get(EXPIRED_COMMITS, "[]"))]
-
-
-def as_property(commits: Iterable[Commit]) -> dict[str, str]:
-    """The table property that :func:`expired_commits` reads."""
-    newest_first = sorted(commits, key=lambda c: c.sequence_number, reverse=True)
-    return {EXPIRED_COMMITS: json.dumps([asdict(commit) for commit in newest_first])}
-
-
-def walked_commits(table: Table) -> Iterator[Commit]:
-    """Walk back from the current snapshot. A publish leaves two snapshots (delete, add): the later one stands for it."""
-    snapshot, seen = table.current_snapshot(), ""
+def _commits(table: Table, known: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
+    """Walk back from a snapshot, or the current one. A publish leaves two (delete, add): the later one stands for it."""
+    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # a parent that expired is named there alone
+    current = table.metadata.current_snapshot_id if last is None else last
+    snapshot, seen = None if current is None else known.get(current), ""
     while snapshot is not None:
         commit = _commit(snapshot)
         if commit is not None and (manifest := _property(snapshot, "manifest")) != seen:
             seen = manifest
             yield commit
         parent = snapshot.parent_snapshot_id
-        snapshot = None if parent is None else table.snapshot_by_id(parent)
+        snapshot = None if parent is None else known.get(parent)
 
 
 def _property(snapshot: Snapshot, name: str) -> str:
@@ -336,11 +338,6 @@ def _commit(snapshot: Snapshot) -> Commit | None:
         json.loads(_property(snapshot, "notes") or "{}"),
         json.loads(_property(snapshot, "audit") or "{}"),
     )
-
-
-def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """PyIceberg reads strings and lists as their large kinds; the contract's types are the plain ones."""
-    return batch.select(schema.names).cast(schema)
 
 
 @contextmanager

@@ -4,7 +4,6 @@ A table whose contract demands a pseudonym in every row is searched by that colu
 need no look. In any other (``rejects``) a person's pseudonym may stand inside a text: there every text is searched.
 """
 
-import re
 from collections.abc import Collection, Iterator
 
 import pyarrow as pa
@@ -13,8 +12,8 @@ import pyarrow.parquet as pq
 
 from schemas.contract import Contract
 from schemas.keep import store
+from schemas.pseudonyms import PSEUDONYM
 
-PSEUDONYM = re.compile("[0-9a-f]{64}")
 TRACE = 15
 """Iceberg keeps 16 characters of the least and greatest text of a file's column, the last one higher for the greatest."""
 

@@ -53,6 +53,7 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
         "run": manifest.run,
         "job": manifest.job,
         "code-version": manifest.code_version,
+        "contract": str(load_contract(name).version),
         "manifest": manifest.digest,
         "notes": json.dumps(manifest.notes, default=str),
         "audit": json.dumps(

@@ -23,6 +23,10 @@ def at_most(column: str, value: Any) -> BooleanExpression:
     return LessThanOrEqual(column, _literal(value))  # type: ignore[call-arg]
 
 
+def both(one: BooleanExpression, other: BooleanExpression) -> BooleanExpression:
+    return And(one, other)
+
+
 def between(column: str, low: Any, high: Any) -> BooleanExpression:
     """Both ends included."""
     return And(GreaterThanOrEqual(column, _literal(low)), at_most(column, high))  # type: ignore[call-arg]

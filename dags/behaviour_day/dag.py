@@ -7,7 +7,7 @@ is built, audited and published; a reader never sees a row that was not audited.
 
 | group | reads | writes |
 |---|---|---|
-| `clean` | the landing zone | `events`, `rejects` |
+| `clean` | the landing zone | `events`, `rejects`, `landing_files` |
 | `items` | the landing zone | `items`; skipped on a day without a new catalogue |
 | `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an id that came back with other content) |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |

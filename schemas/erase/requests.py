@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.erased import digest_of
 from schemas.errors import ConfigError
-from schemas.pseudonym import pseudonym
+from schemas.pseudonyms import pseudonym
 from schemas.settings import Settings
 
 SUFFIX = ".request.json"

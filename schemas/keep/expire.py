@@ -18,8 +18,9 @@ from sqlalchemy.exc import OperationalError
 
 from schemas.cli import log, run_command
 from schemas.errors import ClickwrightError
+from schemas.history import remember
 from schemas.keep.common import chosen, cutoff, one_at_a_time, parser, with_age
-from schemas.lake import COMMIT_ATTEMPTS, Commit, Lake, as_property, expired_commits, open_lake, walked_commits
+from schemas.lake import COMMIT_ATTEMPTS, Lake, open_lake
 
 
 def outlived(table: Table, before: datetime) -> list[int]:
@@ -37,7 +38,7 @@ def outlived(table: Table, before: datetime) -> list[int]:
 
 
 def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Collection[str] = ()) -> int:
-    """Expire some snapshots, in one commit that keeps what lineage needs of them.
+    """Expire some snapshots, in one commit; what they say of themselves is written down before.
 
     Args:
         lake: the lake.
@@ -55,11 +56,11 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
         ids = {s.snapshot_id for s in table.snapshots()} & set(snapshots) - named
         if not ids and not gone:
             return 0
+        remember(lake.history_folder(name), table)  # what the rows that stay were made from
         try:
             with table.transaction() as transaction:
                 for tag in gone:
                     ManageSnapshots(transaction).remove_tag(tag).commit()
-                transaction.set_properties(as_property(_lineage(lake, name, table, ids)))
                 ExpireSnapshots(transaction).by_ids(sorted(ids)).commit()
             return len(ids)
         except (CommitFailedException, OperationalError):
@@ -67,23 +68,6 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
     raise ClickwrightError(
         f"snapshots of {name} could not be expired in {COMMIT_ATTEMPTS} tries; other writers won each time; run this again"
     )
-
-
-def _lineage(lake: Lake, name: str, table: Table, expiring: Collection[int]) -> list[Commit]:
-    """Commits that can no longer be walked to from the newest snapshot, and that rows of today still come from."""
-    lost = [*_beyond(table, list(walked_commits(table)), expiring), *expired_commits(table)]
-    current = {commit.snapshot_id for commit in lake.current_commits(name).values()}
-    return [commit for commit in lost if commit.snapshot_id in current]
-
-
-def _beyond(table: Table, walked: list[Commit], expiring: Collection[int]) -> list[Commit]:
-    """The walked commits from the first snapshot on that expires: Iceberg cuts the chain there."""
-    snapshot, kept = table.current_snapshot(), set()
-    while snapshot is not None and snapshot.snapshot_id not in expiring:
-        kept.add(snapshot.snapshot_id)
-        parent = snapshot.parent_snapshot_id
-        snapshot = None if parent is None else table.snapshot_by_id(parent)
-    return [commit for commit in walked if commit.snapshot_id not in kept]
 
 
 def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:

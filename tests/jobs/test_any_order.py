@@ -3,7 +3,7 @@
 The lake is the real one; what Spark would move goes from stage to stage in this process.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import Manifest, open_attempt, read_manifest
+from schemas.tags import inputs_for, tag_snapshots
 from tests.jobs import oracle
 from tests.jobs.here import exchange_here
 from tests.jobs.oracle import Event
@@ -60,11 +61,11 @@ def properties(manifest: str) -> dict[str, Any]:
 class Run:
     """A day's sessionising: reads when it is made, publishes when it is told to."""
 
-    def __init__(self, lake: Lake, day: date, name: str) -> None:
+    def __init__(self, lake: Lake, day: date, name: str, as_of: Sequence[str] = ()) -> None:
         self.lake = lake
-        snapshot = lake.snapshot("events")
+        snapshot = inputs_for(lake, ["events"], as_of)["events"]
         dates = dates_to_close(lake, snapshot, day, day, late=True)
-        with open_attempt("sessionize", name, {"events": int(snapshot or 0)}) as attempt:
+        with open_attempt("sessionize", name, {"events": snapshot}) as attempt:
             stage_sessions(exchange_here, attempt, lake, snapshot, dates)
         self.manifest: Manifest = read_manifest("sessionize", name)
 
@@ -138,10 +139,13 @@ def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
             clean_day(lake, day, events)
         assert len(lake.files("events")) == len(DAYS)
         run = Run(lake, D, "r")
-        assert run.manifest.notes == {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
+        figures = {"conflicts": 0, "closing_dates": 3, "look_back_dates": 6, "files_read": 6}
+        assert {name: run.manifest.notes[name] for name in figures} == figures
+        assert run.manifest.notes["reads"] == {"events": "event_date >= '2026-11-17' and event_date <= '2026-11-22'"}
         with open_attempt("sessionize", "one", {}) as attempt:
             stage_sessions(exchange_here, attempt, lake, lake.snapshot("events"), [D])
-        assert attempt.notes == {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+        figures = {"conflicts": 0, "closing_dates": 1, "look_back_dates": 4, "files_read": 4}
+        assert {name: attempt.notes[name] for name in figures} == figures
 
 
 def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path: Path) -> None:
@@ -156,3 +160,16 @@ def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path
         assert (conflict["closed_on"], conflict["event_id"], conflict["arrived_on"]) == (D, "u0", D + timedelta(days=1))
         assert (conflict["kept"]["event_time"], conflict["refused"]["event_time"]) == (first.event_time, later.event_time)
         assert (conflict["kept"]["arrived_on"], conflict["kept"]["line_number"]) == (D, 1)
+
+
+def test_a_day_as_of_a_tag_is_what_it_was_then_and_does_not_undo_what_came_after(tmp_path: Path) -> None:
+    early, late = log_of(at("09:00"), user="early"), log_of(at("10:00"), user="late")
+    with empty_state(tmp_path) as lake:
+        clean_day(lake, D, early)
+        tag_snapshots(lake, "then", {"events": int(lake.snapshot("events") or 0)})
+        clean_day(lake, D + timedelta(days=1), late)
+        Run(lake, D, "now").publish()
+        then = Run(lake, D, "then", as_of=["then"])
+        assert [table.rows for table in then.manifest.tables.values()] == [1, 1, 0]
+        then.publish()
+        assert len(found(lake)) == 2

@@ -1,5 +1,6 @@
 """Clean: every line is an event, a reject with its reasons, or a counted duplicate."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,12 @@ from typing import Any
 import pytest
 
 from jobs import landing
+from jobs.clean import digest_of, landing_rows
 from schemas import audit, docs, publish
-from schemas.contract import CONTRACTS
+from schemas.contract import CONTRACTS, table_names
 from schemas.errors import ClickwrightError
 from schemas.lake import open_lake
-from schemas.pseudonym import pseudonym
+from schemas.pseudonyms import pseudonym
 from schemas.settings import get_settings
 from tests.jobs.conftest import DAY, GOOD, Deliver, line
 
@@ -190,7 +192,7 @@ def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleane
     }
     pages = docs.write_docs(var / "docs", lake)
     assert '<td class="n">2</td><td class="n">2</td>' in (var / "docs" / "events.html").read_text()
-    assert len(pages) == 10
+    assert len(pages) == 1 + len(table_names())
     assert result["figures"]["reasons"]["line.not_json"] == 1
 
 
@@ -264,3 +266,28 @@ def test_a_file_that_grows_while_it_is_read_stops_the_job(
     with pytest.raises(ClickwrightError, match=r"a landing file changed while it was read; .*part-000.jsonl.gz; nothing was"):
         cleaned()
     assert not list((var / "lake").rglob("*.parquet"))
+
+
+def test_landing_files_are_told_whole_though_they_were_read_in_pieces(deliver: Deliver, var: Path) -> None:
+    path = deliver(line())
+    hour = datetime(1998, 4, 16, 16, tzinfo=UTC)
+    file = landing.found_file("movielens", path, var / "landing", hour)
+    pieces = [{"read": [(0, 3, 2, None, False)]}, {"read": [(0, 0, 5, "ab" * 32, False)]}]  # in any order
+    landed = landing_rows(pieces, [file], DAY)
+    (row,) = landed.to_pylist()
+    assert (row["source_file"], row["bytes"], row["lines"]) == (file.relative, path.stat().st_size, 7)
+    assert (row["arrived_on"], row["arrived_at"], row["sha256"]) == (DAY, hour, "ab" * 32)
+    renamed = landed.set_column(1, "source_file", [["other"]])
+    assert digest_of(landed)["bytes"] == path.stat().st_size
+    assert digest_of(landed)["sha256"] != digest_of(renamed)["sha256"]
+
+
+def test_a_day_names_its_landing_files_with_their_digests(deliver: Deliver, cleaned: Cleaned) -> None:
+    paths = [deliver(line(event_id="a"), line(event_id="b"), name="a.jsonl.gz"), deliver("{", name="b.jsonl.gz")]
+    day = cleaned()
+    told = [(row["source_file"].rsplit("/", 1)[-1], row["bytes"], row["lines"], row["sha256"]) for row in day["landing_files"]]
+    found = [
+        (p.name, p.stat().st_size, n, hashlib.sha256(p.read_bytes()).hexdigest()) for p, n in zip(paths, (2, 1), strict=True)
+    ]
+    assert sorted(told) == found
+    assert day["manifest"].notes["landing"]["bytes"] == sum(p.stat().st_size for p in paths)

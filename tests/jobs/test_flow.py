@@ -61,7 +61,8 @@ def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path
     audited("profiles", run)
 
     lake = open_lake()
-    expected = {"conflicts": 0, "events": 9, "items": 2, "profiles": 8, "rejects": 2, "session_events": 9, "sessions": 9}
+    expected = {"conflicts": 0, "events": 9, "items": 2, "landing_files": 1, "profiles": 8, "rejects": 2}
+    expected |= {"session_events": 9, "sessions": 9}
     assert row_counts(lake) == expected
     assert lake.partitions("sessions", "closed_on") == [date(1998, 4, 16)]
     commit = lake.commits("sessions")[0]

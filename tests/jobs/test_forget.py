@@ -20,7 +20,7 @@ from schemas.erase.__main__ import main as erase
 from schemas.erase.receipt import read_receipt, receipts
 from schemas.erased import read_erased
 from schemas.errors import NothingToDo
-from schemas.pseudonym import pseudonym
+from schemas.pseudonyms import pseudonym
 from schemas.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import Deliver, line

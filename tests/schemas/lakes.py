@@ -10,7 +10,7 @@ import pyarrow as pa
 from schemas import publish
 from schemas.audit_record import AuditRecord, write_audit
 from schemas.contract import load_contract
-from schemas.pseudonym import pseudonym
+from schemas.pseudonyms import pseudonym
 from schemas.settings import get_settings
 from schemas.staging import open_attempt, read_manifest
 

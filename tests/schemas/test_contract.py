@@ -7,7 +7,8 @@ from schemas.contract import load_contract, parse_contract, table_names
 from schemas.errors import ConfigError
 
 TABLES = [
-    "conflicts", "creatives", "events", "items", "profiles", "recommendations", "rejects", "session_events", "sessions",
+    "conflicts", "creatives", "events", "items", "landing_files", "profiles", "recommendations", "rejects", "session_events",
+    "sessions",
 ]  # fmt: skip
 
 VISITS = """

@@ -1,0 +1,84 @@
+"""How a lineage looks on a terminal: one line a node, in words; what JSON holds in full is shortened here."""
+
+from typing import Any
+
+from rich.markup import escape
+from rich.tree import Tree
+
+SHORT = 10
+MOST_RANGES = 8
+
+
+def as_tree(node: dict[str, Any]) -> Tree:
+    """A tree of a lineage, as ``Node.as_dict`` gives it."""
+    tree = Tree(_label(node))
+    for row in node.get("shown", [])[:SHORT]:
+        tree.add(f"[dim]{escape(', '.join(f'{name} {value}' for name, value in row.items() if value is not None))}[/]")
+    _grow(tree, node)
+    return tree
+
+
+def _grow(tree: Tree, node: dict[str, Any]) -> None:
+    for source in node["made_from"]:
+        _grow(tree.add(_label(source)), source)
+
+
+def _label(node: dict[str, Any]) -> str:
+    return _LABELS[node["kind"]](node)
+
+
+def _rows(node: dict[str, Any]) -> str:
+    snapshot = f" at snapshot {node['snapshot']}" + (" (expired: as they are now)" if node.get("expired") else "")
+    return f"[bold]{node['name']}[/]: {_count(node['count'], 'row')}{snapshot}"
+
+
+def _commit(node: dict[str, Any]) -> str:
+    (field, values), *_ = node["partitions"].items()
+    span = values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+    if "code_version" not in node:
+        return f"{field} {span}: the commit is {escape(node['name'])}"
+    return (
+        f"{field} {span} by [bold]{node['job']}[/], run {escape(node['run'])}, code {node['code_version']}, "
+        f"{node['committed_at']}, {_count(node['count'], 'row')}"
+    )
+
+
+def _session(node: dict[str, Any]) -> str:
+    return f"session {node['name'][:SHORT]}…, closed on {node['closed_on']}, {_count(node['count'], 'event')}"
+
+
+def _model(node: dict[str, Any]) -> str:
+    said = (("recipe", "{}"), ("train_until", "fitted on what came before {}"), ("training", "training {}"))
+    facts = [text.format(node[name]) for name, text in [*said, ("code_version", "code {}")] if node.get(name)]
+    return f"model [bold]{escape(node['name'])}[/]: {escape(', '.join(facts))}"
+
+
+def _file(node: dict[str, Any]) -> str:
+    if "lines" not in node:
+        return f"landing file {node['name']}: {_count(node['rows'], 'row')}"
+    digest = f" ({node['bytes']:,} bytes, sha256 {node['sha256'][:SHORT]}…)" if "sha256" in node else ""
+    return f"[bold]{escape(node['name'])}[/]{digest}: {_lines(node['lines'])}"
+
+
+_LABELS = {"rows": _rows, "commit": _commit, "session": _session, "model": _model, "file": _file}
+
+
+def _lines(numbers: list[int]) -> str:
+    """Lines in words.
+
+    >>> _lines([3, 5, 6, 7])
+    'lines 3, 5-7'
+    """
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and number == ranges[-1][1] + 1:
+            ranges[-1][1] = number
+        else:
+            ranges.append([number, number])
+    texts = [f"{a}" if a == b else f"{a}-{b}" for a, b in ranges]
+    more = f" and {len(texts) - MOST_RANGES} more" if len(texts) > MOST_RANGES else ""
+    return f"line{'s' if len(numbers) > 1 else ''} {', '.join(texts[:MOST_RANGES])}{more}"
+
+
+def _count(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"

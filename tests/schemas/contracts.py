@@ -1,0 +1,42 @@
+"""Contracts of other versions: the project's own in a folder of the test's, changed as a developer would change them."""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from schemas import contract
+from schemas.contract import CONTRACTS, SUFFIX
+
+
+@contextmanager
+def contracts(folder: Path) -> Iterator[None]:
+    """Let every part of the project read its contracts from a folder, as another version of the code would."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(contract, "CONTRACTS", folder)
+        yield
+
+
+def copy_of_contracts(folder: Path) -> Path:
+    shutil.copytree(CONTRACTS, folder)
+    return folder
+
+
+def change(folder: Path, table: str, version: str, **columns: dict[str, Any] | None) -> None:
+    """Give a contract another version, and new or changed columns; ``None`` takes a column away."""
+    path = folder / f"{table}{SUFFIX}"
+    text = yaml.safe_load(path.read_text())
+    text["version"] = version
+    known = {column["name"]: column for column in text["schema"][0]["properties"]}
+    for name, values in columns.items():
+        if values is None:
+            del known[name]
+        else:
+            new = {"name": name, "description": "of a later version", "classification": "none"}
+            known[name] = {**known.get(name, new), **values}
+    text["schema"][0]["properties"] = list(known.values())
+    path.write_text(yaml.safe_dump(text, sort_keys=False))
