@@ -29,13 +29,14 @@ from jobs.exchange import buckets_for, exchange
 from jobs.ids import IDS, id_digests, shared_ids, write_ids
 from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
 from jobs.late import TOUCHED, spans
-from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields
+from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields, without_erased
 from jobs.readers import read
 from jobs.reasons import LineReason
 from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
+from schemas.erased import Erased, read_erased
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import Settings, get_settings
@@ -61,6 +62,7 @@ class Day:
     key: bytes = field(repr=False)
     events: Contract
     rejects: Contract
+    erased: Erased
     folders: dict[str, Path]
     conflicts: frozenset[tuple[int, int]] = frozenset()
     """(file, line) of lines whose event id another user's line has used before."""
@@ -92,7 +94,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     source = of.sources[file.source]
     groups = None if first is None or last is None else (first, last)
     for raw in read(file.path, source, wanted_fields(source), groups=groups):
-        parsed = parse(raw, source, of.key, of.arrival(file), of.events)
+        parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:
             yield parsed.sound, parsed.refused
@@ -130,7 +132,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         **dict(decided["fate"].value_counts().iter_rows()),
         Fate.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
-        "set_aside": int(rejects["reasons"].list.first().str.starts_with(f"{LineReason.SKIPPED}.").sum()),
+        "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
         "read": frames[READ].rows() if READ in frames else [],
@@ -140,6 +142,11 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
             "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
         },
     }
+
+
+def _set_aside(reasons: pl.Series) -> pl.Series:
+    """Which reasons say nothing against a source: its own rules, and persons who asked to be erased."""
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | (reasons == LineReason.ERASED)
 
 
 def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
@@ -208,6 +215,7 @@ def clean(
         settings.pseudonym_secret(),
         load_contract("events"),
         load_contract("rejects"),
+        read_erased(settings),
         {table: attempt.folder(table) for table in ("events", "rejects")},
     )
     tasks, buckets = in_tasks(files, of.sources), buckets_for(sum(file.size for file in files))

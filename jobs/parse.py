@@ -17,6 +17,7 @@ from jobs.reasons import LineReason
 from jobs.sessions import CONTENT
 from jobs.times import utc_time
 from schemas.contract import Contract
+from schemas.erased import Erased
 from schemas.rules import to_polars
 from schemas.source import MADE_BY_CLEAN, Column, Source
 
@@ -94,6 +95,33 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     broken = _broken(frame, raw, set_aside, source, events)
     is_refused = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     return Parsed(frame.filter(~is_refused), _refused(frame, raw, broken, is_refused, shown_fields(source, events)))
+
+
+def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
+    """The same, but the lines of erased persons are refused, and nothing is kept of them but where they stood."""
+    sound, refused = (_turned_away(frame, erased) for frame in (parsed.sound, parsed.refused))
+    if sound is None and refused is None:
+        return parsed
+    kept = parsed.sound if sound is None else parsed.sound.filter(~sound)
+    gone = [parsed.refused if refused is None else parsed.refused.filter(~refused)]
+    for frame, hit in ((parsed.sound, sound), (parsed.refused, refused)):
+        if hit is not None:
+            gone.append(_nothing_but_the_place(frame.filter(hit), parsed.refused))
+    return Parsed(kept, pl.concat(gone))
+
+
+def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
+    """Which candidates are of erased persons; None where none is."""
+    persons = erased.among(frame["user_id"].unique())
+    return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
+
+
+def _nothing_but_the_place(frame: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Refused candidates of which only source, file, line and arrival are known."""
+    known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
+    blank = {name: pl.lit(None, kind) for name, kind in refused.schema.items() if name not in known}
+    blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
+    return frame.with_columns(**blank).select(refused.columns)
 
 
 def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:

@@ -14,6 +14,7 @@ class LineReason(StrEnum):
     ROBOT_TOO_MANY = "robot.too_many_events"
     ROBOT_ENDLESS = "robot.endless_chain"
     ID_CONFLICT = "event_id.conflict"
+    ERASED = "person.erased"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
     SOURCE_RANGE = "source_range"
@@ -39,6 +40,7 @@ SENTENCES: dict[str, str] = {
     LineReason.ROBOT_TOO_MANY: "the user did more in a day than a person does",
     LineReason.ROBOT_ENDLESS: "the user went on for longer than a person does, without a pause",
     LineReason.ID_CONFLICT: "the event id was used before, in the same arrival, for another event",
+    LineReason.ERASED: "the person was erased, and is not taken in again",
     LineReason.UNREADABLE: "what stands there is none of its kind",
     LineReason.UNKNOWN: "the mapping does not know the word",
     LineReason.SOURCE_RANGE: "the source does not allow this value",

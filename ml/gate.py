@@ -137,6 +137,7 @@ def gate(run: str) -> dict[str, Any]:
     Raises:
         Refused: it must not be promoted.
     """
+    from ml.erasure import warn_of
     from ml.pin import read_pin
     from ml.registry import CHAMPION, TAG, by_alias, connect, of_training, tags_of
 
@@ -163,6 +164,7 @@ def gate(run: str) -> dict[str, Any]:
         "recipe": tags_of(version)["recipe"],
         "champion": measured,
         "leads": leads,
+        **warn_of(str(version.version), tags_of(version)),
     }
 
 

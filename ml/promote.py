@@ -35,6 +35,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
     Raises:
         Refused: it did not pass the gate, or the champion changed after the gate.
     """
+    from ml.erasure import warn_of
     from ml.gate import NOBODY
     from ml.pin import read_pin
     from ml.registry import CHAMPION, TAG, by_alias, connect, numbered, of_training, tags_of
@@ -58,6 +59,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
             "version": str(version.version),
             "recipe": tags_of(version).get("recipe"),
             "previous": present,
+            **warn_of(str(version.version), tags_of(version)),
         }
         if present == str(version.version):
             return answer | {"moved": False}

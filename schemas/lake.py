@@ -33,6 +33,7 @@ from pyiceberg.transforms import IdentityTransform
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from schemas.contract import Contract, load_contract, table_names
+from schemas.erased import refuse_erased
 from schemas.errors import ClickwrightError, ConfigError
 from schemas.evolution import VERSION, check_major, evolve
 from schemas.history import remembered
@@ -235,15 +236,17 @@ class Lake:
             The commit, or None when every partition was superseded.
 
         Raises:
+            Refused: a file holds rows of a person who was erased.
             ClickwrightError: other writers won every time.
         """
         contract = load_contract(name)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._ensure(contract)
+            refuse_erased(contract, [file for files in files_by_value.values() for file in files])
             kept = {v: f for v, f in files_by_value.items() if not self._superseded(table, field, v, inputs)}
             if not kept:
                 return None
-            summary = _summary(properties, inputs, {field: [_key(v) for v in kept]})
+            summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
             try:
                 with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
                     evolve(transaction, table, contract)
@@ -296,7 +299,8 @@ def _key(value: Any) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
 
 
-def _summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+    """What a commit says of itself, as Iceberg keeps it in the snapshot."""
     values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
     return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
 

@@ -29,6 +29,9 @@ class Settings(BaseSettings):
 
     var: Path = Field(Path("var"), description="folder that holds all state")
     landing: Path | None = Field(None, description="landing zone; <var>/landing when not set")
+    landing_is_ours: bool = Field(
+        False, description="whether an erasure may rewrite landing files; if not, its receipt says which still hold the person"
+    )
     sources: str = Field("movielens", description="names of the sources to read, comma-separated")
     session_gap_minutes: float = Field(30.0, gt=0, le=1440, description="a longer gap starts a new session")
     near_duplicate_seconds: float = Field(
@@ -95,6 +98,16 @@ class Settings(BaseSettings):
     @property
     def audits(self) -> Path:
         return self.var / "audits"
+
+    @property
+    def erasures(self) -> Path:
+        """Erasure requests while they are worked on, and the receipts of those that are done."""
+        return self.var / "erasures"
+
+    @property
+    def erased(self) -> Path:
+        """The list of erased persons, each a keyed hash of a pseudonym."""
+        return self.erasures / "erased"
 
     @property
     def models(self) -> Path:

@@ -55,7 +55,7 @@ def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
     """The lines of a file in blocks of about ``size`` bytes. A line too long to hold is passed over in pieces."""
     number, rest = 1, b""
     try:
-        with _open(path) as file:
+        with open_lines(path) as file:
             for piece in _pieces(file, size):
                 if number == 1 and not rest:
                     piece = piece.removeprefix(BYTE_ORDER_MARK)
@@ -149,7 +149,8 @@ def not_decoded(encoding: str) -> Problem:
     return Problem.NOT_UTF8 if encoding == "utf-8" else Problem.WRONG_ENCODING
 
 
-def _open(path: Path) -> io.BufferedIOBase:
+def open_lines(path: Path) -> io.BufferedIOBase:
+    """The bytes of a file, uncompressed."""
     if path.name.endswith(".gz"):
         return gzip.open(path, "rb")
     if path.name.endswith((".zst", ".zstd")):

@@ -54,6 +54,7 @@ def describe(dag: "airflow.sdk.DAG") -> dict[str, object]:
                 "timeout_s": task.execution_timeout and task.execution_timeout.total_seconds(),
                 "pool": task.pool,
                 "queue": task.queue,
+                "trigger_rule": task.trigger_rule.value,
                 "depends_on_past": task.depends_on_past,
                 "downstream": sorted(task.downstream_task_ids),
                 "outlets": [asset.name for asset in task.outlets],

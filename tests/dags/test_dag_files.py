@@ -16,6 +16,7 @@ FILES = {
     "reprocess_day": "dags/reprocess_day/dag.py",
     "train_recommender": "dags/train_recommender/dag.py",
     "recommend": "dags/recommend/dag.py",
+    "keep_lake": "dags/keep_lake/dag.py",
 }
 CLOSERS = {"build": "audit", "audit": "publish"}
 
@@ -133,3 +134,16 @@ def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
     for task, following in pairwise(order):
         assert following in tasks[task]["downstream"]
     assert tasks["promote"]["outlets"] == ["champion"]
+
+
+def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure_failed(parsed: Any) -> None:
+    tasks = parsed["dags"]["keep_lake"]["tasks"]
+    assert tasks["erase"]["downstream"] == ["compact", "forget", "retention"]
+    assert tasks["forget"]["downstream"] == ["mark_models"]
+    for task, following in pairwise(["compact", "expire", "orphans", "statistics"]):
+        assert tasks[task]["downstream"] == [following]
+    assert {task["trigger_rule"] for name, task in tasks.items() if name != "erase"} == {"none_failed"}
+    modules = {name: task["module"] for name, task in tasks.items()}
+    assert modules.pop("mark_models") == "ml.erasure"
+    assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erase", "jobs.forget")
+    assert modules == {name: f"schemas.keep.{name}" for name in modules}

@@ -1,7 +1,7 @@
 """Literal rows of a small table, staged the way a job does."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -42,3 +42,9 @@ def stage_sessions() -> Stage:
         return rows
 
     return stage
+
+
+@pytest.fixture
+def now() -> datetime:
+    """A moment after all that a test does."""
+    return datetime.now(UTC) + timedelta(hours=1)

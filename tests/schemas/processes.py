@@ -1,0 +1,120 @@
+"""Processes of a test that start at once, their modules imported before, and that can be killed at any moment."""
+
+import multiprocessing
+import os
+import random
+import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from multiprocessing.context import ForkServerProcess
+from multiprocessing.queues import Queue
+from typing import Any
+
+import pyarrow as pa
+
+CONTEXT = multiprocessing.get_context("forkserver")
+CONTEXT.set_forkserver_preload(["schemas.erase.__main__", "schemas.keep.__main__", "schemas.publish", "tests.schemas.lakes"])
+ROWS = 6
+"""Rows of every partition that the publishers write."""
+
+
+def start(target: Callable[..., None], *args: Any) -> ForkServerProcess:
+    """Start a process on the present settings."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("CLICKWRIGHT_")}
+    process = CONTEXT.Process(target=_with_settings, args=(settings, target, args))
+    process.start()
+    return process
+
+
+def _with_settings(settings: dict[str, str], target: Callable[..., None], args: Sequence[Any]) -> None:
+    os.environ.update(settings)
+    target(*args)
+
+
+def erase_from(file: str) -> None:
+    from schemas.cli import run_command
+    from schemas.erase.__main__ import main
+
+    raise SystemExit(run_command(lambda: main(["--from", file, "--date", "2026-11-21"])))
+
+
+# ---- publishers, readers and upkeep ---------------------------------------------------------------------------------------
+
+
+def version_rows(day: date, version: int) -> pa.Table:
+    """The rows of a partition in one of its versions: all tell which, by ``n_items``."""
+    from tests.schemas.lakes import rows_of
+
+    rows = rows_of("sessions", [f"{i}@people.example" for i in range(ROWS)], day, 1)
+    field = rows.schema.field("n_items")
+    return rows.set_column(rows.schema.get_field_index("n_items"), field, pa.array([version] * ROWS, field.type))
+
+
+def publish_version(day: date, version: int) -> None:
+    """Stage and publish a version of a day, a file a row."""
+    import pyarrow.parquet as pq
+
+    from schemas import publish
+    from schemas.staging import open_attempt
+    from tests.schemas.lakes import pass_audit
+
+    run, rows = f"{day}-{version}", version_rows(day, version)
+    with open_attempt("test", run, {}) as attempt:
+        folder = attempt.folder("sessions")
+        folder.mkdir(parents=True)
+        for i in range(ROWS):
+            pq.write_table(rows.slice(i, 1), folder / f"part-{i}.parquet", store_schema=False)
+        attempt.replaces("sessions", "closed_on", [day])
+    pass_audit(run)
+    publish.main(["--job", "test", "--run", run])
+
+
+def keep_publishing(day: date, until: float, said: "Queue[Any]") -> None:
+    """Publish one version after the other; says the last, or what went wrong."""
+    version = 0
+    try:
+        while time.time() < until:
+            version += 1
+            publish_version(day, version)
+        said.put(("published", str(day), version))
+    except Exception as error:
+        said.put(("failed", f"publish {day}", repr(error)))
+
+
+def keep_reading(until: float, said: "Queue[Any]") -> None:
+    """Read the whole table again and again: each partition is there once, in one version, and in none older than before."""
+    from schemas.lake import open_lake
+
+    lake, seen, reads = open_lake(), dict[date, int](), 0
+    try:
+        while time.time() < until:
+            rows = lake.arrow("sessions").to_pylist()
+            for day in {row["closed_on"] for row in rows} | seen.keys():
+                versions = [row["n_items"] for row in rows if row["closed_on"] == day]
+                assert len(versions) == ROWS, f"{len(versions)} rows of {day}"
+                assert len(set(versions)) == 1, f"versions {sorted(set(versions))} of {day}"
+                assert versions[0] >= seen.get(day, 0), f"version {versions[0]} of {day} after {seen[day]}"
+                seen[day] = versions[0]
+            reads += 1
+        said.put(("read", "sessions", reads))
+    except Exception as error:
+        said.put(("failed", "read", repr(error)))
+
+
+def keep_keeping(until: float, age_s: float, said: "Queue[Any]") -> None:
+    """Compact, expire and remove without a pause, each time as if it were a day later; on until there was something of each."""
+    from schemas.keep import compact, expire, orphans
+    from schemas.lake import open_lake
+
+    lake, done, on = open_lake(), dict.fromkeys(("compacted", "expired", "removed"), 0), date(2026, 11, 21)
+    try:
+        while time.time() < until or (not all(done.values()) and time.time() < until + 60 + 3 * age_s):
+            before = datetime.now(UTC) - timedelta(seconds=age_s)
+            done["compacted"] += compact.compact(lake, "sessions", "keep", fewest=2)["into"]
+            done["expired"] += expire.expire(lake, "sessions", before)["expired"]
+            done["removed"] += orphans.remove(lake, ["sessions"], on, before)["tables"]["sessions"]["data_files"]
+            on += timedelta(days=1)
+            time.sleep(random.uniform(0, 0.05))
+        said.put(("kept", "sessions", done))
+    except Exception as error:
+        said.put(("failed", "keep", repr(error)))
