@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
-import pyarrow.parquet as pq
+
+from schemas.files import open_parquet
 
 BYTES_A_TASK = 8 << 20
 
@@ -23,6 +24,6 @@ def in_tasks(sizes: Iterable[int]) -> list[list[int]]:
 
 def read_rows(path: str, columns: Sequence[str]) -> Iterator[pl.DataFrame]:
     """The rows of a file, a row group at a time."""
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         for group in range(file.num_row_groups):
             yield pl.DataFrame(file.read_row_group(group, columns=list(columns)))

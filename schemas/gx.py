@@ -13,7 +13,6 @@ warnings.filterwarnings("ignore", category=FutureWarning, module="pyspark")
 
 import great_expectations as gx
 import pyarrow as pa
-import pyarrow.dataset as ds
 from great_expectations.core import RunIdentifier
 from great_expectations.core.batch_definition import BatchDefinition
 from great_expectations.core.expectation_validation_result import ExpectationSuiteValidationResult
@@ -23,6 +22,7 @@ from schemas.audit_record import RuleResult
 from schemas.cli import one_line
 from schemas.contract import Contract
 from schemas.errors import ConfigError
+from schemas.files import for_hadoop, read_rows
 from schemas.settings import get_settings
 from schemas.suite import row_expectations, suite, table_expectations
 
@@ -59,8 +59,9 @@ class Auditor:
     def rows(self, contract: Contract, paths: list[str]) -> Any:
         """The rows of some Parquet files, as a frame of the audit's engine."""
         if self.engine == SPARK:
-            return _spark().read.schema(contract.spark_schema).parquet(*paths) if paths else self._no_rows(contract)
-        return _read(contract.arrow_schema, paths).to_pandas()
+            names = map(for_hadoop, paths)
+            return _spark().read.schema(contract.spark_schema).parquet(*names) if paths else self._no_rows(contract)
+        return read_rows(paths, contract.arrow_schema).to_pandas()
 
     def _no_rows(self, contract: Contract) -> Any:
         return _spark().createDataFrame([], contract.spark_schema)
@@ -68,7 +69,7 @@ class Auditor:
     def quarantine(self, contract: Contract, reject_paths: list[str]) -> tuple[Any, Counter[str]]:
         """The rejected candidates of a contract's table, and how often ``rejects`` names each reason."""
         schema = pa.schema([("reasons", pa.list_(pa.string())), ("candidate", pa.struct(list(contract.arrow_schema)))])
-        rejects = _read(schema, reject_paths)
+        rejects = read_rows(reject_paths, schema)
         reasons = Counter(rejects["reasons"].combine_chunks().flatten().to_pylist())
         readable = rejects.filter(rejects["candidate"].is_valid())
         candidates = pa.Table.from_struct_array(readable["candidate"].combine_chunks()).cast(contract.arrow_schema)
@@ -125,10 +126,6 @@ class Auditor:
         """
         self.context.build_data_docs(site_names=[SITE])
         return self.docs / "index.html"
-
-
-def _read(schema: pa.Schema, paths: list[str]) -> pa.Table:
-    return ds.dataset(paths, schema=schema, format="parquet").to_table() if paths else schema.empty_table()
 
 
 def _spark() -> Any:

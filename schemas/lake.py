@@ -9,19 +9,12 @@ import random
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import (
-    CommitFailedException,
-    NamespaceAlreadyExistsError,
-    NoSuchTableError,
-    TableAlreadyExistsError,
-)
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -29,14 +22,14 @@ from pyiceberg.schema import assign_fresh_schema_ids
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
-from sqlalchemy.exc import IntegrityError, OperationalError
 
+from schemas.catalog import NAMESPACE, CatalogBusy, open_catalog
 from schemas.contract import Contract, load_contract, table_names
-from schemas.errors import ClickwrightError, ConfigError
+from schemas.errors import ClickwrightError
+from schemas.files import location, plain
 from schemas.settings import Settings, get_settings
 from schemas.where import one_of
 
-NAMESPACE = "clickwright"
 PROPERTY = "clickwright."
 COMMIT_ATTEMPTS = 12
 # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
@@ -67,16 +60,7 @@ class Lake:
     def __init__(self, settings: Settings) -> None:
         self.folder = settings.lake_dir
         settings.table_files.mkdir(parents=True, exist_ok=True)
-        properties = {"uri": settings.catalog, "warehouse": self.folder.joinpath("warehouse").as_uri()}
-        with _catalog_errors(settings.catalog):
-            try:
-                self.catalog = SqlCatalog("clickwright", **properties)
-            except OperationalError as error:
-                if "already exists" not in str(error):
-                    raise
-                self.catalog = SqlCatalog("clickwright", **properties)  # another process made it in this moment
-            with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
-                self.catalog.create_namespace_if_not_exists(NAMESPACE)
+        self.catalog = open_catalog(settings)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
@@ -137,7 +121,7 @@ class Lake:
         if not self.exists(name):
             return {}
         tasks = self._scan(name, where, snapshot, ("*",)).plan_files()
-        return dict(sorted((t.file.file_path.removeprefix("file://"), t.file.file_size_in_bytes) for t in tasks))
+        return dict(sorted((plain(t.file.file_path), t.file.file_size_in_bytes) for t in tasks))
 
     def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
         return self.table(name).scan(
@@ -229,16 +213,16 @@ class Lake:
                 return None
             summary = _summary(properties, inputs, {field: [_key(v) for v in kept]})
             try:
-                with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
+                with table.transaction() as transaction:
                     if table.current_snapshot() is not None:
                         transaction.delete(one_of(field, kept), snapshot_properties=summary)
                     files = sorted(file for paths in kept.values() for file in paths)
                     if not files:  # an empty append, so that the commit and its lineage are there all the same
                         transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
                     else:
-                        transaction.add_files([f"file://{file}" for file in files], snapshot_properties=summary)
+                        transaction.add_files([location(file) for file in files], snapshot_properties=summary)
                 return next(_commits(table.refresh()), None)
-            except (CommitFailedException, OperationalError):
+            except (CommitFailedException, CatalogBusy):
                 time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
         raise ClickwrightError(
             f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; "
@@ -317,20 +301,6 @@ def _commit(snapshot: Snapshot) -> Commit | None:
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """PyIceberg reads strings and lists as their large kinds; the contract's types are the plain ones."""
     return batch.select(schema.names).cast(schema)
-
-
-@contextmanager
-def _catalog_errors(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        if "locked" in str(error).lower():
-            raise  # a busy SQLite: the caller tries again
-        where = uri.split("@")[-1]
-        raise ConfigError(
-            f"the catalog cannot be used ({str(error.orig).splitlines()[0]}); at {where}; "
-            "start it, free its disk or correct CLICKWRIGHT_CATALOG_URI"
-        ) from None
 
 
 def open_lake(settings: Settings | None = None) -> Lake:
