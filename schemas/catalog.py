@@ -35,12 +35,12 @@ def open_catalog(settings: Settings) -> SqlCatalog:
         ConfigError: its address is none.
         ClickwrightError: it does not answer, or it was lost.
     """
-    warehouse = f"{settings.lake_files}/warehouse"
-    properties = {"uri": _address(settings), "warehouse": location(warehouse), "pool_pre_ping": "true"}
     with _explained(settings.catalog):
+        warehouse = location(f"{settings.lake_files}/warehouse")
+        properties = {"uri": _address(settings), "warehouse": warehouse, "pool_pre_ping": "true"}
         catalog = _opened({**properties, **catalog_properties(settings)})
         event.listen(catalog.engine, "handle_error", lambda context: _explain(settings.catalog, context))
-        _expect_namespace(catalog, warehouse, settings.catalog)
+        _expect_namespace(catalog, settings)
     return catalog
 
 
@@ -59,18 +59,23 @@ def _opened(properties: dict[str, str]) -> SqlCatalog:
     return SqlCatalog("clickwright", **properties)
 
 
-def _expect_namespace(catalog: SqlCatalog, warehouse: str, address: str) -> None:
+def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
     """Make the namespace of a new lake, but not of one whose catalog is gone: its tables would seem to be empty."""
     if catalog.namespace_exists(NAMESPACE):
         return
-    tables = sum(name.endswith(METADATA) for name in listing(warehouse))
+    tables = any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
     if tables and not catalog.namespace_exists(NAMESPACE):  # asked again: another process may have made both meanwhile
-        raise ClickwrightError(
-            f"the catalog is empty though there are tables; at {shown(address)}; put the catalog of {warehouse} back, "
-            "or move that folder away to begin anew"
-        )
+        raise lost_catalog(settings)
     with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
         catalog.create_namespace(NAMESPACE)
+
+
+def lost_catalog(settings: Settings) -> ClickwrightError:
+    """The error for a catalog that knows nothing of the tables that are there."""
+    return ClickwrightError(
+        f"the catalog is empty though there are tables; at {shown(settings.catalog)}; put the catalog of {settings.lake_files} "
+        "back, or move that folder away to begin anew"
+    )
 
 
 @contextmanager

@@ -48,7 +48,9 @@ def one_line(text: object) -> str:
 
 
 def explain_os_error(error: OSError) -> str:
-    """One line for an error of the operating system: what, where, what to do."""
+    """One line for an error of the operating system, or of an object store: what, where, what to do."""
+    if "AWS Error" in str(error):  # how Arrow tells it
+        return f"the object store cannot be used ({one_line(error)}); see to it, or correct CLICKWRIGHT_OBJECT_STORE_..."
     name = errno.errorcode.get(error.errno or 0, "")
     remedy = REMEDIES.get(name, "see to it, then run the same command again")
     return f"{error.strerror or one_line(error)}; at {error.filename or 'this machine'}; {remedy}"

@@ -19,11 +19,11 @@ from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import assign_fresh_schema_ids
-from pyiceberg.table import Table
+from pyiceberg.table import DataScan, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
 
-from schemas.catalog import NAMESPACE, CatalogBusy, open_catalog
+from schemas.catalog import NAMESPACE, CatalogBusy, lost_catalog, open_catalog
 from schemas.contract import Contract, load_contract, table_names
 from schemas.errors import ClickwrightError
 from schemas.files import location, plain
@@ -32,8 +32,13 @@ from schemas.where import one_of
 
 PROPERTY = "clickwright."
 COMMIT_ATTEMPTS = 12
-# PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
-TABLE_PROPERTIES = {"commit.retry.num-retries": "0"}
+TABLE_PROPERTIES = {
+    # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
+    "commit.retry.num-retries": "0",
+    # Each commit writes the whole history anew: without this a table of a thousand days would keep a thousand histories.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
 warnings.filterwarnings("ignore", message="Delete operation did not match any records")
 Where = str | BooleanExpression | None
 
@@ -58,6 +63,7 @@ class Lake:
     """All tables under one catalog and one folder of files."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.folder = settings.lake_dir
         settings.table_files.mkdir(parents=True, exist_ok=True)
         self.catalog = open_catalog(settings)
@@ -65,7 +71,15 @@ class Lake:
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def exists(self, table: str) -> bool:
-        return self.catalog.table_exists((NAMESPACE, table))
+        return self._find(table) is not None
+
+    def _find(self, name: str) -> Table | None:
+        try:
+            return self.catalog.load_table((NAMESPACE, name))
+        except NoSuchTableError:
+            if self.catalog.namespace_exists(NAMESPACE):
+                return None
+            raise lost_catalog(self.settings) from None
 
     def table(self, name: str) -> Table:
         """The Iceberg table as it is now.
@@ -74,16 +88,14 @@ class Lake:
             ClickwrightError: nothing was ever published to it.
         """
         load_contract(name)
-        try:
-            return self.catalog.load_table((NAMESPACE, name))
-        except NoSuchTableError:
-            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first") from None
+        if (found := self._find(name)) is None:
+            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first")
+        return found
 
     def snapshot(self, name: str) -> int | None:
         """The id of the snapshot that readers see now, or None when nothing was published yet."""
-        if not self.exists(name):
-            return None
-        current = self.table(name).current_snapshot()
+        table = self._find(name)
+        current = None if table is None else table.current_snapshot()
         return None if current is None else current.snapshot_id
 
     def arrow(
@@ -108,7 +120,7 @@ class Lake:
         schema = load_contract(name).arrow_schema
         if columns is not None:
             schema = pa.schema([schema.field(column) for column in columns])
-        scan = self._scan(name, where, snapshot, tuple(schema.names))
+        scan = _scan(self.table(name), where, snapshot, tuple(schema.names))
         reader = scan.to_arrow_batch_reader()
         return pa.RecordBatchReader.from_batches(schema, (_cast(batch, schema) for batch in reader))
 
@@ -118,24 +130,18 @@ class Lake:
 
     def sized_files(self, name: str, where: Where = None, snapshot: int | None = None) -> dict[str, int]:
         """The files that :meth:`files` names, in that order, with their bytes."""
-        if not self.exists(name):
-            return {}
-        tasks = self._scan(name, where, snapshot, ("*",)).plan_files()
+        table = self._find(name)
+        tasks = [] if table is None else _scan(table, where, snapshot).plan_files()
         return dict(sorted((plain(t.file.file_path), t.file.file_size_in_bytes) for t in tasks))
-
-    def _scan(self, name: str, where: Where, snapshot: int | None, columns: tuple[str, ...]) -> Any:
-        return self.table(name).scan(
-            row_filter=AlwaysTrue() if where is None else where, selected_fields=columns, snapshot_id=snapshot
-        )
 
     def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
         """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
-        if not self.exists(name):
+        table = self._find(name)
+        if table is None:
             return []
-        table = self.table(name)
         position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
         kind = load_contract(name).arrow_schema.field(field).type
-        values = {task.file.partition[position] for task in self._scan(name, where, snapshot, ("*",)).plan_files()}
+        values = {task.file.partition[position] for task in _scan(table, where, snapshot).plan_files()}
         return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
 
     def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
@@ -155,7 +161,8 @@ class Lake:
 
     def commits(self, name: str) -> list[Commit]:
         """What was published, newest first: one entry a publish, with the snapshot that readers saw after it."""
-        return [] if not self.exists(name) else list(_commits(self.table(name)))
+        table = self._find(name)
+        return [] if table is None else list(_commits(table))
 
     def current_commits(self, name: str) -> dict[str, Commit]:
         """For each replaced partition value (as text) the commit that its rows come from."""
@@ -167,8 +174,7 @@ class Lake:
 
     def sequence(self, name: str, snapshot: int) -> int:
         """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
-        found = self.table(name).snapshot_by_id(snapshot)
-        return 0 if found is None else found.sequence_number or 0
+        return self._order(name).get(snapshot, 0)
 
     def tag(self, name: str, snapshot: int, tag: str) -> None:
         """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
@@ -208,7 +214,8 @@ class Lake:
         contract = load_contract(name)
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._ensure(contract)
-            kept = {v: f for v, f in files_by_value.items() if not self._superseded(table, field, v, inputs)}
+            superseded = self._superseded(table, field, list(files_by_value), inputs)
+            kept = {v: f for v, f in files_by_value.items() if v not in superseded}
             if not kept:
                 return None
             summary = _summary(properties, inputs, {field: [_key(v) for v in kept]})
@@ -220,8 +227,11 @@ class Lake:
                     if not files:  # an empty append, so that the commit and its lineage are there all the same
                         transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
                     else:
-                        transaction.add_files([location(file) for file in files], snapshot_properties=summary)
-                return next(_commits(table.refresh()), None)
+                        # Not checked for files that the table has: what could be among them has been deleted above, and
+                        # looking for it would read the manifests of all partitions.
+                        names = [location(file) for file in files]
+                        transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
+                return next(_commits(table), None)  # as it was committed: another writer may have been here since
             except (CommitFailedException, CatalogBusy):
                 time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
         raise ClickwrightError(
@@ -231,8 +241,8 @@ class Lake:
 
     def _ensure(self, contract: Contract) -> Table:
         identifier = (NAMESPACE, contract.name)
-        if self.catalog.table_exists(identifier):
-            return self.catalog.load_table(identifier)
+        if (found := self._find(contract.name)) is not None:
+            return found
         schema = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(contract.arrow_schema))
         fields = [
             PartitionField(schema.find_field(column).field_id, 1000 + i, IdentityTransform(), column)
@@ -245,15 +255,25 @@ class Lake:
         except TableAlreadyExistsError:  # another process was first
             return self.catalog.load_table(identifier)
 
-    def _superseded(self, table: Table, field: str, value: Any, inputs: dict[str, int]) -> bool:
-        latest = next((c for c in _commits(table) if _key(value) in c.replaced.get(field, [])), None)
-        if latest is None:
-            return False
-        return any(
-            self.sequence(name, latest.inputs[name]) > self.sequence(name, snapshot)
-            for name, snapshot in inputs.items()
-            if name in latest.inputs
-        )
+    def _superseded(self, table: Table, field: str, values: list[Any], inputs: dict[str, int]) -> set[Any]:
+        """The partitions that were made from newer inputs already."""
+        newest: dict[str, Commit] = {}
+        for commit in _commits(table):
+            for value in commit.replaced.get(field, []):
+                newest.setdefault(value, commit)
+        made_from = {value: newest[_key(value)].inputs for value in values if _key(value) in newest}
+        known = {name for those in made_from.values() for name in those} & inputs.keys()
+        order = {name: self._order(name) for name in known}
+        return {
+            value
+            for value, those in made_from.items()
+            if any(order[name].get(those[name], 0) > order[name].get(inputs[name], 0) for name in those.keys() & known)
+        }
+
+    def _order(self, name: str) -> dict[int, int]:
+        """The place of each snapshot in the order of a table's commits."""
+        table = self._find(name)
+        return {} if table is None else {s.snapshot_id: s.sequence_number or 0 for s in table.snapshots()}
 
 
 def _key(value: Any) -> str:
@@ -267,6 +287,7 @@ def _summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[
 
 def _commits(table: Table) -> Iterator[Commit]:
     """Walk back from the current snapshot. A publish leaves two snapshots (delete, add): the later one stands for it."""
+    known = {snapshot.snapshot_id: snapshot for snapshot in table.snapshots()}  # looking one up in the table walks all
     snapshot, seen = table.current_snapshot(), ""
     while snapshot is not None:
         commit = _commit(snapshot)
@@ -274,7 +295,7 @@ def _commits(table: Table) -> Iterator[Commit]:
             seen = manifest
             yield commit
         parent = snapshot.parent_snapshot_id
-        snapshot = None if parent is None else table.snapshot_by_id(parent)
+        snapshot = None if parent is None else known.get(parent)
 
 
 def _property(snapshot: Snapshot, name: str) -> str:
@@ -296,6 +317,11 @@ def _commit(snapshot: Snapshot) -> Commit | None:
         json.loads(_property(snapshot, "notes") or "{}"),
         json.loads(_property(snapshot, "audit") or "{}"),
     )
+
+
+def _scan(table: Table, where: Where, snapshot: int | None, columns: tuple[str, ...] = ("*",)) -> DataScan:
+    filtered = AlwaysTrue() if where is None else where
+    return table.scan(row_filter=filtered, selected_fields=columns, snapshot_id=snapshot)
 
 
 def _cast(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
