@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from typing import Any
 
-from schemas.audit_record import AuditRecord, read_audit
+from schemas.audit_record import AuditRecord, met, read_audit
 from schemas.cli import log, run_command, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import Refused
@@ -37,8 +37,12 @@ def check(manifest: Manifest, audit: AuditRecord) -> None:
     what = f"{manifest.job} run {manifest.run} ({manifest.where})"
     if audit.manifest != manifest.digest:
         raise Refused(f"the audit was of other rows than these; {what}; run the audit again")
-    if not audit.passed:
+    if not (audit.passed and met(audit.tables)):
         raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
+    for name in manifest.tables:
+        judged = {result.rule for result in audit.tables.get(name, [])}
+        if lacking := sorted(load_contract(name).sentences.keys() - judged):
+            raise Refused(f"the audit did not judge {', '.join(lacking)} of {name}; {what}; run the audit again")
     files = [file for table in manifest.tables.values() for file in table.files]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for file, same in zip(files, pool.map(_as_audited, files), strict=True):

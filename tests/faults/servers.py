@@ -170,8 +170,8 @@ def seaweed(binary: Path, folder: Path) -> Iterator[ObjectStore]:
         wait_until(lambda: _answers(store, process), "SeaweedFS")
         yield store
     finally:
-        process.terminate()
-        process.wait(30)
+        process.kill()  # nothing of it is kept, and it would take its time
+        process.wait()
 
 
 def _answers(store: ObjectStore, process: "subprocess.Popen[bytes]") -> bool:
