@@ -31,7 +31,11 @@ from tests.faults.versions import Partitions, Versions, partitions
 POLL_SECONDS = 0.002
 LONGEST_LIFE = 120.0
 CLEAR = ("error: the catalog cannot be used (", "error: the catalog is empty though there are tables;")
-FULL = ("error: No space left on device; ", "error: the catalog cannot be used (database or disk is full)")
+FULL = (
+    "error: No space left on device; ",
+    "error: the catalog cannot be used (database or disk is full)",
+    "error: the catalog cannot be used (disk I/O error)",
+)
 LARGEST_REST = 64 << 10
 
 
@@ -237,6 +241,4 @@ def reading(of: Disturbed) -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
-
-    raise SystemExit(run_command(main))
+    print(json.dumps(main()))

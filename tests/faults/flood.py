@@ -106,6 +106,4 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
-
-    raise SystemExit(run_command(main))
+    print(json.dumps(main()))
