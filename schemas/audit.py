@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.audit_record import AuditRecord, RuleResult, write_audit
+from schemas.audit_record import AuditRecord, RuleResult, met, write_audit
 from schemas.cli import log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError, Refused
@@ -35,12 +35,11 @@ def audit(manifest: Manifest) -> AuditRecord:
     docs = get_settings().audits / manifest.job / run_folder(manifest.job, manifest.run).name
     auditor = Auditor(docs, get_settings().audit_part_rows)
     results = {name: _audit_table(auditor, load_contract(name), table, manifest) for name, table in manifest.tables.items()}
-    passed = all(rule.passed or rule.severity != "error" for rules in results.values() for rule in rules)
     record = AuditRecord(
         job=manifest.job,
         run=manifest.run,
         manifest=manifest.digest,
-        passed=passed,
+        passed=met(results),
         docs=str(auditor.write_docs()),
         tables=results,
     )

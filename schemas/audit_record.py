@@ -39,6 +39,11 @@ class AuditRecord(BaseModel):
     tables: dict[str, list[RuleResult]]
 
 
+def met(tables: dict[str, list[RuleResult]]) -> bool:
+    """Whether every rule of severity error is met; one that could not be judged is not."""
+    return all(rule.passed or rule.severity != "error" for rules in tables.values() for rule in rules)
+
+
 def write_audit(record: AuditRecord) -> None:
     write_atomically(run_folder(record.job, record.run) / RECORD, record.model_dump_json(indent=1))
 

@@ -48,10 +48,14 @@ def one_line(text: object) -> str:
 
 
 def explain_os_error(error: OSError) -> str:
-    """One line for an error of the operating system: what, where, what to do."""
+    """One line for an error of the operating system, or of an object store: what, where, what to do."""
+    if "AWS Error" in str(error):  # how Arrow tells it
+        return f"the object store cannot be used ({one_line(error)}); see to it, or correct CLICKWRIGHT_OBJECT_STORE_..."
     name = errno.errorcode.get(error.errno or 0, "")
     remedy = REMEDIES.get(name, "see to it, then run the same command again")
-    return f"{error.strerror or one_line(error)}; at {error.filename or 'this machine'}; {remedy}"
+    # Arrow words it in its own way, with the number in it.
+    said = os.strerror(error.errno or 0) if name in REMEDIES else error.strerror or one_line(error)
+    return f"{said}; at {error.filename or 'this machine'}; {remedy}"
 
 
 def run_command(main: Callable[[], dict[str, Any]]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from schemas.contract import Contract
 from schemas.errors import Refused
-from schemas.keep import store
+from schemas.files import open_parquet
 from schemas.persons import columns_with_persons, persons_in
 from schemas.settings import Settings, get_settings
 from schemas.staging import write_atomically
@@ -62,7 +62,7 @@ def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
     if not erased.requests or not (columns := columns_with_persons(contract)):
         return
     for name in files:
-        with store.open_parquet(name) as file:
+        with open_parquet(name) as file:
             people = persons_in(contract, file.read(columns=columns))
         if erased.among(people):
             raise Refused(

@@ -14,7 +14,6 @@ import great_expectations as gx
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.dataset as ds
 from great_expectations.core import RunIdentifier
 from great_expectations.expectations.expectation import Expectation
 
@@ -22,6 +21,7 @@ from schemas.audit_record import RuleResult
 from schemas.cli import one_line
 from schemas.contract import Contract
 from schemas.errors import ConfigError
+from schemas.files import read_rows, rows_of
 from schemas.rules import TableRule, TableRuleKind
 from schemas.staging import StagedFile, StagedTable
 from schemas.suite import columns_expectation, count_expectation, row_expectations, suite, unique_expectation
@@ -79,11 +79,11 @@ class Auditor:
         counts = [rule for rule in contract.table_rules if rule.kind is not TableRuleKind.UNIQUE]
         if len(parts) == 1:
             of_table = [*map(unique_expectation, unique), *(count_expectation(rule, figures) for rule in counts)]
-            results = self._run(name, _read(contract.arrow_schema, parts[0]), [*of_rows, *of_table])
+            results = self._run(name, read_rows(parts[0], contract.arrow_schema), [*of_rows, *of_table])
         else:
             results = []
             for part, paths in enumerate(parts, 1):
-                results += self._run(f"{name}, part {part} of {len(parts)}", _read(contract.arrow_schema, paths), of_rows)
+                results += self._run(f"{name}, part {part} of {len(parts)}", read_rows(paths, contract.arrow_schema), of_rows)
             for rule in unique:
                 for part, keys in enumerate(_keys(contract, rule, table, KEY_ROWS * self.part_rows), 1):
                     results += self._run(f"{name}, {rule.id}, part {part}", keys, [unique_expectation(rule)])
@@ -100,7 +100,7 @@ class Auditor:
         seen, reasons = Counter[str](), Counter[str]()
         parts = parts_of(rejects.files, self.part_rows)
         for part, paths in enumerate(parts, 1):
-            rows = _read(schema, paths)
+            rows = read_rows(paths, schema)
             reasons.update(rows["reasons"].combine_chunks().flatten().to_pylist())
             readable = rows.filter(rows["candidate"].is_valid())["candidate"].combine_chunks()
             candidates = pa.Table.from_struct_array(readable).cast(contract.arrow_schema)
@@ -159,8 +159,9 @@ def _keys(contract: Contract, rule: TableRule, table: StagedTable, rows: int) ->
     schema = pa.schema([contract.arrow_schema.field(name) for name in columns])
     for part in range(number):
         of_part = pl.struct(columns).hash(seed=0) % number == part
-        keys = pl.scan_parquet(table.paths).select(columns).filter(of_part).collect(engine="streaming")
-        yield keys.to_arrow().cast(schema)
+        batches = rows_of(table.paths, schema).to_batches(columns=columns)
+        keys = [pl.DataFrame(batch).filter(of_part) for batch in batches if batch.num_rows]
+        yield pl.concat(keys).to_arrow().cast(schema) if keys else schema.empty_table()
 
 
 def _together(results: list[RuleResult]) -> list[RuleResult]:
@@ -173,10 +174,6 @@ def _together(results: list[RuleResult]) -> list[RuleResult]:
             whole = {"passed": known.passed and result.passed, "broken": known.broken + result.broken, "error": error}
             found[result.rule] = known.model_copy(update={**whole, "severity": "error" if error else known.severity})
     return list(found.values())
-
-
-def _read(schema: pa.Schema, paths: list[str]) -> pa.Table:
-    return ds.dataset(paths, schema=schema, format="parquet").to_table() if paths else schema.empty_table()
 
 
 def _rule_id(result: Any) -> str:

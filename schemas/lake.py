@@ -9,20 +9,13 @@ import random
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import (
-    CommitFailedException,
-    NamespaceAlreadyExistsError,
-    NoSuchTableError,
-    TableAlreadyExistsError,
-)
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -30,22 +23,27 @@ from pyiceberg.schema import assign_fresh_schema_ids
 from pyiceberg.table import DataScan, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
-from sqlalchemy.exc import IntegrityError, OperationalError
 
+from schemas.catalog import NAMESPACE, CatalogBusy, lost_catalog, open_catalog
 from schemas.contract import Contract, load_contract, table_names
 from schemas.erased import refuse_erased
-from schemas.errors import ClickwrightError, ConfigError
+from schemas.errors import ClickwrightError
 from schemas.evolution import VERSION, check_major, evolve
+from schemas.files import location, plain
 from schemas.history import remembered
 from schemas.reading import check_filter, conformed, schema_of
 from schemas.settings import Settings, get_settings
 from schemas.where import one_of
 
-NAMESPACE = "clickwright"
 PROPERTY = "clickwright."
 COMMIT_ATTEMPTS = 12
-# PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
-TABLE_PROPERTIES = {"commit.retry.num-retries": "0"}
+TABLE_PROPERTIES = {
+    # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
+    "commit.retry.num-retries": "0",
+    # Each commit writes the whole history anew: without this a table of a thousand days would keep a thousand histories.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
 warnings.filterwarnings("ignore", message="Delete operation did not match any records")
 Where = str | BooleanExpression | None
 
@@ -70,23 +68,23 @@ class Lake:
     """All tables under one catalog and one folder of files."""
 
     def __init__(self, settings: Settings) -> None:
+        self.settings = settings
         self.folder = settings.lake_dir
         settings.table_files.mkdir(parents=True, exist_ok=True)
-        properties = {"uri": settings.catalog, "warehouse": self.folder.joinpath("warehouse").as_uri()}
-        with _catalog_errors(settings.catalog):
-            try:
-                self.catalog = SqlCatalog("clickwright", **properties)
-            except OperationalError as error:
-                if "already exists" not in str(error):
-                    raise
-                self.catalog = SqlCatalog("clickwright", **properties)  # another process made it in this moment
-            with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
-                self.catalog.create_namespace_if_not_exists(NAMESPACE)
+        self.catalog = open_catalog(settings)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def exists(self, table: str) -> bool:
-        return self.catalog.table_exists((NAMESPACE, table))
+        return self._find(table) is not None
+
+    def _find(self, name: str) -> Table | None:
+        try:
+            return self.catalog.load_table((NAMESPACE, name))
+        except NoSuchTableError:
+            if self.catalog.namespace_exists(NAMESPACE):
+                return None
+            raise lost_catalog(self.settings) from None
 
     def table(self, name: str) -> Table:
         """The Iceberg table as it is now.
@@ -95,16 +93,14 @@ class Lake:
             ClickwrightError: nothing was ever published to it.
         """
         load_contract(name)
-        try:
-            return self.catalog.load_table((NAMESPACE, name))
-        except NoSuchTableError:
-            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first") from None
+        if (found := self._find(name)) is None:
+            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first")
+        return found
 
     def snapshot(self, name: str) -> int | None:
         """The id of the snapshot that readers see now, or None when nothing was published yet."""
-        if not self.exists(name):
-            return None
-        current = self.table(name).current_snapshot()
+        table = self._find(name)
+        current = None if table is None else table.current_snapshot()
         return None if current is None else current.snapshot_id
 
     def arrow(
@@ -128,7 +124,7 @@ class Lake:
         """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
         contract = load_contract(name)
         schema = schema_of(contract, columns)
-        scan = self._scan(name, where, snapshot)
+        scan = _scan(self.table(name), where, snapshot)
         held = [column for column in schema.names if column in scan.projection().column_names]
         reader = scan.select(*(held or contract.partition_by)).to_arrow_batch_reader()
         return pa.RecordBatchReader.from_batches(schema, (conformed(batch, contract, columns) for batch in reader))
@@ -139,26 +135,18 @@ class Lake:
 
     def sized_files(self, name: str, where: Where = None, snapshot: int | None = None) -> dict[str, int]:
         """The files that :meth:`files` names, in that order, with their bytes."""
-        if not self.exists(name):
-            return {}
-        tasks = self._scan(name, where, snapshot).plan_files()
-        return dict(sorted((t.file.file_path.removeprefix("file://"), t.file.file_size_in_bytes) for t in tasks))
-
-    def _scan(self, name: str, where: Where, snapshot: int | None) -> DataScan:
-        table, contract = self.table(name), load_contract(name)
-        check_major(table, contract)
-        scan = table.scan(row_filter=AlwaysTrue() if where is None else where, snapshot_id=snapshot)
-        check_filter(scan, contract)
-        return scan
+        table = self._find(name)
+        tasks = [] if table is None else _scan(table, where, snapshot).plan_files()
+        return dict(sorted((plain(t.file.file_path), t.file.file_size_in_bytes) for t in tasks))
 
     def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
         """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
-        if not self.exists(name):
+        table = self._find(name)
+        if table is None:
             return []
-        table = self.table(name)
         position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
         kind = load_contract(name).arrow_schema.field(field).type
-        values = {task.file.partition[position] for task in self._scan(name, where, snapshot).plan_files()}
+        values = {task.file.partition[position] for task in _scan(table, where, snapshot).plan_files()}
         return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
 
     def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
@@ -200,8 +188,7 @@ class Lake:
 
     def sequence(self, name: str, snapshot: int) -> int:
         """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
-        found = self.table(name).snapshot_by_id(snapshot) or remembered(self.history_folder(name)).get(snapshot)
-        return 0 if found is None else found.sequence_number or 0
+        return self._order(name).get(snapshot, 0)
 
     def tag(self, name: str, snapshot: int, tag: str) -> None:
         """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
@@ -243,12 +230,13 @@ class Lake:
         for attempt in range(COMMIT_ATTEMPTS):
             table = self._ensure(contract)
             refuse_erased(contract, [file for files in files_by_value.values() for file in files])
-            kept = {v: f for v, f in files_by_value.items() if not self._superseded(table, field, v, inputs)}
+            superseded = self._superseded(table, field, list(files_by_value), inputs)
+            kept = {v: f for v, f in files_by_value.items() if v not in superseded}
             if not kept:
                 return None
             summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
             try:
-                with _catalog_errors(str(self.catalog.properties["uri"])), table.transaction() as transaction:
+                with table.transaction() as transaction:
                     evolve(transaction, table, contract)
                     if table.current_snapshot() is not None:
                         transaction.delete(one_of(field, kept), snapshot_properties=summary)
@@ -256,9 +244,12 @@ class Lake:
                     if not files:  # an empty append, so that the commit and its lineage are there all the same
                         transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
                     else:
-                        transaction.add_files([f"file://{file}" for file in files], snapshot_properties=summary)
-                return next(self._commits(table.refresh()), None)
-            except (CommitFailedException, OperationalError):
+                        # Not checked for files that the table has: what could be among them has been deleted above, and
+                        # looking for it would read the manifests of all partitions.
+                        names = [location(file) for file in files]
+                        transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
+                return next(self._commits(table), None)  # as it was committed: another writer may have been here since
+            except (CommitFailedException, CatalogBusy):
                 time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
         raise ClickwrightError(
             f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; "
@@ -267,8 +258,8 @@ class Lake:
 
     def _ensure(self, contract: Contract) -> Table:
         identifier = (NAMESPACE, contract.name)
-        if self.catalog.table_exists(identifier):
-            return self.catalog.load_table(identifier)
+        if (found := self._find(contract.name)) is not None:
+            return found
         schema = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(contract.arrow_schema))
         fields = [
             PartitionField(schema.find_field(column).field_id, 1000 + i, IdentityTransform(), column)
@@ -284,15 +275,28 @@ class Lake:
         except TableAlreadyExistsError:  # another process was first
             return self.catalog.load_table(identifier)
 
-    def _superseded(self, table: Table, field: str, value: Any, inputs: dict[str, int]) -> bool:
-        latest = next((c for c in self._commits(table) if _key(value) in c.replaced.get(field, [])), None)
-        if latest is None:
-            return False
-        return any(
-            self.sequence(name, latest.inputs[name]) > self.sequence(name, snapshot)
-            for name, snapshot in inputs.items()
-            if name in latest.inputs
-        )
+    def _superseded(self, table: Table, field: str, values: list[Any], inputs: dict[str, int]) -> set[Any]:
+        """The partitions that were made from newer inputs already."""
+        newest: dict[str, Commit] = {}
+        for commit in self._commits(table):
+            for value in commit.replaced.get(field, []):
+                newest.setdefault(value, commit)
+        made_from = {value: newest[_key(value)].inputs for value in values if _key(value) in newest}
+        known = {name for those in made_from.values() for name in those} & inputs.keys()
+        order = {name: self._order(name) for name in known}
+        return {
+            value
+            for value, those in made_from.items()
+            if any(order[name].get(those[name], 0) > order[name].get(inputs[name], 0) for name in those.keys() & known)
+        }
+
+    def _order(self, name: str) -> dict[int, int]:
+        """The place of each snapshot in the order of a table's commits, expired ones among it."""
+        table = self._find(name)
+        if table is None:
+            return {}
+        snapshots = [*remembered(self.history_folder(name)).values(), *table.snapshots()]
+        return {s.snapshot_id: s.sequence_number or 0 for s in snapshots}
 
 
 def _key(value: Any) -> str:
@@ -340,18 +344,12 @@ def _commit(snapshot: Snapshot) -> Commit | None:
     )
 
 
-@contextmanager
-def _catalog_errors(uri: str) -> Iterator[None]:
-    try:
-        yield
-    except OperationalError as error:
-        if "locked" in str(error).lower():
-            raise  # a busy SQLite: the caller tries again
-        where = uri.split("@")[-1]
-        raise ConfigError(
-            f"the catalog cannot be used ({str(error.orig).splitlines()[0]}); at {where}; "
-            "start it, free its disk or correct CLICKWRIGHT_CATALOG_URI"
-        ) from None
+def _scan(table: Table, where: Where, snapshot: int | None) -> DataScan:
+    contract = load_contract(table.name()[-1])
+    check_major(table, contract)
+    scan = table.scan(row_filter=AlwaysTrue() if where is None else where, snapshot_id=snapshot)
+    check_filter(scan, contract)
+    return scan
 
 
 def open_lake(settings: Settings | None = None) -> Lake:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from schemas.contract import Contract
-from schemas.keep import store
+from schemas.files import open_parquet
 from schemas.pseudonyms import PSEUDONYM
 
 TRACE = 15
@@ -89,7 +89,7 @@ def may_hold(file: pq.ParquetFile, contract: Contract, persons: Collection[str])
 
 def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
     """How many rows of some persons a file holds."""
-    with store.open_parquet(name) as file:
+    with open_parquet(name) as file:
         if not may_hold(file, contract, persons):
             return 0
         column = required_person(contract)

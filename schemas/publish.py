@@ -6,16 +6,17 @@
 import argparse
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from pathlib import Path
 from typing import Any
 
-from schemas.audit_record import AuditRecord, read_audit
+from schemas.audit_record import AuditRecord, met, read_audit
 from schemas.cli import log, run_command, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import Refused
+from schemas.files import digest, exists
 from schemas.lake import Lake, open_lake
-from schemas.staging import Manifest, StagedTable, file_digest, read_manifest
+from schemas.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
 
 
 def publish(lake: Lake, manifest: Manifest, audit: AuditRecord) -> dict[str, Any]:
@@ -36,12 +37,21 @@ def check(manifest: Manifest, audit: AuditRecord) -> None:
     what = f"{manifest.job} run {manifest.run} ({manifest.where})"
     if audit.manifest != manifest.digest:
         raise Refused(f"the audit was of other rows than these; {what}; run the audit again")
-    if not audit.passed:
+    if not (audit.passed and met(audit.tables)):
         raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
-    for table in manifest.tables.values():
-        for file in table.files:
-            if not Path(file.path).exists() or file_digest(file.path) != file.sha256:
+    for name in manifest.tables:
+        judged = {result.rule for result in audit.tables.get(name, [])}
+        if lacking := sorted(load_contract(name).sentences.keys() - judged):
+            raise Refused(f"the audit did not judge {', '.join(lacking)} of {name}; {what}; run the audit again")
+    files = [file for table in manifest.tables.values() for file in table.files]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for file, same in zip(files, pool.map(_as_audited, files), strict=True):
+            if not same:
                 raise Refused(f"a staged file changed or went after its audit; {file.path}; run the build and the audit again")
+
+
+def _as_audited(file: StagedFile) -> bool:
+    return exists(file.path) and digest(file.path) == file.sha256
 
 
 def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest, audit: AuditRecord) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from sqlalchemy.exc import OperationalError
 
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
-from schemas.keep import store
+from schemas.files import location
 from schemas.lake import COMMIT_ATTEMPTS, Lake, commit_summary
 from schemas.version import code_version
 
@@ -90,7 +90,7 @@ def swap_files(
                                 overwrite.delete_data_file(live[old])
                             for new in swap.new:
                                 overwrite.append_data_file(
-                                    parquet_file_to_data_file(table.io, transaction.table_metadata, store.location(new))
+                                    parquet_file_to_data_file(table.io, transaction.table_metadata, location(new))
                                 )
                 if forget:  # an append carries over no manifest of deleted files
                     with transaction.update_snapshot(snapshot_properties=summary).fast_append():

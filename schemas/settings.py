@@ -51,6 +51,19 @@ class Settings(BaseSettings):
     audit_part_rows: int = Field(
         1_000_000, gt=0, description="rows that an audit holds in memory; a larger table is audited in parts"
     )
+    object_store: str | None = Field(
+        None,
+        pattern=r"^s3://[^/]+(/[^/]+)*$",
+        description="s3://bucket or s3://bucket/folder for the files of all tables; <var>/lake when not set",
+    )
+    object_store_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="address of the object store; Amazon's own when not set"
+    )
+    object_store_region: str = Field("us-east-1", description="region of the object store")
+    object_store_key_id: SecretStr | None = Field(
+        None, description="access key id; found as Amazon's tools find it when not set"
+    )
+    object_store_key: SecretStr | None = Field(None, description="secret access key that belongs to object_store_key_id")
     spark_master: str = Field("local[2]", description="Spark master of jobs that are run from a shell")
     spark_shuffle_partitions: int = Field(4, gt=0, description="partitions of a shuffle")
     spark_driver_memory: str = Field("2g", description="heap of a Spark driver that is run from a shell")
@@ -92,8 +105,28 @@ class Settings(BaseSettings):
 
     @property
     def table_files(self) -> Path:
-        """Parquet files of all tables: a folder a table, and in it one an attempt."""
+        """Where jobs write the Parquet files of all tables: a folder a table, and in it one an attempt."""
         return self.lake_dir / "data"
+
+    @property
+    def lake_files(self) -> str:
+        """The folder of all files of the lake, as :mod:`schemas.files` names it."""
+        return self.object_store or str(self.lake_dir)
+
+    @property
+    def object_store_keys(self) -> tuple[str, ...]:
+        """Access key id and secret access key, or nothing.
+
+        Raises:
+            ConfigError: one without the other.
+        """
+        keys = [key.get_secret_value() for key in (self.object_store_key_id, self.object_store_key) if key is not None]
+        if len(keys) == 1:
+            raise ConfigError(
+                f"{PREFIX}OBJECT_STORE_KEY_ID and {PREFIX}OBJECT_STORE_KEY belong together; in the environment; "
+                "set both or none"
+            )
+        return tuple(keys)
 
     @property
     def audits(self) -> Path:

@@ -10,7 +10,8 @@ import shutil
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -23,11 +24,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError, Refused
+from schemas.files import delete_folder, digest, upload
 from schemas.settings import get_settings
 from schemas.version import code_version
 
 MANIFEST = "staged.json"
-READ_BYTES = 1 << 20
+AT_ONCE = 8
+"""Files that go to an object store, or come from it, at the same time."""
 
 
 class StagedFile(BaseModel):
@@ -169,7 +172,7 @@ class Attempt:
         )
 
     def _files(self, table: str, by: str) -> list[StagedFile]:
-        found = []
+        found: list[StagedFile] = []
         listed = self.listed.get(table)
         paths = sorted(self.folder(table).rglob("*.parquet")) if listed is None else [Path(path) for path in listed]
         for path in paths:
@@ -178,8 +181,17 @@ class Attempt:
                 path.unlink()  # Iceberg takes empty files without a word; they are of no use
                 continue
             value = _only_value(footer, by, path)
-            found.append(StagedFile(path=str(path), sha256=file_digest(path), rows=footer.num_rows, value=value))
-        return found
+            found.append(StagedFile(path=str(path), sha256=digest(str(path)), rows=footer.num_rows, value=value))
+        return found if get_settings().object_store is None else self._stored(table, found)
+
+    def _stored(self, table: str, files: list[StagedFile]) -> list[StagedFile]:
+        """The files of a table, moved to the object store."""
+        here, there = self.folder(table), stored_folder(table, self.id)
+        names = {file.path: f"{there}/{Path(file.path).relative_to(here).as_posix()}" for file in files}
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(upload, map(Path, names), names.values()))
+        shutil.rmtree(here, ignore_errors=True)
+        return [file.model_copy(update={"path": names[file.path]}) for file in files]
 
 
 def _only_value(footer: pq.FileMetaData, column: str, path: Path) -> str:
@@ -195,10 +207,14 @@ def _only_value(footer: pq.FileMetaData, column: str, path: Path) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def file_digest(path: Path | str) -> str:
-    """SHA-256 of a file's content."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def data_folder(table: str) -> str:
+    """The folder of a table's data files, as :mod:`schemas.files` names it; in it is one folder an attempt."""
+    return f"{get_settings().lake_files}/data/{table}"
+
+
+def stored_folder(table: str, attempt: str) -> str:
+    """The folder of an attempt's files of a table, once they are staged."""
+    return f"{data_folder(table)}/{attempt}"
 
 
 def _difference(got: pa.Schema, wanted: pa.Schema) -> str:
@@ -224,6 +240,8 @@ def open_attempt(job: str, run: str, inputs: dict[str, int]) -> Iterator[Attempt
     except BaseException:
         for table in {*attempt.replaced, *_tables_with(attempt.id)}:
             shutil.rmtree(attempt.folder(table), ignore_errors=True)
+            with suppress(OSError):  # the error that brought us here is the one to tell
+                delete_folder(stored_folder(table, attempt.id))
         raise
 
 

@@ -13,12 +13,14 @@ from pyiceberg.table import Table
 from schemas.contract import Contract, load_contract
 from schemas.erase.progress import TableProgress
 from schemas.erase.requests import Request
-from schemas.keep import store
+from schemas.files import listing, location, open_parquet, plain, write_parquet
 from schemas.keep.expire import expire_snapshots
 from schemas.keep.reach import metadata_folder, reach
+from schemas.keep.store import remove
 from schemas.lake import Lake
 from schemas.persons import TRACE, holds, rows_of
 from schemas.rewrite import Swap, live_files, swap_files
+from schemas.staging import data_folder
 
 JOB = "erase"
 Save = Callable[[], None]
@@ -45,21 +47,21 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
         for swap in swaps:
             if swap not in made:  # its partition was replaced meanwhile
                 for path in swap.new:
-                    store.delete(path)
+                    remove(path)
         first = False
 
 
 def rewritten(contract: Contract, path: str, persons: Collection[str], attempt: str) -> tuple[str, ...]:
     """Write the rows of a file that are not about the persons, in their order, beside it; nothing when none is left."""
-    with store.open_parquet(path) as file:
+    with open_parquet(path) as file:
         rows = file.read()
     about = rows_of(contract, rows, persons)
     kept = rows.filter(pc.invert(about))
     if kept.num_rows == 0:
         return ()
-    inside = store.plain(path).removeprefix(f"{store.data_folder(contract.name)}/").split("/")[1:-1]
-    name = "/".join([store.data_folder(contract.name), attempt, *inside, f"part-{uuid.uuid4().hex}.parquet"])
-    store.write_parquet(kept, name)
+    inside = plain(path).removeprefix(f"{data_folder(contract.name)}/").split("/")[1:-1]
+    name = "/".join([data_folder(contract.name), attempt, *inside, f"part-{uuid.uuid4().hex}.parquet"])
+    write_parquet(kept, name)
     return (name,)
 
 
@@ -77,7 +79,7 @@ def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgre
     used = reach(lake.table(name))
     for path in sorted(found.doomed - used.data - used.metadata):
         found.deleted.add(path)
-        store.delete(path)
+        remove(path)
 
 
 def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -> Iterator[int]:
@@ -120,8 +122,8 @@ def _still_holds(path: str, contract: Contract, persons: Collection[str]) -> boo
 def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
     """Remove files of the persons that no snapshot refers to: of attempts that were staged, and of commits that lost."""
     contract = load_contract(name)
-    data = store.listing(store.data_folder(name))
-    metadata = store.listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
+    data = listing(data_folder(name))
+    metadata = listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
     used = reach(lake.table(name)) if lake.exists(name) else None
     unused = [path for path in data if used is None or path not in used.data]
     gone = [path for path in unused if path.endswith(".parquet") and _still_holds(path, contract, request.persons)]
@@ -130,7 +132,7 @@ def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: S
     found.deleted |= set(gone)
     save()
     for path in gone:
-        store.delete(path)
+        remove(path)
 
 
 def _tells(lake: Lake, name: str, path: str, persons: Collection[str]) -> bool:
@@ -139,9 +141,9 @@ def _tells(lake: Lake, name: str, path: str, persons: Collection[str]) -> bool:
     io = lake.table(name).io
     try:
         if path.endswith(".avro"):
-            with AvroFile[Any](io.new_input(store.location(path))) as records:
+            with AvroFile[Any](io.new_input(location(path))) as records:
                 return any(prefix in repr(record) for record in records for prefix in prefixes)
-        with io.new_input(store.location(path)).open() as file:
+        with io.new_input(location(path)).open() as file:
             content = file.read()
         return any(prefix.encode() in content for prefix in prefixes)
     except (OSError, ValueError):  # gone meanwhile, or still being written, by a commit that will see the list

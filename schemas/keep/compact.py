@@ -15,12 +15,14 @@ from schemas.cli import log, run_command
 from schemas.contract import Contract, load_contract
 from schemas.erase.requests import pending
 from schemas.errors import ClickwrightError
-from schemas.keep import store
+from schemas.files import open_parquet, write_parquet
 from schemas.keep.common import chosen, one_at_a_time, parser
+from schemas.keep.store import remove
 from schemas.lake import Lake, open_lake
 from schemas.persons import required_person
 from schemas.rewrite import Swap, live_files, partition_values, swap_files
 from schemas.settings import get_settings
+from schemas.staging import data_folder
 
 JOB = "keep.compact"
 TARGET_MIB = 128
@@ -57,7 +59,7 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
     """
     parts = []
     for file in group:
-        with store.open_parquet(file.file_path) as opened:
+        with open_parquet(file.file_path) as opened:
             parts.append(opened.read())
     rows = pa.concat_tables(parts, promote_options="default")
     rows = rows.select([name for name in contract.columns if name in rows.column_names])
@@ -69,8 +71,8 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
             "nothing was changed: run this again"
         )
     place = "/".join(f"_{column}={value}" for column, value in values.items())
-    name = f"{store.data_folder(contract.name)}/{attempt}/{place}/part-{uuid.uuid4().hex}.parquet"
-    store.write_parquet(rows, name)
+    name = f"{data_folder(contract.name)}/{attempt}/{place}/part-{uuid.uuid4().hex}.parquet"
+    write_parquet(rows, name)
     return name
 
 
@@ -93,7 +95,7 @@ def compact(
     made = swap_files(lake, name, swaps, JOB, run, notes)
     for swap in swaps:
         if swap not in made:  # its partition was replaced meanwhile
-            store.delete(swap.new[0])
+            remove(swap.new[0])
     return {**found, "into": len(made)}
 
 

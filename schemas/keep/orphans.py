@@ -17,12 +17,13 @@ from typing import Any
 from schemas.audit_record import RECORD
 from schemas.cli import log, run_command
 from schemas.contract import table_names
-from schemas.keep import store
+from schemas.files import listing
 from schemas.keep.common import chosen, cutoff, one_at_a_time, parser, with_age
 from schemas.keep.reach import Reach, metadata_folder, reach
+from schemas.keep.store import remove as remove_file
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
-from schemas.staging import MANIFEST, Manifest, write_atomically
+from schemas.staging import MANIFEST, Manifest, data_folder, write_atomically
 
 GIVEN_UP = "given-up"
 """Stands in a run's folder in place of its manifest: the attempt, and the date of the removal that gave it up."""
@@ -55,9 +56,9 @@ def orphans(lake: Lake, name: str, before: datetime, spared: set[str]) -> Orphan
         spared: attempts that can still be published.
     """
     # Listed before the snapshots are read: what is published in between is then seen as referred to.
-    data, folder = store.listing(store.data_folder(name)), len(store.data_folder(name)) + 1
+    data, folder = listing(data_folder(name)), len(data_folder(name)) + 1
     exists = lake.exists(name)
-    metadata = store.listing(metadata_folder(lake.table(name))) if exists else {}
+    metadata = listing(metadata_folder(lake.table(name))) if exists else {}
     used = reach(lake.table(name)) if exists else Reach()
     newest: dict[str, datetime] = defaultdict(lambda: datetime.min.replace(tzinfo=UTC))
     for path, found in data.items():
@@ -107,7 +108,7 @@ def remove(lake: Lake, names: Sequence[str], on: date, before: datetime, *, dry_
     if not dry_run:
         for table in found.values():
             for path in (*table.data, *table.metadata):
-                store.delete(path)
+                remove_file(path)
     return {
         "given_up": given_up,
         "tables": {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from pyiceberg.table import Table
 
-from schemas.keep import store
+from schemas.files import plain
 
 
 @dataclass
@@ -22,18 +22,18 @@ def reach(table: Table, snapshots: Collection[int] | None = None) -> Reach:
     found = Reach()
     if snapshots is None:
         logged = [entry.metadata_file for entry in table.metadata.metadata_log]
-        found.metadata |= {store.plain(name) for name in (table.metadata_location, *logged)}
+        found.metadata |= {plain(name) for name in (table.metadata_location, *logged)}
     for snapshot in table.snapshots():
         if snapshots is not None and snapshot.snapshot_id not in snapshots:
             continue
-        found.metadata.add(store.plain(snapshot.manifest_list))
+        found.metadata.add(plain(snapshot.manifest_list))
         for manifest in snapshot.manifests(table.io):
-            if (name := store.plain(manifest.manifest_path)) not in found.metadata:
+            if (name := plain(manifest.manifest_path)) not in found.metadata:
                 found.metadata.add(name)
-                found.data |= {store.plain(e.data_file.file_path) for e in manifest.fetch_manifest_entry(table.io)}
+                found.data |= {plain(e.data_file.file_path) for e in manifest.fetch_manifest_entry(table.io)}
     return found
 
 
 def metadata_folder(table: Table) -> str:
     """Where a table's own files lie."""
-    return f"{store.plain(table.location())}/metadata"
+    return f"{plain(table.location())}/metadata"

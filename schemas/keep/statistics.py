@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from schemas.cli import run_command
-from schemas.keep import store
+from schemas.files import listing
 from schemas.keep.common import chosen, parser
 from schemas.keep.reach import metadata_folder, reach
 from schemas.lake import Lake, open_lake
 from schemas.rewrite import live_files, partition_values
 from schemas.settings import get_settings
+from schemas.staging import data_folder
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 SHOWN = ("rows", "files", "bytes", "partitions", "oldest", "newest", "snapshots", "tags", "orphan_bytes")
@@ -30,7 +31,7 @@ def statistics(lake: Lake, name: str) -> dict[str, Any]:
     files = list(live_files(table).values())
     values = [tuple(v.values()) for v in partition_values(name, table, files)]
     used = reach(table)
-    there = store.listing(store.data_folder(name)) | store.listing(metadata_folder(table))
+    there = listing(data_folder(name)) | listing(metadata_folder(table))
     return {
         "rows": sum(file.record_count for file in files),
         "files": len(files),

@@ -148,6 +148,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         for events in sorted(args.growth):
             for number in range(args.rounds if events <= args.events else 1):
                 bench.run(Row(GROWTH, CLICKWRIGHT.name, events, number), CLICKWRIGHT)
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.lake", "--json", str(book.path)], check=True)
+        book = Book(book.path)
     print(tables(book, args.events), flush=True)
     if len({row.events for row in book.of(GROWTH)}) > 1:
         subprocess.run([sys.executable, "-m", "tests.benchmarks.picture", str(book.path)], check=True)

@@ -10,6 +10,8 @@ from schemas.staging import write_atomically
 from tests.benchmarks.registry import CLICKWRIGHT
 
 COMPARE, START_UP, GROWTH, SKEW = "compare", "start-up", "growth", "skew"
+PUBLISH, PLAN = "publish", "plan"
+"""What the lake costs; ``events`` is then the number of files, or of partitions."""
 
 
 @dataclass

@@ -7,10 +7,12 @@ from importlib.metadata import version
 from itertools import groupby
 
 from tests.benchmarks.registry import PEERS
-from tests.benchmarks.rows import COMPARE, GROWTH, SKEW, START_UP, Book, Row
+from tests.benchmarks.rows import COMPARE, GROWTH, PLAN, PUBLISH, SKEW, START_UP, Book, Row
 
 RULE_1 = "knows rule 1 alone"
 GROWTH_LIMIT = 1.3
+PUBLISH_GOAL, PLAN_GOAL = 10.0, 1.0
+"""Seconds."""
 
 
 def tables(book: Book, events: int) -> str:
@@ -18,7 +20,7 @@ def tables(book: Book, events: int) -> str:
     sizes = sorted({row.events for row in book.of(COMPARE)}, key=lambda n: (n != events, -n))
     parts = [f"Versions: {versions()}."]
     parts += [comparison(book, size) for size in sizes]
-    parts += [growth(book), skewed(book)]
+    parts += [growth(book), skewed(book), lake_costs(book)]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -114,3 +116,18 @@ def skewed(book: Book) -> str:
         lines.append([*told, ", ".join(f"{n:,}" for n in sorted(aside)), verdict(found) if found else "–"])
     head = ["events", "one user with 1 % of them", "slowest task, s", "median task, s", "slowest / median", "set aside", "rows"]
     return f"Skew\n\n{table(head, lines)}" if lines else ""
+
+
+def lake_costs(book: Book) -> str:
+    """Publishing a partition of many files, less what reading their footers takes, and planning a read of one day of many."""
+    lines = []
+    for what, goal, told in ((PUBLISH, PUBLISH_GOAL, "publish one day in {:,} files"), (PLAN, PLAN_GOAL, "plan a day of {:,}")):
+        for events in sorted({row.events for row in book.of(what)}):
+            rows = book.of(what, events=events)
+            footers = [row.notes.get("footers_seconds", 0.0) for row in rows]
+            rest = [seconds - less for seconds, less in zip(wall(rows), footers, strict=True)]
+            held = "yes" if max(rest) < goal else "NO"
+            of_footers = spread(footers, ".2f") if what == PUBLISH else "–"
+            lines.append([told.format(events), spread(wall(rows), ".2f"), of_footers, spread(rest, ".2f"), f"{goal:g}", held])
+    head = ["the lake", "wall seconds", "of it footers", "rest", "goal", "held"]
+    return f"The lake\n\n{table(head, lines)}" if lines else ""

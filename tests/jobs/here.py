@@ -5,6 +5,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs import clean, items, profiles, sessionize
 from jobs.exchange import Consume, Produce, _first_stage, _second_stage
 
 
@@ -13,3 +14,19 @@ def exchange_here(work: Any, buckets: int, produce: Produce, consume: Consume) -
     blocks = list(_first_stage(produce, buckets, iter([items] if items else [])))
     results = _second_stage(consume, iter(blocks))
     return [json.loads(text) for batch in results for text in batch["result"].to_pylist()]
+
+
+class _NoSpark:
+    """What a job opens and stops when its exchange needs no Spark."""
+
+    def stop(self) -> None:
+        pass
+
+
+def run_jobs_here() -> None:
+    """From now on the commands of the jobs run in this process, without a JVM."""
+    for job in (clean, items, profiles, sessionize):
+        vars(job).update(
+            exchange=lambda spark, *rest: exchange_here(*rest),
+            spark_session=lambda *_: _NoSpark(),
+        )

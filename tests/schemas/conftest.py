@@ -14,8 +14,8 @@ DAY = date(2026, 11, 20)
 Stage = Callable[..., pa.Table]
 
 
-def session_rows(closed_on: date, n: int, **wrong: Any) -> pa.Table:
-    """``n`` sessions of ``n`` users; ``wrong`` replaces a value in every row."""
+def session_rows(closed_on: date, n: int, first: int = 0, **wrong: Any) -> pa.Table:
+    """``n`` sessions of ``n`` users, numbered from ``first``; ``wrong`` replaces a value in every row."""
     start = datetime(closed_on.year, closed_on.month, closed_on.day, 9, tzinfo=UTC)
     row = {
         "closed_on": closed_on,
@@ -27,7 +27,7 @@ def session_rows(closed_on: date, n: int, **wrong: Any) -> pa.Table:
         "first_event_id": "e1",
         "last_event_id": "e1",
     }
-    rows = [{**row, "session_id": f"{i:032x}", "user_id": f"{i:064x}", **wrong} for i in range(n)]
+    rows = [{**row, "session_id": f"{i:032x}", "user_id": f"{i:064x}", **wrong} for i in range(first, first + n)]
     return pa.Table.from_pylist(rows, schema=load_contract("sessions").arrow_schema)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas import publish
-from schemas.audit_record import AuditRecord, write_audit
+from schemas.audit_record import AuditRecord, RuleResult, write_audit
 from schemas.contract import load_contract
 from schemas.pseudonyms import pseudonym
 from schemas.settings import get_settings
@@ -87,7 +87,9 @@ def write_day(table: str, day: date, people: Sequence[str] = RAW, run: str | Non
 
 def pass_audit(run: str) -> None:
     manifest = read_manifest("test", run)
-    passed = {name: [] for name in manifest.tables}
-    write_audit(
-        AuditRecord(job="test", run=run, manifest=manifest.digest, passed=True, docs="none", tables=passed)
-    )
+    passed = {name: [_met(*rule) for rule in load_contract(name).sentences.items()] for name in manifest.tables}
+    write_audit(AuditRecord(job="test", run=run, manifest=manifest.digest, passed=True, docs="none", tables=passed))
+
+
+def _met(rule: str, sentence: str) -> RuleResult:
+    return RuleResult(rule=rule, sentence=sentence, severity="error", passed=True)

@@ -1,6 +1,7 @@
 """Write, audit, publish: readers see what an audit passed, whole, or what was there before."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -9,12 +10,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from schemas import audit, publish
-from schemas.audit_record import read_audit, write_audit
+from schemas.audit_record import RECORD, read_audit, write_audit
 from schemas.contract import CONTRACTS, parse_contract
-from schemas.errors import ClickwrightError, Refused
+from schemas.errors import ClickwrightError, ConfigError, Refused
 from schemas.gx import Auditor
 from schemas.lake import open_lake, row_counts
-from schemas.staging import open_attempt, read_manifest, run_folder, slug
+from schemas.staging import MANIFEST, open_attempt, read_manifest, run_folder, slug, write_atomically
 from tests.schemas.conftest import DAY, Stage, session_rows
 
 JOB = ["--job", "sessionize", "--run", "r"]
@@ -111,6 +112,101 @@ def test_publish_refuses_the_audit_record_of_another_run(stage_sessions: Stage) 
     write_audit(read_audit("sessionize", "r").model_copy(update={"run": "other"}))
     with pytest.raises(Refused, match="the audit was of other rows"):
         publish.main(["--job", "sessionize", "--run", "other"])
+
+
+def test_publish_refuses_a_staged_file_that_went(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    Path(read_manifest("sessionize", "r").tables["sessions"].paths[0]).unlink()
+    with pytest.raises(Refused, match="changed or went after its audit"):
+        publish.main(JOB)
+
+
+def test_a_file_laid_beside_the_audited_ones_is_not_published(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    file = Path(read_manifest("sessionize", "r").tables["sessions"].paths[0])
+    file.with_name("part-more.parquet").write_bytes(file.read_bytes())
+    publish.main(JOB)
+    assert row_counts(open_lake()) == {"sessions": 2}
+
+
+def test_publish_refuses_a_manifest_that_got_a_file_more(stage_sessions: Stage) -> None:
+    """Of rows of its own, with the right digest: it is the audit that does not know it."""
+    stage_sessions(3, run="other")
+    stage_sessions(2)
+    audit.main(JOB)
+    manifest, other = read_manifest("sessionize", "r"), read_manifest("sessionize", "other")
+    table = manifest.tables["sessions"]
+    more = table.model_copy(update={"files": [*table.files, *other.tables["sessions"].files]})
+    changed = manifest.model_copy(update={"tables": {"sessions": more}})
+    write_atomically(run_folder("sessionize", "r") / MANIFEST, changed.model_dump_json())
+    with pytest.raises(Refused, match="the audit was of other rows"):
+        publish.main(JOB)
+
+
+def test_publish_refuses_audit_records_that_were_swapped(stage_sessions: Stage) -> None:
+    runs: dict[str, dict[str, float]] = {"r": {}, "bad": {"duration_s": -1.0}}
+    for run, wrong in runs.items():
+        stage_sessions(2, run=run, **wrong)
+        with nullcontext() if not wrong else pytest.raises(Refused):
+            audit.main(["--job", "sessionize", "--run", run])
+    one, two = (run_folder("sessionize", run) / RECORD for run in runs)
+    kept = one.read_text()
+    one.write_text(two.read_text())
+    two.write_text(kept)
+    for run in runs:
+        with pytest.raises(Refused, match="the audit was of other rows"):
+            publish.main(["--job", "sessionize", "--run", run])
+
+
+def test_publish_refuses_a_record_whose_verdict_is_not_that_of_its_rules(stage_sessions: Stage) -> None:
+    stage_sessions(2, duration_s=-1.0)
+    with pytest.raises(Refused):
+        audit.main(JOB)
+    write_audit(read_audit("sessionize", "r").model_copy(update={"passed": True}))
+    with pytest.raises(Refused, match="the audit did not pass"):
+        publish.main(JOB)
+
+
+def test_publish_refuses_a_record_that_lacks_a_rule(stage_sessions: Stage) -> None:
+    stage_sessions(2)
+    audit.main(JOB)
+    record = read_audit("sessionize", "r")
+    rules = [result for result in record.tables["sessions"] if result.rule != "user_id.required"]
+    write_audit(record.model_copy(update={"tables": {"sessions": rules}}))
+    with pytest.raises(Refused, match=r"did not judge user_id\.required of sessions"):
+        publish.main(JOB)
+
+
+def test_an_expectation_that_errs_fails_the_audit_and_publish_refuses(
+    stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Great Expectations itself runs into the error: the expectation asks for a column that is not there."""
+    from great_expectations.expectations import ExpectColumnValuesToNotBeNull
+
+    from schemas import gx
+
+    sound = gx.row_expectations
+    errs = ExpectColumnValuesToNotBeNull(column="gone", meta={"rule": "user_id.required"})
+    monkeypatch.setattr(gx, "row_expectations", lambda contract: [*sound(contract), errs])
+    stage_sessions(2)
+    with pytest.raises(Refused, match="the expectation raised an error"):
+        audit.main(JOB)
+    with pytest.raises(Refused, match="the audit did not pass"):
+        publish.main(JOB)
+
+
+def test_an_expectation_without_an_answer_stops_the_audit(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    from schemas import gx
+
+    whole = gx.suite
+    monkeypatch.setattr(gx, "suite", lambda name, expectations: whole(name, expectations[1:]))
+    stage_sessions(2)
+    with pytest.raises(ConfigError, match=r"answered \d+ of \d+ expectations"):
+        audit.main(JOB)
+    with pytest.raises(ClickwrightError, match="run the audit first"):
+        publish.main(JOB)
 
 
 def test_without_an_audit_there_is_nothing_to_publish(stage_sessions: Stage) -> None:

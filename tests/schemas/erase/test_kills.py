@@ -74,11 +74,11 @@ def under_fire(var: Path, tmp_path: Path, persons: int, kills: int, seed: int) -
 
 def test_a_few_kills(var: Path, tmp_path: Path) -> None:
     assert set(TABLES) <= set(FIELD)
-    under_fire(var, tmp_path, persons=5, kills=5, seed=7)
+    under_fire(var, tmp_path, persons=15, kills=5, seed=7)
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1800)
 def test_fifty_kills(var: Path, tmp_path: Path) -> None:
-    killed, looked = under_fire(var, tmp_path, persons=40, kills=50, seed=11)
+    killed, looked = under_fire(var, tmp_path, persons=120, kills=50, seed=11)
     print(f"{killed} kills, {looked:,} bytes searched")

@@ -9,9 +9,8 @@ import pytest
 from schemas import publish
 from schemas.errors import ClickwrightError
 from schemas.keep import expire, orphans
-from schemas.keep.store import data_folder
 from schemas.lake import open_lake
-from schemas.staging import open_attempt, run_folder
+from schemas.staging import data_folder, open_attempt, run_folder
 from tests.schemas.keep.ages import data_files, grow_old
 from tests.schemas.lakes import DAYS, RAW, pass_audit, rows_of, stage, write_day
 

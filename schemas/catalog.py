@@ -1,0 +1,108 @@
+"""The lake's catalog: a SQL database that says, of each table, which metadata is the newest. Opening it, and what can go wrong.
+
+A commit is one row that changes there, so a commit is whole or it is not there. A catalog that does not answer is an error that
+may pass, one whose address is no address is a wrong setting, and one that is empty beside a lake that is not was moved away.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import NoReturn
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from sqlalchemy import event
+from sqlalchemy.engine import ExceptionContext, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
+
+from schemas.errors import ClickwrightError, ConfigError
+from schemas.files import catalog_properties, listing, location
+from schemas.settings import Settings, shown
+
+NAMESPACE = "clickwright"
+OPEN_ATTEMPTS = 3
+BUSY_SECONDS = 30
+METADATA = ".metadata.json"
+
+
+class CatalogBusy(ClickwrightError):  # noqa: N818 - it says what happened
+    """Another process holds the catalog; whoever commits tries again."""
+
+
+def open_catalog(settings: Settings) -> SqlCatalog:
+    """The catalog of the settings; made when there is neither a catalog nor a table.
+
+    Raises:
+        ConfigError: its address is none.
+        ClickwrightError: it does not answer, or it was lost.
+    """
+    with _explained(settings.catalog):
+        warehouse = location(f"{settings.lake_files}/warehouse")
+        properties = {"uri": _address(settings), "warehouse": warehouse, "pool_pre_ping": "true"}
+        catalog = _opened({**properties, **catalog_properties(settings)})
+        event.listen(catalog.engine, "handle_error", lambda context: _explain(settings.catalog, context))
+        _expect_namespace(catalog, settings)
+    return catalog
+
+
+def _address(settings: Settings) -> str:
+    """The catalog's address; a busy SQLite is waited for."""
+    url = make_url(settings.catalog)
+    if url.get_backend_name() == "sqlite":
+        url = url.update_query_dict({"timeout": str(BUSY_SECONDS), **url.query})
+    return url.render_as_string(hide_password=False)
+
+
+def _opened(properties: dict[str, str]) -> SqlCatalog:
+    for _ in range(OPEN_ATTEMPTS - 1):
+        with suppress(DBAPIError):  # another process made the tables in this moment
+            return SqlCatalog("clickwright", **properties)
+    return SqlCatalog("clickwright", **properties)
+
+
+def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
+    """Make the namespace of a new lake, but not of one whose catalog is gone: its tables would seem to be empty."""
+    if catalog.namespace_exists(NAMESPACE):
+        return
+    tables = any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
+    if tables and not catalog.namespace_exists(NAMESPACE):  # asked again: another process may have made both meanwhile
+        raise lost_catalog(settings)
+    with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
+        catalog.create_namespace(NAMESPACE)
+
+
+def lost_catalog(settings: Settings) -> ClickwrightError:
+    """The error for a catalog that knows nothing of the tables that are there."""
+    return ClickwrightError(
+        f"the catalog is empty though there are tables; at {shown(settings.catalog)}; put the catalog of {settings.lake_files} "
+        "back, or move that folder away to begin anew"
+    )
+
+
+@contextmanager
+def _explained(address: str) -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as error:
+        _fail(address, error.orig)
+    except (ArgumentError, ImportError) as error:
+        raise ConfigError(
+            f"the catalog's address is none ({str(error).splitlines()[0]}); at {shown(address)}; "
+            "correct CLICKWRIGHT_CATALOG_URI"
+        ) from None
+
+
+def _explain(address: str, context: ExceptionContext) -> None:
+    """Called by SQLAlchemy for every error of the database; what PyIceberg waits for goes on as it is."""
+    error = context.sqlalchemy_exception
+    if not context.is_pre_ping and isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
+        _fail(address, error.orig)
+
+
+def _fail(address: str, error: BaseException | None) -> NoReturn:
+    said = next(iter(str(error).strip().splitlines()), "it does not answer")
+    if "locked" in said.lower():
+        raise CatalogBusy(f"the catalog is busy ({said}); at {shown(address)}; run the same command again") from None
+    raise ClickwrightError(
+        f"the catalog cannot be used ({said}); at {shown(address)}; start it, put it back or free its disk, "
+        "then run the same command again: nothing half-made was published"
+    ) from None

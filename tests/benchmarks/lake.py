@@ -1,0 +1,141 @@
+"""What the lake costs: publishing a partition of many files, and planning a read of one day out of many.
+
+``python -m tests.benchmarks.lake`` measures what is not yet measured, and prints the table. Publishing is timed whole, from the
+manifest to the commit; beside it stands what reading the files' footers takes by itself, which any commit has to do.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+
+from schemas import audit, publish
+from schemas.audit_record import read_audit
+from schemas.cli import log, run_command
+from schemas.lake import open_lake
+from schemas.settings import get_settings
+from schemas.staging import open_attempt, read_manifest
+from schemas.where import equals
+from tests.benchmarks.rows import PLAN, PUBLISH, Book, Row
+from tests.benchmarks.tables import lake_costs
+from tests.schemas.conftest import session_rows
+
+NAME = "lake"
+DAY = date(2026, 1, 1)
+ROWS_A_FILE = 50
+FILES, PARTITIONS, PLANS = 2_000, 1_000, 5
+JOB, RUN = "sessionize", "bench"
+
+
+@dataclass
+class Clock:
+    """Seconds of one measurement."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+
+@contextmanager
+def timed() -> Iterator[Clock]:
+    clock, wall, cpu = Clock(), time.monotonic(), time.process_time()
+    yield clock
+    clock.wall, clock.cpu = round(time.monotonic() - wall, 3), round(time.process_time() - cpu, 3)
+
+
+@contextmanager
+def empty_state(folder: Path) -> Iterator[None]:
+    shutil.rmtree(folder, ignore_errors=True)
+    kept = os.environ.get("CLICKWRIGHT_VAR")
+    os.environ["CLICKWRIGHT_VAR"] = str(folder)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.environ.pop("CLICKWRIGHT_VAR")
+        if kept is not None:
+            os.environ["CLICKWRIGHT_VAR"] = kept
+
+
+def publish_files(row: Row) -> None:
+    """Publish one day in ``row.events`` files."""
+    with open_attempt(JOB, RUN, {}) as attempt:
+        paths = []
+        for number in range(row.events):
+            rows = session_rows(DAY, ROWS_A_FILE, first=number * ROWS_A_FILE)
+            path = attempt.folder("sessions") / f"_closed_on={DAY}" / f"part-{number:05d}.parquet"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            pq.write_table(rows, path, compression="zstd")
+            paths.append(str(path))
+        attempt.replaces("sessions", "closed_on", [DAY])
+        attempt.wrote("sessions", paths)
+    audit.main(["--job", JOB, "--run", RUN])
+    manifest, record, lake = read_manifest(JOB, RUN), read_audit(JOB, RUN), open_lake()
+    with timed() as footers:
+        for path in paths:
+            pq.read_metadata(path)
+    with timed() as whole:
+        publish.publish(lake, manifest, record)
+    row.cpu_seconds, row.wall_seconds = whole.cpu, whole.wall
+    row.notes = {"footers_seconds": footers.wall, "rows": manifest.tables["sessions"].rows}
+
+
+def plan_one_day(row: Row) -> None:
+    """Plan a read of one of ``row.events`` days, each of which was published by a commit of its own."""
+    lake = open_lake()
+    properties = {"run": RUN, "job": JOB, "code-version": "0", "notes": json.dumps({"lines_read": 1, "events": 1})}
+    days = [DAY + timedelta(days=number) for number in range(row.events)]
+    with timed() as made:
+        for number, day in enumerate(days):
+            path = lake.folder / "data" / "sessions" / str(number) / "part-0.parquet"
+            path.parent.mkdir(parents=True)
+            pq.write_table(session_rows(day, 1), path)
+            lake.replace("sessions", "closed_on", {day: [str(path)]}, {**properties, "manifest": str(number)}, {})
+    with timed() as again:
+        lake.replace("sessions", "closed_on", {days[0]: []}, {**properties, "manifest": "again"}, {})
+    with timed() as whole:
+        for number in range(PLANS):
+            found = open_lake().files("sessions", equals("closed_on", days[(number + 1) * len(days) // (PLANS + 1)]))
+            assert len(found) == 1
+    row.cpu_seconds, row.wall_seconds = round(whole.cpu / PLANS, 3), round(whole.wall / PLANS, 3)
+    row.notes = {"commits_seconds": made.wall, "last_commit_seconds": again.wall}
+
+
+def bench(book: Book, folder: Path, files: int, partitions: int, rounds: int) -> None:
+    for number in range(rounds):
+        publishing, planning = Row(PUBLISH, NAME, files, number), Row(PLAN, NAME, partitions, number)
+        for row, measure in ((publishing, publish_files), (planning, plan_one_day)):
+            if book.has(row):
+                continue
+            log.info("measuring", what=row.what, size=row.events, round=number)
+            with empty_state(folder):
+                measure(row)
+            book.add(row)
+            log.info("measured", wall_seconds=row.wall_seconds, **row.notes)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Measure what is not yet measured, and print the table."""
+    parser = argparse.ArgumentParser(description="Measure what publishing and planning cost; what is measured stays.")
+    parser.add_argument("--files", type=int, default=FILES, help="files of the partition that is published")
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="days that the planned table holds")
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--json", type=Path, default=None, help="where the rows are (default: <var>/bench.json)")
+    args = parser.parse_args(argv)
+    var = get_settings().var
+    book = Book(args.json or var / "bench.json")
+    bench(book, var / "bench" / "lake", args.files, args.partitions, args.rounds)
+    print(lake_costs(book), flush=True)
+    return {"measurements": len([*book.of(PUBLISH), *book.of(PLAN)])}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,1 @@
+"""Kills, floods, full disks, lost catalogs and an object store: what the lake promises while something goes wrong."""

@@ -1,0 +1,137 @@
+"""A backfill of a few days by the commands that Airflow runs, in this process: build, audit and publish of every job.
+
+A journal remembers which steps are done, as Airflow does, so whoever starts it again goes on where it was. Each day also has an
+attempt that its audit must refuse, so that there are always rows that nobody may see.
+"""
+
+import contextlib
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import partial
+from pathlib import Path
+
+from jobs import clean, items, profiles, sessionize
+from schemas import audit, publish
+from schemas.cli import run_command
+from schemas.errors import ClickwrightError, Refused
+from schemas.settings import get_settings
+from schemas.staging import open_attempt
+from tests.jobs.here import run_jobs_here
+from tests.jobs.simulated import FIRST_DAY, simulate
+from tests.schemas.conftest import session_rows
+
+BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
+BAD = "bad"
+JOBS = {"clean": clean, "items": items, "sessionize": sessionize, "profiles": profiles}
+ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests"}
+"""A key of their own would give two backfills different pseudonyms."""
+
+
+def deliver(var: Path, events: int, days: int) -> None:
+    """The landing zone of a few days of a small world, dirt and late lines included."""
+    simulate(var, events=events, users=max(20, events // 40), items=200, days=days, dirt=0.05)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One task of the backfill."""
+
+    day: date
+    job: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.job} {self.what}"
+
+    def run(self) -> None:
+        run = ["--run", f"{'bad' if self.job == BAD else 'backfill'}-{self.day}"]
+        job = ["--job", "sessionize" if self.job == BAD else self.job, *run]
+        if self.what != BUILD:
+            command = audit if self.what == AUDIT else publish
+            if self.job != BAD:
+                command.main(job)
+                return
+            with contextlib.suppress(Refused):
+                command.main(job)
+                raise ClickwrightError(f"rows that break their contract passed {self.what}; at {self.day}; mend it")
+        elif self.job == BAD:
+            with open_attempt("sessionize", f"bad-{self.day}", {}) as attempt:
+                rows = session_rows(self.day, 3, duration_s=-1.0)
+                attempt.write_arrow("sessions", rows, replaces=("closed_on", [self.day]))
+        elif self.job == "sessionize":
+            sessionize.main(["--from", str(self.day), "--to", str(self.day), "--late", *run])
+        elif self.job == "clean":
+            clean.main(["--arrived-on", str(self.day), *run])
+        else:
+            JOBS[self.job].main(["--as-of", str(self.day), *run])
+
+
+def steps(days: int) -> list[Step]:
+    """All steps, in the order in which Airflow runs a range of days, one day after the other."""
+    dates = [FIRST_DAY + timedelta(days=i) for i in range(days)]
+    return [Step(day, job, what) for day in dates for job in jobs_of(day) for what in WHAT]
+
+
+def jobs_of(day: date) -> Iterator[str]:
+    for job in ("clean", "items", "sessionize", BAD, "profiles"):
+        if job != "items" or day == FIRST_DAY:  # the catalogue arrives once
+            yield job
+
+
+def beside(var: Path, name: str) -> Path:
+    """A place for what the tests note, on another disk than the state when that has one of its own."""
+    return var.with_name(f"{var.name}-{name}")
+
+
+class Journal:
+    """Which steps have begun and which are done: one line each, written at once."""
+
+    def __init__(self) -> None:
+        self.path = beside(get_settings().var, "journal")
+
+    def lines(self) -> list[str]:
+        return self.path.read_text().splitlines() if self.path.exists() else []
+
+    def note(self, line: str) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(file, f"{line}\n".encode())
+        finally:
+            os.close(file)
+
+    def done(self) -> set[str]:
+        return {line.removeprefix("done ") for line in self.lines() if line.startswith("done ")}
+
+    def clear(self) -> None:
+        self.path.unlink(missing_ok=True)
+
+
+def backfill(days: int) -> tuple[int, str]:
+    """Do what is not done.
+
+    Returns:
+        0 and nothing when all is done, else the exit code of the first step that failed, and its error line.
+    """
+    run_jobs_here()
+    journal = Journal()
+    done = journal.done()
+    for step in steps(days):
+        if str(step) in done:
+            continue
+        journal.note(f"begin {step}")
+        said = io.StringIO()
+        with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            code = run_command(partial(_result, step))
+        if code:
+            return code, said.getvalue().strip().splitlines()[-1]
+        journal.note(f"done {step}")
+    return 0, ""
+
+
+def _result(step: Step) -> dict[str, str]:
+    step.run()
+    return {}

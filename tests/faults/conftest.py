@@ -1,0 +1,64 @@
+"""Servers for the tests that need them, and the counts of what was survived, printed at the end."""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.faults.servers import ObjectStore, Postgres, postgres_binaries, seaweed, seaweed_binary
+from tests.faults.servers import postgres as running_postgres
+
+COUNTS = pytest.StashKey[Counter[str]]()
+
+
+@pytest.fixture
+def tally(request: pytest.FixtureRequest) -> Counter[str]:
+    """What a test counts here is summed up, and printed when all tests are done."""
+    return request.config.stash.setdefault(COUNTS, Counter())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts = terminalreporter.config.stash.get(COUNTS, Counter())
+    if counts:
+        terminalreporter.section("faults")
+        for what, number in sorted(counts.items()):
+            terminalreporter.write_line(f"{number:>8,} {what}")
+
+
+@pytest.fixture
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of this test's own."""
+    binaries = postgres_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
+    with running_postgres(binaries) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Postgres | None:
+    """The catalog of the test's lake: SQLite's file, or a PostgreSQL."""
+    if request.param == "sqlite":
+        return None
+    server: Postgres = request.getfixturevalue("postgres")
+    monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", server.uri)
+    return server
+
+
+@pytest.fixture(scope="session")
+def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    binary = seaweed_binary()
+    if binary is None:
+        pytest.skip("SeaweedFS is not installed (make test-object-store installs it)")
+    with seaweed(binary, tmp_path_factory.mktemp("seaweed") / "server") as store:
+        yield store
+
+
+@pytest.fixture
+def object_store(seaweed_server: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ObjectStore:
+    """An object store, and the settings of a lake in a folder of its own there."""
+    for name, value in seaweed_server.settings().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE", f"{seaweed_server.settings()['CLICKWRIGHT_OBJECT_STORE']}/{tmp_path.name}")
+    return seaweed_server

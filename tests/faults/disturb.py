@@ -1,0 +1,244 @@
+"""Disturb a backfill, restart it, and say what came of it. A process of its own, which forks the backfill again and again.
+
+``python -m tests.faults.disturb kills --days 3 --events 600 --times 50 --seed 7`` prints counts as JSON. Kinds:
+
+``kills``    the backfill is killed by SIGKILL, at a random moment of a step of a random kind
+``catalog``  the catalog goes while it runs (SQLite: its file is moved away; PostgreSQL: stopped at once) and comes back
+``disk``     the disk fills up at a random moment (run it with CLICKWRIGHT_VAR on a small file system)
+"""
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from schemas import gx  # noqa: F401 - imported before the first fork, as it takes seconds
+from schemas.lake import open_lake
+from schemas.settings import get_settings
+from tests.faults.backfill import WHAT, Journal, backfill, beside, deliver
+from tests.faults.child import Child
+from tests.faults.servers import Postgres, postgres_binaries
+from tests.faults.versions import Partitions, Versions, partitions
+
+POLL_SECONDS = 0.002
+LONGEST_LIFE = 120.0
+CLEAR = ("error: the catalog cannot be used (", "error: the catalog is empty though there are tables;")
+FULL = (
+    "error: No space left on device; ",
+    "error: the catalog cannot be used (database or disk is full)",
+    "error: the catalog cannot be used (disk I/O error)",
+)
+LARGEST_REST = 64 << 10
+
+
+class Disturbed:
+    """One backfill that is disturbed, beside the undisturbed one that says what is right."""
+
+    def __init__(self, args: argparse.Namespace) -> None:
+        self.var = get_settings().var
+        self.days: int = args.days
+        self.random = random.Random(args.seed)
+        self.counts: Counter[str] = Counter()
+        self.versions = Versions()
+        self.longest = dict.fromkeys(WHAT, 0.0)
+        deliver(self.var, args.events, args.days)
+        self.right = self._undisturbed()
+
+    def _undisturbed(self) -> Partitions:
+        """Run beside, note every version of every partition, and how long each kind of step takes."""
+        with elsewhere(beside(self.var, "undisturbed"), self.var / "landing"):
+            child = Child(self.backfill, beside(self.var, "report"))
+            journal, published, begun = Journal(), 0, 0.0
+            while not child.ended():
+                lines = journal.lines()
+                if len(lines) > published and lines[-1].startswith("begin"):
+                    published, begun = len(lines), time.monotonic()
+                elif len(lines) > published:
+                    what = lines[-1].rpartition(" ")[2]
+                    self.longest[what] = max(self.longest[what], time.monotonic() - begun)
+                    published = len(lines)
+                time.sleep(POLL_SECONDS)
+            assert child.wait() == 0, child.said
+            # What each commit showed is read back from its snapshot: nothing depends on when somebody looked.
+            lake = open_lake()
+            for name, commits in {name: lake.commits(name) for name in partitions(lake)}.items():
+                for commit in commits:
+                    self.versions.add(partitions(lake, {name: commit.snapshot_id}))
+            return partitions(lake)
+
+    def backfill(self) -> tuple[int, str]:
+        return backfill(self.days)
+
+    def child(self) -> Child:
+        self.counts["lives"] += 1
+        return Child(self.backfill, beside(self.var, "report"))
+
+    def finish(self) -> dict[str, Any]:
+        """Let it end, and hold its tables against the undisturbed ones."""
+        child = self.child()
+        assert child.wait() == 0, child.said
+        lake = open_lake()
+        found = partitions(lake)
+        self.counts["commits"] = sum(len(lake.commits(name)) for name in found)
+        rows = {name: lake.arrow(name).num_rows for name in found}
+        return {**self.counts, "equal": found == self.right, "rows": rows}
+
+
+@contextmanager
+def elsewhere(var: Path, landing: Path) -> Iterator[None]:
+    """Another folder for all state, with the same landing zone."""
+    kept = dict(os.environ)
+    os.environ.pop("CLICKWRIGHT_CATALOG_URI", None)
+    os.environ |= {"CLICKWRIGHT_VAR": str(var), "CLICKWRIGHT_LANDING": str(landing)}
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ |= kept
+
+
+def until(child: Child, condition: Callable[[], bool]) -> bool:
+    """Wait for a condition; False when the child ended before it came."""
+    end = time.monotonic() + LONGEST_LIFE
+    while not condition():
+        if child.ended() or time.monotonic() > end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
+def a_moment(of: Disturbed, child: Child) -> str | None:
+    """Wait for a random moment of a step of a random kind; None when all was done before."""
+    what = of.random.choice(WHAT)
+    journal = Journal()
+    before = len(journal.lines())
+
+    def begun() -> bool:
+        return any(line.startswith("begin") and line.endswith(what) for line in journal.lines()[before:])
+
+    if not until(child, begun):
+        return None
+    end = time.monotonic() + of.random.uniform(0, of.longest[what])
+    until(child, lambda: time.monotonic() >= end)
+    return None if child.ended() else journal.lines()[-1].rpartition(" ")[2]
+
+
+def kills(of: Disturbed, times: int) -> None:
+    while of.counts["kills"] < times:
+        child = of.child()
+        what = a_moment(of, child)
+        if what is not None:
+            child.kill()
+            of.counts["kills"] += 1
+            of.counts[f"kills in {what}"] += 1
+        elif child.wait():
+            raise AssertionError(child.said)
+        else:
+            Journal().clear()  # all of it again, as a backfill of "All" does
+            of.counts["backfills done"] += 1
+
+
+def catalog(of: Disturbed, times: int, server: Postgres | None) -> None:
+    """The catalog goes at a random moment; whoever needs it says so and ends; it comes back."""
+    file = get_settings().lake_dir / "catalog.db"
+    away = file.with_name("away.db")
+    while of.counts["catalogs lost"] < times:
+        child = of.child()
+        if a_moment(of, child) is None or (server is None and not file.exists()):
+            if child.wait():
+                raise AssertionError(child.said)
+            Journal().clear()
+            continue
+        if server is None:
+            file.rename(away)
+        else:
+            server.stop()
+        of.counts["catalogs lost"] += 1
+        if code := child.wait():  # else it had all that it needed of it
+            assert (code, child.said.startswith(CLEAR)) == (1, True), child.said
+        if server is None:
+            away.replace(file)  # over what a new connection made in its place
+        else:
+            server.start()
+
+
+def disk(of: Disturbed, times: int) -> None:
+    """The disk is filled at a random moment, up to a small rest; there is room again when the backfill has failed."""
+    filler = of.var / "filler"
+    while of.counts["full disks"] < times:
+        child = of.child()
+        what = a_moment(of, child)
+        if what is not None:
+            fill(filler, of.random.randint(0, LARGEST_REST))
+        code = child.wait()
+        filler.unlink(missing_ok=True)
+        if code == 0:
+            Journal().clear()
+            continue
+        assert code == 1, child.said
+        assert child.said.startswith(FULL), child.said
+        of.counts["full disks"] += 1
+        of.counts[f"full disks in {Journal().lines()[-1].rpartition(' ')[2]}"] += 1
+
+
+def fill(filler: Path, rest: int) -> None:
+    """Leave so many bytes of a file system free, while others write to it."""
+    with filler.open("wb") as file:
+        while True:
+            room = os.statvfs(filler)
+            try:
+                os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize - rest))
+            except OSError:  # somebody was quicker
+                continue
+            return
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description="Disturb a backfill and see what comes of it.")
+    parser.add_argument("kind", choices=["kills", "catalog", "disk"])
+    parser.add_argument("--days", type=int, default=3)
+    parser.add_argument("--events", type=int, default=600)
+    parser.add_argument("--times", type=int, default=50)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--postgres", nargs=2, metavar=("FOLDER", "PORT"), help="the server that is stopped")
+    args = parser.parse_args(argv)
+    of = Disturbed(args)
+    with reading(of):
+        if args.kind == "kills":
+            kills(of, args.times)
+        elif args.kind == "catalog":
+            binaries = postgres_binaries()
+            server = Postgres(binaries, Path(args.postgres[0]), int(args.postgres[1])) if args.postgres and binaries else None
+            catalog(of, args.times, server)
+        else:
+            disk(of, args.times)
+        result = of.finish()
+    return {**result, **of.counts}
+
+
+@contextmanager
+def reading(of: Disturbed) -> Iterator[None]:
+    """Somebody reads every table again and again meanwhile."""
+    beside(of.var, "versions.json").write_text(json.dumps(of.versions.known))
+    stop = beside(of.var, "stop")
+    reader = subprocess.Popen([sys.executable, "-m", "tests.faults.reader", str(of.var)], stdout=subprocess.PIPE, text=True)
+    try:
+        yield
+    finally:
+        stop.touch()
+        out, _ = reader.communicate(timeout=120)
+    found = json.loads(out.splitlines()[-1])
+    of.counts["readings"], of.counts["refused readings"] = found["readings"], found["refused"]
+    assert found["strange"] == [], found["strange"]
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

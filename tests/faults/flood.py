@@ -1,0 +1,109 @@
+"""Many processes publish to the same and to different partitions for a while; then the lake is held against what they say.
+
+``python -m tests.faults.flood --seconds 60`` prints counts as JSON. Everything that is published was staged and audited before.
+"""
+
+import argparse
+import json
+import random
+import time
+from collections import Counter
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from schemas import audit, gx, publish  # noqa: F401 - imported before the first fork, as it takes seconds
+from schemas.audit_record import read_audit
+from schemas.errors import ClickwrightError
+from schemas.lake import PROPERTY, Lake, open_lake
+from schemas.settings import get_settings
+from schemas.staging import open_attempt, read_manifest
+from tests.faults.child import Child
+from tests.schemas.conftest import DAY, session_rows
+
+WRITERS = 8
+TABLE, FIELD, JOB = "sessions", "closed_on", "sessionize"
+SHARED = [DAY, DAY + timedelta(days=1)]
+"""Partitions that all writers publish to; each has one of its own besides."""
+
+
+def runs(writer: int) -> dict[str, Any]:
+    """The runs of a writer, and the partition that each replaces."""
+    days = [*SHARED, DAY + timedelta(days=10 + writer)]
+    return {f"writer-{writer}-{number}": day for number, day in enumerate(days)}
+
+
+def stage(writers: int) -> tuple[int, str]:
+    for writer in range(writers):
+        for number, (run, day) in enumerate(runs(writer).items()):
+            with open_attempt(JOB, run, {}) as attempt:
+                rows = session_rows(day, 1 + writer + number, first_event_id=run)
+                attempt.write_arrow(TABLE, rows, replaces=(FIELD, [day]))
+            audit.main(["--job", JOB, "--run", run])
+    return 0, ""
+
+
+def write(writer: int, seconds: float, seed: int) -> tuple[int, str]:
+    """Publish again and again; say which snapshot each commit made, and what was said to a loser."""
+    chance = random.Random(seed * WRITERS + writer)
+    mine = {run: (read_manifest(JOB, run), read_audit(JOB, run)) for run in runs(writer)}
+    won: list[tuple[str, int]] = []
+    lost: list[str] = []
+    end = time.monotonic() + seconds
+    lake = open_lake()  # all at once, on a catalog that nobody has made yet
+    while time.monotonic() < end:
+        run = chance.choice(list(mine))
+        try:
+            won.append((run, publish.publish(lake, *mine[run])[TABLE]["snapshot"]))
+        except ClickwrightError as error:
+            lost.append(str(error))
+    return 0, json.dumps({"won": won, "lost": lost})
+
+
+def verify(lake: Lake, won: list[tuple[str, int]]) -> None:
+    """Every commit that was reported is in the table's history once, nothing else is, and the last one of a partition shows."""
+    table = lake.table(TABLE)
+    snapshot, history = table.current_snapshot(), []
+    while snapshot is not None:
+        history.append(snapshot)
+        snapshot = None if snapshot.parent_snapshot_id is None else table.snapshot_by_id(snapshot.parent_snapshot_id)
+    ends = {s.snapshot_id: s.summary[f"{PROPERTY}run"] for s in history if s.summary.operation.value == "append"}
+    assert Counter(snapshot for _, snapshot in won) == Counter(list(ends)), "a commit was lost or doubled"
+    assert {snapshot: run for run, snapshot in won} == ends, "a commit was taken for another's"
+    where = {run: day for writer in range(WRITERS) for run, day in runs(writer).items()}
+    newest: dict[Any, str] = {}
+    for run in ends.values():  # newest first
+        newest.setdefault(where[run], run)
+    rows = lake.arrow(TABLE)
+    shown = Counter(zip(rows[FIELD].to_pylist(), rows["first_event_id"].to_pylist(), strict=True))
+    staged = {(day, run): read_manifest(JOB, run).tables[TABLE].rows for day, run in newest.items()}
+    assert shown == Counter(staged), "a partition holds something else than its last commit"
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    parser = argparse.ArgumentParser(description="Publish from many processes at once, and check that no commit is lost.")
+    parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--seed", type=int, default=7)
+    args = parser.parse_args(argv)
+    var = get_settings().var
+    var.mkdir(parents=True, exist_ok=True)
+    first = Child(partial(stage, WRITERS), var / "stage.json")
+    assert first.wait() == 0, first.said
+    children = [Child(partial(write, n, args.seconds, args.seed), var / f"writer-{n}.json") for n in range(WRITERS)]
+    assert [child.wait() for child in children] == [0] * WRITERS, [child.said for child in children]
+    said = [json.loads(child.said) for child in children]
+    won = [(run, snapshot) for each in said for run, snapshot in each["won"]]
+    lost = [message for each in said for message in each["lost"]]
+    assert all("run publish again" in message for message in lost), lost
+    verify(open_lake(), won)
+    return {
+        "writers": WRITERS,
+        "commits": len(won),
+        "losers told": len(lost),
+        "least of a writer": min(len(s["won"]) for s in said),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main()))

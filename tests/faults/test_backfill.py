@@ -1,0 +1,57 @@
+"""A backfill that is killed, loses its catalog or runs out of disk ends with the rows of one that nobody disturbed.
+
+Somebody reads every table meanwhile, and sees no part of a partition, no row twice and none that its audit did not pass. Each
+test is there twice: for a few seconds, and (marked ``faults``) with as many faults as one has to survive to be believed.
+"""
+
+import os
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.backfill import ENVIRONMENT
+from tests.faults.runs import add, driver
+from tests.faults.servers import Postgres
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
+SHORT = ["--days", 1, "--events", 200]
+LONG = pytest.mark.faults
+SMALL_DISK = "256m"
+
+
+def survived(found: dict[str, Any]) -> bool:
+    return bool(found["equal"]) and found["readings"] > 0 and min(found["rows"][t] for t in ("events", "sessions")) > 0
+
+
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 3, id="short"), pytest.param([], 50, marks=LONG, id="long")])
+def test_killed_at_random_moments(size: list[Any], times: int, tally: Counter[str]) -> None:
+    found = driver("disturb", "kills", *size, "--times", times, env=os.environ | ENVIRONMENT)
+    add(tally, found, *(name for name in found if "kills" in name), "commits", "readings")
+    assert found["kills"] == times
+    assert survived(found)
+
+
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 12, marks=LONG, id="long")])
+def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
+    server = [] if catalog is None else ["--postgres", catalog.folder, catalog.port]
+    found = driver("disturb", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
+    add(tally, found, "catalogs lost", "commits", "readings", "refused readings")
+    assert found["catalogs lost"] == times
+    assert survived(found)
+
+
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 12, marks=LONG, id="long")])
+def test_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
+    var.mkdir()
+    # A small file system in a name space of its own: no right of root is needed, and it goes with the command.
+    mount = f'mount -t tmpfs -o size={SMALL_DISK} tmpfs "$0" && exec "$@"'
+    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(var)]
+    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("this kernel lets nobody make a name space of their own")
+    found = driver("disturb", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
+    add(tally, found, *(name for name in found if name.startswith("full disks")), "commits", "readings")
+    assert found["full disks"] == times
+    assert survived(found)

@@ -1,0 +1,109 @@
+"""The lake in an object store that checks keys: staging, audit, publish, reading, and what a wrong key or a lost store says."""
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.fs as fs
+import pytest
+
+from jobs.shares import read_rows
+from schemas import audit, files, publish
+from schemas.errors import ConfigError, Refused
+from schemas.lake import open_lake, row_counts
+from schemas.settings import ROOT, get_settings
+from schemas.staging import open_attempt, read_manifest
+from tests.faults.servers import BUCKET, KEY, ObjectStore
+from tests.schemas.conftest import DAY, session_rows
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+JOB = ["--job", "sessionize", "--run", "r"]
+
+
+def stage(n: int, day: object = DAY, **wrong: object) -> None:
+    with open_attempt("sessionize", "r", {}) as attempt:
+        attempt.write_arrow("sessions", session_rows(day, n, **wrong), replaces=("closed_on", [day]))  # type: ignore[arg-type]
+
+
+def test_rows_are_staged_audited_published_and_read(object_store: ObjectStore, var: Path) -> None:
+    for n, day in ((3, DAY), (2, DAY + timedelta(days=1)), (5, DAY)):
+        stage(n, day)
+        audit.main(JOB)
+        publish.main(JOB)
+    lake = open_lake()
+    assert row_counts(lake) == {"sessions": 7}
+    assert lake.arrow("sessions", f"closed_on = '{DAY}'").sort_by("session_id") == session_rows(DAY, 5)
+    (name,) = lake.files("sessions", f"closed_on = '{DAY}'")
+    assert name.startswith(f"s3://{BUCKET}/")
+    assert sum(map(len, read_rows(name, ["session_id"]))) == 5
+    assert files.exists(name)
+    assert not list((var / "lake").rglob("*.parquet"))
+    assert not list((var / "lake").rglob("*.avro"))
+
+
+def test_a_byte_changed_in_the_store_is_refused(object_store: ObjectStore) -> None:
+    stage(2)
+    audit.main(JOB)
+    (name,) = read_manifest("sessionize", "r").tables["sessions"].paths
+    with object_store.filesystem().open_output_stream(name.removeprefix("s3://")) as file:
+        file.write(files.read_bytes(name).replace(b"e1", b"e2", 1))
+    with pytest.raises(Refused, match="changed or went after its audit"):
+        publish.main(JOB)
+    files.delete(name)
+    with pytest.raises(Refused, match="changed or went after its audit"):
+        publish.main(JOB)
+
+
+def test_an_attempt_that_fails_leaves_nothing(object_store: ObjectStore) -> None:
+    def build() -> None:
+        with open_attempt("sessionize", "r", {}) as attempt:
+            attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [DAY]))
+            attempt.manifest()  # the rows are in the store now
+            raise RuntimeError("the machine went away")
+
+    with pytest.raises(RuntimeError):
+        build()
+    assert files.listing(get_settings().lake_files) == {}
+
+
+def test_files_are_listed_and_deleted_as_on_a_disk(object_store: ObjectStore, tmp_path: Path) -> None:
+    (tmp_path / "x").write_bytes(b"12345")
+    folder = f"{get_settings().lake_files}/some/folder"
+    files.upload(tmp_path / "x", f"{folder}/x")
+    assert {name: found.bytes for name, found in files.listing(folder).items()} == {f"{folder}/x": 5}
+    assert files.digest(f"{folder}/x") == files.digest(str(tmp_path / "x"))
+    files.delete_folder(folder)
+    assert files.listing(folder) == {}
+    files.delete_folder(folder)
+    files.delete(f"{folder}/x")
+
+
+def publishing(**changed: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "schemas.publish", *JOB]
+    return subprocess.run(command, cwd=ROOT, env=os.environ | changed, capture_output=True, text=True, check=False)
+
+
+def test_a_wrong_key_and_a_lost_store_are_one_line_and_publish_nothing(object_store: ObjectStore) -> None:
+    stage(2)
+    audit.main(JOB)
+    wrong = publishing(CLICKWRIGHT_OBJECT_STORE_KEY="wrong")
+    lost = publishing(CLICKWRIGHT_OBJECT_STORE_ENDPOINT="http://127.0.0.1:9")
+    for done in (wrong, lost):
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("error: the object store cannot be used (")
+        assert KEY not in done.stderr
+    assert json.loads(publishing().stdout.splitlines()[-1])["sessions"]["rows"] == 2
+
+
+def test_the_store_itself_refuses_a_wrong_key(object_store: ObjectStore) -> None:
+    with pytest.raises(OSError, match="SIGNATURE_DOES_NOT_MATCH"):
+        object_store.filesystem(key="wrong").get_file_info(fs.FileSelector(BUCKET))
+
+
+def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE_KEY", "x")
+    with pytest.raises(ConfigError, match="belong together"):
+        _ = get_settings().object_store_keys
