@@ -21,7 +21,7 @@ def run_beside(publishers: int, readers: int, least_s: float) -> list[tuple[str,
         began = time.time()
         publish_version(DAYS[0], version)
         open_lake().arrow("sessions")
-    age = max(1.0, 3 * (time.time() - began) * (publishers + readers))
+    age = max(2.0, 3 * (time.time() - began) * (publishers + readers))
     until, said = time.time() + max(least_s, 4 * age), CONTEXT.Queue()
     days = [DAYS[0] + timedelta(days=1 + i) for i in range(publishers)]
     processes = [start(keep_publishing, day, until, said) for day in days]
