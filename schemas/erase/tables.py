@@ -2,25 +2,27 @@
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.avro.file import AvroFile
 from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table
 
 from schemas.contract import Contract, load_contract
+from schemas.erase.avro import decoded
 from schemas.erase.progress import TableProgress
 from schemas.erase.requests import Request
 from schemas.keep import store
 from schemas.keep.expire import expire_snapshots
-from schemas.keep.reach import metadata_folder, reach
+from schemas.keep.reach import Reach, metadata_folder, reach
 from schemas.lake import Lake
 from schemas.persons import TRACE, holds, rows_of
 from schemas.rewrite import Swap, live_files, swap_files
 
 JOB = "erase"
+ABANDONED = timedelta(hours=1)
+"""A Parquet file without an end that nobody wrote to for so long was left by a job that was killed."""
 Save = Callable[[], None]
 
 
@@ -110,39 +112,39 @@ def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -
                 break
 
 
-def _still_holds(path: str, contract: Contract, persons: Collection[str]) -> bool:
-    try:
-        return holds(path, contract, persons) > 0
-    except FileNotFoundError:
-        return False
-
-
 def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
     """Remove files of the persons that no snapshot refers to: of attempts that were staged, and of commits that lost."""
     contract = load_contract(name)
     data = store.listing(store.data_folder(name))
     metadata = store.listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
-    used = reach(lake.table(name)) if lake.exists(name) else None
-    unused = [path for path in data if used is None or path not in used.data]
-    gone = [path for path in unused if path.endswith(".parquet") and _still_holds(path, contract, request.persons)]
-    told = partial(_tells, lake, persons=request.persons)
-    gone += [path for path in metadata if used is not None and path not in used.metadata and told(name, path)]
+    used = reach(lake.table(name)) if lake.exists(name) else Reach()
+    abandoned = datetime.now(UTC) - ABANDONED
+    gone = [
+        path
+        for path, file in data.items()
+        if path not in used.data and _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned)
+    ]
+    gone += [path for path in metadata if path not in used.metadata and _gives_away(path, request.persons)]
     found.deleted |= set(gone)
     save()
     for path in gone:
         store.delete(path)
 
 
-def _tells(lake: Lake, name: str, path: str, persons: Collection[str]) -> bool:
-    """Whether a file of a table's metadata gives a person away, in bounds of columns or otherwise."""
-    prefixes = [person[:TRACE] for person in persons]
-    io = lake.table(name).io
+def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> bool:
+    """Whether a file is there and holds the persons; ``unreadable`` is the answer for one whose writer did not end."""
     try:
-        if path.endswith(".avro"):
-            with AvroFile[Any](io.new_input(store.location(path))) as records:
-                return any(prefix in repr(record) for record in records for prefix in prefixes)
-        with io.new_input(store.location(path)).open() as file:
-            content = file.read()
-        return any(prefix.encode() in content for prefix in prefixes)
-    except (OSError, ValueError):  # gone meanwhile, or still being written, by a commit that will see the list
+        return holds(path, contract, persons) > 0
+    except FileNotFoundError:
         return False
+    except pa.ArrowInvalid:
+        return unreadable
+
+
+def _gives_away(path: str, persons: Collection[str]) -> bool:
+    """Whether a file of a table's metadata tells of a person, in the bounds of columns or otherwise."""
+    try:
+        content = store.read_bytes(path)
+    except FileNotFoundError:
+        return False
+    return any(person[:TRACE].encode() in text for person in persons for text in (content, decoded(content)))

@@ -41,6 +41,11 @@ def listing(folder: str) -> dict[str, Found]:
     return {info.path: Found(info.size, info.mtime) for info in sorted(found, key=lambda i: i.path) if info.is_file}
 
 
+def read_bytes(name: str) -> bytes:
+    """A file's content."""
+    return Path(plain(name)).read_bytes()
+
+
 def open_parquet(name: str) -> pq.ParquetFile:
     """A Parquet file, to be closed by the caller."""
     return pq.ParquetFile(plain(name))
