@@ -40,7 +40,7 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
             return
         found.rows = {path: n for path, n in found.rows.items() if path not in live} | held
         save()
-        attempt = uuid.uuid4().hex
+        attempt = f"{request.id}-{uuid.uuid4().hex}"
         swaps = [Swap((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
         notes = {"rows_removed": sum(held.values()), "erasure": request.id}
         made = swap_files(lake, name, swaps, JOB, request.id, notes, forget=True)
@@ -119,10 +119,12 @@ def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: S
     metadata = store.listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
     used = reach(lake.table(name)) if lake.exists(name) else Reach()
     abandoned = datetime.now(UTC) - ABANDONED
+    begun = f"{store.data_folder(name)}/{request.id}-"  # what a run of this request left that was killed
     gone = [
         path
         for path, file in data.items()
-        if path not in used.data and _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned)
+        if path not in used.data
+        and (path.startswith(begun) or _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned))
     ]
     gone += [path for path in metadata if path not in used.metadata and _gives_away(path, request.persons)]
     found.deleted |= set(gone)
