@@ -2,20 +2,20 @@
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
-from functools import partial
-from typing import Any
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
-from pyiceberg.avro.file import AvroFile
 from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import Table
 
 from schemas.contract import Contract, load_contract
+from schemas.erase.avro import decoded
 from schemas.erase.progress import TableProgress
 from schemas.erase.requests import Request
-from schemas.files import listing, location, open_parquet, plain, write_parquet
+from schemas.files import listing, open_parquet, plain, read_bytes, write_parquet
 from schemas.keep.expire import expire_snapshots
-from schemas.keep.reach import metadata_folder, reach
+from schemas.keep.reach import Reach, metadata_folder, reach
 from schemas.keep.store import remove
 from schemas.lake import Lake
 from schemas.persons import TRACE, holds, rows_of
@@ -23,6 +23,8 @@ from schemas.rewrite import Swap, live_files, swap_files
 from schemas.staging import data_folder
 
 JOB = "erase"
+ABANDONED = timedelta(hours=1)
+"""A Parquet file without an end that nobody wrote to for so long was left by a job that was killed."""
 Save = Callable[[], None]
 
 
@@ -40,7 +42,7 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
             return
         found.rows = {path: n for path, n in found.rows.items() if path not in live} | held
         save()
-        attempt = uuid.uuid4().hex
+        attempt = f"{request.id}-{uuid.uuid4().hex}"
         swaps = [Swap((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
         notes = {"rows_removed": sum(held.values()), "erasure": request.id}
         made = swap_files(lake, name, swaps, JOB, request.id, notes, forget=True)
@@ -112,39 +114,41 @@ def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -
                 break
 
 
-def _still_holds(path: str, contract: Contract, persons: Collection[str]) -> bool:
-    try:
-        return holds(path, contract, persons) > 0
-    except FileNotFoundError:
-        return False
-
-
 def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
     """Remove files of the persons that no snapshot refers to: of attempts that were staged, and of commits that lost."""
     contract = load_contract(name)
     data = listing(data_folder(name))
     metadata = listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
-    used = reach(lake.table(name)) if lake.exists(name) else None
-    unused = [path for path in data if used is None or path not in used.data]
-    gone = [path for path in unused if path.endswith(".parquet") and _still_holds(path, contract, request.persons)]
-    told = partial(_tells, lake, persons=request.persons)
-    gone += [path for path in metadata if used is not None and path not in used.metadata and told(name, path)]
+    used = reach(lake.table(name)) if lake.exists(name) else Reach()
+    abandoned = datetime.now(UTC) - ABANDONED
+    begun = f"{data_folder(name)}/{request.id}-"  # what a run of this request left that was killed
+    gone = [
+        path
+        for path, file in data.items()
+        if path not in used.data
+        and (path.startswith(begun) or _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned))
+    ]
+    gone += [path for path in metadata if path not in used.metadata and _gives_away(path, request.persons)]
     found.deleted |= set(gone)
     save()
     for path in gone:
         remove(path)
 
 
-def _tells(lake: Lake, name: str, path: str, persons: Collection[str]) -> bool:
-    """Whether a file of a table's metadata gives a person away, in bounds of columns or otherwise."""
-    prefixes = [person[:TRACE] for person in persons]
-    io = lake.table(name).io
+def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> bool:
+    """Whether a file is there and holds the persons; ``unreadable`` is the answer for one whose writer did not end."""
     try:
-        if path.endswith(".avro"):
-            with AvroFile[Any](io.new_input(location(path))) as records:
-                return any(prefix in repr(record) for record in records for prefix in prefixes)
-        with io.new_input(location(path)).open() as file:
-            content = file.read()
-        return any(prefix.encode() in content for prefix in prefixes)
-    except (OSError, ValueError):  # gone meanwhile, or still being written, by a commit that will see the list
+        return holds(path, contract, persons) > 0
+    except FileNotFoundError:
         return False
+    except pa.ArrowInvalid:
+        return unreadable
+
+
+def _gives_away(path: str, persons: Collection[str]) -> bool:
+    """Whether a file of a table's metadata tells of a person, in the bounds of columns or otherwise."""
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError:
+        return False
+    return any(person[:TRACE].encode() in text for person in persons for text in (content, decoded(content)))

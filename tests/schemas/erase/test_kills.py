@@ -21,8 +21,12 @@ def people(n: int) -> list[str]:
     return [f"person-{i:02d}@people.example" for i in range(n)]
 
 
-def erase_under_fire(raw: str, folder: Path, kills: int, rng: random.Random, seconds: float) -> int:
-    """Erase somebody, killing the process at random moments and asking again; gives how often it was killed."""
+def erase_under_fire(raw: str, folder: Path, kills: int, rng: random.Random, seconds: float) -> tuple[int, float]:
+    """Erase somebody, killing the process at random moments and asking again.
+
+    Returns:
+        How often it was killed; and within how many seconds, which get fewer when the process ends before.
+    """
     asked, killed = folder / "asked.txt", 0
     asked.write_text(raw)
     for _ in range(MOST_ROUNDS):
@@ -32,9 +36,11 @@ def erase_under_fire(raw: str, folder: Path, kills: int, rng: random.Random, sec
             if process.is_alive():
                 process.kill()
                 killed += 1
+            else:
+                seconds /= 2
         process.join(280)
         if process.exitcode == 0:
-            return killed
+            return killed, seconds
         for table, rows in row_counts(open_lake(), TABLES).items():  # whole between two tries, too
             assert open_lake().arrow(table).num_rows == rows
     raise AssertionError("the erasure does not end")
@@ -51,12 +57,13 @@ def under_fire(var: Path, tmp_path: Path, persons: int, kills: int, seed: int) -
     lake.tag("session_events", int(lake.snapshot("session_events") or 0), "train-1")
     before = {table: lake.arrow(table).to_pylist() for table in TABLES}
     began = time.monotonic()
-    assert erase_under_fire(everybody[0], tmp_path, 0, rng, 0) == 0
+    assert erase_under_fire(everybody[0], tmp_path, 0, rng, 0)[0] == 0
     seconds = time.monotonic() - began
     killed, gone = 0, everybody[:1]
     for raw in everybody[1:]:
         if killed < kills:
-            killed += erase_under_fire(raw, tmp_path, min(4, kills - killed), rng, seconds)
+            more, seconds = erase_under_fire(raw, tmp_path, min(4, kills - killed), rng, seconds)
+            killed += more
             gone.append(raw)
     assert killed == kills
     found, looked = search(var, [text for raw in gone for text in (raw, person(raw))])

@@ -21,8 +21,8 @@ def run_beside(publishers: int, readers: int, least_s: float) -> list[tuple[str,
         began = time.time()
         publish_version(DAYS[0], version)
         open_lake().arrow("sessions")
-    age = max(1.0, 3 * (time.time() - began) * (publishers + readers))
-    until, said = time.time() + max(least_s, 4 * age), CONTEXT.Queue()
+    age = max(least_s, 3 * (time.time() - began) * (publishers + readers))
+    until, said = time.time() + 4 * age, CONTEXT.Queue()
     days = [DAYS[0] + timedelta(days=1 + i) for i in range(publishers)]
     processes = [start(keep_publishing, day, until, said) for day in days]
     processes += [start(keep_reading, until, said) for _ in range(readers)]
@@ -44,14 +44,14 @@ def check(answers: list[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 def test_upkeep_beside_publishers_and_a_reader() -> None:
-    done = check(run_beside(publishers=2, readers=1, least_s=4))
+    done = check(run_beside(publishers=2, readers=1, least_s=3))
     assert all(done.values()), f"upkeep did nothing: {done}"
 
 
 @pytest.mark.faults
 @pytest.mark.timeout(1200)
 def test_upkeep_beside_many_publishers_and_readers_for_minutes() -> None:
-    answers = run_beside(publishers=4, readers=3, least_s=120)
+    answers = run_beside(publishers=4, readers=3, least_s=20)
     done = check(answers)
     print({what: [n for w, _, n in answers if w == what] for what in ("published", "read")}, done)
     assert all(done.values())
