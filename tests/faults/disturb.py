@@ -94,9 +94,10 @@ class Disturbed:
 
 @contextmanager
 def elsewhere(var: Path, landing: Path) -> Iterator[None]:
-    """Another folder for all state, with the same landing zone."""
+    """Another folder for all state, on this disk, with the same landing zone."""
     kept = dict(os.environ)
-    os.environ.pop("CLICKWRIGHT_CATALOG_URI", None)
+    for name in [name for name in kept if name.startswith(("CLICKWRIGHT_CATALOG", "CLICKWRIGHT_OBJECT_STORE"))]:
+        del os.environ[name]
     os.environ |= {"CLICKWRIGHT_VAR": str(var), "CLICKWRIGHT_LANDING": str(landing)}
     try:
         yield
