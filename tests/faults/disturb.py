@@ -30,7 +30,7 @@ from tests.faults.versions import Partitions, Versions, partitions
 
 POLL_SECONDS = 0.002
 LONGEST_LIFE = 120.0
-CLEAR = ("error: the catalog cannot be used (", "error: the catalog is empty though there are tables;")
+CLEAR = ("error: the catalog cannot be used (", "error: the catalog is gone or empty though there are tables;")
 FULL = (
     "error: No space left on device; ",
     "error: the catalog cannot be used (database or disk is full)",
