@@ -6,7 +6,9 @@ may pass, one whose address is no address is a wrong setting, and one that is em
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import NoReturn
+from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NamespaceAlreadyExistsError
@@ -45,11 +47,25 @@ def open_catalog(settings: Settings) -> SqlCatalog:
 
 
 def _address(settings: Settings) -> str:
-    """The catalog's address; a busy SQLite is waited for."""
+    """The catalog's address; a busy SQLite is waited for, and its file is made here or not at all.
+
+    SQLite makes a file that is not there whenever it is asked to open it. Such an empty file, and the journal beside it, would
+    spoil a catalog that was moved away and is put back.
+    """
     url = make_url(settings.catalog)
-    if url.get_backend_name() == "sqlite":
-        url = url.update_query_dict({"timeout": str(BUSY_SECONDS), **url.query})
+    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
+        file = Path(url.database)
+        if not file.exists():
+            if _has_tables(settings):
+                raise lost_catalog(settings)
+            file.touch()
+        url = url.set(database=f"file:{quote(str(file.absolute()))}")
+        url = url.update_query_dict({"timeout": str(BUSY_SECONDS), **url.query, "mode": "rw", "uri": "true"})
     return url.render_as_string(hide_password=False)
+
+
+def _has_tables(settings: Settings) -> bool:
+    return any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
 
 
 def _opened(properties: dict[str, str]) -> SqlCatalog:
@@ -63,8 +79,9 @@ def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
     """Make the namespace of a new lake, but not of one whose catalog is gone: its tables would seem to be empty."""
     if catalog.namespace_exists(NAMESPACE):
         return
-    tables = any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
-    if tables and not catalog.namespace_exists(NAMESPACE):  # asked again: another process may have made both meanwhile
+    if _has_tables(settings) and not catalog.namespace_exists(
+        NAMESPACE
+    ):  # asked again: another process may have made both meanwhile
         raise lost_catalog(settings)
     with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
         catalog.create_namespace(NAMESPACE)
@@ -73,8 +90,8 @@ def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
 def lost_catalog(settings: Settings) -> ClickwrightError:
     """The error for a catalog that knows nothing of the tables that are there."""
     return ClickwrightError(
-        f"the catalog is empty though there are tables; at {shown(settings.catalog)}; put the catalog of {settings.lake_files} "
-        "back, or move that folder away to begin anew"
+        f"the catalog is gone or empty though there are tables; at {shown(settings.catalog)}; "
+        f"put the catalog of {settings.lake_files} back, or move that folder away to begin anew"
     )
 
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -88,17 +89,20 @@ def publish_files(row: Row) -> None:
     row.notes = {"footers_seconds": footers.wall, "rows": manifest.tables["sessions"].rows}
 
 
-def plan_one_day(row: Row) -> None:
-    """Plan a read of one of ``row.events`` days, each of which was published by a commit of its own."""
+def plan_one_day(days_a_commit: int, row: Row) -> None:
+    """Plan a read of one of ``row.events`` days, of which each commit published some."""
     lake = open_lake()
     properties = {"run": RUN, "job": JOB, "code-version": "0", "notes": json.dumps({"lines_read": 1, "events": 1})}
     days = [DAY + timedelta(days=number) for number in range(row.events)]
     with timed() as made:
-        for number, day in enumerate(days):
-            path = lake.folder / "data" / "sessions" / str(number) / "part-0.parquet"
-            path.parent.mkdir(parents=True)
-            pq.write_table(session_rows(day, 1), path)
-            lake.replace("sessions", "closed_on", {day: [str(path)]}, {**properties, "manifest": str(number)}, {})
+        for first in range(0, len(days), days_a_commit):
+            files = {}
+            for number, day in enumerate(days[first : first + days_a_commit], first):
+                path = lake.folder / "data" / "sessions" / str(number) / "part-0.parquet"
+                path.parent.mkdir(parents=True)
+                pq.write_table(session_rows(day, 1), path)
+                files[day] = [str(path)]
+            lake.replace("sessions", "closed_on", files, {**properties, "manifest": str(first)}, {})
     with timed() as again:
         lake.replace("sessions", "closed_on", {days[0]: []}, {**properties, "manifest": "again"}, {})
     with timed() as whole:
@@ -106,13 +110,13 @@ def plan_one_day(row: Row) -> None:
             found = open_lake().files("sessions", equals("closed_on", days[(number + 1) * len(days) // (PLANS + 1)]))
             assert len(found) == 1
     row.cpu_seconds, row.wall_seconds = round(whole.cpu / PLANS, 3), round(whole.wall / PLANS, 3)
-    row.notes = {"commits_seconds": made.wall, "last_commit_seconds": again.wall}
+    row.notes = {"days_a_commit": days_a_commit, "commits_seconds": made.wall, "last_commit_seconds": again.wall}
 
 
-def bench(book: Book, folder: Path, files: int, partitions: int, rounds: int) -> None:
+def bench(book: Book, folder: Path, files: int, partitions: int, days_a_commit: int, rounds: int) -> None:
     for number in range(rounds):
         publishing, planning = Row(PUBLISH, NAME, files, number), Row(PLAN, NAME, partitions, number)
-        for row, measure in ((publishing, publish_files), (planning, plan_one_day)):
+        for row, measure in ((publishing, publish_files), (planning, partial(plan_one_day, days_a_commit))):
             if book.has(row):
                 continue
             log.info("measuring", what=row.what, size=row.events, round=number)
@@ -127,12 +131,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description="Measure what publishing and planning cost; what is measured stays.")
     parser.add_argument("--files", type=int, default=FILES, help="files of the partition that is published")
     parser.add_argument("--partitions", type=int, default=PARTITIONS, help="days that the planned table holds")
+    parser.add_argument("--days-a-commit", type=int, default=1, help="with 1, a thousand commits take some minutes")
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--json", type=Path, default=None, help="where the rows are (default: <var>/bench.json)")
     args = parser.parse_args(argv)
     var = get_settings().var
     book = Book(args.json or var / "bench.json")
-    bench(book, var / "bench" / "lake", args.files, args.partitions, args.rounds)
+    bench(book, var / "bench" / "lake", args.files, args.partitions, args.days_a_commit, args.rounds)
     print(lake_costs(book), flush=True)
     return {"measurements": len([*book.of(PUBLISH), *book.of(PLAN)])}
 

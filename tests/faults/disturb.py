@@ -30,7 +30,7 @@ from tests.faults.versions import Partitions, Versions, partitions
 
 POLL_SECONDS = 0.002
 LONGEST_LIFE = 120.0
-CLEAR = ("error: the catalog cannot be used (", "error: the catalog is empty though there are tables;")
+CLEAR = ("error: the catalog cannot be used (", "error: the catalog is gone or empty though there are tables;")
 FULL = (
     "error: No space left on device; ",
     "error: the catalog cannot be used (database or disk is full)",
@@ -94,9 +94,10 @@ class Disturbed:
 
 @contextmanager
 def elsewhere(var: Path, landing: Path) -> Iterator[None]:
-    """Another folder for all state, with the same landing zone."""
+    """Another folder for all state, on this disk, with the same landing zone."""
     kept = dict(os.environ)
-    os.environ.pop("CLICKWRIGHT_CATALOG_URI", None)
+    for name in [name for name in kept if name.startswith(("CLICKWRIGHT_CATALOG", "CLICKWRIGHT_OBJECT_STORE"))]:
+        del os.environ[name]
     os.environ |= {"CLICKWRIGHT_VAR": str(var), "CLICKWRIGHT_LANDING": str(landing)}
     try:
         yield

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from schemas.errors import ConfigError, Refused
 from schemas.lake import open_lake, row_counts
 from schemas.settings import ROOT, get_settings
 from schemas.staging import open_attempt, read_manifest
+from tests.faults.backfill import ENVIRONMENT
+from tests.faults.runs import driver
 from tests.faults.servers import BUCKET, KEY, ObjectStore
 from tests.schemas.conftest import DAY, session_rows
 
@@ -96,6 +99,16 @@ def test_a_wrong_key_and_a_lost_store_are_one_line_and_publish_nothing(object_st
         assert done.stderr.splitlines()[-1].startswith("error: the object store cannot be used (")
         assert KEY not in done.stderr
     assert json.loads(publishing().stdout.splitlines()[-1])["sessions"]["rows"] == 2
+
+
+@pytest.mark.parametrize("times", [pytest.param(1, id="short"), pytest.param(10, marks=pytest.mark.faults, id="long")])
+def test_a_backfill_that_is_killed_ends_with_the_rows_of_one_on_a_disk(
+    times: int, object_store: ObjectStore, tally: Counter[str]
+) -> None:
+    found = driver("disturb", "kills", "--days", 1, "--events", 200, "--times", times, env=os.environ | ENVIRONMENT)
+    tally["kills with an object store"] += found["kills"]
+    assert found["equal"]
+    assert found["rows"]["events"] > 0
 
 
 def test_the_store_itself_refuses_a_wrong_key(object_store: ObjectStore) -> None:
