@@ -15,8 +15,8 @@ from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
-from sqlalchemy.exc import OperationalError
 
+from schemas.catalog import CatalogBusy
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
 from schemas.files import location
@@ -96,7 +96,7 @@ def swap_files(
                     with transaction.update_snapshot(snapshot_properties=summary).fast_append():
                         pass
             return made
-        except (CommitFailedException, OperationalError):
+        except (CommitFailedException, CatalogBusy):
             time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
     raise ClickwrightError(
         f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; run this again"

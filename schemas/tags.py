@@ -8,9 +8,9 @@ import argparse
 from collections.abc import Mapping, Sequence
 
 from pyiceberg.exceptions import CommitFailedException
-from sqlalchemy.exc import OperationalError
 from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
+from schemas.catalog import CatalogBusy
 from schemas.errors import ClickwrightError, ConfigError
 from schemas.lake import Lake
 from schemas.staging import slug
@@ -49,7 +49,7 @@ def tag_snapshots(lake: Lake, tag: str, snapshots: Mapping[str, int]) -> None:
 
 
 @retry(
-    retry=retry_if_exception_type((CommitFailedException, OperationalError)),
+    retry=retry_if_exception_type((CommitFailedException, CatalogBusy)),
     stop=stop_after_attempt(ATTEMPTS),
     wait=wait_random_exponential(multiplier=0.05, max=2),
     reraise=True,

@@ -14,8 +14,8 @@ from typing import Any
 from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
-from sqlalchemy.exc import OperationalError
 
+from schemas.catalog import CatalogBusy
 from schemas.cli import log, run_command
 from schemas.errors import ClickwrightError
 from schemas.history import remember
@@ -63,7 +63,7 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
                     ManageSnapshots(transaction).remove_tag(tag).commit()
                 ExpireSnapshots(transaction).by_ids(sorted(ids)).commit()
             return len(ids)
-        except (CommitFailedException, OperationalError):
+        except (CommitFailedException, CatalogBusy):
             time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
     raise ClickwrightError(
         f"snapshots of {name} could not be expired in {COMMIT_ATTEMPTS} tries; other writers won each time; run this again"
