@@ -56,7 +56,7 @@ def _address(settings: Settings) -> str:
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
         file = Path(url.database)
         if not file.exists():
-            if _has_tables(settings):
+            if has_tables(settings):
                 raise lost_catalog(settings)
             file.touch()
         url = url.set(database=f"file:{quote(str(file.absolute()))}")
@@ -64,7 +64,8 @@ def _address(settings: Settings) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _has_tables(settings: Settings) -> bool:
+def has_tables(settings: Settings) -> bool:
+    """Whether the lake's folder holds any table, whatever the catalog says."""
     return any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
 
 
@@ -79,9 +80,8 @@ def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
     """Make the namespace of a new lake, but not of one whose catalog is gone: its tables would seem to be empty."""
     if catalog.namespace_exists(NAMESPACE):
         return
-    if _has_tables(settings) and not catalog.namespace_exists(
-        NAMESPACE
-    ):  # asked again: another process may have made both meanwhile
+    # Asked again, as another process may have made both meanwhile.
+    if has_tables(settings) and not catalog.namespace_exists(NAMESPACE):
         raise lost_catalog(settings)
     with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
         catalog.create_namespace(NAMESPACE)

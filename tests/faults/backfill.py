@@ -1,4 +1,5 @@
-"""A backfill of a few days by the commands that Airflow runs, in this process: build, audit and publish of every job.
+"""A backfill of a few days by the commands that Airflow runs, in this process: build, audit and publish of every job, and late
+days done again.
 
 A journal remembers which steps are done, as Airflow does, so whoever starts it again goes on where it was. Each day also has an
 attempt that its audit must refuse, so that there are always rows that nobody may see.
@@ -14,9 +15,11 @@ from functools import partial
 from pathlib import Path
 
 from jobs import clean, items, profiles, sessionize
+from jobs.late import late_days
 from schemas import audit, publish
 from schemas.cli import run_command
 from schemas.errors import ClickwrightError, Refused
+from schemas.lake import open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
 from tests.jobs.here import run_jobs_here
@@ -24,7 +27,7 @@ from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.schemas.conftest import session_rows
 
 BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
-BAD = "bad"
+BAD, LATE = "bad", "late"
 JOBS = {"clean": clean, "items": items, "sessionize": sessionize, "profiles": profiles}
 ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests"}
 """A key of their own would give two backfills different pseudonyms."""
@@ -62,7 +65,13 @@ class Step:
                 rows = session_rows(self.day, 3, duration_s=-1.0)
                 attempt.write_arrow("sessions", rows, replaces=("closed_on", [self.day]))
         elif self.job == "sessionize":
-            sessionize.main(["--from", str(self.day), "--to", str(self.day), "--late", *run])
+            sessionize.main(["--from", str(self.day), "--to", str(self.day), *run])
+        elif self.job == LATE:
+            for day in late_days(open_lake()):
+                again = ["--run", f"late-{day}-{self.day}"]
+                sessionize.main(["--from", str(day), "--to", str(day), *again])
+                audit.main(["--job", "sessionize", *again])
+                publish.main(["--job", "sessionize", *again])
         elif self.job == "clean":
             clean.main(["--arrived-on", str(self.day), *run])
         else:
@@ -72,11 +81,11 @@ class Step:
 def steps(days: int) -> list[Step]:
     """All steps, in the order in which Airflow runs a range of days, one day after the other."""
     dates = [FIRST_DAY + timedelta(days=i) for i in range(days)]
-    return [Step(day, job, what) for day in dates for job in jobs_of(day) for what in WHAT]
+    return [Step(day, job, what) for day in dates for job in jobs_of(day) for what in (WHAT if job != LATE else [BUILD])]
 
 
 def jobs_of(day: date) -> Iterator[str]:
-    for job in ("clean", "items", "sessionize", BAD, "profiles"):
+    for job in ("clean", "items", "sessionize", BAD, LATE, "profiles"):
         if job != "items" or day == FIRST_DAY:  # the catalogue arrives once
             yield job
 
