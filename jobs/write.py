@@ -1,7 +1,7 @@
 """Parquet files of a staged attempt, written by a task: one for each partition, in the contract's types."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -44,7 +44,7 @@ def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
         field.with_type(pa.dictionary(kept[field.name].index_type, field.type)) if field.name in kept else field
         for field in schema
     ]
-    described = [name for name in schema.names if not _all_differ(rows[name])]
+    described = [leaf for field in schema if not _all_differ(rows[field.name]) for leaf in _leaves(field)]
     pq.write_table(
         table.cast(pa.schema(wanted)),
         path,
@@ -54,6 +54,21 @@ def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
         write_statistics=described,
         store_schema=False,
     )
+
+
+def _leaves(field: pa.Field, inside: str = "") -> Iterator[str]:
+    """The columns that Parquet makes of a field, as it names them."""
+    path, kind = f"{inside}{field.name}", field.type
+    if pa.types.is_struct(kind):
+        for child in kind:
+            yield from _leaves(child, f"{path}.")
+    elif pa.types.is_map(kind):
+        yield from _leaves(kind.key_field, f"{path}.key_value.")
+        yield from _leaves(kind.item_field, f"{path}.key_value.")
+    elif pa.types.is_list(kind):
+        yield from _leaves(kind.value_field.with_name("element"), f"{path}.list.")
+    else:
+        yield path
 
 
 def _all_differ(column: pl.Series) -> bool:

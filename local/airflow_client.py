@@ -15,6 +15,8 @@ import httpx
 GRACE = timedelta(hours=1)
 """An arrival day goes from 01:00 UTC to the next 01:00."""
 
+ASKED = frozenset({"awaiting_input", "deferred"})
+SETTLES = timedelta(seconds=5)
 FINISHED = frozenset({"success", "failed"})
 RETRIED_STATUS = frozenset({502, 503, 504})
 
@@ -254,7 +256,12 @@ class AirflowClient:
     # What waits for a person
 
     def approvals(self, dag_id: str, run_id: str = "~") -> list[Approval]:
-        """The questions of a run (or of all runs) that nobody has answered yet."""
+        """The questions of a run (or of all runs) that nobody has answered yet.
+
+        Only those that have waited for a moment: where the answer is quicker than Airflow's scheduler, which has yet to hear
+        that the task sleeps, the task is asked again, or fails.
+        """
+        settled = datetime.now(UTC) - SETTLES
         path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/hitlDetails"
         return [
             Approval(
@@ -266,6 +273,7 @@ class AirflowClient:
                 options=detail["options"],
             )
             for detail in self._all(path, "hitl_details", {"response_received": "false"})
+            if detail["task_instance"]["state"] in ASKED and datetime.fromisoformat(detail["created_at"]) < settled
         ]
 
     def answer(self, approval: Approval, option: str) -> None:

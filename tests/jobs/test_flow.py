@@ -53,7 +53,7 @@ def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path
     accounts = result("jobs.clean", "--arrived-on", DAY, "--run", run)
     assert (accounts["lines_read"], accounts["events"], accounts["rejects"], accounts["duplicates"]) == (11, 9, 2, 0)
     audited("clean", run)
-    result("jobs.sessionize", "--from", DAY, "--to", DAY, "--late", "--run", run)
+    result("jobs.sessionize", "--from", DAY, "--to", DAY, "--run", run)
     audited("sessionize", run)
     result("jobs.items", "--as-of", DAY, "--run", run)
     audited("items", run)
