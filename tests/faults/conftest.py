@@ -36,7 +36,7 @@ def postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.faults)])
 def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Postgres | None:
     """The catalog of the test's lake: SQLite's file, or a PostgreSQL."""
     if request.param == "sqlite":
