@@ -13,6 +13,7 @@ import pytest
 
 from jobs.shares import read_rows
 from schemas import audit, files, publish
+from schemas.erase.__main__ import main as erase
 from schemas.errors import ConfigError, Refused
 from schemas.lake import open_lake, row_counts
 from schemas.settings import ROOT, get_settings
@@ -21,6 +22,8 @@ from tests.faults.backfill import ENVIRONMENT
 from tests.faults.runs import driver
 from tests.faults.servers import BUCKET, KEY, ObjectStore
 from tests.schemas.conftest import DAY, session_rows
+from tests.schemas.erase.search import search
+from tests.schemas.lakes import DAYS, RAW, person, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 JOB = ["--job", "sessionize", "--run", "r"]
@@ -120,3 +123,21 @@ def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE_KEY", "x")
     with pytest.raises(ConfigError, match="belong together"):
         _ = get_settings().object_store_keys
+
+
+def test_a_person_is_erased_from_the_store(object_store: ObjectStore, var: Path, tmp_path: Path) -> None:
+    tables = ("events", "session_events")
+    for table in tables:
+        for day in DAYS:
+            write_day(table, day)
+    lake, gone = open_lake(), [RAW[0], person(RAW[0])]
+    before = row_counts(lake)
+    erase(["--raw-id", RAW[0], "--date", str(DAYS[-1])])
+    assert row_counts(lake) == {table: rows * 2 // 3 for table, rows in before.items()}
+    for name in files.listing(get_settings().lake_files):
+        path = tmp_path / "store" / name.removeprefix("s3://")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(files.read_bytes(name))
+    found, looked = search(tmp_path / "store", gone)
+    assert (found, looked > 0) == ([], True)
+    assert search(var, gone)[0] == []
