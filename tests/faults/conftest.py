@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.servers import ObjectStore, Postgres, postgres_binaries, seaweed, seaweed_binary
+from tests.faults.servers import ObjectStore, Postgres, seaweed
 from tests.faults.servers import postgres as running_postgres
 
 COUNTS = pytest.StashKey[Counter[str]]()
@@ -29,14 +29,11 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
     """A PostgreSQL of this test's own."""
-    binaries = postgres_binaries()
-    if binaries is None:
-        pytest.skip("PostgreSQL is not installed (Debian: apt-get install postgresql)")
-    with running_postgres(binaries) as server:
+    with running_postgres() as server:
         yield server
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.faults)])
+@pytest.fixture(params=["sqlite", "postgres"])
 def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Postgres | None:
     """The catalog of the test's lake: SQLite's file, or a PostgreSQL."""
     if request.param == "sqlite":
@@ -48,10 +45,7 @@ def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.fixture(scope="session")
 def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
-    binary = seaweed_binary()
-    if binary is None:
-        pytest.skip("SeaweedFS is not installed (make test-object-store installs it)")
-    with seaweed(binary, tmp_path_factory.mktemp("seaweed") / "server") as store:
+    with seaweed(tmp_path_factory.mktemp("seaweed") / "server") as store:
         yield store
 
 

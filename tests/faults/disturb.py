@@ -26,7 +26,7 @@ from schemas.lake import open_lake
 from schemas.settings import get_settings
 from tests.faults.backfill import WHAT, Journal, backfill, beside, deliver
 from tests.faults.child import Child
-from tests.faults.servers import Postgres, postgres_binaries
+from tests.faults.servers import Postgres
 from tests.faults.versions import Partitions, Versions, partitions
 
 POLL_SECONDS = 0.002
@@ -218,8 +218,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         if args.kind == "kills":
             kills(of, args.times)
         elif args.kind == "catalog":
-            binaries = postgres_binaries()
-            server = Postgres(binaries, Path(args.postgres[0]), int(args.postgres[1])) if args.postgres and binaries else None
+            server = Postgres(Path(args.postgres[0]), int(args.postgres[1])) if args.postgres else None
             catalog(of, args.times, server)
         else:
             disk(of, args.times)

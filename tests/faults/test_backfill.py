@@ -5,7 +5,6 @@ test is there twice: for a few seconds, and (marked ``faults``) with as many fau
 """
 
 import os
-import subprocess
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import pytest
 from tests.faults.backfill import ENVIRONMENT
 from tests.faults.runs import add, driver
 from tests.faults.servers import Postgres
+from tests.small_disk import on_small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SHORT = ["--days", 1, "--events", 200]
@@ -45,12 +45,7 @@ def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog
 
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 12, marks=LONG, id="long")])
 def test_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
-    var.mkdir()
-    # A small file system in a name space of its own: no right of root is needed, and it goes with the command.
-    mount = f'mount -t tmpfs -o size={SMALL_DISK} tmpfs "$0" && exec "$@"'
-    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", mount, str(var)]
-    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel lets nobody make a name space of their own")
+    inside = on_small_disk(var, SMALL_DISK)
     found = driver("disturb", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
     add(tally, found, *(name for name in found if name.startswith("full disks")), "commits", "readings")
     assert found["full disks"] == times

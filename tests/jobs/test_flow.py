@@ -16,6 +16,7 @@ from schemas.lake import open_lake, row_counts
 from schemas.settings import ROOT
 from tests.jobs.conftest import Deliver, line
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
+from tests.small_disk import on_small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 DAY = "1998-04-16"
@@ -92,13 +93,7 @@ def test_a_wrong_setting_stops_before_any_work(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_full_disk_is_said_in_one_line_and_publishes_nothing(deliver: Deliver, var: Path) -> None:
     deliver(*[line(event_id=str(i), item=str(i), surface=os.urandom(400).hex()[:200]) for i in range(4000)])
-    data = var / "lake" / "data"
-    data.mkdir(parents=True)
-    # A small file system in a name space of its own: no right of root is needed, and it goes with the command.
-    small = 'mount -t tmpfs -o size=128k tmpfs "$0" && exec "$@"'
-    inside = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", small, str(data)]
-    if subprocess.run([*inside, "true"], capture_output=True, check=False).returncode:
-        pytest.skip("this kernel lets nobody make a name space of their own")
+    inside = on_small_disk(var / "lake" / "data", "128k")
     clean = [sys.executable, "-m", "jobs.clean", "--arrived-on", DAY, "--run", "r"]
     done = subprocess.run([*inside, *clean], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
