@@ -8,7 +8,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -22,7 +22,7 @@ from schemas.staging import open_attempt, read_manifest
 from tests.faults.child import Child
 from tests.schemas.conftest import DAY, session_rows
 
-WRITERS = 8
+WRITERS, STAGERS = 8, 2
 TABLE, FIELD, JOB = "sessions", "closed_on", "sessionize"
 SHARED = [DAY, DAY + timedelta(days=1)]
 """Partitions that all writers publish to; each has one of its own besides."""
@@ -34,8 +34,8 @@ def runs(writer: int) -> dict[str, Any]:
     return {f"writer-{writer}-{number}": day for number, day in enumerate(days)}
 
 
-def stage(writers: int) -> tuple[int, str]:
-    for writer in range(writers):
+def stage(writers: Iterable[int]) -> tuple[int, str]:
+    for writer in writers:
         for number, (run, day) in enumerate(runs(writer).items()):
             with open_attempt(JOB, run, {}) as attempt:
                 rows = session_rows(day, 1 + writer + number, first_event_id=run)
@@ -88,8 +88,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     var = get_settings().var
     var.mkdir(parents=True, exist_ok=True)
-    first = Child(partial(stage, WRITERS), var / "stage.json")
-    assert first.wait() == 0, first.said
+    stagers = [Child(partial(stage, range(n, WRITERS, STAGERS)), var / f"stager-{n}.json") for n in range(STAGERS)]
+    assert [child.wait() for child in stagers] == [0] * STAGERS, [child.said for child in stagers]
     children = [Child(partial(write, n, args.seconds, args.seed), var / f"writer-{n}.json") for n in range(WRITERS)]
     assert [child.wait() for child in children] == [0] * WRITERS, [child.said for child in children]
     said = [json.loads(child.said) for child in children]
