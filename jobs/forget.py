@@ -10,7 +10,6 @@ and the receipts say which files still hold them. A broken line tells of nobody:
 
 import argparse
 import gzip
-import sys
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,8 +32,9 @@ from jobs.readers.lines import open_lines
 from schemas.cli import log, run_command
 from schemas.contract import load_contract
 from schemas.erase.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
+from schemas.erase.requests import read_raw_ids
 from schemas.erased import Erased, read_erased
-from schemas.errors import ConfigError, NothingToDo
+from schemas.errors import NothingToDo
 from schemas.settings import Settings, get_settings
 from schemas.source import SOURCES, Source, load_source
 
@@ -188,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     waiting = {receipt.request: receipt for receipt in known if args.all or args.file or _waits(receipt, settings)}
     if not waiting:
         raise NothingToDo("every erasure was looked after in the landing zone; there is nothing to do")
-    answer = forget(settings, waiting, _raw_ids(args.file))
+    answer = forget(settings, waiting, read_raw_ids(args.file) if args.file else [])
     landing = {request: receipt.landing for request, receipt in answer.items() if receipt.landing is not None}
     holding = sorted({file for found in landing.values() for file in found.still_hold})
     if holding:
@@ -203,15 +203,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 def _waits(receipt: Receipt, settings: Settings) -> bool:
     """Whether a receipt does not tell of the landing zone, or tells of what the settings allow to change now."""
     return receipt.landing is None or (settings.landing_is_ours and not receipt.landing.ours_to_rewrite)
-
-
-def _raw_ids(file: str | None) -> list[str]:
-    if file is None:
-        return []
-    if file != "-" and not Path(file).is_file():
-        raise ConfigError(f"no such file; {file}; give a file of raw user ids, one a line, or - for standard input")
-    text = sys.stdin.read() if file == "-" else Path(file).read_text()
-    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 if __name__ == "__main__":

@@ -55,8 +55,7 @@ def champion_version(settings: Settings) -> str | None:
 
 def newest_publish(lake: Lake, table: str, served_on: date) -> Commit | None:
     """The newest publish of a day of a table; None before the first."""
-    day = served_on.isoformat()
-    return next((c for c in lake.commits(table) if day in c.replaced.get("served_on", [])), None)
+    return lake.current_commits(table).get(served_on.isoformat())
 
 
 def has_copy(lake: Lake, recommended: Commit, served_on: date) -> bool:

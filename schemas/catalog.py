@@ -4,14 +4,16 @@ A commit is one row that changes there, so a commit is whole or it is not there.
 may pass, one whose address is no address is a wrong setting, and one that is empty beside a lake that is not was moved away.
 """
 
-from collections.abc import Iterator
+import random
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NamespaceAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -23,7 +25,9 @@ from schemas.settings import Settings, shown
 NAMESPACE = "clickwright"
 OPEN_ATTEMPTS = 3
 BUSY_SECONDS = 30
+COMMIT_ATTEMPTS = 12
 METADATA = ".metadata.json"
+Made = TypeVar("Made")
 
 
 class CatalogBusy(ClickwrightError):  # noqa: N818 - it says what happened
@@ -44,6 +48,25 @@ def open_catalog(settings: Settings) -> SqlCatalog:
         event.listen(catalog.engine, "handle_error", lambda context: _explain(settings.catalog, context))
         _expect_namespace(catalog, settings)
     return catalog
+
+
+def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
+    """Commit, and where another writer was first look at the table again and try once more.
+
+    Args:
+        attempt: loads the table anew and commits; what it gives is given back.
+        what: for the message, such as ``table events``.
+        then: for the message: what to do when other writers won every time.
+
+    Raises:
+        ClickwrightError: they did.
+    """
+    for number in range(COMMIT_ATTEMPTS):
+        try:
+            return attempt()
+        except (CommitFailedException, CatalogBusy):
+            time.sleep(random.uniform(0.05, 0.2) * 2 ** min(number, 5))
+    raise ClickwrightError(f"{what} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; {then}")
 
 
 def _address(settings: Settings) -> str:

@@ -5,8 +5,6 @@ database (SQLite by default); the files stay where an attempt wrote them, in a f
 """
 
 import json
-import random
-import time
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
 from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
@@ -24,7 +22,7 @@ from pyiceberg.table import DataScan, Table
 from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
 
-from schemas.catalog import NAMESPACE, CatalogBusy, lost_catalog, open_catalog
+from schemas.catalog import NAMESPACE, lost_catalog, open_catalog, until_committed
 from schemas.contract import Contract, load_contract, table_names
 from schemas.erased import refuse_erased
 from schemas.errors import ClickwrightError
@@ -36,7 +34,6 @@ from schemas.settings import Settings, get_settings
 from schemas.where import one_of
 
 PROPERTY = "clickwright."
-COMMIT_ATTEMPTS = 12
 TABLE_PROPERTIES = {
     # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
     "commit.retry.num-retries": "0",
@@ -227,7 +224,8 @@ class Lake:
             ClickwrightError: other writers won every time.
         """
         contract = load_contract(name)
-        for attempt in range(COMMIT_ATTEMPTS):
+
+        def attempt() -> Commit | None:
             table = self._ensure(contract)
             refuse_erased(contract, [file for files in files_by_value.values() for file in files])
             superseded = self._superseded(table, field, list(files_by_value), inputs)
@@ -235,26 +233,21 @@ class Lake:
             if not kept:
                 return None
             summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
-            try:
-                with table.transaction() as transaction:
-                    evolve(transaction, table, contract)
-                    if table.current_snapshot() is not None:
-                        transaction.delete(one_of(field, kept), snapshot_properties=summary)
-                    files = sorted(file for paths in kept.values() for file in paths)
-                    if not files:  # an empty append, so that the commit and its lineage are there all the same
-                        transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
-                    else:
-                        # Not checked for files that the table has: what could be among them has been deleted above, and
-                        # looking for it would read the manifests of all partitions.
-                        names = [location(file) for file in files]
-                        transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
-                return next(self._commits(table), None)  # as it was committed: another writer may have been here since
-            except (CommitFailedException, CatalogBusy):
-                time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
-        raise ClickwrightError(
-            f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; "
-            "run publish again: the staged rows are still there"
-        )
+            with table.transaction() as transaction:
+                evolve(transaction, table, contract)
+                if table.current_snapshot() is not None:
+                    transaction.delete(one_of(field, kept), snapshot_properties=summary)
+                files = sorted(file for paths in kept.values() for file in paths)
+                if not files:  # an empty append, so that the commit and its lineage are there all the same
+                    transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
+                else:
+                    # Not checked for files that the table has: what could be among them has been deleted above, and
+                    # looking for it would read the manifests of all partitions.
+                    names = [location(file) for file in files]
+                    transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
+            return next(self._commits(table), None)  # as it was committed: another writer may have been here since
+
+        return until_committed(attempt, f"table {name}", "run publish again: the staged rows are still there")
 
     def _ensure(self, contract: Contract) -> Table:
         identifier = (NAMESPACE, contract.name)

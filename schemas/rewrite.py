@@ -5,22 +5,18 @@ Such a commit makes no rows. It names the commits that the rows of its partition
 
 import hashlib
 import json
-import random
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.io.pyarrow import parquet_file_to_data_file
 from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
-from schemas.catalog import CatalogBusy
+from schemas.catalog import until_committed
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError
 from schemas.files import location
-from schemas.lake import COMMIT_ATTEMPTS, Lake, commit_summary
+from schemas.lake import Lake, commit_summary
 from schemas.version import code_version
 
 
@@ -74,33 +70,30 @@ def swap_files(
     Raises:
         ClickwrightError: other writers won every time.
     """
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def attempt() -> list[Swap]:
         table = lake.table(name)
         live = live_files(table)
         made = [swap for swap in swaps if all(old in live for old in swap.old)]
         if not made and not forget:
             return []
         summary = _summary(lake, name, table, [live[old] for swap in made for old in swap.old], made, job, run, notes)
-        try:
-            with table.transaction() as transaction:
-                if made:
-                    with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwrite:
-                        for swap in made:
-                            for old in swap.old:
-                                overwrite.delete_data_file(live[old])
-                            for new in swap.new:
-                                overwrite.append_data_file(
-                                    parquet_file_to_data_file(table.io, transaction.table_metadata, location(new))
-                                )
-                if forget:  # an append carries over no manifest of deleted files
-                    with transaction.update_snapshot(snapshot_properties=summary).fast_append():
-                        pass
-            return made
-        except (CommitFailedException, CatalogBusy):
-            time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
-    raise ClickwrightError(
-        f"table {name} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; run this again"
-    )
+        with table.transaction() as transaction:
+            if made:
+                with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwrite:
+                    for swap in made:
+                        for old in swap.old:
+                            overwrite.delete_data_file(live[old])
+                        for new in swap.new:
+                            overwrite.append_data_file(
+                                parquet_file_to_data_file(table.io, transaction.table_metadata, location(new))
+                            )
+            if forget:  # an append carries over no manifest of deleted files
+                with transaction.update_snapshot(snapshot_properties=summary).fast_append():
+                    pass
+        return made
+
+    return until_committed(attempt, f"table {name}", "run this again")
 
 
 def _summary(

@@ -6,17 +6,14 @@ A training tags what it reads (:func:`training_tag`). Every job that reads the l
 
 import argparse
 from collections.abc import Mapping, Sequence
+from functools import partial
 
-from pyiceberg.exceptions import CommitFailedException
-from tenacity import retry, retry_if_exception_type, stop_after_attempt, wait_random_exponential
-
-from schemas.catalog import CatalogBusy
+from schemas.catalog import until_committed
 from schemas.errors import ClickwrightError, ConfigError
 from schemas.lake import Lake
 from schemas.staging import slug
 
 PREFIX = "train-"
-ATTEMPTS = 12
 
 
 def training_tag(run: str) -> str:
@@ -45,17 +42,7 @@ def tag_snapshots(lake: Lake, tag: str, snapshots: Mapping[str, int]) -> None:
                 f"tag {tag} names snapshot {named} already, and not {snapshot}; in table {table}; choose another run's name"
             )
         snapshot_of(lake, table, str(snapshot))
-        _tag(lake, table, snapshot, tag)
-
-
-@retry(
-    retry=retry_if_exception_type((CommitFailedException, CatalogBusy)),
-    stop=stop_after_attempt(ATTEMPTS),
-    wait=wait_random_exponential(multiplier=0.05, max=2),
-    reraise=True,
-)
-def _tag(lake: Lake, table: str, snapshot: int, tag: str) -> None:
-    lake.tag(table, snapshot, tag)
+        until_committed(partial(lake.tag, table, snapshot, tag), f"tag {tag} of table {table}", "run this again")
 
 
 def snapshot_of(lake: Lake, table: str, name: str) -> int:

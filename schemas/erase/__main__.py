@@ -8,7 +8,6 @@ that was killed is run again as it was, or with ``--pending``.
 """
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,10 +17,10 @@ from schemas.contract import load_contract, table_names
 from schemas.erase.pages import paint_over
 from schemas.erase.progress import Progress, TableProgress, forget_progress, read_progress, write_progress
 from schemas.erase.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
-from schemas.erase.requests import Request, pending, read_request, write_request
+from schemas.erase.requests import Request, pending, read_raw_ids, read_request, write_request
 from schemas.erase.tables import forget_snapshots, rewrite_table, sweep
 from schemas.erased import mark_erased
-from schemas.errors import ConfigError, NothingToDo
+from schemas.errors import NothingToDo
 from schemas.keep.common import one_at_a_time
 from schemas.lake import Lake, open_lake
 from schemas.persons import is_personal
@@ -91,17 +90,6 @@ def with_progress(earlier: ErasedFrom, found: TableProgress) -> ErasedFrom:
     )
 
 
-def raw_ids(args: argparse.Namespace) -> list[str]:
-    """The raw ids that the arguments name."""
-    if args.raw_id is not None:
-        return [args.raw_id]
-    if args.file == "-":
-        return sys.stdin.read().splitlines()
-    if not Path(args.file).is_file():
-        raise ConfigError(f"no such file; {args.file}; give a file of raw user ids, one a line, or - for standard input")
-    return Path(args.file).read_text().splitlines()
-
-
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Erase persons, or finish what was begun."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -115,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not args.pending:
         if args.date is None:
             parser.error("--date is needed")
-        write_request(settings, raw_ids(args), args.date)
+        write_request(settings, [args.raw_id] if args.file is None else read_raw_ids(args.file), args.date)
     with one_at_a_time():
         requests = [read_request(settings, path) for path in pending(settings)]
         if not requests:

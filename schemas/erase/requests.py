@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -39,6 +40,18 @@ class Request:
 def pending(settings: Settings) -> list[Path]:
     """The requests that are not finished."""
     return sorted(settings.erasures.glob(f"[!.]*{SUFFIX}"))
+
+
+def read_raw_ids(file: str) -> list[str]:
+    """The raw user ids of a file, one a line; ``-`` is standard input.
+
+    Raises:
+        ConfigError: there is no such file.
+    """
+    if file != "-" and not Path(file).is_file():
+        raise ConfigError(f"no such file; {file}; give a file of raw user ids, one a line, or - for standard input")
+    text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def write_request(settings: Settings, raw_ids: Sequence[str], on: date) -> Path:

@@ -5,22 +5,18 @@ A snapshot may be read for as long as it was the newest, and for ``--keep-days``
 ``python -m schemas.keep.expire --date 2026-11-20``
 """
 
-import random
-import time
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
-from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 
-from schemas.catalog import CatalogBusy
+from schemas.catalog import until_committed
 from schemas.cli import log, run_command
-from schemas.errors import ClickwrightError
 from schemas.history import remember
 from schemas.keep.common import chosen, cutoff, one_at_a_time, parser, with_age
-from schemas.lake import COMMIT_ATTEMPTS, Lake, open_lake
+from schemas.lake import Lake, open_lake
 
 
 def outlived(table: Table, before: datetime) -> list[int]:
@@ -49,7 +45,8 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
     Returns:
         How many were there and are expired.
     """
-    for attempt in range(COMMIT_ATTEMPTS):
+
+    def attempt() -> int:
         table = lake.table(name)
         gone = [tag for tag in tags if tag in table.refs()]
         named = {ref.snapshot_id for tag, ref in table.refs().items() if tag not in gone}
@@ -57,17 +54,13 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
         if not ids and not gone:
             return 0
         remember(lake.history_folder(name), table)  # what the rows that stay were made from
-        try:
-            with table.transaction() as transaction:
-                for tag in gone:
-                    ManageSnapshots(transaction).remove_tag(tag).commit()
-                ExpireSnapshots(transaction).by_ids(sorted(ids)).commit()
-            return len(ids)
-        except (CommitFailedException, CatalogBusy):
-            time.sleep(random.uniform(0.05, 0.2) * 2 ** min(attempt, 5))
-    raise ClickwrightError(
-        f"snapshots of {name} could not be expired in {COMMIT_ATTEMPTS} tries; other writers won each time; run this again"
-    )
+        with table.transaction() as transaction:
+            for tag in gone:
+                ManageSnapshots(transaction).remove_tag(tag).commit()
+            ExpireSnapshots(transaction).by_ids(sorted(ids)).commit()
+        return len(ids)
+
+    return until_committed(attempt, f"the expiry of snapshots of {name}", "run this again")
 
 
 def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:
