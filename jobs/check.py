@@ -8,7 +8,6 @@ user id: the pseudonyms are made with a key that is forgotten afterwards, and sh
 """
 
 import argparse
-import re
 import secrets
 from collections import Counter
 from collections.abc import Sequence
@@ -29,13 +28,13 @@ from jobs.reasons import sentence
 from schemas.cli import run_command
 from schemas.contract import load_contract
 from schemas.errors import ConfigError
+from schemas.pseudonyms import shortened
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source, read_source
 
 EXAMPLES = 5
 MOST_LINES = 1_000_000
 LONGEST_EXAMPLE = 400
-PSEUDONYM = re.compile(r"\b([0-9a-f]{8})[0-9a-f]{56}\b")
 WORDS = {
     Fate.EVENT: "kept as an event",
     Fate.EXACT_DUPLICATE: "the same event again",
@@ -60,7 +59,7 @@ class Checked:
         first = rows.head(EXAMPLES - len(some))
         texts = first["masked_line"] if shown is None else masked_lines(first, shown)
         for number, text in zip(first["line_number"], texts, strict=True):
-            some.append((number, PSEUDONYM.sub(r"\1…", text or "")[:LONGEST_EXAMPLE]))
+            some.append((number, shortened(text or "")[:LONGEST_EXAMPLE]))
 
 
 def check(source: Source, path: Path, settings: Settings) -> Checked:

@@ -6,11 +6,17 @@ import re
 from schemas.settings import Settings
 
 PSEUDONYM = re.compile(r"[0-9a-f]{64}")
+SHOWN = 8
 
 
 def pseudonym(key: bytes, raw_user_id: str) -> str:
     """64 hex digits that stand for a user; without the key nobody can tell for whom."""
     return hmac.digest(key, raw_user_id.encode(), "sha256").hex()
+
+
+def shortened(text: str) -> str:
+    """A text whose pseudonyms are cut short: enough to tell one from another, too little to look somebody up by."""
+    return PSEUDONYM.sub(lambda found: f"{found[0][:SHOWN]}…", text)
 
 
 def as_pseudonym(user: str, settings: Settings) -> str:
