@@ -10,8 +10,13 @@ from pathlib import Path
 
 import pyarrow.fs as fs
 import pytest
+import torch
+from torch.utils.data import DataLoader
 
 from jobs.shares import read_rows
+from ml.data import read_split, split
+from ml.models.sequences import Windows
+from ml.pin import pin
 from schemas import audit, files, publish
 from schemas.erase.__main__ import main as erase
 from schemas.errors import ConfigError, Refused
@@ -21,6 +26,7 @@ from schemas.staging import open_attempt, read_manifest
 from tests.faults.backfill import ENVIRONMENT
 from tests.faults.runs import driver
 from tests.faults.servers import BUCKET, KEY, ObjectStore
+from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, publish_walk, walk_events, walk_items
 from tests.schemas.conftest import DAY, session_rows
 from tests.schemas.erase.search import search
 from tests.schemas.lakes import DAYS, RAW, person, write_day
@@ -123,6 +129,16 @@ def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE_KEY", "x")
     with pytest.raises(ConfigError, match="belong together"):
         _ = get_settings().object_store_keys
+
+
+def test_pytorch_reads_from_the_store_what_it_reads_from_memory(object_store: ObjectStore) -> None:
+    publish_walk(open_lake())
+    found = read_split(open_lake(), pin("weekly", TRAIN_UNTIL, VALID_DAYS))
+    made = split(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+    there, here = (Windows(one.refit, 16, len(one.catalog), unknown_times=0.5, seed=0) for one in (found, made))
+    assert len(there) == len(here) > 0
+    for row, same in zip(DataLoader(there, batch_size=8), DataLoader(here, batch_size=8), strict=True):
+        torch.testing.assert_close(row, same)
 
 
 def test_a_person_is_erased_from_the_store(object_store: ObjectStore, var: Path, tmp_path: Path) -> None:

@@ -114,7 +114,11 @@ def walk_lake(var: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_
     """A real lake with the walk, and MLflow on SQLite beside it."""
     shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
-    lake = open_lake()
+    return publish_walk(open_lake())
+
+
+def publish_walk(lake: Lake) -> Lake:
+    """The walk as tables of a lake."""
     events = walk_events()
     moments = [datetime.fromtimestamp(t / 1e6, UTC) for t in events["event_time"]]
     frame = events.assign(
