@@ -24,7 +24,7 @@ from tests.schemas.conftest import DAY, session_rows
 
 WRITERS, STAGERS = 8, 2
 TABLE, FIELD, JOB = "sessions", "closed_on", "sessionize"
-SHARED = [DAY, DAY + timedelta(days=1)]
+SHARED = [DAY]
 """Partitions that all writers publish to; each has one of its own besides."""
 
 

@@ -26,7 +26,7 @@ def survived(found: dict[str, Any]) -> bool:
     return bool(found["equal"]) and found["readings"] > 0 and min(found["rows"][t] for t in ("events", "sessions")) > 0
 
 
-@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 3, id="short"), pytest.param([], 50, marks=LONG, id="long")])
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 50, marks=LONG, id="long")])
 def test_killed_at_random_moments(size: list[Any], times: int, tally: Counter[str]) -> None:
     found = driver("disturb", "kills", *size, "--times", times, env=os.environ | ENVIRONMENT)
     add(tally, found, *(name for name in found if "kills" in name), "commits", "readings")
@@ -34,7 +34,7 @@ def test_killed_at_random_moments(size: list[Any], times: int, tally: Counter[st
     assert survived(found)
 
 
-@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 12, marks=LONG, id="long")])
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
 def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
     server = [] if catalog is None else ["--postgres", catalog.folder, catalog.port]
     found = driver("disturb", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
@@ -43,7 +43,7 @@ def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog
     assert survived(found)
 
 
-@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 12, marks=LONG, id="long")])
+@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
 def test_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
     inside = on_small_disk(var, SMALL_DISK)
     found = driver("disturb", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
