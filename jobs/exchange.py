@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-BUCKET_BYTES = 16 << 20
+BUCKET_BYTES = 4 << 20
 """Compressed input that one bucket gets, some hundred thousand rows: a task's memory grows with it, not with the whole."""
 MOST_BUCKETS = 4096
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])

@@ -41,7 +41,7 @@ def test_a_block_is_the_frame_again(keys: list[str]) -> None:
 
 
 def test_memory_is_bounded_by_more_buckets_not_larger_ones() -> None:
-    assert [buckets_for(n) for n in (0, 1, 16 << 20, (16 << 20) + 1, 10 << 30)] == [1, 1, 1, 2, 640]
+    assert [buckets_for(n) for n in (0, 1, 4 << 20, (4 << 20) + 1, 10 << 30)] == [1, 1, 1, 2, 2560]
 
 
 def words(numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
