@@ -17,7 +17,7 @@ from typing import Any
 from jobs import shares
 from jobs.readers.parquet import row_groups
 from schemas.cli import day, log, run_command
-from schemas.errors import ClickwrightError, NothingToDo
+from schemas.errors import ClickwrightError, NothingToDo, Refused
 from schemas.settings import get_settings
 from schemas.source import Source, load_source
 
@@ -94,6 +94,7 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
 
     Raises:
         NothingToDo: no source delivers on that day.
+        Refused: the day is before anything arrived.
         ClickwrightError: a source that should have delivered did not, or a file cannot be read.
     """
     delivering = [source for source in sources if source.delivers_on(arrived_on)]
@@ -104,6 +105,12 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
     for source in delivering:
         of_source = arrival_files(landing, source.name, source.name, arrived_on)
         if not of_source:
+            began = first_day(landing, source)
+            if began is not None and arrived_on < began:
+                raise Refused(
+                    f"{arrived_on} is before the first arrival of source {source.name}, {began}; in {landing / source.name}; "
+                    f"begin with that day, or say in its mapping (first_day) when its lifetime begins"
+                )
             first = landing / source.name / next(hours(arrived_on)).strftime(FOLDER_FORMAT)
             raise ClickwrightError(
                 f"source {source.name} has no files for {arrived_on}; expected in {first} and the 23 hours after it; "
@@ -116,6 +123,17 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
                 f"landing file is not readable; {file.path}; give this user the right to read it, then clear this task"
             )
     return files
+
+
+def first_day(landing: Path, source: Source) -> date | None:
+    """The arrival day of the first thing that a source ever delivered; None before that."""
+    folders = [folder.name for folder in (landing / source.name).glob("arrived=*")]
+    return (datetime.strptime(min(folders), FOLDER_FORMAT).replace(tzinfo=UTC) - GRACE).date() if folders else None
+
+
+def ends_at(arrived_on: date) -> datetime:
+    """When an arrival day is over."""
+    return next(hours(arrived_on)) + timedelta(days=1)
 
 
 def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
@@ -136,8 +154,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the files of an arrival day."""
     parser = argparse.ArgumentParser(description="List what arrived on a day, or say what is missing.")
     parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
+    parser.add_argument("--by", type=datetime.fromisoformat, help="moment by which the day has to be over, with its time zone")
     parser.add_argument("--history-since", default="", help="accepted for symmetry with jobs.clean; not used")
     args = parser.parse_args(argv)
+    if args.by is not None and ends_at(args.arrived_on) > args.by:
+        raise Refused(
+            f"arrival day {args.arrived_on} is not over; it ends at {ends_at(args.arrived_on):%Y-%m-%d %H:%M} UTC; "
+            "run it after that"
+        )
     settings = get_settings()
     files = expect_arrival(settings.landing_dir, [load_source(n) for n in settings.source_names], args.arrived_on)
     for file in files:

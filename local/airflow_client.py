@@ -159,9 +159,6 @@ class AirflowClient:
     ) -> int:
         """Start a backfill of the arrival days ``first`` to ``last``, both included. Returns its id.
 
-        The workflow is paused while the runs are made: on SQLite Airflow takes half-made runs back when the scheduler writes
-        beside it, and a scheduler that has begun with one of those ends.
-
         Args:
             reprocess: which days that have a run are run again: ``none``, ``failed``, or ``completed`` (all).
         """
@@ -173,12 +170,7 @@ class AirflowClient:
             "max_active_runs": max_active_runs,
             "dag_run_conf": conf or {},
         }
-        was_paused = self.is_paused(dag_id)
-        self.pause(dag_id)
-        try:
-            return int(self._call("POST", "/backfills", json=body)["id"])
-        finally:
-            self.pause(dag_id, paused=was_paused)
+        return int(self._call("POST", "/backfills", json=body)["id"])
 
     def clear(self, dag_id: str, run_id: str, *, only_failed: bool = False) -> None:
         """Run a run's tasks again: all, or those that failed and what is downstream of them."""

@@ -35,13 +35,28 @@ def passwords_file(settings: Settings) -> Path:
     return settings.secrets / "airflow-passwords.json"
 
 
-def password(settings: Settings) -> str:
-    """The password of the Airflow user: made at random at first, then read from its file."""
+def password(settings: Settings, user: str = USER) -> str:
+    """The password of an Airflow user: made at random at first, then read from its file."""
     path = passwords_file(settings)
-    if not path.exists():
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if user not in known:
         # Airflow would make one too, and print it into its log.
-        write_private(path, json.dumps({USER: secrets.token_urlsafe(12)}) + "\n")
-    return str(json.loads(path.read_text())[USER])
+        known[user] = secrets.token_urlsafe(12)
+        write_private(path, json.dumps(known) + "\n")
+    return known[user]
+
+
+def users(settings: Settings) -> dict[str, str]:
+    """Who may sign in, and as what: one who may do everything, and the approvers, who start, watch and answer."""
+    return {**dict.fromkeys(settings.approver_names, "user"), USER: "admin"}
+
+
+def airflow_database(settings: Settings, home: Path) -> str:
+    """The address of Airflow's own database."""
+    if settings.airflow_database is not None:
+        return settings.airflow_database.get_secret_value()
+    # Several programs write to one file: each waits for its turn rather than fail.
+    return f"sqlite:///{home / 'airflow.db'}?timeout=60"
 
 
 def write_private(path: Path, text: str) -> None:
@@ -55,10 +70,15 @@ def write_private(path: Path, text: str) -> None:
 
 def write_config(settings: Settings, home: Path, host: str) -> None:
     """Write ``airflow.cfg``; what is not in it has Airflow's default."""
-    password(settings)
+    roles = users(settings)
+    for user in roles:
+        password(settings, user)
     key = settings.secrets
     fernet = base64.urlsafe_b64encode(bytes.fromhex(private_file(key / "airflow-fernet.key"))).decode()
     url = f"http://{host}:{settings.airflow_port}"
+    database: dict[str, object] = {"sql_alchemy_conn": airflow_database(settings, home)}
+    if settings.airflow_database is not None:
+        database["sql_alchemy_conn_async"] = airflow_database(settings, home)  # one driver for both
     sections: dict[str, dict[str, object]] = {
         "core": {
             "dags_folder": settings.root / "dags",
@@ -68,13 +88,12 @@ def write_config(settings: Settings, home: Path, host: str) -> None:
             "parallelism": 5,
             "default_timezone": "utc",
             "fernet_key": fernet,
-            "simple_auth_manager_users": f"{USER}:admin",
+            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in roles.items()),
             "simple_auth_manager_passwords_file": passwords_file(settings),
             "execution_api_server_url": f"{url}/execution/",
             "test_connection": "Disabled",
         },
-        # Several programs write to one SQLite file: each waits for its turn rather than fail.
-        "database": {"sql_alchemy_conn": f"sqlite:///{home / 'airflow.db'}?timeout=60"},
+        "database": database,
         "api": {
             "host": host,
             "port": settings.airflow_port,

@@ -69,7 +69,7 @@ class Demo:
             self.services.up()
         airflow = self.services.airflow()
         tracking = Tracking(self.services.mlflow_url, self.settings.registered_model)
-        driver = Driver(airflow, self.services.airflow_home / "logs", self.console, self.services.keep_up)
+        driver = Driver(airflow, self.services.airflow_home / "logs", self.console)
         with self.step(3, "History"):
             self.runs.append(driver.history(movielens.HISTORY_ARRIVAL, movielens.HISTORY_SINCE))
         with self.step(4, "Seven days"):

@@ -22,7 +22,7 @@ DONE = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 AT_WORK = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled")
 HOUR_S = 3600.0
 FOLLOWS_WITHIN_S = 60.0
-TASKS = {DAY_DAG: 14, LATE_DAG: 4, TRAIN_DAG: 7, RECOMMEND_DAG: 8}
+TASKS = {DAY_DAG: 14, LATE_DAG: 5, TRAIN_DAG: 9, RECOMMEND_DAG: 9}
 """How many tasks a run has, until Airflow has told."""
 
 
@@ -82,14 +82,10 @@ class Driver:
         airflow: the user that does it.
         logs: Airflow's folder of task logs, to be named when a task fails.
         console: where progress is shown.
-        keep_up: called while runs are waited for; starts again what has ended.
     """
 
-    def __init__(
-        self, airflow: AirflowClient, logs: Path, console: Console, keep_up: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, airflow: AirflowClient, logs: Path, console: Console) -> None:
         self.airflow = airflow
-        self.keep_up = keep_up
         self.logs = logs
         self.console = console
 
@@ -198,7 +194,6 @@ class Driver:
 
         def progress(now: list[Run], tasks: dict[str, list[Task]]) -> None:
             watch(now, tasks)
-            self.keep_up()
             if also is not None:
                 also()
 

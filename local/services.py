@@ -1,5 +1,7 @@
 """Airflow and MLflow in the background, on this machine only: ``python -m local.services up|down|status``.
 
+A program of ours, the keeper, starts again what ends by itself (``watch``).
+
 All their state lies under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor), MLflow's in
 ``var/mlflow``, id files in ``var/run``, logs in ``var/logs``, keys and the password in ``var/secrets``, for
 their owner's eyes only.
@@ -15,13 +17,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
 
 from local.airflow_client import AirflowClient, AirflowError
-from local.configuration import USER, password, passwords_file, write_config, write_spark_config
+from local.configuration import USER, airflow_database, password, passwords_file, write_config, write_spark_config
 from local.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
 from schemas.cli import explain_os_error
 from schemas.errors import ClickwrightError, ConfigError
@@ -34,7 +37,10 @@ POOLS = {
     "spark": (2, False, "Spark jobs at a time"),
     "gpu": (1, True, "One slot a GPU; a task that waits keeps its slot"),
 }
+KEEPER = "keeper"
+LOOKS_AGAIN_AFTER_S = 5
 STOP_ORDER = (
+    KEEPER,
     "airflow-scheduler",
     "airflow-dag-processor",
     "airflow-triggerer",
@@ -76,6 +82,7 @@ class Services:
             Daemon("airflow-dag-processor", [*airflow, "dag-processor"]),
             Daemon("airflow-triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
             Daemon("mlflow", mlflow, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
+            Daemon(KEEPER, [sys.executable, "-m", "local.services", "watch"], self.settings.environment()),
         ]
 
     def env(self) -> dict[str, str]:
@@ -102,7 +109,9 @@ class Services:
             "CLICKWRIGHT_VAR": str(settings.var),
             "JAVA_HOME": spark_starts["java_home"],
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
-            "PYTHONPATH": os.pathsep.join(filter(None, [str(settings.root), inherited.get("PYTHONPATH")])),
+            "PYTHONPATH": os.pathsep.join(
+                filter(None, [str(settings.root), str(settings.root / "local" / "airflow"), inherited.get("PYTHONPATH")])
+            ),
             # Nothing of what happens here is told to anybody.
             "DO_NOT_TRACK": "true",
             "SCARF_ANALYTICS": "false",
@@ -131,19 +140,29 @@ class Services:
                 write_spark_config(self.settings, self.spark_conf, self.spark_starts["java_options"])
                 self._migrate(env)
                 for daemon in missing:
-                    self.daemons.start(daemon, env, self.settings.root)
+                    if daemon.name != KEEPER:
+                        self.daemons.start(daemon, env, self.settings.root)
             self._wait(progress)
             self._make_pools()
+            for daemon in missing:
+                if daemon.name == KEEPER:  # last: what does not even start is for a person to see to
+                    self.daemons.start(daemon, env, self.settings.root)
             progress.done()
             print(f"Started in {progress.seconds:.0f} s." if missing else "Already running.")
             return bool(missing)
 
-    def keep_up(self) -> None:
-        """Start again what has ended by itself; nothing happens while all of it runs."""
-        ended = [daemon.name for daemon in self.programs() if self.daemons.find(daemon.name) is None]
-        if ended:
-            print(f"warning: {', '.join(ended)} had ended; started again; see the logs in {self.settings.logs}")
-            self.up()
+    def watch(self) -> None:
+        """Start again what has ended by itself, for as long as this process lives: the program ``keeper``."""
+        while True:
+            time.sleep(LOOKS_AGAIN_AFTER_S)
+            with self._alone():
+                for daemon in self.programs():
+                    if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
+                        print(
+                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; started again",
+                            flush=True,
+                        )
+                        self.daemons.start(daemon, self.env(), self.settings.root)
 
     def down(self) -> int:
         """End every service and all that they started. Returns how many processes there were."""
@@ -197,24 +216,26 @@ class Services:
     def _migrate(self, env: dict[str, str]) -> None:
         """Bring both databases to the installed versions, before several programs open them."""
         running = []
-        for name, package, home, command in (
-            ("airflow", "apache-airflow-core", self.airflow_home, ["airflow", "db", "migrate"]),
-            ("mlflow", "mlflow", self.mlflow_home, ["mlflow", "db", "upgrade", self.mlflow_store]),
+        airflow_store = airflow_database(self.settings, self.airflow_home)
+        for name, package, home, store, command in (
+            ("airflow", "apache-airflow-core", self.airflow_home, airflow_store, ["airflow", "db", "migrate"]),
+            ("mlflow", "mlflow", self.mlflow_home, self.mlflow_store, ["mlflow", "db", "upgrade", self.mlflow_store]),
         ):
             done = home / "migrated-to"
-            if done.exists() and done.read_text() == version(package):
+            wanted = f"{version(package)} {sha256(store.encode()).hexdigest()}"  # an address may hold a password
+            if done.exists() and done.read_text() == wanted:
                 continue
             log = self.daemons.log_file(f"{name}-migrate")
             process = run_logged([sys.executable, "-m", *command], env, self.settings.root, log)
-            running.append((name, process, done, version(package)))
-        for name, process, done, installed in running:
+            running.append((name, process, done, wanted))
+        for name, process, done, wanted in running:
             if process.wait():
                 raise ClickwrightError(
                     f"the database of {name} could not be prepared; it said: "
                     f"{self.daemons.last_words(f'{name}-migrate')}; "
                     f"see {self.daemons.log_file(f'{name}-migrate')}, then run the same command again"
                 )
-            done.write_text(installed)
+            done.write_text(wanted)
 
     def _wait(self, progress: Progress) -> None:
         """Wait until every service answers and the workflows are known."""
@@ -223,7 +244,7 @@ class Services:
         while waiting := self._not_ready(airflow):
             progress.say(f"waiting for {', '.join(waiting)}")
             for daemon in self.programs():
-                if self.daemons.find(daemon.name) is None:
+                if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
                     raise ClickwrightError(
                         f"{daemon.name} ended while starting; "
                         f"it said: {self.daemons.last_words(daemon.name)}; "
@@ -268,9 +289,9 @@ def fail(message: str, exit_code: int) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Start, stop or list the services. Returns the exit code."""
+    """Start, stop, list or watch the services. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m local.services", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "status"])
+    parser.add_argument("command", choices=["up", "down", "status", "watch"])
     command = parser.parse_args(argv).command
     try:
         services = Services(get_settings())
@@ -278,6 +299,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             count = services.down()
             print(f"Stopped ({count} processes ended)." if count else "Nothing was running.")
             return 0
+        if command == "watch":
+            services.watch()
         if command == "up":
             services.up()
         running = {daemon.name: services.daemons.find(daemon.name) for daemon in services.programs()}

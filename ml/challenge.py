@@ -74,7 +74,7 @@ def challenge(run: str) -> dict[str, Any]:
         evidence = json.loads(version.tags[f"{TAG}evidence"])
         log.info("the best model of this training is the champion already", version=version.version)
         choose_version(client, settings, pinned["training"], str(version.version))
-        return result(str(version.version), evidence)
+        return result(settings, str(version.version), evidence)
     evidence = gather(client, settings, pinned, runs, name, champion)
     if version is None:
         version = register(client, settings, runs[name])
@@ -97,18 +97,28 @@ def challenge(run: str) -> dict[str, Any]:
     client.set_registered_model_alias(settings.registered_model, CHALLENGER, version.version)
     keep(client, pinned, evidence)
     log.info("challenger", recipe=name, version=version.version)
-    return result(str(version.version), evidence)
+    return result(settings, str(version.version), evidence)
 
 
-def result(version: str, evidence: dict[str, Any]) -> dict[str, Any]:
+def result(settings: Settings, version: str, evidence: dict[str, Any]) -> dict[str, Any]:
     """What the command prints, and what the approval shows."""
     return {
         "version": version,
         "recipe": evidence["recipe"],
         "run_id": evidence["run_id"],
         "training": evidence["training"],
-        "evidence": markdown(evidence),
+        "approvers": settings.approver_names,
+        "evidence": markdown(evidence) + "\n\n" + links(settings, version, evidence),
     }
+
+
+def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
+    """Where a person looks further: the run with its plots, and the version, in MLflow."""
+    if not settings.mlflow_tracking_uri.startswith("http"):
+        return f"Run {evidence['run_id']}, version {version}."
+    where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
+    run = f"{where}/experiments/{evidence['experiment_id']}/runs/{evidence['run_id']}"
+    return f"In MLflow: [the run]({run}) · [version {version}]({where}/models/{settings.registered_model}/versions/{version})"
 
 
 def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVersion":
@@ -163,6 +173,7 @@ def gather(
     return {
         "recipe": name,
         "run_id": run.info.run_id,
+        "experiment_id": run.info.experiment_id,
         "digest": run.data.tags[f"{TAG}digest"],
         "training": pinned["training"],
         "train_until": pinned["train_until"],

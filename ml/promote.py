@@ -1,7 +1,8 @@
 """Move the alias @champion: to the challenger of a training that passed the gate, or back to an earlier version.
 
-``--run`` promotes what the gate let pass, and refuses when the champion has changed since. ``--version`` names a version
-instead: that is how to roll back. The next batch run follows the alias.
+``--run`` promotes what the gate let pass; where the champion has changed since, nothing moves, and the result says that it was
+overtaken: compare again, and ask again. ``--version`` names a version instead: that is how to roll back. The next batch run
+follows the alias.
 """
 
 import argparse
@@ -32,8 +33,12 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
         run: promote the challenger of this training, or
         number: promote this version, if it passed the gate once.
 
+    Returns:
+        Whether the alias ``moved``, and ``overtaken_by``: the version that became champion after the gate, which nobody has
+        compared this one with.
+
     Raises:
-        Refused: it did not pass the gate, or the champion changed after the gate.
+        Refused: it did not pass the gate.
     """
     from ml.erasure import warn_of
     from ml.gate import NOBODY
@@ -59,6 +64,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
             "version": str(version.version),
             "recipe": tags_of(version).get("recipe"),
             "previous": present,
+            "overtaken_by": None,
             **warn_of(str(version.version), tags_of(version)),
         }
         if present == str(version.version):
@@ -70,10 +76,8 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
                 "run `python -m ml.gate` for its training first"
             )
         if number is None and tags["gate_champion"] != present:
-            raise Refused(
-                f"the champion is now version {present}, and version {version.version} was measured against "
-                f"{tags['gate_champion']}; in the model registry; run `python -m ml.challenge` and `ml.gate` again"
-            )
+            log.warning("overtaken", version=version.version, champion=present, measured_against=tags["gate_champion"])
+            return answer | {"moved": False, "overtaken_by": present}
         client.set_registered_model_alias(settings.registered_model, CHAMPION, version.version)
         client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}promoted_over", present)
     log.info("promoted", version=version.version, previous=present)

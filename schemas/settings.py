@@ -13,13 +13,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.errors import ConfigError
 
 PREFIX = "CLICKWRIGHT_"
 ROOT = Path(__file__).resolve().parent.parent
+ALARM_CHANNELS = ("log", "smtp", "slack", "webhook")
+"""The ways by which people can be told of a failed task or a late day; `dags.common.alarms` has them."""
 
 
 class Settings(BaseSettings):
@@ -77,6 +79,19 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server")
     mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server of `make up`")
     airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server of `make up`")
+    airflow_database: SecretStr | None = Field(
+        None,
+        description="address of Airflow's own database, postgresql+psycopg://...; SQLite in <var>/airflow when not set",
+    )
+    approvers: str = Field(
+        "admin", description="who may answer whether a model is promoted, comma-separated; empty: whoever may edit the workflow"
+    )
+    alarms: str = Field(
+        "log",
+        description="how people are told of a failed task or a late day, comma-separated: log, smtp, slack, webhook "
+        "(each but log through an Airflow connection: smtp_default, slackwebhook_default, alarm_webhook); empty: not at all",
+    )
+    alarm_recipients: str = Field("", validate_default=True, description="addresses that smtp sends alarms to, comma-separated")
     registered_model: str = Field("recommender", description="name in the model registry")
     encoder: str = Field("", description="sentence encoder: path or hub id; the packaged MiniLM when empty")
     language_model: str = Field("", description="copywriter's model: path or hub id; the prepared SmolLM2 when empty")
@@ -86,6 +101,22 @@ class Settings(BaseSettings):
     @classmethod
     def _from_root(cls, value: Path | None) -> Path | None:
         return None if value is None else ROOT / value
+
+    @field_validator("alarms")
+    @classmethod
+    def _known_channels(cls, value: str) -> str:
+        if unknown := sorted(set(_names(value)) - set(ALARM_CHANNELS)):
+            raise ValueError(f"there is no {', '.join(unknown)}, only {', '.join(ALARM_CHANNELS)}")
+        return value
+
+    @field_validator("alarm_recipients")
+    @classmethod
+    def _addresses(cls, value: str, info: ValidationInfo) -> str:
+        if wrong := [address for address in _names(value) if not re.fullmatch(r"[^@\s]+@[^@\s]+", address)]:
+            raise ValueError(f"{', '.join(wrong)} is no address")
+        if "smtp" in _names(info.data.get("alarms", "")) and not _names(value):
+            raise ValueError(f"{PREFIX}ALARMS has smtp, which needs an address")
+        return value
 
     @property
     def root(self) -> Path:
@@ -163,6 +194,18 @@ class Settings(BaseSettings):
         return [name.strip() for name in self.sources.split(",") if name.strip()]
 
     @property
+    def approver_names(self) -> list[str]:
+        return [name.strip() for name in self.approvers.split(",") if name.strip()]
+
+    @property
+    def alarm_channels(self) -> list[str]:
+        return list(dict.fromkeys(_names(self.alarms)))
+
+    @property
+    def alarm_addresses(self) -> list[str]:
+        return _names(self.alarm_recipients)
+
+    @property
     def session_gap(self) -> timedelta:
         return timedelta(minutes=self.session_gap_minutes)
 
@@ -170,11 +213,22 @@ class Settings(BaseSettings):
     def robot_chain(self) -> timedelta:
         return timedelta(hours=self.robot_chain_hours)
 
+    def environment(self) -> dict[str, str]:
+        """The variables that give another process these settings, for what differs from the defaults."""
+        values = {name: getattr(self, name) for name in self.model_fields_set}
+        plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items() if v is not None}
+        return {f"{PREFIX}{name}".upper(): str(value) for name, value in plain.items()}
+
     def pseudonym_secret(self) -> bytes:
         """The key of the pseudonyms: the setting, or a file made once that only its owner reads."""
         if self.pseudonym_key is not None:
             return self.pseudonym_key.get_secret_value().encode()
         return private_file(self.secrets / "pseudonym.key").encode()
+
+
+def _names(value: str) -> list[str]:
+    """What a comma-separated setting lists."""
+    return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def private_file(path: Path) -> str:

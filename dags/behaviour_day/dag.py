@@ -26,23 +26,41 @@ lateness does not count, and sessions are closed from that date on.
 
 **When it fails.** The last lines of the failed task's log say what, where and what to do.
 
-- `arrivals`: files are missing or cannot be read. Deliver them, clear the task.
+- `arrivals`: files are missing or cannot be read: deliver them, clear the task. Or the day is not over yet, or is
+  before anything arrived, which no waiting mends.
 - `*.audit`: the rows break the contract; the message names the rule, what was seen, and the Data Docs page.
   The published table is as it was. Mend the data or the contract, then clear the group's `build` with what
   is downstream.
 - anything else was already tried again with growing pauses: see the log, clear the task.
+
+A failed task raises an alarm, and so does a day that is not published by 04:00 UTC of the next day; `CLICKWRIGHT_ALARMS`
+says who is told. A day that is backfilled, or triggered by hand after its hour, is marked as having missed its deadline
+too, but nobody is told.
 """
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+from datetime import timedelta
 
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
+
+from dags.common.alarms import day_late, run_failed
 from dags.common.assets import LATE_DAYS, PROFILES
 from dags.common.defaults import ARRIVED_ON, DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
 from dags.common.partitions_operator import PartitionsOperator
 from dags.common.write_audit_publish import spark_tables
 
+BEGUN = "--by={{ dag_run.start_date.isoformat() }}"
 HISTORY = "{{ '--history-since=' ~ params.history_since if params.history_since else '' }}"
 FIRST_CLOSING_DAY = "{{ params.history_since or (data_interval_start | ds) }}"
+WRITES = {
+    "clean": ["events", "rejects", "landing_files"],
+    "items": ["items"],
+    "sessionize": ["sessions", "session_events", "conflicts"],
+    "profiles": ["profiles"],
+}
+PUBLISHED_WITHIN = timedelta(hours=3)  # of the end of the day, which is 24 hours after the run's logical date
 
 with DAG(
     dag_id="behaviour_day",
@@ -52,6 +70,12 @@ with DAG(
     catchup=False,
     max_active_runs=4,
     default_args=DEFAULT_ARGS,
+    on_failure_callback=run_failed,
+    deadline=DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_LOGICAL_DATE,
+        interval=timedelta(hours=24) + PUBLISHED_WITHIN,
+        callback=SyncCallback(day_late, kwargs={"tables": [table for tables in WRITES.values() for table in tables]}),
+    ),
     tags=["behaviour", "daily", "spark"],
     params={
         "history_since": Param(
@@ -63,19 +87,21 @@ with DAG(
         )
     },
 ):
-    arrivals = ModuleOperator(task_id="arrivals", module="jobs.landing", arguments=["--arrived-on", ARRIVED_ON, HISTORY])
-    clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects")
-    items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads")
+    arrivals = ModuleOperator(task_id="arrivals", module="jobs.landing", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY])
+    clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects", writes=WRITES["clean"])
+    items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads", writes=WRITES["items"])
     sessionize = spark_tables(
         "sessionize",
         ["--from", FIRST_CLOSING_DAY, "--to", ARRIVED_ON],
         tooltip="sessions that closed",
+        writes=WRITES["sessionize"],
     )
     late_days = PartitionsOperator(task_id="late_days", module="jobs.late", asset=LATE_DAYS, listed="late_days")
     profiles = spark_tables(
         "profiles",
         ["--as-of", ARRIVED_ON],
         tooltip="interests of every user",
+        writes=WRITES["profiles"],
         outlets=[PROFILES],
         # A day without a new catalogue skips `items`: the one before it holds.
         trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,

@@ -8,6 +8,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from dags.common.alarms import task_failed
+
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that commands run in and modules are found from."""
 
@@ -33,4 +35,6 @@ DEFAULT_ARGS: dict[str, Any] = {
     "retry_exponential_backoff": 3,
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=1),
+    # Once a task, when it will not be tried again.
+    "on_failure_callback": task_failed,
 }

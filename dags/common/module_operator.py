@@ -24,15 +24,17 @@ class ModuleOperator(BaseOperator):
     Args:
         module: the module to run, such as ``schemas.audit``.
         arguments: its arguments (templated); one that renders to nothing is left out.
+        writes: the tables that are not written when it fails, for the alarm.
     """
 
     template_fields: Sequence[str] = ("arguments",)
     ui_color = "#e8f4f0"
 
-    def __init__(self, *, module: str, arguments: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *, module: str, arguments: Sequence[str] = (), writes: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.module = module
         self.arguments = list(arguments)
+        self.writes = tuple(writes)
         self._process: Popen[str] | None = None
 
     def execute(self, context: Context) -> dict[str, Any] | None:

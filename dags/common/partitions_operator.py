@@ -12,7 +12,9 @@ class PartitionsOperator(ModuleOperator):
     """As `ModuleOperator`, and what the command's result lists becomes partitions of an asset, added at run
     time: whoever is scheduled by them gets a run a partition.
 
-    Skipped when the list is empty, so that an asset event always names what changed.
+    Skipped when the list is empty, so that an asset event always names what changed. Skipped also while runs of
+    this workflow are queued: each of them finds the same and more, so that the last of a backfill tells of it
+    once.
 
     Args:
         asset: whose partitions they are.
@@ -25,6 +27,8 @@ class PartitionsOperator(ModuleOperator):
         self.listed = listed
 
     def execute(self, context: Context) -> dict[str, Any] | None:
+        if queued := context["ti"].get_dr_count(dag_id=self.dag_id, states=["queued"]):
+            raise AirflowSkipException(f"{queued} more runs of {self.dag_id} wait; the last of them tells")
         result = super().execute(context) or {}
         partitions = [str(value) for value in result[self.listed]]
         if not partitions:

@@ -26,15 +26,17 @@ class SparkJobOperator(SparkSubmitOperator):
     As `SparkSubmitOperator`, and besides: an argument that renders to nothing is left out; a failure's
     message is the job's own ``error: ...`` line, and its exit code says whether to try again (see
     `dags.common.process`; where the driver runs in the cluster its output is not here, and the message is
-    the provider's); the JSON object that the job prints last is the task's result.
+    the provider's); the JSON object that the job prints last is the task's result. ``writes`` are the tables
+    that are not written when it fails, for the alarm.
     """
 
     ui_color = "#fdebd3"
 
-    def __init__(self, *, job: str, arguments: Sequence[str] = (), **kwargs: Any) -> None:
+    def __init__(self, *, job: str, arguments: Sequence[str] = (), writes: Sequence[str] = (), **kwargs: Any) -> None:
         kwargs = {"application": str(ROOT / "jobs" / f"{job}.py"), "name": f"clickwright {job}", **kwargs}
         super().__init__(application_args=list(arguments), conf=CONF, pool=kwargs.pop("pool", SPARK_POOL), **kwargs)
         self.job = job
+        self.writes = tuple(writes)
 
     def execute(self, context: Context) -> Any:
         self.application_args = given(self.application_args)

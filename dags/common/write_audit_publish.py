@@ -21,33 +21,42 @@ def spark_tables(
     arguments: Sequence[str],
     *,
     tooltip: str,
+    writes: Sequence[str] = (),
     outlets: Sequence[Asset] = (),
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS,
 ) -> TaskGroup:
-    """The group of tasks for the tables that ``jobs.<job>`` writes; ``trigger_rule`` says when its build may start."""
+    """The group of tasks for the tables that ``jobs.<job>`` writes; ``trigger_rule`` says when its build may start.
+
+    An alarm about any of them names the tables that it ``writes``.
+    """
     with TaskGroup(job, tooltip=tooltip) as group:
-        build = SparkJobOperator(task_id="build", job=job, arguments=[*arguments, "--run", RUN], trigger_rule=trigger_rule)
-        _audited(job, build, outlets)
+        build = SparkJobOperator(
+            task_id="build", job=job, arguments=[*arguments, "--run", RUN], writes=writes, trigger_rule=trigger_rule
+        )
+        _audited(job, build, writes, outlets)
     return group
 
 
-def model_tables(job: str, arguments: Sequence[str], *, tooltip: str, outlets: Sequence[Asset] = ()) -> TaskGroup:
-    """The group of tasks for the tables that ``ml.<job>`` writes: a GPU's work, where there is one."""
+def model_tables(
+    job: str, arguments: Sequence[str], *, tooltip: str, writes: Sequence[str] = (), outlets: Sequence[Asset] = ()
+) -> TaskGroup:
+    """As `spark_tables`, for the tables that ``ml.<job>`` writes: a GPU's work, where there is one."""
     with TaskGroup(job, tooltip=tooltip) as group:
         build = ModuleOperator(
             task_id="build",
             module=f"ml.{job}",
             arguments=[*arguments, "--run", RUN],
+            writes=writes,
             pool=GPU_POOL,
             queue=GPU_QUEUE,
             execution_timeout=timedelta(hours=4),
         )
-        _audited(job, build, outlets)
+        _audited(job, build, writes, outlets)
     return group
 
 
-def _audited(job: str, build: BaseOperator, outlets: Sequence[Asset]) -> None:
+def _audited(job: str, build: BaseOperator, writes: Sequence[str], outlets: Sequence[Asset]) -> None:
     which = ["--job", job, "--run", RUN]
-    audit = ModuleOperator(task_id="audit", module="schemas.audit", arguments=which)
-    publish = ModuleOperator(task_id="publish", module="schemas.publish", arguments=which, outlets=list(outlets))
+    audit = ModuleOperator(task_id="audit", module="schemas.audit", arguments=which, writes=writes)
+    publish = ModuleOperator(task_id="publish", module="schemas.publish", arguments=which, writes=writes, outlets=list(outlets))
     build >> audit >> publish

@@ -34,6 +34,7 @@ age, and need not wait for this workflow: `python -m schemas.erase --from FILE -
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
 
+from dags.common.alarms import run_failed
 from dags.common.defaults import DEFAULT_ARGS, RUN
 from dags.common.module_operator import ModuleOperator
 
@@ -55,6 +56,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
+    on_failure_callback=run_failed,
     tags=["lake", "daily", "upkeep"],
     params={
         "keep_days": Param(

@@ -1,10 +1,11 @@
 """
 ### Tomorrow's recommendations and ad copy
 
-**What it does.** When a day of profiles was published, or the champion moved, asks whether that changes
-anything: are there recommendations for the day after the newest profiles, by the present `@champion`? If so
-it ends at once, so a backfill of a year makes them once. If not, it recommends for every user, and writes
-ad copy for some of them. Both tables are built, audited and published.
+**What it does.** When a day of profiles was published, or the champion moved, waits until no run of
+`behaviour_day` or `reprocess_day` is running or queued (an hour at most), and asks whether anything has changed:
+are there recommendations for the day after the newest profiles, by the present `@champion`? If so it ends at once.
+If not, it recommends for every user, and writes ad copy for some of them. Both tables are built, audited and
+published. So a backfill of many days makes recommendations once, for its newest day.
 
 **Reads** `profiles`, `session_events`, `items`, and the model behind the alias `@champion`. **Writes**
 `recommendations` (user, rank, item, score, reason, model version) and `creatives` (headline, text, where it
@@ -20,13 +21,16 @@ came from, the checks it passed).
   table is as it was. Mend what made them, then clear the group's `build` with what is downstream.
 """
 
+from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, TriggerRule, task
 
+from dags.common.alarms import run_failed
 from dags.common.assets import CHAMPION, PROFILES
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
+from dags.common.waits import RunsEnded
 from dags.common.write_audit_publish import model_tables
 
 SERVED_ON = ["--served-on", "{{ ti.xcom_pull(task_ids='due')['served_on'] }}"]
@@ -47,10 +51,12 @@ with DAG(
     catchup=False,
     max_active_runs=1,  # one after the other, so that the second of two sees what the first has done
     default_args={**DEFAULT_ARGS, "owner": "machine-learning"},
+    on_failure_callback=run_failed,
     tags=["recommender", "advertising", "gpu"],
 ):
-    due = ModuleOperator(task_id="due", module="ml.due")
-    recommend = model_tables("recommend", SERVED_ON, tooltip="ten items for every user")
-    copywriter = model_tables("copywriter", SERVED_ON, tooltip="headline and reason for some of them")
+    days = RunsEnded(task_id="days_at_work", of=["behaviour_day", "reprocess_day"], timeout=timedelta(hours=1))
+    due = ModuleOperator(task_id="due", module="ml.due", trigger_rule=TriggerRule.NONE_FAILED)  # an hour is enough
+    recommend = model_tables("recommend", SERVED_ON, tooltip="ten items for every user", writes=["recommendations"])
+    copywriter = model_tables("copywriter", SERVED_ON, tooltip="headline and reason for some of them", writes=["creatives"])
 
-    due >> something_is_due(due.output) >> recommend >> copywriter
+    days >> due >> something_is_due(due.output) >> recommend >> copywriter

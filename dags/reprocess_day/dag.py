@@ -7,6 +7,7 @@ partition starts one run here. The run's partition is the day; *Asset events* sh
 
 | task | reads | writes |
 |---|---|---|
+| `day_at_work` | Airflow | nothing; waits until the day's own run of `behaviour_day` has ended |
 | `still_late` | the commits of `events` and `sessions` | nothing; skips the run when another has done the day since |
 | `sessionize` | `events` | `sessions`, `session_events`, `conflicts` of that one day |
 
@@ -20,11 +21,15 @@ told; the next run of `behaviour_day` tells of all days again that are still lat
 are as they were before; the next run of `behaviour_day` tells of the day again.
 """
 
+from datetime import timedelta
+
 from airflow.sdk import DAG, Param, PartitionedAssetTimetable
 
+from dags.common.alarms import run_failed
 from dags.common.assets import LATE_DAYS
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
+from dags.common.waits import RunsEnded
 from dags.common.write_audit_publish import spark_tables
 
 CLOSED_ON = "{{ dag_run.partition_key or params.closed_on }}"
@@ -36,6 +41,7 @@ with DAG(
     schedule=PartitionedAssetTimetable(assets=LATE_DAYS),
     max_active_runs=1,  # several runs for one day: the first does it, the others find it done
     default_args=DEFAULT_ARGS,
+    on_failure_callback=run_failed,
     tags=["behaviour", "late", "spark"],
     params={
         "closed_on": Param(
@@ -47,11 +53,13 @@ with DAG(
         )
     },
 ):
+    day_at_work = RunsEnded(task_id="day_at_work", of=["behaviour_day"], arrival_day=CLOSED_ON, timeout=timedelta(hours=3))
     still_late = ModuleOperator(task_id="still_late", module="jobs.late", arguments=["--closed-on", CLOSED_ON])
     sessionize = spark_tables(
         "sessionize",
         ["--from", CLOSED_ON, "--to", CLOSED_ON],
         tooltip="the sessions that close on the day",
+        writes=["sessions", "session_events", "conflicts"],
     )
 
-    still_late >> sessionize
+    day_at_work >> still_late >> sessionize

@@ -4,6 +4,7 @@ import hashlib
 import json
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import airflow.sdk
@@ -42,6 +43,11 @@ def describe(dag: "airflow.sdk.DAG") -> dict[str, object]:
         "description": dag.description,
         "tags": sorted(dag.tags),
         "catchup": dag.catchup,
+        "on_failure": getattr(dag.on_failure_callback, "__name__", None),
+        "deadlines": [
+            {"hours": alert.interval / timedelta(hours=1), "callback": alert.callback.path, **alert.callback.kwargs}
+            for alert in dag.deadline or []
+        ],
         "params": {
             name: {"schema": param.schema, "description": param.description}
             for name, param in ((name, dag.params.get_param(name)) for name in dag.params)
@@ -60,6 +66,8 @@ def describe(dag: "airflow.sdk.DAG") -> dict[str, object]:
                 "outlets": [asset.name for asset in task.outlets],
                 "module": getattr(task, "module", None),
                 "job": getattr(task, "job", None),
+                "writes": list(getattr(task, "writes", ())),
+                "on_failure": [callback.__name__ for callback in task.on_failure_callback],
             }
             for task in dag.tasks
         },

@@ -88,6 +88,7 @@ def test_tasks_have_owners_timeouts_and_retries_with_back_off(dag: Any) -> None:
         assert task["retries"] >= 1
         assert task["backoff"] > 1
         assert not task["depends_on_past"]
+        assert task["on_failure"] == ["task_failed"]
 
 
 def test_tables_are_built_then_audited_then_published(dag: Any) -> None:
@@ -118,6 +119,17 @@ def test_a_day_flows_from_arrivals_to_profiles(parsed: Any) -> None:
     assert tasks["items.publish"]["downstream"] == ["profiles.build"]
     assert tasks["sessionize.publish"]["downstream"] == ["late_days"]
     assert tasks["profiles.publish"]["outlets"] == ["profiles"]
+
+
+def test_a_day_has_to_be_published_three_hours_after_it_ended_and_alarms_name_its_tables(parsed: Any) -> None:
+    day = parsed["dags"]["behaviour_day"]
+    assert day["on_failure"] == "run_failed"
+    (deadline,) = day["deadlines"]
+    assert (deadline["hours"], deadline["callback"]) == (27, "dags.common.alarms.day_late")
+    writes = {name: task["writes"] for name, task in day["tasks"].items()}
+    assert writes["clean.build"] == writes["clean.audit"] == writes["clean.publish"] == ["events", "rejects", "landing_files"]
+    assert writes["arrivals"] == writes["late_days"] == []
+    assert sorted(deadline["tables"]) == sorted({table for tables in writes.values() for table in tables})
 
 
 def test_late_days_start_a_workflow_that_looks_once_more_before_it_works(parsed: Any) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from jobs import landing
 from jobs.landing import arrival_files, expect_arrival
-from schemas.errors import ClickwrightError, NothingToDo
+from schemas.errors import ClickwrightError, NothingToDo, Refused
 from schemas.source import load_source
 
 D = date(1998, 4, 16)
@@ -42,6 +42,14 @@ def test_a_missing_day_says_what_where_and_what_to_do(tmp_path: Path) -> None:
         expect_arrival(tmp_path, [load_source("movielens")], D)
 
 
+def test_a_day_before_anything_arrived_is_refused(tmp_path: Path) -> None:
+    deliver(tmp_path, "movielens", "1998-04-18T00")  # the last hour of the 17th
+    with pytest.raises(Refused, match=r"1998-04-16 is before the first arrival of source movielens, 1998-04-17; in .*; begin"):
+        expect_arrival(tmp_path, [load_source("movielens")], D)
+    with pytest.raises(ClickwrightError, match="deliver them"):
+        expect_arrival(tmp_path, [load_source("movielens")], date(1998, 4, 18))
+
+
 def test_outside_the_lifetime_of_a_source_there_is_nothing_to_do(tmp_path: Path) -> None:
     with pytest.raises(NothingToDo, match="no source delivers on 2026-11-20"):
         expect_arrival(tmp_path, [load_source("movielens")], date(2026, 11, 20))
@@ -50,3 +58,10 @@ def test_outside_the_lifetime_of_a_source_there_is_nothing_to_do(tmp_path: Path)
 def test_the_command_lists_a_day(var: Path) -> None:
     deliver(var / "landing", "movielens", "1998-04-16T05")
     assert landing.main(["--arrived-on", "1998-04-16"])["files"] == 1
+
+
+def test_a_day_that_is_not_over_is_refused(var: Path) -> None:
+    deliver(var / "landing", "movielens", "1998-04-16T05")
+    with pytest.raises(Refused, match=r"1998-04-16 is not over; it ends at 1998-04-17 01:00 UTC"):
+        landing.main(["--arrived-on", "1998-04-16", "--by", "1998-04-17T00:59:59+00:00"])
+    assert landing.main(["--arrived-on", "1998-04-16", "--by", "1998-04-17T01:00:00+00:00"])["files"] == 1

@@ -6,6 +6,7 @@ import stat
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psutil
@@ -56,7 +57,7 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(
 def test_nothing_running_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert services_module.main(["down"]) == 0
     assert services_module.main(["status"]) == 0
-    assert capsys.readouterr().out.count("not running") == 5
+    assert capsys.readouterr().out.count("not running") == 6
 
 
 @pytest.mark.slow
@@ -110,7 +111,8 @@ def test_a_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: 
     tasks = {task.task_id: (task.state, task.try_number) for task in airflow.tasks("probe", run.run_id)}
     assert tasks["once"] == ("success", 2)
     assert tasks["ask"][0] == "success"
-    assert tasks["go_on"][0] == "success"
+    assert (tasks["go_on"][0], tasks["stop"][0]) == ("success", "skipped")
+    assert airflow.result("probe", run.run_id, "ask") == {"answer": "Approve", "by": "admin"}
     assert tasks["refuse"] == ("failed", 1)
     assert tasks["after_refusal"][0] == "upstream_failed"
     assert tasks["nothing"] == ("skipped", 1)
@@ -126,14 +128,15 @@ def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient
     airflow.wait("probe", [run.run_id], timeout_s=120, poll_s=0.5)  # nobody answers
     tasks = {task.task_id: task.state for task in airflow.tasks("probe", run.run_id)}
     assert tasks["ask"] == "success"
-    assert tasks["go_on"] == "skipped"
+    assert (tasks["go_on"], tasks["stop"]) == ("skipped", "success")
+    assert airflow.result("probe", run.run_id, "ask") == {"answer": "Reject", "by": "nobody"}
 
 
 @pytest.mark.slow
 def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
     airflow.wait_for_dags(["daily"])
     airflow.create_backfill("daily", FIRST, LAST)
-    assert airflow.is_paused("daily")  # as it was
+    assert airflow.is_paused("daily")
     time.sleep(4)
     assert [run.state for run in airflow.runs("daily", FIRST, LAST)] == ["queued", "queued"]
     airflow.unpause("daily")
@@ -151,25 +154,85 @@ def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -
 
 
 @pytest.mark.slow
+def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
+    dag_ids = ["probe", "late", "daily", "killed"]
+    airflow.wait_for_dags(dag_ids)
+    for dag_id in dag_ids:
+        airflow.unpause(dag_id)
+    late = airflow.trigger("late")
+    failed = airflow.trigger("probe", conf={"file": str(tmp_path / "there"), "response_hours": 4 / 3600})
+    long_ago = airflow.trigger("daily", arrived_on=date(2024, 3, 5))
+    airflow.wait("probe", [failed.run_id], timeout_s=120, poll_s=0.5)
+    airflow.wait("late", [late.run_id], timeout_s=60, poll_s=0.5)
+
+    killed = airflow.trigger("killed", conf={"file": str(tmp_path / "child")})
+    child = psutil.Process(int(wait_for(tmp_path / "child")))
+    task = child.parents()[1]
+    task.kill()
+    child.kill()
+    airflow.wait("killed", [killed.run_id], timeout_s=60, poll_s=0.5)
+    (alarm,) = wait_for_alarms(live, killed.run_id)
+    assert (alarm["kind"], alarm["workflow"], alarm["task"], alarm["tables"]) == ("failed", "killed", "sleep", ["probes"])
+    assert alarm["reason"] == "the task ended before it said why; see the log"
+
+    # `once` failed too, but was tried again; and the end of the run does not tell of `refuse` once more.
+    (alarm,) = alarms_of(live, failed.run_id)
+    assert (alarm["kind"], alarm["workflow"], alarm["task"]) == ("failed", "probe", "refuse")
+    assert alarm["reason"] == "told to refuse; in the probe; tell it otherwise"
+    assert alarm["link"].startswith(f"{live.airflow_url}/dags/probe/runs/manual__")
+    assert alarm["link"].endswith("/tasks/refuse?try_number=1")
+
+    (alarm,) = alarms_of(live, late.run_id)
+    assert (alarm["kind"], alarm["workflow"], alarm["tables"]) == ("late", "late", ["probes"])
+    assert alarm["reason"].endswith("; the run is running")
+    assert alarm["link"].startswith(f"{live.airflow_url}/dags/late/runs/manual__")
+
+    callbacks = live.airflow_home / "logs" / "executor_callbacks" / "daily" / long_ago.run_id
+    logs = [wait_for(log) for log in wait_for_files(callbacks)]
+    assert ["nobody is told" in log for log in logs] == [True]
+    assert alarms_of(live, long_ago.run_id) == []
+
+
+def alarms_of(live: Services, run_id: str) -> list[dict[str, Any]]:
+    lines = wait_for(live.settings.logs / "alarms.jsonl").splitlines()
+    return [alarm for alarm in map(json.loads, lines) if alarm["run"] == run_id]
+
+
+def wait_for_alarms(live: Services, run_id: str) -> list[dict[str, Any]]:
+    deadline = time.monotonic() + 60
+    while not (alarms := alarms_of(live, run_id)):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return alarms
+
+
+def wait_for_files(folder: Path) -> list[Path]:
+    deadline = time.monotonic() + 60
+    while not (files := list(folder.glob("*"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    return files
+
+
+@pytest.mark.slow
 def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowClient) -> None:
-    live.keep_up()
     before = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     scheduler = before["airflow-scheduler"]
     assert scheduler is not None
     scheduler.kill()
-    assert wait_until_gone(live, "airflow-scheduler")
-    live.keep_up()
+    wait_until_another(live, scheduler)
     after = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     assert {name for name in after if after[name] != before[name]} == {"airflow-scheduler"}
     assert after["airflow-scheduler"] is not None
     assert airflow.health()["scheduler"] == "healthy"
+    assert "airflow-scheduler had ended" in live.daemons.log_file("keeper").read_text()
 
 
-def wait_until_gone(live: Services, name: str) -> bool:
-    deadline = time.monotonic() + 10
-    while live.daemons.find(name) is not None and time.monotonic() < deadline:
+def wait_until_another(live: Services, killed: psutil.Process) -> None:
+    deadline = time.monotonic() + 60
+    while live.daemons.find("airflow-scheduler") in (None, killed):
+        assert time.monotonic() < deadline
         time.sleep(0.1)
-    return live.daemons.find(name) is None
 
 
 @pytest.mark.slow
@@ -178,8 +241,8 @@ def test_down_ends_running_tasks_and_leaves_nothing(live: Services, airflow: Air
     airflow.unpause("sleeper")
     airflow.trigger("sleeper", conf={"file": str(tmp_path / "child")})
     child = psutil.Process(int(wait_for(tmp_path / "child")))
-    family = [process for daemon in live.programs() if (process := live.daemons.find(daemon.name))]
-    family += [child for head in family for child in head.children(recursive=True)]
+    heads = [process for daemon in live.programs() if (process := live.daemons.find(daemon.name))]
+    family = {*heads, *(below for head in heads for below in head.children(recursive=True))}  # the keeper started one of them
     assert live.down() >= len(family)
     assert all(gone(process) for process in [child, *family])
     assert live.daemons.strays() == []

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from ml import challenge, gate, pin, promote, train
+from ml import challenge, gate, pin, promote, reject, train
 from ml.registry import by_alias, connect, load_champion
 from schemas.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 from schemas.lake import Lake
@@ -34,7 +34,9 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
     assert passed["champion"] == "none"
     assert passed["leads"]["popularity"]["difference"] > 0
     moved = promote.main(["--run", "first"])
-    assert moved == {"version": "1", "recipe": challenger["recipe"], "previous": "none", "moved": True}
+    assert moved == {
+        "version": "1", "recipe": challenger["recipe"], "previous": "none", "overtaken_by": None, "moved": True
+    }  # fmt: skip
 
     # Once more changes nothing, and says so.
     assert promote.main(["--run", "first"])["moved"] is False
@@ -97,8 +99,8 @@ def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
     challenge.main(["--run", "strong"])
     gate.main(["--run", "strong"])
     promote.main(["--run", "weak"])
-    with pytest.raises(Refused, match="the champion is now version 1, and version 2 was measured against none"):
-        promote.main(["--run", "strong"])
+    overtaken = promote.main(["--run", "strong"])
+    assert (overtaken["moved"], overtaken["overtaken_by"]) == (False, "1")
     with pytest.raises(Refused, match="does not compare it with the champion, version 1"):
         gate.main(["--run", "strong"])
     evidence = challenge.main(["--run", "strong"])["evidence"]
@@ -112,7 +114,7 @@ def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
         gate.main(["--run", "strong"])
         promote.main(["--run", "strong"])
         assert promote.main(["--version", "1"]) == {
-            "version": "1", "recipe": "markov", "previous": "2", "moved": True
+            "version": "1", "recipe": "markov", "previous": "2", "overtaken_by": None, "moved": True
         }  # fmt: skip
     else:
         with pytest.raises(Refused, match="does not beat the champion, version 1"):
@@ -131,6 +133,20 @@ def test_the_gate_judges_what_was_chosen_last_and_not_what_is_newest(walk_lake: 
         gate.main(["--run", "turn"])
     with pytest.raises(Refused, match="version 1 did not pass the gate"):
         promote.main(["--run", "turn"])
+
+
+def test_a_reject_is_noted_on_the_version_and_moves_nothing(walk_lake: Lake) -> None:
+    with pytest.raises(ClickwrightError):
+        reject.main(["--run", "first", "--by", "alice"])  # nothing is pinned
+    pin_and_train("first", "popularity,markov")
+    with pytest.raises(Refused, match="has no challenger"):
+        reject.main(["--run", "first", "--by", "alice"])
+    challenge.main(["--run", "first"])
+    assert reject.main(["--run", "first", "--by", "alice"]) == {"version": "1", "rejected_by": "alice"}
+    settings = get_settings()
+    client = connect(settings)
+    assert client.get_model_version("recommender", "1").tags["clickwright.rejected_by"] == "alice"
+    assert by_alias(client, settings, "champion") is None
 
 
 def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake) -> None:

@@ -48,3 +48,28 @@ def test_a_key_from_the_environment_is_used_and_never_shown(monkeypatch: pytest.
     settings = get_settings()
     assert settings.pseudonym_secret() == b"a-secret"
     assert "a-secret" not in repr(settings)
+
+
+def test_alarms_go_to_the_log_unless_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert get_settings().alarm_channels == ["log"]
+    monkeypatch.setenv("CLICKWRIGHT_ALARMS", "smtp, log,smtp")
+    monkeypatch.setenv("CLICKWRIGHT_ALARM_RECIPIENTS", "one@example.org, two@example.org")
+    assert get_settings().alarm_channels == ["smtp", "log"]
+    assert get_settings().alarm_addresses == ["one@example.org", "two@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("channels", "recipients", "message"),
+    [
+        ("log,pigeon", "", r"wrong setting CLICKWRIGHT_ALARMS='log,pigeon' \(.*there is no pigeon, only log, smtp"),
+        ("smtp", " , ", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS=.*needs an address"),
+        ("log", "nobody", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS='nobody'.*no address"),
+    ],
+)
+def test_an_alarm_that_could_reach_nobody_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, channels: str, recipients: str, message: str
+) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_ALARMS", channels)
+    monkeypatch.setenv("CLICKWRIGHT_ALARM_RECIPIENTS", recipients)
+    with pytest.raises(ConfigError, match=message):
+        get_settings()

@@ -1,0 +1,49 @@
+"""Note on a challenger that a person rejected it, or that nobody answered: the registry is where a reader looks a year later.
+
+``python -m ml.reject --run RUN --by alice``. Nothing moves, and the version may be asked about again.
+"""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.cli import log
+from schemas.errors import Refused
+from schemas.settings import get_settings
+
+
+def reject(run: str, by: str) -> dict[str, Any]:
+    """Note the answer on the version that a training chose.
+
+    Raises:
+        Refused: the training has chosen none.
+    """
+    from ml.pin import read_pin
+    from ml.registry import TAG, connect, of_training
+
+    settings = get_settings()
+    client = connect(settings)
+    training = read_pin(run)["training"]
+    version = of_training(client, settings, training)
+    if version is None:
+        raise Refused(
+            f"training {training} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
+        )
+    client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}rejected_by", by)
+    log.info("rejected", version=version.version, by=by)
+    return {"version": str(version.version), "rejected_by": by}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Note that a challenger was rejected."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", required=True, help="name of the training run whose challenger was asked about")
+    parser.add_argument("--by", required=True, help="who answered; nobody, where the time was up")
+    arguments = parser.parse_args(argv)
+    return reject(arguments.run, arguments.by)
+
+
+if __name__ == "__main__":
+    from schemas.cli import run_command
+
+    raise SystemExit(run_command(main))

@@ -1,0 +1,61 @@
+"""A browser, and the stack behind the pages: once with SQLite and once with PostgreSQL as Airflow's own database."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.airflow_page import AirflowPage
+from tests.browser.stack import APPROVER, Stack, stack
+from tests.faults.servers import postgres
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if found is None:
+        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the PATH")
+    with sync_playwright() as playwright:
+        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack; all tests with one database share it, in the order of their files."""
+    root = tmp_path_factory.mktemp(request.param)
+    if request.param == "sqlite":
+        with stack(root) as found:
+            yield found
+    else:
+        with postgres() as server, stack(root, server.uri) as found:
+            yield found
+
+
+@pytest.fixture
+def admin(world: Stack, browser: Browser) -> Iterator[AirflowPage]:
+    """Who may do everything, but was not named to answer."""
+    yield from signed_in(browser, world, "admin")
+
+
+@pytest.fixture
+def approver(world: Stack, browser: Browser) -> Iterator[AirflowPage]:
+    yield from signed_in(browser, world, APPROVER)
+
+
+def signed_in(browser: Browser, world: Stack, user: str) -> Iterator[AirflowPage]:
+    with browser.new_context(viewport={"width": 1440, "height": 900}) as context:
+        yield AirflowPage(context.new_page(), *world.sign_in(user))
+
+
+@pytest.fixture(scope="session")
+def pictures() -> Path | None:
+    """Where screenshots for the documentation go: the folder that the variable PICTURES names, or nowhere."""
+    return Path(os.environ["PICTURES"]) if os.environ.get("PICTURES") else None

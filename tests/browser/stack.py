@@ -1,0 +1,167 @@
+"""Airflow and MLflow with a small world behind them: some days published already, a champion and another model, and days to be
+backfilled."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+
+import httpx
+import pytest
+from pydantic import SecretStr
+
+from local.airflow_client import GRACE, AirflowClient
+from local.configuration import password
+from local.services import Services
+from schemas.lake import Lake, open_lake
+from schemas.settings import ROOT, Settings
+from tests.browser.one_by_one import one_by_one
+from tests.faults.versions import Partitions, partitions
+from tests.jobs.simulated import FIRST_DAY, simulate
+from tests.local.conftest import free_port
+
+HISTORY = [FIRST_DAY + timedelta(days=i) for i in range(3)]
+WEEK = [FIRST_DAY + timedelta(days=i) for i in range(3, 8)]
+"""The five days that are backfilled."""
+YESTERDAY = (datetime.now(UTC) - GRACE).date() - timedelta(days=1)
+"""The arrival day that Airflow's own schedule runs when the workflow is unpaused."""
+APPROVER = "alice"
+ENVIRONMENT = {
+    "CLICKWRIGHT_SOURCES": "simulated",
+    "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests",  # keys of their own would give two lakes different pseudonyms
+    "CLICKWRIGHT_APPROVERS": APPROVER,
+}
+
+
+@dataclass
+class Stack:
+    """What a test of the pages needs: the services, and what the tables have to come to."""
+
+    services: Services
+    reference: Path
+
+    @property
+    def landing(self) -> Path:
+        return self.services.settings.landing_dir
+
+    @property
+    def lake(self) -> Lake:
+        return open_lake(self.services.settings)
+
+    @cached_property
+    def airflow(self) -> AirflowClient:
+        return self.services.airflow()
+
+    def sign_in(self, user: str) -> tuple[str, str, str]:
+        return self.services.airflow_url, user, password(self.services.settings, user)
+
+    def command(self, module: str, *arguments: str) -> dict[str, object]:
+        """What a person types in a shell beside the services."""
+        done = subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=ROOT,
+            env=self.services.env(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
+        return result
+
+    def expected(self) -> Partitions:
+        """The tables of the days one by one."""
+        return partitions(open_lake(Settings(var=self.reference)))
+
+    def differs(self) -> list[str]:
+        """Where the tables are not what the days one by one come to; days beside the world's do not count."""
+        here = partitions(self.lake)
+        return [
+            f"{table} {day}"
+            for table, days in self.expected().items()
+            for day, digest in days.items()
+            if here.get(table, {}).get(day) != digest
+        ]
+
+    def candidate(self, run: str, recipes: str) -> str:
+        """Train in a shell, and register the best. Returns its version."""
+        self.command("ml.pin", "--run", run, "--train-until", str(HISTORY[2]), "--valid-days", "1")
+        self.command("ml.train", "--run", run, "--recipes", recipes)
+        return str(self.command("ml.challenge", "--run", run)["version"])
+
+    @property
+    def registry(self) -> str:
+        return f"{self.services.mlflow_url}/api/2.0/mlflow/registered-models/alias"
+
+    def champion(self) -> str:
+        """The version that MLflow says is the champion."""
+        asked = {"name": self.services.settings.registered_model, "alias": "champion"}
+        answer = httpx.get(self.registry, params=asked, trust_env=False).raise_for_status()
+        return str(answer.json()["model_version"]["version"])
+
+    def make_champion(self, version: str) -> None:
+        asked = {"name": self.services.settings.registered_model, "alias": "champion", "version": version}
+        httpx.post(self.registry, json=asked, trust_env=False).raise_for_status()
+
+    def served_by(self) -> dict[date, str]:
+        """Which version recommended for which day."""
+        if not self.lake.exists("recommendations"):
+            return {}
+        rows = self.lake.arrow("recommendations", columns=["served_on", "model_version"]).group_by(
+            ["served_on", "model_version"]
+        )
+        return {row["served_on"]: row["model_version"] for row in rows.aggregate([]).to_pylist()}
+
+
+def deliver(landing: Path, day: date, lines: list[str], name: str = "by-hand") -> Path:
+    """A file of the simulated source, in the middle of an arrival day."""
+    path = landing / "simulated" / f"arrived={day}T12" / f"{name}.jsonl.gz"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(gzip.compress("\n".join(lines).encode()))
+    return path
+
+
+def make_world(root: Path) -> None:
+    """The landing zone: eight days of a small world with dirt and lateness, and yesterday."""
+    simulate(root, events=40_000, users=400, items=200, days=len(HISTORY + WEEK), dirt=0.05)
+    simulate(root / "yesterday", events=300, users=20, items=200, first_day=YESTERDAY, days=1, dirt=0)
+    copied = root / "yesterday" / "landing" / "simulated"
+    for folder in copied.iterdir():
+        folder.rename(root / "landing" / "simulated" / folder.name)
+
+
+@contextmanager
+def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
+    """The services on ports of their own; everything below ``root``."""
+    make_world(root / "var")
+    (root / "reference").mkdir()
+    (root / "reference" / "landing").symlink_to(root / "var" / "landing")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("CLICKWRIGHT_")]:
+            patch.delenv(name)
+        for name, value in ENVIRONMENT.items():
+            patch.setenv(name, value)
+        one_by_one(root / "reference", HISTORY[0], WEEK[-1], ENVIRONMENT)
+        one_by_one(root / "var", HISTORY[0], HISTORY[-1], ENVIRONMENT)
+        settings = Settings(
+            var=root / "var",
+            airflow_port=free_port(),
+            mlflow_port=free_port(),
+            airflow_database=None if database is None else SecretStr(database),
+        )
+        services = Services(settings)
+        try:
+            services.up()
+            found = Stack(services, root / "reference")
+            found.make_champion(found.candidate("first", "popularity,item_knn"))
+            found.candidate("second", "popularity,cooccurrence")
+            yield found
+        finally:
+            services.down()
