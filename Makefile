@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-cluster test-faults servers lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -70,8 +70,11 @@ test-quick: $(STAMP) ## the tests that start nothing heavy
 test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pausing, doing again
 	@$(BIN)/python -m pytest -m airflow tests/local
 
-test-cluster: $(STAMP) ## the jobs on a standalone Spark cluster, one of whose workers is killed
-	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py
+test-browser: $(STAMP) $(SERVERS_STAMP) ## Airflow and MLflow as people click them, on SQLite and PostgreSQL, and killed in the middle
+	@$(BIN)/python -m pytest -m browser tests/browser
+
+test-cluster: $(STAMP) ## the jobs and a day of the workflow on a standalone Spark cluster, one of whose workers is killed
+	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py tests/local/test_cluster.py
 
 test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a minute's flood of commits, full disks, lost catalogs, an object store
 	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erase tests/schemas/keep

@@ -19,6 +19,8 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from schemas.cli import at_work
+
 BUCKET_BYTES = 4 << 20
 """Compressed input that one bucket gets, some hundred thousand rows: a task's memory grows with it, not with the whole."""
 MOST_BUCKETS = 4096
@@ -62,7 +64,8 @@ def exchange(
         .mapInArrow(partial(_first_stage, produce, buckets), "bucket int, kind string, block binary")
     )
     results = blocks.repartitionById(buckets, F.col("bucket")).mapInArrow(partial(_second_stage, consume), RESULTS)
-    return [json.loads(row["result"]) for row in results.collect()]
+    with at_work("spark"):
+        return [json.loads(row["result"]) for row in results.collect()]
 
 
 @cache

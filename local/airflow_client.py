@@ -31,7 +31,10 @@ class AirflowError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A DAG run. ``interval_start`` is its arrival day's beginning, ``partition`` the key, for runs that have one."""
+    """A DAG run. ``interval_start`` is its arrival day's beginning, ``partition`` the key, for runs that have one.
+
+    ``started_at`` changes when the run is run again.
+    """
 
     dag_id: str
     run_id: str
@@ -41,6 +44,8 @@ class Run:
     interval_start: str | None
     conf: dict[str, Any]
     partition: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
 
     @property
     def finished(self) -> bool:
@@ -55,6 +60,7 @@ class Task:
     state: str | None
     try_number: int
     seconds: float | None
+    started_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -193,7 +199,7 @@ class AirflowClient:
 
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
         found = self._all(f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances", "task_instances")
-        return [Task(t["task_id"], t["state"], t["try_number"], t["duration"]) for t in found]
+        return [Task(t["task_id"], t["state"], t["try_number"], t["duration"], t["start_date"]) for t in found]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """What a task returned, or None."""
@@ -355,6 +361,8 @@ def _run(found: dict[str, Any]) -> Run:
         interval_start=found["data_interval_start"],
         conf=found["conf"] or {},
         partition=found["partition_key"],
+        started_at=found["start_date"],
+        ended_at=found["end_date"],
     )
 
 

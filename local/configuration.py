@@ -111,6 +111,8 @@ def write_config(settings: Settings, home: Path, host: str) -> None:
             "scheduler_idle_sleep_time": 0.5,
             # Tasks of a scheduler that was killed are found again a minute after the next start, not five.
             "orphaned_tasks_check_interval": 60,
+            # A task whose process has gone without a word is tried again after two minutes, not five.
+            "task_instance_heartbeat_timeout": 120,
         },
         "dag_processor": {
             "parsing_processes": 1,

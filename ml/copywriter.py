@@ -25,7 +25,7 @@ from ml.language_model import LanguageModel, prompt
 from ml.lexicon import DEFAULT, Lexicon, load_lexicon
 from ml.prepare import FOLDER, language_model_folder
 from ml.reasons import named_title
-from schemas.cli import day, log, run_id_default
+from schemas.cli import at_work, day, log, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
@@ -211,7 +211,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     ads = choose(lake, args.served_on, args.limit, inputs, catalogue)
     name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
     with open_attempt("copywriter", args.run, inputs) as attempt:
-        written, figures = write_all(ads, LanguageModel(source), lexicon, settings.seed, not args.unguided)
+        model = LanguageModel(source)
+        with at_work("pytorch"):
+            written, figures = write_all(ads, model, lexicon, settings.seed, not args.unguided)
         attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
         attempt.note(language_model=name, guided=not args.unguided, **figures)
         recommended = f"served_on = '{args.served_on}' and rank = 1"

@@ -23,7 +23,7 @@ from ml.data import IGNORED_EVENTS, microseconds
 from ml.models.base import Recommender
 from ml.reasons import RECENT_DAYS, History, Titles, reasons
 from ml.threads import share_the_machine
-from schemas.cli import day, log, run_id_default
+from schemas.cli import at_work, day, log, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
@@ -204,7 +204,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     did = behaviour(events, users, item_ids)
     titles, offered = titles_of(catalogue, events, item_ids, args.served_on)
     with open_attempt("recommend", args.run, inputs) as attempt:
-        rows = list(recommend(model, users, did, titles, offered, k=args.k, batch_users=args.batch_users))
+        with at_work("pytorch"):
+            rows = list(recommend(model, users, did, titles, offered, k=args.k, batch_users=args.batch_users))
         schema = load_contract("recommendations").arrow_schema
         same = {
             "served_on": args.served_on,

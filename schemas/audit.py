@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.audit_record import AuditRecord, RuleResult, met, write_audit
-from schemas.cli import log, run_command, run_id_default
+from schemas.cli import at_work, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError, Refused
 from schemas.settings import get_settings
@@ -33,14 +33,16 @@ def audit(manifest: Manifest) -> AuditRecord:
     from schemas.gx import Auditor  # heavy: Great Expectations takes seconds to import
 
     docs = get_settings().audits / manifest.job / run_folder(manifest.job, manifest.run).name
-    auditor = Auditor(docs, get_settings().audit_part_rows)
-    results = {name: _audit_table(auditor, load_contract(name), table, manifest) for name, table in manifest.tables.items()}
+    with at_work("great_expectations"):
+        auditor = Auditor(docs, get_settings().audit_part_rows)
+        results = {name: _audit_table(auditor, load_contract(name), table, manifest) for name, table in manifest.tables.items()}
+        page = auditor.write_docs()
     record = AuditRecord(
         job=manifest.job,
         run=manifest.run,
         manifest=manifest.digest,
         passed=met(results),
-        docs=str(auditor.write_docs()),
+        docs=str(page),
         tables=results,
     )
     write_audit(record)

@@ -5,7 +5,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 
@@ -41,6 +43,14 @@ def configure_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+@contextmanager
+def at_work(on: str) -> Iterator[None]:
+    """Say in the log how long ``spark``, ``pytorch`` or ``great_expectations`` worked: what of a task was no start-up."""
+    began = time.perf_counter()
+    yield
+    log.info("worked", on=on, seconds=round(time.perf_counter() - began, 2))
 
 
 def one_line(text: object) -> str:

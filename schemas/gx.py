@@ -3,12 +3,16 @@
 import logging
 import os
 import shutil
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
+# It imports PySpark where there is one, which takes a second, for an engine that is not used here.
+if without_spark := "pyspark" not in sys.modules:
+    sys.modules["pyspark"] = None  # type: ignore[assignment]
 
 import great_expectations as gx
 import numpy as np
@@ -16,6 +20,9 @@ import polars as pl
 import pyarrow as pa
 from great_expectations.core import RunIdentifier
 from great_expectations.expectations.expectation import Expectation
+
+if without_spark:
+    del sys.modules["pyspark"]
 
 from schemas.audit_record import RuleResult
 from schemas.cli import one_line

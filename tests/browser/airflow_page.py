@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from urllib.parse import quote
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -57,3 +58,25 @@ class AirflowPage:
     def run_backfill(self, dialog: Locator) -> None:
         dialog.get_by_role("button", name="Run Backfill").click()
         expect(dialog).to_be_hidden()
+
+    # One task of a run
+
+    def open_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """The task's page, which shows the log of its last try."""
+        self.open(f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}")
+
+    def clear_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Clear a task, and what is downstream of it, as the dialog proposes."""
+        self.open_task(dag_id, run_id, task_id)
+        self.page.get_by_role("button", name="Clear").first.click()
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_role("button", name="Confirm").click()
+        expect(dialog).to_be_hidden()
+
+    # A question to a person
+
+    def open_question(self, dag_id: str, run_id: str, task_id: str) -> None:
+        self.open(f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}/required_actions")
+
+    def answer(self, answer: str) -> None:
+        self.page.get_by_role("button", name=answer).click()

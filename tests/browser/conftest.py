@@ -1,30 +1,15 @@
-"""A browser, and the stack behind the pages: once with SQLite and once with PostgreSQL as Airflow's own database."""
+"""The stack behind the pages: once with SQLite and once with PostgreSQL as Airflow's own database."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from tests.browser.airflow_page import AirflowPage
 from tests.browser.stack import APPROVER, Stack, stack
 from tests.faults.servers import postgres
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    found = next(filter(None, map(shutil.which, BROWSERS)), None)
-    if found is None:
-        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the PATH")
-    with sync_playwright() as playwright:
-        arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        browser = playwright.chromium.launch(executable_path=found, args=arguments)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

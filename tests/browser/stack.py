@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
 from functools import cached_property
 from pathlib import Path
 
-import httpx
 import pytest
+from mlflow import MlflowClient
 from pydantic import SecretStr
 
 from local.airflow_client import GRACE, AirflowClient
@@ -33,6 +35,8 @@ WEEK = [FIRST_DAY + timedelta(days=i) for i in range(3, 8)]
 YESTERDAY = (datetime.now(UTC) - GRACE).date() - timedelta(days=1)
 """The arrival day that Airflow's own schedule runs when the workflow is unpaused."""
 APPROVER = "alice"
+FOLLOWS_WITHIN_S = 10
+"""A scheduler starts what an asset's change has triggered within seconds."""
 ENVIRONMENT = {
     "CLICKWRIGHT_SOURCES": "simulated",
     "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests",  # keys of their own would give two lakes different pseudonyms
@@ -50,6 +54,10 @@ class Stack:
     @property
     def landing(self) -> Path:
         return self.services.settings.landing_dir
+
+    def file(self, day: date, name: str) -> Path:
+        """A landing file that arrives in the middle of a day."""
+        return self.landing / "simulated" / f"arrived={day}T12" / f"{name}.jsonl.gz"
 
     @property
     def lake(self) -> Lake:
@@ -76,6 +84,16 @@ class Stack:
         result: dict[str, object] = json.loads(done.stdout.splitlines()[-1])
         return result
 
+    def settle(self, *dag_ids: str, timeout_s: float = 1500) -> None:
+        """Wait until no run of these workflows is at work, and none has followed for a while."""
+        deadline, quiet_since = time.monotonic() + timeout_s, time.monotonic()
+        while time.monotonic() < quiet_since + FOLLOWS_WITHIN_S:
+            going = [run for dag_id in dag_ids for run in self.airflow.runs(dag_id) if not run.finished]
+            if going:
+                assert time.monotonic() < deadline, going
+                quiet_since = time.monotonic()
+            time.sleep(1)
+
     def expected(self) -> Partitions:
         """The tables of the days one by one."""
         return partitions(open_lake(Settings(var=self.reference)))
@@ -96,19 +114,24 @@ class Stack:
         self.command("ml.train", "--run", run, "--recipes", recipes)
         return str(self.command("ml.challenge", "--run", run)["version"])
 
+    @cached_property
+    def mlflow(self) -> MlflowClient:
+        return MlflowClient(self.services.mlflow_url)
+
     @property
-    def registry(self) -> str:
-        return f"{self.services.mlflow_url}/api/2.0/mlflow/registered-models/alias"
+    def model(self) -> str:
+        return self.services.settings.registered_model
 
     def champion(self) -> str:
         """The version that MLflow says is the champion."""
-        asked = {"name": self.services.settings.registered_model, "alias": "champion"}
-        answer = httpx.get(self.registry, params=asked, trust_env=False).raise_for_status()
-        return str(answer.json()["model_version"]["version"])
+        return str(self.mlflow.get_model_version_by_alias(self.model, "champion").version)
 
-    def make_champion(self, version: str) -> None:
-        asked = {"name": self.services.settings.registered_model, "alias": "champion", "version": version}
-        httpx.post(self.registry, json=asked, trust_env=False).raise_for_status()
+    def tag(self, version: str, name: str) -> str:
+        return str(self.mlflow.get_model_version(self.model, version).tags[name])
+
+    def training_runs(self) -> list[str]:
+        experiments = [experiment.experiment_id for experiment in self.mlflow.search_experiments()]
+        return [run.info.run_id for run in self.mlflow.search_runs(experiments)]
 
     def served_by(self) -> dict[date, str]:
         """Which version recommended for which day."""
@@ -120,21 +143,42 @@ class Stack:
         return {row["served_on"]: row["model_version"] for row in rows.aggregate([]).to_pylist()}
 
 
-def deliver(landing: Path, day: date, lines: list[str], name: str = "by-hand") -> Path:
-    """A file of the simulated source, in the middle of an arrival day."""
-    path = landing / "simulated" / f"arrived={day}T12" / f"{name}.jsonl.gz"
+def deliver(path: Path, lines: list[str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
-    return path
+
+
+def walk(day: date, user: int, steps: int = 12, items: int = 200) -> list[str]:
+    """Somebody who looks at one item after the other, always the next one: so there is something to learn, and to recommend."""
+    start = datetime.combine(day, clock(12), UTC) + timedelta(seconds=user)
+    first = 3 * user + steps * day.toordinal()  # goes on where the day before ended
+    return [
+        json.dumps(
+            {
+                "id": f"walk-{user}-{day}-{step}",
+                "user": f"walker-{user}@sim.example",
+                "action": "view",
+                "at": (start + timedelta(minutes=step)).isoformat(timespec="milliseconds"),
+                "device": "web",
+                "country": "PT",
+                "agent": "Mozilla/5.0",
+                "page": "product",
+                "item": f"p{(first + step) % items:08d}",
+            }
+        )
+        for step in range(steps)
+    ]
 
 
 def make_world(root: Path) -> None:
-    """The landing zone: eight days of a small world with dirt and lateness, and yesterday."""
-    simulate(root, events=40_000, users=400, items=200, days=len(HISTORY + WEEK), dirt=0.05)
+    """The landing zone: eight days of a small world with dirt, lateness and people who walk, and yesterday."""
+    simulate(root, events=8000, users=120, items=200, days=len(HISTORY + WEEK), dirt=0.05)
+    landing = root / "landing" / "simulated"
+    for day in HISTORY + WEEK:
+        deliver(landing / f"arrived={day}T13" / "walkers.jsonl.gz", [line for user in range(80) for line in walk(day, user)])
     simulate(root / "yesterday", events=300, users=20, items=200, first_day=YESTERDAY, days=1, dirt=0)
-    copied = root / "yesterday" / "landing" / "simulated"
-    for folder in copied.iterdir():
-        folder.rename(root / "landing" / "simulated" / folder.name)
+    for folder in (root / "yesterday" / "landing" / "simulated").iterdir():
+        folder.rename(landing / folder.name)
 
 
 @contextmanager
@@ -148,6 +192,10 @@ def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
             patch.delenv(name)
         for name, value in ENVIRONMENT.items():
             patch.setenv(name, value)
+        patch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(root / "language-model"))
+        subprocess.run(
+            [sys.executable, "-m", "tests.browser.tiny_language_model", root / "language-model"], cwd=ROOT, check=True
+        )
         one_by_one(root / "reference", HISTORY[0], WEEK[-1], ENVIRONMENT)
         one_by_one(root / "var", HISTORY[0], HISTORY[-1], ENVIRONMENT)
         settings = Settings(
@@ -160,7 +208,8 @@ def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
         try:
             services.up()
             found = Stack(services, root / "reference")
-            found.make_champion(found.candidate("first", "popularity,item_knn"))
+            first = found.candidate("first", "popularity,item_knn")
+            found.mlflow.set_registered_model_alias(found.model, "champion", first)
             found.candidate("second", "popularity,cooccurrence")
             yield found
         finally:

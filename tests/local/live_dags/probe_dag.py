@@ -3,7 +3,8 @@
 from datetime import timedelta
 
 from airflow.providers.standard.operators.bash import BashOperator
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import DAG, BaseOperator, Context, CronDataIntervalTimetable, Param
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
@@ -21,6 +22,15 @@ def due(reference: object, after: timedelta) -> DeadlineAlert:
 
 def probe(task_id: str, *arguments: str, **kwargs: object) -> ModuleOperator:
     return ModuleOperator(task_id=task_id, module="tests.dags.probe", arguments=arguments, **kwargs)
+
+
+class Deferred(BaseOperator):
+    """A task that sleeps without a process for some seconds."""
+
+    def execute(self, context: Context) -> None:
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=6)), method_name="resumed")
+
+    def resumed(self, context: Context, event: object) -> None: ...
 
 
 with DAG(
@@ -60,3 +70,8 @@ with DAG("late", schedule=None, default_args=SOON, deadline=due(DeadlineReferenc
 
 with DAG("killed", schedule=None, default_args=SOON, on_failure_callback=run_failed, params={"file": Param(type="string")}):
     probe("sleep", "sleep", "--file", "{{ params.file }}", retries=0, writes=["probes"])
+
+with DAG("gpu", schedule=None, default_args=SOON):
+    Deferred(task_id="deferred", pool="gpu", queue="gpu", priority_weight=9)
+    for number in range(3):
+        BashOperator(task_id=f"at_work_{number}", bash_command="sleep 2", pool="gpu", queue="gpu")
