@@ -28,12 +28,12 @@ from jobs.decide import Fate, decide, same_ids
 from jobs.exchange import buckets_for, exchange
 from jobs.ids import IDS, id_digests, shared_ids, write_ids
 from jobs.landing import LandingFile, Piece, expect_arrival, in_tasks
-from jobs.late import TOUCHED, spans
+from jobs.late import CONTENT, TOUCHED, spans
 from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields, without_erased
 from jobs.readers import read
 from jobs.reasons import LineReason
 from jobs.spark import spark_session
-from jobs.write import write_partitions
+from jobs.write import content, write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.erased import Erased, read_erased
@@ -137,6 +137,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
         "read": frames[READ].rows() if READ in frames else [],
+        "content": content(events),
         "ids": write_ids(events, of.folders["events"]),
         "wrote": {
             "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
@@ -236,7 +237,8 @@ def clean(
         attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
     attempt.write_arrow("landing_files", landed, replaces=("arrived_on", [arrived_on]))
     attempt.note(**figures, files=len(files), landing=digest_of(landed), history=history)
-    attempt.note(**{TOUCHED: spans(touched(lake, arrived_on, results))})
+    whole = sum(result["content"] for result in results) % 2**64
+    attempt.note(**{TOUCHED: spans(touched(lake, arrived_on, results)), CONTENT: f"{figures['events']}:{whole:016x}"})
     return figures
 
 

@@ -1,11 +1,14 @@
-"""Late days: published closing dates whose sessions do not follow from the newest events any more.
+"""Late days: published days whose rows do not follow from the newest events any more.
 
 An arrival may bring events of days before its own. ``clean`` notes which event dates each of its commits touches. A closing
-date that can follow from one of them is late when its sessions were made from events that are older than the commit. A date
-that was never published is left to its own run. Who looks, and when, changes nothing about what is late: a date that was told
-once and was forgotten is told again by whoever looks next.
+date that can follow from one of them is late when its sessions were made from events that are older than the commit. The
+profiles as of a day are late when an arrival of that day or before was published, or changed, after they were made: a day that
+was mended, or one that another overtook. A commit that puts the same rows back makes nothing late. A day that was never
+published is left to its own run. Who looks, and when, changes nothing about what is late: a day that was told once and was
+forgotten is told again by whoever looks next.
 
-``python -m jobs.late`` lists them all; ``python -m jobs.late --closed-on 1998-04-16`` asks about one date.
+``python -m jobs.late`` lists them all; ``--closed-on 1998-04-16`` asks about the sessions of one day, ``--as-of`` about its
+profiles.
 """
 
 import argparse
@@ -16,10 +19,12 @@ from typing import Any
 from jobs.look_back import look_ahead
 from schemas.cli import day, log, run_command
 from schemas.errors import NothingToDo
-from schemas.lake import Lake, open_lake
+from schemas.lake import Commit, Lake, open_lake
 
 TOUCHED = "event_dates"
 """The note of ``clean`` in its commits: the first and last of each run of dates that it touches."""
+CONTENT = "content"
+"""The note of ``clean`` in its commits: what the events are, whatever their order."""
 
 
 def spans(dates: Iterable[date]) -> list[tuple[date, date]]:
@@ -39,27 +44,63 @@ def days_of(found: Iterable[Sequence[str]]) -> list[date]:
     return [first + timedelta(days=i) for first, last in ends for i in range((last - first).days + 1)]
 
 
-def late_days(lake: Lake) -> list[date]:
+def changes(lake: Lake) -> list[Commit]:
+    """The commits of ``events`` that changed something, oldest first: not those that put the same rows back."""
+    known: dict[str, Any] = {}
+    found = []
+    for commit in reversed(lake.commits("events")):
+        arrivals = [value for values in commit.replaced.values() for value in values]
+        content = commit.notes.get(CONTENT)
+        if content is None or any(known.get(arrival) != content for arrival in arrivals):
+            found.append(commit)
+        known.update(dict.fromkeys(arrivals, content))
+    return found
+
+
+def made_from(lake: Lake, table: str) -> dict[date, int]:
+    """The published days of a table, and the place in the order of commits of the events that each was made from."""
+    made = {date.fromisoformat(text): commit for text, commit in lake.current_commits(table).items()}
+    return {d: lake.sequence("events", commit.inputs.get("events", 0)) for d, commit in made.items()}
+
+
+def late_sessions(lake: Lake) -> list[date]:
     """The published closing dates that are late, in order."""
-    made = {date.fromisoformat(text): commit for text, commit in lake.current_commits("sessions").items()}
-    made_from = {d: lake.sequence("events", commit.inputs.get("events", 0)) for d, commit in made.items()}
+    made = made_from(lake, "sessions")
     late = set[date]()
-    for commit in lake.commits("events"):
+    for commit in changes(lake):
         changed = look_ahead(days_of(commit.notes.get(TOUCHED, ())))
-        late.update(d for d in changed if d in made_from and made_from[d] < commit.sequence_number)
+        late.update(d for d in changed if d in made and made[d] < commit.sequence_number)
     return sorted(late)
+
+
+def late_profiles(lake: Lake) -> list[date]:
+    """The published days of profiles that are late, in order."""
+    made = made_from(lake, "profiles")
+    late = set[date]()
+    for commit in changes(lake):
+        first = min(date.fromisoformat(value) for values in commit.replaced.values() for value in values)
+        late.update(d for d in made if first <= d and made[d] < commit.sequence_number)
+    return sorted(late)
+
+
+def late_days(lake: Lake) -> list[date]:
+    """The days of which anything is late, in order."""
+    return sorted({*late_sessions(lake), *late_profiles(lake)})
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the late days, or ask about one."""
-    parser = argparse.ArgumentParser(description="List the published days whose sessions late events change.")
-    parser.add_argument("--closed-on", type=day, help="ask about this date alone; where it is not late there is nothing to do")
+    parser = argparse.ArgumentParser(description="List the published days that newer events change.")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--closed-on", type=day, help="ask about the sessions of this day; where they are not late, nothing to do")
+    one.add_argument("--as-of", type=day, help="ask about the profiles as of this day; where they are not late, nothing to do")
     args = parser.parse_args(argv)
-    late = late_days(open_lake())
-    if args.closed_on is not None:
-        if args.closed_on not in late:
-            raise NothingToDo(f"the sessions of {args.closed_on} are not late: no newer events change them; nothing to do")
-        late = [args.closed_on]
+    lake = open_lake()
+    for asked, what, find in ((args.closed_on, "sessions", late_sessions), (args.as_of, "profiles", late_profiles)):
+        if asked is not None and asked not in find(lake):
+            raise NothingToDo(f"the {what} of {asked} are not late: no newer events change them; nothing to do")
+    asked = args.closed_on or args.as_of
+    late = late_days(lake) if asked is None else [asked]
     log.info("late days", count=len(late))
     return {"late_days": late}
 

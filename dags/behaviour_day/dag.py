@@ -10,11 +10,11 @@ is built, audited and published; a reader never sees a row that was not audited.
 | `clean` | the landing zone | `events`, `rejects`, `landing_files` |
 | `items` | the landing zone | `items`; skipped on a day without a new catalogue |
 | `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an id that came back with other content) |
-| `late_days` | commits of `events`, `sessions` | nothing; tells the asset `late_days` of days to be done again |
+| `late_days` | commits of the tables | nothing; tells the asset `late_days` of days to be done again |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
 
-Events that arrived late change days that are published: the asset `late_days` gets each such day as a
-partition, and `reprocess_day` does its sessions again. A day on which no source was alive is skipped.
+Events that arrived late, and days that were mended, change days that are published: the asset `late_days` gets each such
+day as a partition, and `reprocess_day` does its sessions or profiles again. A day on which no source was alive is skipped.
 Lines read = events + rejects + duplicates, on every run.
 
 **Rerun.** Clear the run, or any task with what is downstream of it, or run a *backfill* over any days: the
@@ -40,10 +40,11 @@ too, but nobody is told.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
+from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from dags.behaviour_day.parameters import PARAMS
 from dags.common.alarms import day_late, run_failed
 from dags.common.assets import LATE_DAYS, PROFILES
 from dags.common.defaults import ARRIVED_ON, DEFAULT_ARGS
@@ -77,15 +78,7 @@ with DAG(
         callback=SyncCallback(day_late, kwargs={"tables": [table for tables in WRITES.values() for table in tables]}),
     ),
     tags=["behaviour", "daily", "spark"],
-    params={
-        "history_since": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="History since",
-            description="For a bulk load of history: the first date in it. Empty for an ordinary day.",
-        )
-    },
+    params=PARAMS,
 ):
     arrivals = ModuleOperator(task_id="arrivals", module="jobs.landing", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY])
     clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects", writes=WRITES["clean"])
@@ -96,7 +89,13 @@ with DAG(
         tooltip="sessions that closed",
         writes=WRITES["sessionize"],
     )
-    late_days = PartitionsOperator(task_id="late_days", module="jobs.late", asset=LATE_DAYS, listed="late_days")
+    late_days = PartitionsOperator(
+        task_id="late_days",
+        module="jobs.late",
+        asset=LATE_DAYS,
+        listed="late_days",
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # what one table of the day lacks does not silence the others
+    )
     profiles = spark_tables(
         "profiles",
         ["--as-of", ARRIVED_ON],
@@ -109,5 +108,5 @@ with DAG(
 
     arrivals >> [clean, items]
     clean >> [sessionize, profiles]
-    sessionize >> late_days
+    [sessionize, profiles] >> late_days
     items >> profiles  # interests are written in the items' categories and words

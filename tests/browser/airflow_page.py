@@ -36,7 +36,7 @@ class AirflowPage:
         """The dialog, filled in; the days are picked as a person does, without a time."""
         self.open(f"/dags/{dag_id}")
         self.page.get_by_role("button", name="Trigger").first.click()
-        dialog = self.page.get_by_role("dialog").filter(has_text="Run Parameters")
+        dialog = self.page.get_by_role("dialog").filter(has_text=dag_id)
         dialog.get_by_text("Backfill", exact=True).click()
         for label, day in (("From", first), ("To", last)):
             dialog.get_by_text("Select date and time").first.click()

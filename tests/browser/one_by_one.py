@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from jobs import clean, items, profiles, sessionize
-from jobs.late import late_days
+from jobs.late import late_sessions
 from schemas import audit, publish
 from schemas.errors import NothingToDo
 from schemas.lake import open_lake
@@ -37,7 +37,7 @@ def run_day(day: date) -> None:
     run = f"one-by-one-{day}"
     job(clean, run, "--arrived-on", str(day))
     job(items, run, "--as-of", str(day))
-    for closed_on in [day, *late_days(open_lake())]:
+    for closed_on in [day, *late_sessions(open_lake())]:
         job(sessionize, f"{run}-{closed_on}", "--from", str(closed_on), "--to", str(closed_on))
     job(profiles, run, "--as-of", str(day))
 

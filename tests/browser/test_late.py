@@ -62,12 +62,12 @@ def test_a_late_day_waits_for_the_days_own_run(world: Stack) -> None:
     airflow = world.airflow
     (own,) = airflow.runs(DAY_DAG, LATE, LATE)
     airflow.clear(DAY_DAG, own.run_id)
-    again = airflow.trigger(LATE_DAG, conf={"closed_on": str(LATE)})
+    again = airflow.trigger(LATE_DAG, conf={"day": str(LATE)})
     (ended,) = airflow.wait(LATE_DAG, [again.run_id], timeout_s=TIMEOUT_S)
     assert ended.state == "success"
     (own,) = airflow.wait(DAY_DAG, [own.run_id], timeout_s=TIMEOUT_S)
     assert own.state == "success"
-    began = {task.task_id: task.started_at for task in airflow.tasks(LATE_DAG, again.run_id)}["still_late"]
+    began = {task.task_id: task.started_at for task in airflow.tasks(LATE_DAG, again.run_id)}["late_sessions"]
     assert began is not None
     assert own.ended_at is not None
     assert began >= own.ended_at

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs import clean, items, profiles, sessionize
-from jobs.late import late_days
+from jobs.late import late_sessions
 from schemas import audit, publish
 from schemas.cli import run_command
 from schemas.errors import ClickwrightError, Refused
@@ -67,7 +67,7 @@ class Step:
         elif self.job == "sessionize":
             sessionize.main(["--from", str(self.day), "--to", str(self.day), *run])
         elif self.job == LATE:
-            for day in late_days(open_lake()):
+            for day in late_sessions(open_lake()):
                 again = ["--run", f"late-{day}-{self.day}"]
                 sessionize.main(["--from", str(day), "--to", str(day), *again])
                 audit.main(["--job", "sessionize", *again])

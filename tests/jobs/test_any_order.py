@@ -15,9 +15,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.late import TOUCHED, late_days, spans
+from jobs.late import CONTENT, TOUCHED, late_profiles, late_sessions, spans
 from jobs.sessionize import stage_sessions
-from jobs.write import write_partitions
+from jobs.write import content, write_partitions
 from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
@@ -55,7 +55,7 @@ def clean_day(lake: Lake, arrived_on: date, events: list[Event]) -> None:
     folder = lake.folder / "data" / "events" / f"{arrived_on}-{len(lake.commits('events'))}"
     files = write_partitions(frame, contract, folder)
     before = lake.partitions("events", "event_date", where=equals("arrived_on", arrived_on))
-    touched = {TOUCHED: spans([*before, *frame["event_date"]])}
+    touched = {TOUCHED: spans([*before, *frame["event_date"]]), CONTENT: f"{len(frame)}:{content(frame):016x}"}
     what = properties(f"clean {arrived_on} {folder.name}") | {"notes": json.dumps(touched, default=str)}
     lake.replace("events", "arrived_on", {arrived_on: files}, what, {})
 
@@ -135,17 +135,17 @@ def test_days_in_any_order_overlapping_and_twice_give_what_one_pass_gives(
                 waiting.append(Run(lake, day, f"{i} again"))  # a retry, while the first try is still about to publish
             while len(waiting) > wait:  # up to two runs have read and not yet published
                 waiting.pop(-1 if wait else 0).publish()
-                told |= dict.fromkeys(late_days(lake))
+                told |= dict.fromkeys(late_sessions(lake))
             for late in list(told)[:pause]:
                 del told[late]
                 waiting.append(Run(lake, late, f"{i} {late} again"))
         for run in waiting:
             run.publish()
-            told |= dict.fromkeys(late_days(lake))
+            told |= dict.fromkeys(late_sessions(lake))
         for late in told:
-            if late in late_days(lake):
+            if late in late_sessions(lake):
                 Run(lake, late, f"{late} at last").publish()
-        assert late_days(lake) == []
+        assert late_sessions(lake) == []
         assert found(lake) == expected(arrivals)
 
 
@@ -154,17 +154,53 @@ def test_late_events_make_late_what_they_can_change_and_was_published_before(tmp
         for day in DAYS[:5]:
             clean_day(lake, day, log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} "))
             Run(lake, day, f"{day}").publish()
-        assert late_days(lake) == []
+        assert late_sessions(lake) == []
         late = log_of(datetime.combine(DAYS[2], time(9), at("00:00").tzinfo), user="late")
         clean_day(lake, DAYS[5], late)
-        assert late_days(lake) == DAYS[2:5]  # DAYS[5] is published by its own run
+        assert late_sessions(lake) == DAYS[2:5]  # DAYS[5] is published by its own run
         clean_day(lake, DAYS[5], [])  # mended: the late event is not there any more, which changes the same days
-        assert late_days(lake) == DAYS[2:5]
+        assert late_sessions(lake) == DAYS[2:5]
         Run(lake, DAYS[5], "own").publish()
         for day in DAYS[2:5]:
             Run(lake, day, f"{day} again").publish()
-            assert day not in late_days(lake)
-        assert late_days(lake) == []
+            assert day not in late_sessions(lake)
+        assert late_sessions(lake) == []
+
+
+def publish_profiles(lake: Lake, as_of: date) -> None:
+    """An empty day of profiles, made from the events of now."""
+    lake.replace("profiles", "as_of", {as_of: []}, properties(f"{as_of}"), inputs_for(lake, ["events"], ()))
+
+
+def test_profiles_are_late_when_an_arrival_before_them_comes_or_changes_after_them(tmp_path: Path) -> None:
+    log = {day: log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} ") for day in DAYS}
+    with empty_state(tmp_path) as lake:
+        for day in DAYS[:4]:
+            if day != DAYS[1]:  # refused, say
+                clean_day(lake, day, log[day])
+                publish_profiles(lake, day)
+        assert late_profiles(lake) == []
+        clean_day(lake, DAYS[1], log[DAYS[1]])  # mended
+        assert late_profiles(lake) == DAYS[2:4]
+        for day in DAYS[1:4]:
+            publish_profiles(lake, day)
+        assert late_profiles(lake) == []
+        clean_day(lake, DAYS[2], [])
+        assert late_profiles(lake) == DAYS[2:4]
+
+
+def test_the_same_rows_again_make_nothing_late(tmp_path: Path) -> None:
+    log = log_of(datetime.combine(DAYS[0], time(12), at("00:00").tzinfo))
+    with empty_state(tmp_path) as lake:
+        clean_day(lake, DAYS[0], log)
+        Run(lake, DAYS[0], "own").publish()
+        publish_profiles(lake, DAYS[0])
+        clean_day(lake, DAYS[0], log)
+        assert (late_sessions(lake), late_profiles(lake)) == ([], [])
+        clean_day(lake, DAYS[0], [])
+        assert (late_sessions(lake), late_profiles(lake)) == ([DAYS[0]], [DAYS[0]])
+        clean_day(lake, DAYS[0], log)  # back, but not what was there in between
+        assert (late_sessions(lake), late_profiles(lake)) == ([DAYS[0]], [DAYS[0]])
 
 
 def test_a_late_event_within_a_gap_of_midnight_changes_what_closes_three_days_on(tmp_path: Path) -> None:
@@ -178,8 +214,8 @@ def test_a_late_event_within_a_gap_of_midnight_changes_what_closes_three_days_on
             Run(lake, day, f"{day}").publish()
         arrivals[D + timedelta(days=3)] = [late]
         clean_day(lake, D + timedelta(days=3), [late])
-        assert closes in late_days(lake)
-        for day in late_days(lake):
+        assert closes in late_sessions(lake)
+        for day in late_sessions(lake):
             Run(lake, day, f"{day} again").publish()
         rows = [row for row in expected(arrivals) if row[0] <= closes]
         assert [row for row in rows if row[0] == closes]

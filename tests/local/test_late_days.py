@@ -48,7 +48,7 @@ def made(lake: Lake) -> dict[str, int]:
 
 def sizes(lake: Lake) -> dict[date, list[int]]:
     rows = lake.arrow("sessions").sort_by([("started_at", "ascending")]).to_pylist()
-    return {day: [row["n_events"] for row in rows if row["closed_on"] == day] for day in {row["closed_on"] for row in rows}}
+    return {day: [row["n_events"] for row in rows if row["day"] == day] for day in {row["day"] for row in rows}}
 
 
 def tasks_done(airflow: AirflowClient, run: Run) -> set[str]:
@@ -92,7 +92,7 @@ def test_late_events_do_again_the_days_that_they_change(live: Services, airflow:
     changed = {day for day in before if before[day] != after[day]}
     assert changed == {str(day) for day in DAYS[:2]}
 
-    told_again: dict[str, Any] = {"closed_on": str(FIRST)}
+    told_again: dict[str, Any] = {"day": str(FIRST)}
     run = airflow.trigger(LATE_DAG, conf=told_again)
     (ended,) = airflow.wait(LATE_DAG, [run.run_id], timeout_s=TIMEOUT_S)
     assert ended.state == "success"

@@ -135,6 +135,7 @@ def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient
 @pytest.mark.slow
 def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
     airflow.wait_for_dags(["daily"])
+    airflow.pause("daily")
     airflow.create_backfill("daily", FIRST, LAST)
     assert airflow.is_paused("daily")
     time.sleep(4)
