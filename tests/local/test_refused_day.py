@@ -17,7 +17,7 @@ DAY = date(1998, 4, 21)  # no other test runs it
 SOUND = [line(event_id=f"r{i}", item=f"{i}", time=f"{DAY}T14:20:05Z") for i in range(10)]
 
 
-def deliver(landing: Path, source: str, lines: list[str], hour: str = f"{DAY}T15", name: str = "part-000") -> None:
+def deliver(landing: Path, source: str, lines: list[str], hour: str = "1998-04-16T15", name: str = "part-000") -> None:
     path = landing / source / f"arrived={hour}" / f"{name}.jsonl.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(gzip.compress("\n".join(lines).encode()))
@@ -28,8 +28,8 @@ def deliver(landing: Path, source: str, lines: list[str], hour: str = f"{DAY}T15
 @pytest.mark.timeout(900)
 def test_a_refused_day_says_why_and_is_completed_after_mending(live: Services, airflow: AirflowClient) -> None:
     landing = live.settings.landing_dir
-    deliver(landing, "movielens-items", [json.dumps(ALIEN)])
-    deliver(landing, "movielens", [*SOUND, *["{"] * 10])
+    deliver(landing, "movielens-items", [json.dumps(ALIEN)], hour=f"{DAY}T15")
+    deliver(landing, "movielens", [*SOUND, *["{"] * 10], hour=f"{DAY}T15")
     airflow.wait_for_dags(["behaviour_day"])
     airflow.unpause("behaviour_day")
     lake = open_lake(live.settings)
@@ -47,7 +47,7 @@ def test_a_refused_day_says_why_and_is_completed_after_mending(live: Services, a
     assert Path(message.split("see ")[1].split(",")[0]).exists()
     assert {table for table, rows in row_counts(lake).items() if rows != before.get(table, 0)} <= {"items"}
 
-    deliver(landing, "movielens", SOUND)  # mended
+    deliver(landing, "movielens", SOUND, hour=f"{DAY}T15")  # mended
     airflow.clear("behaviour_day", run.run_id)
     (ended,) = airflow.wait("behaviour_day", [run.run_id], timeout_s=400)
     assert ended.state == "success"
