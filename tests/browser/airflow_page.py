@@ -27,7 +27,7 @@ class AirflowPage:
         self.page.goto(f"{self.url}{path}")
 
     def picture(self, path: Path) -> None:
-        self.page.wait_for_timeout(1500)  # what moves has come to rest
+        self.page.wait_for_timeout(5000)  # what is loaded is there, and what moves has come to rest
         self.page.screenshot(path=path)
 
     # Backfills
