@@ -16,7 +16,7 @@ GRACE = timedelta(hours=1)
 """An arrival day goes from 01:00 UTC to the next 01:00."""
 
 ASKED = frozenset({"awaiting_input", "deferred"})
-SETTLES = timedelta(seconds=5)
+SETTLES = timedelta(seconds=12)
 FINISHED = frozenset({"success", "failed"})
 RETRIED_STATUS = frozenset({502, 503, 504})
 
