@@ -26,12 +26,13 @@ before; the next run of `behaviour_day` tells of the day again.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, PartitionedAssetTimetable
+from airflow.sdk import DAG, PartitionedAssetTimetable
 
 from dags.common.alarms import run_failed
 from dags.common.assets import LATE_DAYS
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
+from dags.common.parameters import optional_date
 from dags.common.waits import RunsEnded
 from dags.common.write_audit_publish import spark_tables
 
@@ -47,13 +48,7 @@ with DAG(
     on_failure_callback=run_failed,
     tags=["behaviour", "late", "spark"],
     params={
-        "day": Param(
-            None,
-            type=["null", "string"],
-            format="date",
-            title="Day",
-            description="For a run by hand: the day that is done again. Empty when late events started the run.",
-        )
+        "day": optional_date("Day", "For a run by hand: the day that is done again. Empty when late events started the run.")
     },
 ):
     days_at_work = RunsEnded(task_id="days_at_work", of=["behaviour_day"], timeout=timedelta(hours=3))

@@ -2,13 +2,11 @@
 
 from airflow.sdk import Param
 
+from dags.common.parameters import optional_date
+
 PARAMS = {
-    "train_until": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Train until",
-        description="Fit on what happened before this date (00:00 UTC), test on the rest. Empty: the week that ended.",
+    "train_until": optional_date(
+        "Train until", "Fit on what happened before this date (00:00 UTC), test on the rest. Empty: the week that ended."
     ),
     "valid_days": Param(
         14,
