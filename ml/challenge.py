@@ -167,7 +167,7 @@ def gather(
             "digest": champion.tags.get(f"{TAG}digest", ""),
             "train_until": seen_until,
             "test": chosen_metrics(test.metrics, ""),
-            "lead": lead(test.ndcg_by_user),
+            "lead": lead(test.by_user("ndcg")),
         }
     run = runs[name]
     return {
@@ -202,15 +202,18 @@ def ndcg_by_user(run: "Run") -> np.ndarray:
 
 def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
     """The champion on this training's test cases, asked in its own vocabulary; and the day until which it was fitted."""
-    from ml.data import in_vocabulary, read_split
+    from ml.cases import in_vocabulary
     from ml.evaluate import evaluate
     from ml.registry import TAG, load_version
+    from ml.splits import read_split
     from schemas.lake import open_lake
 
     split = read_split(open_lake(), pinned)
     model, item_ids = load_version(settings, champion)
     own, cases = in_vocabulary(item_ids, split.catalog, split.test)
-    counts = np.zeros(len(own), dtype=np.int64)
+    met = np.bincount(split.refit.item_index, minlength=len(split.catalog))
+    places = [split.catalog.index.get(item) for item in item_ids]
+    counts = np.array([0 if place is None else met[place] for place in places], dtype=np.int64)
     return evaluate(model, cases, own, counts), champion.tags.get(f"{TAG}train_until")
 
 

@@ -1,18 +1,17 @@
-"""What the models see: interactions and a catalogue as arrays, split by global time, as of a moment.
+"""What the models see: interactions, a catalogue and questions, as arrays.
 
 Times are microseconds since 1970 UTC. N interactions, U users, I items, C cases.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+DAY_US = 24 * 3_600_000_000
 IGNORED_EVENTS = ("impression", "search")
 """Event types that say what was shown or typed, not what was liked."""
 
@@ -28,11 +27,14 @@ class Interactions:
     user_index: npt.NDArray[np.int32]
     """``[N]``."""
     item_index: npt.NDArray[np.int32]
-    """``[N]``; -1 is an item that the catalogue does not hold."""
+    """``[N]``; below 0 is an item that the catalogue does not hold, a number of its own for each."""
     time: npt.NDArray[np.int64]
-    """``[N]``, microseconds."""
+    """``[N]``, microseconds; where ``timed`` is false, just an order."""
     value: npt.NDArray[np.float64]
     """``[N]``, NaN where the event has none."""
+    arrived: npt.NDArray[np.int64]
+    """``[N]``, the start of the day on which the event arrived, microseconds."""
+    timed: bool = True
 
     def __len__(self) -> int:
         return len(self.item_index)
@@ -46,8 +48,10 @@ class Interactions:
         """Each user's item indices, oldest first: U arrays."""
         return [self.item_index[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
-    def times(self) -> list[npt.NDArray[np.int64]]:
-        """Each user's times, oldest first: U arrays."""
+    def times(self) -> list[npt.NDArray[np.int64]] | None:
+        """Each user's times, oldest first: U arrays; None where only the order is known."""
+        if not self.timed:
+            return None
         return [self.time[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
 
@@ -68,19 +72,32 @@ class Catalog:
         return {item: i for i, item in enumerate(self.item_ids)}
 
     @cached_property
+    def described(self) -> bool:
+        """Whether anything is known of the items beside their ids."""
+        return any(self.titles) or any(self.categories) or any(self.texts)
+
+    @cached_property
     def text_embeddings(self) -> npt.NDArray[np.float32]:
-        """Sentence embeddings, L2-normalised: ``[I, E]``. What is encoded is the text, or title and categories without one."""
+        """Sentence embeddings, L2-normalised: ``[I, E]``. What is encoded is the text, or title and categories without one.
+
+        A catalogue without any words has embeddings of zero, ``[I, 1]``.
+        """
+        if not self.described:
+            return np.zeros((len(self), 1), dtype=np.float32)
         from ml.text import encode
 
         rows = zip(self.titles, self.categories, self.texts, strict=True)
         return encode([text or ". ".join([title, ", ".join(categories)]) for title, categories, text in rows])
 
     @cached_property
+    def category_names(self) -> list[str]:
+        return sorted({name for row in self.categories for name in row})
+
+    @cached_property
     def category_matrix(self) -> npt.NDArray[np.float32]:
-        """Which item is in which category, 0 or 1: ``[I, categories]``."""
-        names = sorted({name for row in self.categories for name in row})
-        column = {name: j for j, name in enumerate(names)}
-        matrix = np.zeros((len(self), len(names)), dtype=np.float32)
+        """Which item is in which category, 0 or 1: ``[I, categories]``, in the order of their names."""
+        column = {name: j for j, name in enumerate(self.category_names)}
+        matrix = np.zeros((len(self), len(column)), dtype=np.float32)
         for i, row in enumerate(self.categories):
             matrix[i, [column[name] for name in row]] = 1.0
         return matrix
@@ -88,52 +105,50 @@ class Catalog:
 
 @dataclass(frozen=True)
 class Cases:
-    """Next-event questions: given what a user had met before, which item came next?"""
+    """Questions with their answers: given what a user had met before, which items came?
+
+    One row is one right item. A question has one of them (which item comes next?) or several (which come in a window?).
+    """
 
     user: npt.NDArray[np.int64]
     """Which user asks, ``[C]``; only equality means anything."""
+    question: npt.NDArray[np.int64]
+    """Which question a row answers, ``[C]``, ascending; rows of one question share user and history."""
     target: npt.NDArray[np.int32]
-    """The item that came, ``[C]``; -1 is one that the catalogue does not hold, which no model can find."""
+    """The item that came, ``[C]``; below 0 is one that the catalogue does not hold, which no model can find."""
     histories: list[npt.NDArray[np.int32]]
     """The user's items strictly before, oldest first."""
-    times: list[npt.NDArray[np.int64]]
-    """The times of those, microseconds."""
+    times: list[npt.NDArray[np.int64]] | None
+    """The times of those, microseconds; None where only the order is known."""
 
     def __len__(self) -> int:
         return len(self.target)
 
-    def sample(self, n: int) -> "Cases":
-        """At most ``n`` of the cases, evenly spread: what is tuned on them is tuned quickly."""
-        chosen = np.linspace(0, len(self) - 1, min(n, len(self)), dtype=np.int64)
+    def take(self, chosen: npt.NDArray[np.int64]) -> "Cases":
+        """Some of the rows."""
         return Cases(
             self.user[chosen],
+            self.question[chosen],
             self.target[chosen],
             [self.histories[i] for i in chosen],
-            [self.times[i] for i in chosen],
+            None if self.times is None else [self.times[i] for i in chosen],
         )
+
+    def sample(self, n: int) -> "Cases":
+        """The rows of at most ``n`` of the questions, evenly spread: what is tuned on them is tuned quickly."""
+        questions = np.unique(self.question)
+        chosen = questions[np.linspace(0, len(questions) - 1, min(n, len(questions)), dtype=np.int64)]
+        return self.take(np.flatnonzero(np.isin(self.question, chosen)))
 
     def translated(self, mapping: npt.NDArray[np.int32]) -> "Cases":
         """The same questions in another catalogue's indices; ``mapping[i]`` is the other index, -1 for none."""
-        histories, times = [], []
-        for history, time in zip(self.histories, self.times, strict=True):
-            mapped = mapping[history]
-            histories.append(mapped[mapped >= 0])
-            times.append(time[mapped >= 0])
+        mapped = [mapping[history] for history in self.histories]
+        histories = [items[items >= 0] for items in mapped]
+        times = None
+        if self.times is not None:
+            times = [moments[items >= 0] for items, moments in zip(mapped, self.times, strict=True)]
         target = np.where(self.target >= 0, mapping[self.target], -1).astype(np.int32)
-        return Cases(self.user, target, histories, times)
-
-
-@dataclass(frozen=True)
-class Split:
-    """Data for one training: ``fit`` then ``validation`` to decide, ``refit`` then ``test`` to report."""
-
-    catalog: Catalog
-    fit: Interactions
-    """Events before the validation window."""
-    validation: Cases
-    refit: Interactions
-    """Events before ``train_until``."""
-    test: Cases
+        return Cases(self.user, self.question, target, histories, times)
 
 
 def microseconds(day: date) -> int:
@@ -145,49 +160,28 @@ def interactions(events: pd.DataFrame, catalog: Catalog) -> Interactions:
     """Arrays of a frame of events.
 
     Args:
-        events: ``user_id``, ``event_id``, ``event_time`` (int64 microseconds), ``item_id``, ``value``.
+        events: ``user_id``, ``event_id``, ``event_time`` (int64 microseconds), ``item_id``, ``value``, ``arrived_on``.
+            An event that is there twice counts once.
     """
+    events = events.drop_duplicates(["user_id", "event_time", "event_id", "item_id"])
     events = events.sort_values(["user_id", "event_time", "event_id"], kind="stable")
     users, user_index = np.unique(events["user_id"].to_numpy(dtype=str), return_inverse=True)
+    strangers: dict[str, int] = {}
     return Interactions(
         users=users,
         items=np.array(catalog.item_ids, dtype=str),
         user_index=user_index.astype(np.int32),
-        item_index=np.array([catalog.index.get(item, -1) for item in events["item_id"]], dtype=np.int32),
+        item_index=np.array(
+            [
+                catalog.index[item] if item in catalog.index else -1 - strangers.setdefault(item, len(strangers))
+                for item in events["item_id"]
+            ],
+            dtype=np.int32,
+        ),
         time=events["event_time"].to_numpy(dtype=np.int64),
         value=events["value"].to_numpy(dtype=np.float64),
+        arrived=pd.to_datetime(events["arrived_on"]).to_numpy("datetime64[us]").astype(np.int64),
     )
-
-
-def known_before(events: pd.DataFrame, moment: date, arrived_before: date) -> pd.DataFrame:
-    """The events that happened before ``moment`` and had arrived before ``arrived_before`` (both 00:00 UTC)."""
-    return events[(events["event_time"] < microseconds(moment)) & (events["arrived_on"] < arrived_before)]
-
-
-def cases_from(events: Interactions, start: int, end: int | None = None) -> Cases:
-    """Every event from ``start`` up to ``end`` (microseconds) as a question, with what its user met strictly before it.
-
-    An event whose item its user already met is no question: what was met is not recommended again.
-    """
-    user: list[int] = []
-    target: list[int] = []
-    histories, times = [], []
-    for u, (first, last) in enumerate(zip(events.starts[:-1], events.starts[1:], strict=True)):
-        items, moments = events.item_index[first:last], events.time[first:last]
-        known = items >= 0
-        begin = int(np.searchsorted(moments, start))
-        stop = len(items) if end is None else int(np.searchsorted(moments, end))
-        met = set(items[:begin].tolist())
-        for position in range(begin, stop):
-            item = int(items[position])
-            if item < 0 or item not in met:
-                user.append(u)
-                target.append(item)
-                before = int(np.searchsorted(moments, moments[position]))  # what comes at the same moment is not known yet
-                histories.append(items[:before][known[:before]])
-                times.append(moments[:before][known[:before]])
-            met.add(item)
-    return Cases(np.array(user, dtype=np.int64), np.array(target, dtype=np.int32), histories, times)
 
 
 def catalog_from(items: pd.DataFrame, events: pd.DataFrame) -> Catalog:
@@ -207,77 +201,3 @@ def catalog_from(items: pd.DataFrame, events: pd.DataFrame) -> Catalog:
         rows.setdefault(item, ("", [], ""))
     ids = sorted(rows)
     return Catalog(ids, [rows[i][0] for i in ids], [rows[i][1] for i in ids], [rows[i][2] for i in ids])
-
-
-def in_vocabulary(item_ids: list[str], catalog: Catalog, cases: Cases) -> tuple[Catalog, Cases]:
-    """The catalogue and the questions in the indices of a model that was fitted on other items; unknown ones fall out."""
-    known = [catalog.index.get(item) for item in item_ids]
-    other = Catalog(
-        item_ids,
-        ["" if i is None else catalog.titles[i] for i in known],
-        [[] if i is None else catalog.categories[i] for i in known],
-        ["" if i is None else catalog.texts[i] for i in known],
-    )
-    mapping = np.array([other.index.get(item, -1) for item in catalog.item_ids], dtype=np.int32)
-    return other, cases.translated(mapping)
-
-
-def split(events: pd.DataFrame, items: pd.DataFrame, train_until: date, valid_days: int) -> Split:
-    """Cut by global time: nothing that happened or arrived at or after ``train_until`` reaches a fit.
-
-    Args:
-        events: ``user_id``, ``event_id``, ``event_time`` (int64 microseconds), ``item_id``, ``value``, ``arrived_on``.
-        items: the catalogue as known before ``train_until``.
-    """
-    valid_from = train_until - timedelta(days=valid_days)
-    before = known_before(events, train_until, train_until)
-    catalog = catalog_from(items, before)
-    refit = interactions(before, catalog)
-    return Split(
-        catalog=catalog,
-        fit=interactions(known_before(events, valid_from, train_until), catalog),
-        validation=cases_from(refit, microseconds(valid_from)),
-        refit=refit,
-        test=cases_from(interactions(events, catalog), microseconds(train_until)),
-    )
-
-
-def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
-    """The split of a pinned training.
-
-    Args:
-        lake: what ``schemas.lake.open_lake`` returns.
-        pinned: what ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
-    """
-    events = read_events(lake, pinned["snapshots"]["session_events"])
-    items = (
-        lake.arrow(
-            "items",
-            where=f"as_of = '{pinned['items_as_of']}'",
-            snapshot=pinned["snapshots"]["items"],
-            columns=["item_id", "title", "categories", "text"],
-        ).to_pandas()
-        if pinned["items_as_of"]
-        else pd.DataFrame({"item_id": [], "title": [], "categories": [], "text": []})
-    )
-    return split(events, items, date.fromisoformat(pinned["train_until"]), pinned["valid_days"])
-
-
-def read_events(lake: Any, snapshot: int | None) -> pd.DataFrame:
-    """The interactions in ``session_events``: one row an event that names an item and is more than a display."""
-    columns = ["user_id", "event_id", "event_time", "event_type", "item_id", "value", "arrived_on"]
-    table = lake.arrow("session_events", snapshot=snapshot, columns=columns)
-    frame: pd.DataFrame = table.set_column(
-        table.schema.get_field_index("event_time"), "event_time", table["event_time"].cast("int64")
-    ).to_pandas()
-    kept = frame["item_id"].notna() & ~frame["event_type"].isin(IGNORED_EVENTS)
-    return frame[kept].drop(columns="event_type").reset_index(drop=True)
-
-
-def padded(rows: Sequence[npt.NDArray[Any]], width: int, fill: int) -> npt.NDArray[np.int64]:
-    """The last ``width`` values of each row, filled up on the right: ``[len(rows), width]``."""
-    out = np.full((len(rows), width), fill, dtype=np.int64)
-    for i, row in enumerate(rows):
-        tail = row[-width:]
-        out[i, : len(tail)] = tail
-    return out

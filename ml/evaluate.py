@@ -1,4 +1,4 @@
-"""How good a model is: every case ranked against the whole catalogue, averaged within users, then over users.
+"""How good a model is: every question ranked against the whole catalogue, averaged within users, then over users.
 
 Items that the user already met are left out of the ranking. Ties are counted against the model: the right item stands
 behind everything that has the same score. (The lists that coverage, diversity and novelty look at break ties by item index.)
@@ -6,6 +6,7 @@ behind everything that has the same score. (The lists that coverage, diversity a
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,10 +15,9 @@ import numpy.typing as npt
 from ml import metrics
 from ml.data import Cases, Catalog
 from ml.models.base import Recommender
+from ml.segments import item_groups, question_segments
 
 K = 10
-SEGMENTS = {"new": (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
-"""Segments of cases by how many events came before them, both ends included."""
 BY_RANK = {
     "precision": metrics.precision,
     "recall": metrics.recall,
@@ -25,43 +25,84 @@ BY_RANK = {
     "hit_rate": metrics.hit_rate,
     "ndcg": metrics.ndcg,
     "mrr": metrics.mrr,
+    "map": metrics.average_precision,
 }
+IN_EVERY_RUN = ("new", "short", "medium", "long", "new_items")
+"""Segments whose measures are metrics of every run; those of the categories are kept beside."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
     """What one model did on one set of cases."""
 
-    metrics: dict[str, float]
-    """``ndcg_at_10`` and so on over all cases, ``<segment>_ndcg_at_10``, and the counts ``cases`` and ``users``."""
-    users: npt.NDArray[np.int64]
-    """The users, ascending."""
-    ndcg_by_user: npt.NDArray[np.float64]
-    """Their NDCG, for paired comparisons."""
+    k: int
+    user: npt.NDArray[np.int64]
+    """Who asked, ``[Q]``."""
+    by_question: dict[str, npt.NDArray[np.float64]]
+    """Each measure of ``BY_RANK``, ``[Q]``."""
+    segments: dict[str, npt.NDArray[np.bool_]]
+    """Which questions are in which segment, ``[Q]``."""
+    shown: dict[str, float]
+    """Measures of the lists, whether they were right or not, and the counts ``cases`` and ``users``."""
+
+    def by_user(self, measure: str, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
+        """A measure's mean over each user's questions, perhaps only those ``within``; users in ascending order."""
+        chosen = slice(None) if within is None else within
+        return metrics.mean_by_user(self.by_question[measure][chosen], self.user[chosen])
+
+    @cached_property
+    def metrics(self) -> dict[str, float]:
+        """``ndcg_at_10`` and so on over all questions, ``<segment>_ndcg_at_10`` and so on, ``<segment>_cases``."""
+        result = dict(self.shown)
+        result |= {f"{name}_at_{self.k}": _mean(self.by_user(name)) for name in BY_RANK}
+        for segment in IN_EVERY_RUN:
+            within = self.segments[segment]
+            result[f"{segment}_cases"] = float(within.sum())
+            if within.any():
+                result |= {f"{segment}_{name}_at_{self.k}": _mean(self.by_user(name, within)) for name in BY_RANK}
+        return result
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0
 
 
 def rank_cases(
     model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The right item's rank in each case ``[C]``, and the best ``k`` items ``[C, k]``."""
-    ranks, lists = [], []
-    for start in range(0, len(cases), batch_size):
-        part = slice(start, start + batch_size)
-        histories, target = cases.histories[part], cases.target[part]
-        scores = np.array(model.scores(histories, cases.times[part]), dtype=np.float32)
-        ranks.append(rank_of_target(scores, target, histories))
+    """The right item's rank in each case ``[C]``, and the best ``k`` items of each question ``[Q, k]``."""
+    ranks = np.empty(len(cases), dtype=np.int64)
+    lists = []
+    starts = np.append(np.unique(cases.question, return_index=True)[1], len(cases))
+    for first in range(0, len(starts) - 1, batch_size):
+        asked = starts[first : first + batch_size + 1]
+        histories = [cases.histories[case] for case in asked[:-1]]
+        times = None if cases.times is None else [cases.times[case] for case in asked[:-1]]
+        scores = model.scores(histories, times)
+        leave_out(scores, histories)
+        row = np.repeat(np.arange(len(histories)), np.diff(asked))
+        for begin in range(0, len(row), batch_size):
+            part = row[begin : begin + batch_size]
+            chosen = slice(asked[0] + begin, asked[0] + begin + len(part))
+            ranks[chosen] = rank_of_target(scores[part], cases.target[chosen])
         lists.append(best(scores, k))
-    if not ranks:
-        return np.empty(0, dtype=np.int64), np.empty((0, k), dtype=np.int64)
-    return np.concatenate(ranks), np.concatenate(lists)
+    return ranks, np.concatenate(lists) if lists else np.empty((0, k), dtype=np.int64)
 
 
-def rank_of_target(
-    scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32], histories: Sequence[npt.NDArray[np.integer[Any]]]
-) -> npt.NDArray[np.int64]:
-    """The right items' ranks ``[B]``, the items of the histories left out; ``scores`` ``[B, I]`` is changed to show that."""
+def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
+    """Mean NDCG at ``k`` over users: what models are tuned by."""
+    ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
+    return _mean(metrics.mean_by_user(ndcg, cases.user[np.unique(cases.question, return_index=True)[1]]))
+
+
+def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
+    """Put the items of each row's history behind everything, in place; ``scores`` is ``[B, I]``."""
     for row, history in enumerate(histories):
         scores[row, history] = -np.inf
+
+
+def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
+    """The right items' ranks in ``scores`` ``[B, I]``: ``[B]``; one that the catalogue does not hold is behind everything."""
     own = np.where(target >= 0, scores[np.arange(len(target)), target], -np.inf)
     # The right item is counted among those that are at least as good as itself, so this starts at 1.
     ranks = np.where(target >= 0, (scores >= own[:, None]).sum(axis=1), scores.shape[1] + 1)
@@ -70,7 +111,13 @@ def rank_of_target(
 
 def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     """The indices of the ``k`` highest scores of each row, best first, equal ones by index: ``[B, min(k, I)]``."""
-    return np.argsort(-scores, axis=1, kind="stable")[:, :k].astype(np.int64)
+    k = min(k, scores.shape[1])
+    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
+    rows = []
+    for row, bound in zip(scores, least, strict=True):
+        candidates = np.flatnonzero(row >= bound)
+        rows.append(candidates[np.argsort(-row[candidates], kind="stable")][:k])
+    return np.stack(rows).astype(np.int64) if rows else np.empty((0, k), dtype=np.int64)
 
 
 def evaluate(
@@ -84,39 +131,60 @@ def evaluate(
     """All measures of a model.
 
     Args:
-        counts: how often each item was met in training ``[I]``, for novelty.
+        counts: how often each item was met in training ``[I]``: what is new, popular, novel.
     """
     ranks, lists = rank_cases(model, cases, k=k)
-    users = np.unique(cases.user)
-    result = summary(ranks, cases.user, k)
-    result["cases"], result["users"] = float(len(cases)), float(len(users))
-    if len(cases):
-        result[f"coverage_at_{k}"] = metrics.coverage(lists, len(catalog))
-        for name, values in (
-            ("diversity", metrics.diversity(lists, catalog.category_matrix)),
-            ("novelty", metrics.novelty(lists, counts)),
-        ):
-            result[f"{name}_at_{k}"] = float(metrics.mean_by_user(values, cases.user).mean())
-    lengths = np.array([len(history) for history in cases.histories])
-    for segment, (low, high) in SEGMENTS.items():
-        within = (lengths >= low) & (lengths <= high) if len(lengths) else np.empty(0, dtype=bool)
-        result[f"{segment}_cases"] = float(within.sum())
-        if within.any():
-            part = summary(ranks[within], cases.user[within], k)
-            result |= {f"{segment}_{name}": value for name, value in part.items()}
-    return Evaluation(result, users, metrics.mean_by_user(metrics.ndcg(ranks, k), cases.user))
+    hits, relevant = metrics.hits_of(ranks, cases.question, k)
+    user = cases.user[np.unique(cases.question, return_index=True)[1]]
+    return Evaluation(
+        k=k,
+        user=user,
+        by_question={name: measure(hits, relevant) for name, measure in BY_RANK.items()},
+        segments=question_segments(cases, catalog, counts),
+        shown={"cases": float(len(cases)), "users": float(len(np.unique(user)))}
+        | (of_lists(lists, user, cases, catalog, counts) if len(cases) else {}),
+    )
 
 
-def summary(ranks: npt.NDArray[np.int64], users: npt.NDArray[np.int64], k: int) -> dict[str, float]:
-    """The measures of ranks, averaged within users and then over users."""
-    if len(ranks) == 0:
-        return {f"{name}_at_{k}": 0.0 for name in BY_RANK}
-    return {f"{name}_at_{k}": float(metrics.mean_by_user(measure(ranks, k), users).mean()) for name, measure in BY_RANK.items()}
+def of_lists(
+    lists: npt.NDArray[np.int64],
+    user: npt.NDArray[np.int64],
+    cases: Cases,
+    catalog: Catalog,
+    counts: npt.NDArray[np.integer[Any]],
+) -> dict[str, float]:
+    """What is shown: how much of the catalogue, how varied, how popular, how different between users, how fair to items."""
+    k = lists.shape[1]
+    group, names = item_groups(counts)
+    known = cases.target[cases.target >= 0]
+    due = np.bincount(group[known], minlength=len(names)) / max(len(known), 1)
+    last_of_user = len(user) - 1 - np.unique(user[::-1], return_index=True)[1]
+    means = {
+        "diversity": metrics.diversity(lists, catalog.category_matrix),
+        "novelty": metrics.novelty(lists, counts),
+        "popularity_bias": metrics.popularity_bias(lists, counts),
+    }
+    return {f"{name}_at_{k}": _mean(metrics.mean_by_user(values, user)) for name, values in means.items()} | {
+        f"coverage_at_{k}": metrics.coverage(lists, len(catalog)),
+        f"personalisation_at_{k}": metrics.personalisation(lists[last_of_user]),
+        f"exposure_gap_at_{k}": metrics.unfairness(metrics.exposure(lists, group, len(names)), due),
+    }
 
 
-def compare(ours: Evaluation, theirs: Evaluation, *, seed: int) -> dict[str, float]:
-    """The difference in NDCG over the same users, ours minus theirs, with its 95 % paired bootstrap interval."""
-    if not np.array_equal(ours.users, theirs.users):
-        raise ValueError("two evaluations can be compared over the same users only")
-    mean, low, high = metrics.bootstrap_interval(ours.ndcg_by_user - theirs.ndcg_by_user, seed=seed)
-    return {"difference": mean, "low": low, "high": high}
+def compare(
+    ours: Evaluation, theirs: Evaluation, *, seed: int, measure: str = "ndcg", segment: str | None = None
+) -> dict[str, float]:
+    """The difference of a measure over the same users, ours minus theirs, with its 95 % paired bootstrap interval.
+
+    Args:
+        segment: one of ours: what is new to one model may be known to the other.
+
+    Raises:
+        ValueError: the questions are not the same.
+    """
+    if not np.array_equal(ours.user, theirs.user):
+        raise ValueError("two evaluations can be compared over the same questions only")
+    within = None if segment is None else ours.segments[segment]
+    difference = ours.by_user(measure, within) - theirs.by_user(measure, within)
+    mean, low, high = metrics.bootstrap_interval(difference, seed=seed)
+    return {"difference": mean, "low": low, "high": high, "users": float(len(difference))}

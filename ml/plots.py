@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from ml.evaluate import SEGMENTS
+from ml.segments import ACTIVITY
 
 INK, ACCENT, QUIET, GRID = "#1f2933", "#d9480f", "#8896a5", "#e4e7eb"
 
@@ -60,7 +60,7 @@ def by_segment(metrics: Mapping[str, float], recipe: str) -> Figure:
         metrics: of one evaluation, see :func:`ml.evaluate.evaluate`.
     """
     figure, axes = _figure(f"{recipe}: test NDCG@10 by length of history")
-    names = [name for name in SEGMENTS if metrics.get(f"{name}_cases")]
+    names = [name for name in ACTIVITY if metrics.get(f"{name}_cases")]
     values = [metrics[f"{name}_ndcg_at_10"] for name in names]
     bars = axes.bar(names, values, color=ACCENT, width=0.6)
     axes.bar_label(bars, [f"{value:.3f}" for value in values], padding=3, fontsize=9, color=INK)
@@ -77,7 +77,7 @@ def by_segment(metrics: Mapping[str, float], recipe: str) -> Figure:
 
 
 def _label(name: str, metrics: Mapping[str, float]) -> str:
-    low, high = SEGMENTS[name]
+    low, high = ACTIVITY[name]
     events = "no events" if high == 0 else f"{low} or more" if high >= 10**9 else f"{low} to {high} events"
     return f"{name}\n{events}\n{metrics[f'{name}_cases']:.0f} cases"
 

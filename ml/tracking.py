@@ -15,7 +15,7 @@ from ml.registry import ARTIFACT
 from schemas.tags import training_tag
 
 if TYPE_CHECKING:
-    from ml.data import Split
+    from ml.splits import Split
     from ml.train import Fitted
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")

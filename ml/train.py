@@ -24,9 +24,10 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from ml.data import Split
     from ml.evaluate import Evaluation
     from ml.models import Recommender
+    from ml.models.base import Library
+    from ml.splits import Split
 
 
 @dataclass
@@ -44,20 +45,24 @@ class Fitted:
     seconds: dict[str, float]
 
 
-def fit_and_test(name: str, split: "Split", seed: int, folder: Path) -> Fitted:
+def fit_and_test(name: str, split: "Split", seed: int, folder: Path, library: "Library") -> Fitted:
     """Fit, decide by validation, refit, save to ``folder``, load, test. Deterministic by ``seed`` on one kind of machine."""
     import numpy as np
 
     from ml.evaluate import evaluate
-    from ml.models import load_recommender, recipe, save_recommender
+    from ml.models import build, load_recommender, save_recommender
 
     epochs, refit_epochs = Epochs(), Epochs()
     began = time.perf_counter()
-    tuned = recipe(name)().fit(split.fit, split.catalog, seed=seed, validation=split.validation, log=epochs.log)
+    tuned = build(name, library).fit_once(
+        split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=epochs.log
+    )
     counts = np.bincount(split.fit.item_index, minlength=len(split.catalog))
     validation = evaluate(tuned, split.validation, split.catalog, counts)
     fitted = time.perf_counter()
-    final = recipe(name)(**tuned.chosen).fit(split.refit, split.catalog, seed=seed, log=refit_epochs.log)
+    final = build(name, library, **tuned.chosen).fit_once(
+        split.refit, split.catalog, seed=seed, library=library, log=refit_epochs.log
+    )
     digest = save_recommender(final, split.catalog.item_ids, folder)
     refitted = time.perf_counter()
     model, _ = load_recommender(folder)
@@ -87,10 +92,10 @@ class Epochs:
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
     """Train ``recipes`` for a pinned training; returns for each its MLflow run and headline figures."""
     share_the_machine()
-    from ml.data import read_split
     from ml.models import recipe
     from ml.pin import read_pin
     from ml.registry import connect, finished_runs
+    from ml.splits import read_split
     from schemas.lake import open_lake
 
     for name in recipes:
@@ -104,6 +109,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     }
     results: dict[str, Any] = {}
     split: Split | None = None
+    library: Library = {}
     for name in recipes:
         if name in kept:
             log.info(
@@ -115,7 +121,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
             continue
         if split is None:
             split = checked(read_split(open_lake(), pinned), pinned)
-        results[name] = train_one(client, settings, pinned, name, split) | {"reused": False}
+        results[name] = train_one(client, settings, pinned, name, split, library) | {"reused": False}
     return {"training": pinned["training"], "recipes": results}
 
 
@@ -138,7 +144,9 @@ def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
     return split
 
 
-def train_one(client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split") -> dict[str, Any]:
+def train_one(
+    client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split", library: "Library"
+) -> dict[str, Any]:
     """One recipe, one MLflow run. A run of it that was begun and never finished is deleted: this one replaces it."""
     import mlflow
 
@@ -167,7 +175,7 @@ def train_one(client: "MlflowClient", settings: Settings, pinned: dict[str, Any]
             description=f"`{name}`, fitted on what was known before {pinned['train_until']}, tested on what came after.",
         ) as active,
     ):
-        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender")
+        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender", library)
         log_run(pinned, name, split, fitted)
     finished = client.get_run(active.info.run_id)
     log.info("trained", **summary(finished), seconds=round(sum(fitted.seconds.values()), 1))
@@ -212,7 +220,7 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: Fitted) -
         mlflow.log_figure(figure, f"plots/{title}.png")
         plots.close(figure)
     # Users in the order of the pinned data, without names: what paired comparisons need.
-    mlflow.log_dict({"test": fitted.test.ndcg_by_user.tolist()}, "ndcg_by_user.json")
+    mlflow.log_dict({"test": fitted.test.by_user("ndcg").tolist()}, "ndcg_by_user.json")
     mlflow.set_tags({f"{TAG}model_uri": log_model(fitted, split), f"{TAG}digest": fitted.digest})
 
 
@@ -234,7 +242,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     parser.add_argument(
         "--recipes",
-        default="popularity,markov,item_knn,cooccurrence,transformer",
+        default="popularity,markov,item_knn,content,cooccurrence,transformer,hybrid",
         help="comma-separated recipes (default: all)",
     )
     arguments = parser.parse_args(argv)

@@ -44,7 +44,8 @@ from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import AskAgain, DeadlineApproval
 from dags.train_recommender.parameters import PARAMS
 
-BASELINES = "popularity,markov,item_knn,cooccurrence"
+BASELINES = "popularity,markov,item_knn,content,cooccurrence"
+CANDIDATES = "transformer,hybrid"
 TRAIN_UNTIL = "{{ params.train_until or (data_interval_start | ds) }}"
 TRAINING = "{{ params.training or (dag.dag_id ~ '.' ~ run_id) }}"
 CHALLENGE = "ti.xcom_pull(task_ids='challenge')"
@@ -84,7 +85,7 @@ with DAG(
 ):
     of_run = ["--run", TRAINING]
     pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=[*of_run, "--train-until", TRAIN_UNTIL, VALID_DAYS])
-    baselines, transformer = fit("fit_baselines", BASELINES), fit("fit_transformer", "transformer")
+    baselines, transformer = fit("fit_baselines", BASELINES), fit("fit_transformer", CANDIDATES)
     challenge = ModuleOperator(task_id="challenge", module="ml.challenge", arguments=of_run)
     gate = ModuleOperator(task_id="gate", module="ml.gate", arguments=of_run)
     approve = DeadlineApproval(

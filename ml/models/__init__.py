@@ -8,21 +8,40 @@ import hashlib
 import json
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from ml.models.base import Recommender, read_config
+from ml.models.base import Library, Recommender, read_config
 from schemas.errors import ConfigError
 
 ITEMS_FILE = "items.json"
+SHORT_HISTORIES: dict[str, Any] = {
+    "max_length": 50,
+    "dropout": 0.3,
+    "batch_size": 64,
+    "learning_rate": 1e-3,
+    "weight_decay": 0.0,
+    "max_epochs": 30,
+    "patience": 5,
+}
+"""Of the transformer where many users have a few events each; its defaults are for long histories of few users."""
 # Named, not imported, so that a command that needs no PyTorch does not wait for it.
 _PLACES = {
     "popularity": ("ml.models.popularity", "Popularity"),
     "markov": ("ml.models.markov", "Markov"),
     "item_knn": ("ml.models.item_knn", "ItemKNN"),
+    "content": ("ml.models.content", "Content"),
     "cooccurrence": ("ml.models.cooccurrence", "Cooccurrence"),
     "transformer": ("ml.models.transformer", "Transformer"),
+    "hybrid": ("ml.models.hybrid", "Hybrid"),
 }
+_VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "transformer_short": ("transformer", SHORT_HISTORIES),
+    "hybrid_short": ("hybrid", {"members": {"cooccurrence": {}, "transformer": SHORT_HISTORIES}}),
+}
+"""Recipes that are another one with settings of its own."""
 RECIPES = tuple(_PLACES)
 """The names, simplest first."""
+VARIANTS = tuple(_VARIANTS)
 
 
 def recipe(name: str) -> type[Recommender]:
@@ -31,11 +50,29 @@ def recipe(name: str) -> type[Recommender]:
     Raises:
         ConfigError: there is none of this name.
     """
+    name, _ = _VARIANTS.get(name, (name, {}))
     if name not in _PLACES:
-        raise ConfigError(f"unknown recipe {name!r}; in --recipes; use some of {', '.join(RECIPES)}")
+        raise ConfigError(f"unknown recipe {name!r}; in --recipes; use some of {', '.join(RECIPES + VARIANTS)}")
     module, attribute = _PLACES[name]
     found: type[Recommender] = getattr(import_module(module), attribute)
     return found
+
+
+def build(name: str, library: Library | None = None, **settings: Any) -> Recommender:
+    """A model of a recipe, not fitted; ``settings`` go before the recipe's own.
+
+    Args:
+        library: where a blend finds members that were fitted before.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    from ml.models.hybrid import Hybrid
+
+    model = recipe(name)(**{**_VARIANTS.get(name, ("", {}))[1], **settings})
+    if isinstance(model, Hybrid) and library is not None:
+        model.library = library
+    return model
 
 
 def save_recommender(model: Recommender, item_ids: list[str], directory: Path) -> str:
@@ -55,9 +92,10 @@ def load_recommender(directory: Path) -> tuple[Recommender, list[str]]:
 def digest(directory: Path) -> str:
     """SHA-256 over names and contents of a model's files: the same digest, the same model."""
     total = hashlib.sha256()
-    for path in sorted(directory.iterdir()):
-        total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        name = path.relative_to(directory).as_posix()
+        total.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
 
 
-__all__ = ["RECIPES", "Recommender", "digest", "load_recommender", "recipe", "save_recommender"]
+__all__ = ["RECIPES", "VARIANTS", "Recommender", "build", "digest", "load_recommender", "recipe", "save_recommender"]

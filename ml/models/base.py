@@ -20,6 +20,9 @@ Indices = npt.NDArray[np.int32]
 Log = Callable[[dict[str, float], int], None]
 """Takes metrics and the step (an epoch) that they belong to."""
 
+Library = dict[tuple[Any, ...], "Recommender"]
+"""Models that were fitted in this process, by recipe, settings, data and seed. It is to live no longer than the data."""
+
 CONFIG_FILE = "recommender.json"
 WEIGHTS_FILE = "weights.safetensors"
 
@@ -34,6 +37,8 @@ class Recommender(ABC):
     name: ClassVar[str]
     complexity: ClassVar[int]
     """Order from simple to elaborate: between two equals the simpler one is chosen."""
+    seeded: ClassVar[bool] = False
+    """Whether another seed gives another model."""
     handles_new_users: ClassVar[bool] = False
     """Whether scores of an empty history are more than overall popularity."""
     handles_new_items: ClassVar[bool] = False
@@ -50,6 +55,26 @@ class Recommender(ABC):
         log: Log | None = None,
     ) -> Self:
         """Learn from ``train``; with ``validation``, decide the settings in ``chosen`` by it."""
+
+    def fit_once(
+        self,
+        train: Interactions,
+        catalog: Catalog,
+        *,
+        seed: int,
+        library: "Library",
+        validation: Cases | None = None,
+        log: Log | None = None,
+    ) -> "Recommender":
+        """``fit``, or from the library the model with these settings that was fitted on these very arrays before.
+
+        So a blend and its members, trained one after the other, are not trained twice.
+        """
+        settings = json.dumps(self.settings, sort_keys=True)
+        origin = (self.name, settings, id(train), None if validation is None else id(validation), seed)
+        if origin not in library:
+            library[origin] = self.fit(train, catalog, seed=seed, validation=validation, log=log)
+        return library[origin]
 
     @abstractmethod
     def scores(

@@ -3,7 +3,6 @@
 Markov chains, item-kNN and co-occurrence counts differ only in the matrix and in how far back they look.
 """
 
-import itertools
 from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from ml import metrics
 from ml.data import Cases, Catalog, Interactions
 from ml.models.base import (
     WEIGHTS_FILE,
@@ -28,16 +26,19 @@ from ml.models.base import (
     write_config,
 )
 
-TUNING_CASES = 2000
+TUNING_QUESTIONS = 6000
+ROUNDS = 2
+OF_THE_QUERY = ("half_life", "last")
+"""Settings that do not change the matrix."""
 
 
 class LinearRecommender(Recommender):
-    """Subclasses give ``DEFAULTS``, perhaps a ``GRID`` to try on validation, and ``item_matrix``."""
+    """Subclasses give ``DEFAULTS``, perhaps a ``SEARCH`` of values to try on validation, and ``item_matrix``."""
 
     DEFAULTS: ClassVar[dict[str, float]]
     """``half_life`` (events until a weight halves), ``last`` (events looked back), ``neighbours``, and the recipe's own."""
-    GRID: ClassVar[dict[str, tuple[float, ...]]] = {}
-    """Values to try for some of them; every combination is fitted, so keep it small."""
+    SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {}
+    """Values to try: one setting after the other, the others held, round after round until nothing gets better."""
 
     def __init__(self, **settings: float) -> None:
         unknown = settings.keys() - self.DEFAULTS.keys()
@@ -47,9 +48,17 @@ class LinearRecommender(Recommender):
         self.matrix = sparse.csr_array((0, 0), dtype=np.float32)
         self.popularity: Scores = np.empty(0, dtype=np.float32)
 
+    def prepare(self, train: Interactions, catalog: Catalog) -> Any:
+        """What every matrix needs, whatever the settings."""
+        return train
+
     @abstractmethod
-    def item_matrix(self, train: Interactions) -> sparse.csr_array:
-        """How much having met a row's item speaks for a column's: ``[I, I]``, not negative."""
+    def item_matrix(self, prepared: Any) -> sparse.csr_array:
+        """How much having met a row's item speaks for a column's: ``[I, I]``, not negative.
+
+        Args:
+            prepared: what ``prepare`` returned.
+        """
 
     def fit(
         self,
@@ -60,29 +69,42 @@ class LinearRecommender(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Count; with ``validation``, first choose the best of ``GRID`` by NDCG@10 on at most 2000 of its cases."""
-        if validation is not None and len(validation) and self.GRID:
-            self._settings |= self._best_of_grid(train, catalog, seed, validation)
-        matrix = sparse.csr_array(self.item_matrix(train), dtype=np.float32)
-        matrix.setdiag(0.0)
-        matrix.eliminate_zeros()
-        self.matrix = strongest(matrix, int(self._settings["neighbours"]))
+        """Count; with ``validation``, first search for the best settings by NDCG@10 on at most 6000 of its questions."""
         self.popularity = popularity(train)
+        prepared = self.prepare(train, catalog)
+        self.matrix = self._matrix(prepared)
+        if validation is not None and len(validation) and self.SEARCH:
+            self._search(prepared, validation.sample(TUNING_QUESTIONS))
         return self
 
-    def _best_of_grid(self, train: Interactions, catalog: Catalog, seed: int, validation: Cases) -> dict[str, float]:
-        from ml.evaluate import rank_cases
+    def _matrix(self, prepared: Any) -> sparse.csr_array:
+        matrix = sparse.csr_array(self.item_matrix(prepared), dtype=np.float32)
+        matrix.setdiag(0.0)
+        matrix.eliminate_zeros()
+        return strongest(matrix, int(self._settings["neighbours"]))
 
-        sample = validation.sample(TUNING_CASES)
-        best: tuple[float, dict[str, float]] = (-1.0, {})
-        for values in itertools.product(*self.GRID.values()):
-            candidate = dict(zip(self.GRID, values, strict=True))
-            model = type(self)(**{**self._settings, **candidate}).fit(train, catalog, seed=seed)
-            ranks, _ = rank_cases(model, sample)
-            ndcg = float(metrics.mean_by_user(metrics.ndcg(ranks, 10), sample.user).mean())
-            if ndcg > best[0]:
-                best = (ndcg, candidate)
-        return best[1]
+    def _search(self, prepared: Any, cases: Cases) -> None:
+        """Take the best value of each setting in turn (coordinate ascent)."""
+        from ml.evaluate import ndcg_of, rank_cases
+
+        def judged(model: Self) -> float:
+            return ndcg_of(rank_cases(model, cases)[0], cases)
+
+        best = judged(self)
+        for _ in range(ROUNDS):
+            before = best
+            for name, values in self.SEARCH.items():
+                for value in values:
+                    if value == self._settings[name]:
+                        continue
+                    other = type(self)(**{**self._settings, name: value})
+                    other.popularity = self.popularity
+                    other.matrix = self.matrix if name in OF_THE_QUERY else other._matrix(prepared)
+                    ndcg = judged(other)
+                    if ndcg > best:
+                        best, self._settings, self.matrix = ndcg, other._settings, other.matrix
+            if best == before:
+                break
 
     def scores(
         self,
@@ -126,23 +148,25 @@ class LinearRecommender(Recommender):
 
     @property
     def chosen(self) -> dict[str, Any]:
-        return {name: self._settings[name] for name in self.GRID}
+        return {name: self._settings[name] for name in self.SEARCH}
 
 
-def pairs(train: Interactions, distance: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def pairs(train: Interactions, distance: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
     """Items of one user that stand ``distance`` events apart: (earlier, later)."""
     same = train.user_index[:-distance] == train.user_index[distance:]
-    earlier, later = train.item_index[:-distance][same], train.item_index[distance:][same]
-    return earlier.astype(np.int64), later.astype(np.int64)
+    return train.item_index[:-distance][same], train.item_index[distance:][same]
 
 
 def strongest(matrix: sparse.csr_array, keep: int) -> sparse.csr_array:
-    """The ``keep`` largest entries of each row, so that a large catalogue stays small."""
-    if matrix.nnz == 0 or int(np.diff(matrix.indptr).max()) <= keep:
+    """The ``keep`` largest entries of each row, so that a large catalogue stays small; of equal ones the lower column."""
+    lengths = np.diff(matrix.indptr)
+    if not len(lengths) or lengths.max(initial=0) <= keep:
         return matrix
-    row = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
-    order = np.lexsort((matrix.indices, -matrix.data, row))
-    place = np.empty(matrix.nnz, dtype=np.int64)
-    place[order] = np.arange(matrix.nnz) - matrix.indptr[row[order]]
-    kept = np.flatnonzero(place < keep)
-    return sparse.csr_array((matrix.data[kept], (row[kept], matrix.indices[kept])), shape=matrix.shape)
+    matrix.sort_indices()
+    kept = np.ones(matrix.nnz, dtype=bool)
+    for row in np.flatnonzero(lengths > keep):
+        span = slice(matrix.indptr[row], matrix.indptr[row + 1])
+        kept[span] = False
+        kept[matrix.indptr[row] + np.argsort(-matrix.data[span], kind="stable")[:keep]] = True
+    starts = np.concatenate([[0], np.cumsum(np.minimum(lengths, keep))])
+    return sparse.csr_array((matrix.data[kept], matrix.indices[kept], starts), shape=matrix.shape)

@@ -24,8 +24,8 @@ class Markov(LinearRecommender):
         "smoothing": 5.0,
     }
 
-    def item_matrix(self, train: Interactions) -> sparse.csr_array:
-        n = len(train.items)
+    def item_matrix(self, prepared: Interactions) -> sparse.csr_array:
+        n, train = len(prepared.items), prepared
         earlier, later = pairs(train, 1)
         counts = sparse.csr_array((np.ones(len(earlier), dtype=np.float32), (earlier, later)), shape=(n, n))
         out = np.asarray(counts.sum(axis=1)).ravel()

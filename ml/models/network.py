@@ -15,6 +15,8 @@ from torch.nn import functional as F
 from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.utils.generic import ModelOutput
 
+from ml.models.loss import cross_entropy
+
 GAP_BUCKETS = 26
 """0 is unknown; b >= 1 means a gap of 2^(b-1) - 1 seconds or more, up to a year."""
 HOURS, WEEKDAYS = 25, 8
@@ -136,8 +138,8 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         x_BLD = self.hidden(item_ids, hour, weekday, gap, items_ID)
         if labels is not None:
             counted = labels != IGNORED_LABEL
-            logits_NI = x_BLD[counted] @ items_ID.T + self.bias
-            return ModelOutput(loss=F.cross_entropy(logits_NI.float(), labels[counted]))  # type: ignore[no-untyped-call]
+            loss = cross_entropy(x_BLD[counted], items_ID, self.bias, labels[counted])
+            return ModelOutput(loss=loss)  # type: ignore[no-untyped-call]
         last_B = (item_ids != self.config.n_items).sum(dim=1) - 1
         rows_B = torch.arange(len(item_ids), device=item_ids.device)
         return ModelOutput(logits=(x_BLD[rows_B, last_B] @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]

@@ -8,17 +8,23 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from ml.data import Cases, Catalog, Interactions
-from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, popularity, write_config
+from ml.data import DAY_US, Cases, Catalog, Interactions
+from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, popularity, read_config, write_config
 
 
 class Popularity(Recommender):
-    """Everyone gets the items that were met most often."""
+    """Everyone gets the items that were met most often, of late: an event's weight halves every ``half_life_days``.
+
+    Validation chooses ``half_life_days``; 0 is for ever. Where only the order of events is known it stays 0.
+    """
 
     name: ClassVar[str] = "popularity"
     complexity: ClassVar[int] = 0
 
-    def __init__(self) -> None:
+    HALF_LIVES: ClassVar[tuple[float, ...]] = (0, 3, 7, 14, 30, 90)
+
+    def __init__(self, half_life_days: float = 0) -> None:
+        self.half_life_days = half_life_days
         self.popularity: Scores = np.empty(0, dtype=np.float32)
 
     def fit(
@@ -30,8 +36,16 @@ class Popularity(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        self.popularity = popularity(train)
+        if validation is not None and len(validation) and train.timed:
+            self.half_life_days = max(self.HALF_LIVES, key=lambda days: self._judged(train, validation, days))
+        self.popularity = recent_popularity(train, self.half_life_days)
         return self
+
+    def _judged(self, train: Interactions, validation: Cases, days: float) -> float:
+        from ml.evaluate import ndcg_of, rank_cases
+
+        self.popularity = recent_popularity(train, days)
+        return ndcg_of(rank_cases(self, validation)[0], validation)
 
     def scores(
         self,
@@ -50,10 +64,23 @@ class Popularity(Recommender):
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        model = cls()
+        model = cls(**read_config(directory)["settings"])
         model.popularity = load_file(directory / WEIGHTS_FILE)["popularity"]
         return model
 
     @property
     def settings(self) -> dict[str, Any]:
-        return {}
+        return {"half_life_days": self.half_life_days}
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return self.settings
+
+
+def recent_popularity(train: Interactions, half_life_days: float) -> Scores:
+    """Weights of each item's interactions, divided by those of the most popular one: float32 ``[I]``."""
+    if half_life_days == 0:
+        return popularity(train)
+    age_days = (train.time.max(initial=0) - train.time) / DAY_US
+    weights = np.bincount(train.item_index, weights=0.5 ** (age_days / half_life_days), minlength=len(train.items))
+    return np.asarray(weights / max(float(weights.max(initial=0.0)), 1e-12), dtype=np.float32)

@@ -47,8 +47,10 @@ class Windows(Dataset[dict[str, Tensor]]):
     def __init__(self, train: Interactions, length: int, n_items: int, unknown_times: float, seed: int) -> None:
         rng = np.random.default_rng(seed)
         self.rows: list[dict[str, Tensor]] = []
-        fills = {"item_ids": n_items, "hour": 0, "weekday": 0, "gap": 0, "labels": IGNORED_LABEL}
-        for items, times in zip(train.histories(), train.times(), strict=True):
+        histories = train.histories()
+        moments = train.times()
+        for user, items in enumerate(histories):
+            times = None if moments is None else moments[user]
             whole = sequence(items, times, len(items) + 1, n_items)
             labels = whole["item_ids"][1:]
             for end in range(len(items), 0, -length):
@@ -57,7 +59,8 @@ class Windows(Dataset[dict[str, Tensor]]):
                 if rng.random() < unknown_times:
                     row |= {name: torch.zeros(end - start, dtype=torch.int64) for name in ("hour", "weekday", "gap")}
                 row["labels"] = labels[start:end]
-                self.rows.append({n: pad(values, length, fills[n]) for n, values in row.items()})
+                self.rows.append(row)
+        self.lengths = [len(row["item_ids"]) for row in self.rows]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,6 +74,12 @@ def as_batch(rows: Sequence[dict[str, Tensor]], n_items: int) -> dict[str, Tenso
     longest = max(len(row["item_ids"]) for row in rows)
     fills = {"item_ids": n_items, "hour": 0, "weekday": 0, "gap": 0}
     return {name: torch.stack([pad(row[name], longest, fill) for row in rows]) for name, fill in fills.items()}
+
+
+def collate(rows: Sequence[dict[str, Tensor]], n_items: int) -> dict[str, Tensor]:
+    """A batch with its labels."""
+    longest = max(len(row["labels"]) for row in rows)
+    return as_batch(rows, n_items) | {"labels": torch.stack([pad(row["labels"], longest, IGNORED_LABEL) for row in rows])}
 
 
 @dataclass(frozen=True)
@@ -89,13 +98,14 @@ def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
     """Windows in which every question is asked once, with at least half of ``length`` events before it where there are as many.
 
     Args:
-        cases: each user's in one run and in time order, so that a history holds those before it, as ``cases_from`` makes them.
+        cases: each user's in one run and in time order, so that a history holds those before it, as ``next_event_cases`` makes
+            them; where an event came late, so that a history does not hold the one before it, a window of its own answers.
     """
     windows = []
-    blocks = np.split(np.arange(len(cases)), np.flatnonzero(np.diff(cases.user)) + 1)
-    for block in blocks if len(cases) else []:
+    for block in nested(cases):
         last = int(block[-1])
-        whole = sequence(cases.histories[last], cases.times[last], len(cases.histories[last]) + 1, n_items)
+        times = None if cases.times is None else cases.times[last]
+        whole = sequence(cases.histories[last], times, len(cases.histories[last]) + 1, n_items)
         places = np.array([len(cases.histories[case]) for case in block])
         stop = len(block)
         while stop > 0:
@@ -106,3 +116,14 @@ def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
             windows.append(CaseWindow(row, block[begin:stop], places[begin:stop] - start))
             stop = begin
     return windows
+
+
+def nested(cases: Cases) -> list[npt.NDArray[np.int64]]:
+    """Runs of questions of one user of which each history begins with the one before it."""
+    starts = [0]
+    for case in range(1, len(cases)):
+        before, history = cases.histories[case - 1], cases.histories[case]
+        same_user = cases.user[case] == cases.user[case - 1]
+        if not same_user or len(before) > len(history) or not np.array_equal(history[: len(before)], before):
+            starts.append(case)
+    return np.split(np.arange(len(cases)), starts[1:]) if len(cases) else []

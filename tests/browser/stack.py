@@ -210,7 +210,7 @@ def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
             found = Stack(services, root / "reference")
             first = found.candidate("first", "popularity,item_knn")
             found.mlflow.set_registered_model_alias(found.model, "champion", first)
-            found.candidate("second", "popularity,cooccurrence")
+            found.candidate("second", "popularity")
             yield found
         finally:
             services.down()

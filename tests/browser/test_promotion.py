@@ -1,5 +1,6 @@
 """Promotion, answered in Airflow's pages; and an alias that somebody moves by hand in MLflow's."""
 
+import re
 import time
 from datetime import timedelta
 from pathlib import Path
@@ -51,7 +52,7 @@ def test_only_those_who_were_named_may_answer(world: Stack, admin: AirflowPage, 
     world.airflow.unpause(TRAIN_DAG)
     run = world.airflow.trigger(TRAIN_DAG, conf=TRAINED)
     question = asked(world, run.run_id)
-    assert question.subject == f"Promote markov, version {CHALLENGER}, to @champion?"
+    assert re.fullmatch(rf"Promote \w+, version {CHALLENGER}, to @champion\?", question.subject)
     admin.open_question(TRAIN_DAG, run.run_id, "approve")
     expect(admin.page.get_by_role("row", name="champion: version 1, item_knn")).to_be_visible()
     expect(admin.page.get_by_role("row", name="popularity")).to_be_visible()
@@ -96,7 +97,7 @@ def test_a_champion_that_somebody_else_moved_is_asked_about_again(
     assert (tasks["promote"], tasks["rejected"], tasks["ask_again"]) == ("success", "skipped", "success")
     assert world.champion() == "2"
     question = asked(world, f"{run.run_id}.again")
-    assert "champion: version 2, cooccurrence" in question.body
+    assert "champion: version 2, popularity" in question.body
     assert len(world.training_runs()) == trained
 
 

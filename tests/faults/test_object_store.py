@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from jobs.shares import read_rows
-from ml.data import read_split, split
 from ml.models.sequences import Windows
 from ml.pin import pin
+from ml.splits import by_time, read_split
 from schemas import audit, files, publish
 from schemas.erase.__main__ import main as erase
 from schemas.errors import ConfigError, Refused
@@ -132,7 +132,7 @@ def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch
 def test_pytorch_reads_from_the_store_what_it_reads_from_memory(object_store: ObjectStore) -> None:
     publish_walk(open_lake())
     found = read_split(open_lake(), pin("weekly", TRAIN_UNTIL, VALID_DAYS))
-    made = split(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+    made = by_time(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
     there, here = (Windows(one.refit, 16, len(one.catalog), unknown_times=0.5, seed=0) for one in (found, made))
     assert len(there) == len(here) > 0
     for row, same in zip(DataLoader(there, batch_size=8), DataLoader(here, batch_size=8), strict=True):

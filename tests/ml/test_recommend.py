@@ -10,9 +10,9 @@ import pyarrow as pa
 import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
-from ml.data import Split
 from ml.models import recipe
 from ml.recommend import Behaviour, behaviour, best, known_events, titles_of
+from ml.splits import Split
 from schemas import audit, publish
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake

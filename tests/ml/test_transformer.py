@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from ml.data import Catalog, Split
+from ml.data import Catalog
 from ml.evaluate import evaluate
 from ml.models.network import IGNORED_LABEL, SequenceConfig, SequenceModel
-from ml.models.sequences import HOUR_US, Windows, case_windows, sequence
-from ml.models.transformer import Transformer, pair_vectors
+from ml.models.sequences import HOUR_US, Windows, case_windows, collate, sequence
+from ml.models.start import pair_vectors
+from ml.models.transformer import Transformer
+from ml.splits import Split
 from tests.ml.conftest import tiny
 
 SMALL = {"width": 16, "max_length": 16, "batch_size": 16, "learning_rate": 1e-2}
@@ -97,10 +99,10 @@ def test_every_event_is_a_label_once() -> None:
     rows = [windows[i] for i in range(len(windows))]
     labels = torch.cat([row["labels"] for row in rows])
     assert sorted(labels[labels != IGNORED_LABEL].tolist()) == [0, 1, 2, 3, 3, 4, 5, 6]
-    assert {tuple(row["item_ids"].shape) for row in rows} == {(3,)}
-    for row in rows:
-        real = row["labels"] != IGNORED_LABEL
-        assert (row["item_ids"][~real] == 7).all()
+    assert windows.lengths == [len(row["item_ids"]) for row in rows] == [3, 3, 1, 1]
+    batch = collate(rows, len(catalog))
+    assert batch["item_ids"].shape == (4, 3)
+    assert (batch["item_ids"][batch["labels"] == IGNORED_LABEL] == 7).all()
 
 
 def test_windows_of_cases_ask_every_question_once_and_where_it_belongs(walk: Split) -> None:

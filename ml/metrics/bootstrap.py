@@ -1,0 +1,32 @@
+"""Means over users, and how sure they are."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+ROUNDS_AT_ONCE = 200
+"""Draws in memory at a time; with a million users they take 1.6 GB."""
+
+
+def mean_by_user(values: Floats, users: npt.NDArray[np.integer[Any]]) -> Floats:
+    """Mean of each user's questions, users in ascending order: ``[users]``."""
+    _, inverse, counts = np.unique(users, return_inverse=True, return_counts=True)
+    return np.asarray(np.bincount(inverse, weights=values) / counts, dtype=np.float64)
+
+
+def bootstrap_interval(difference: Floats, *, seed: int, rounds: int = 2000, level: float = 0.95) -> tuple[float, float, float]:
+    """Mean of values over users, with its percentile bootstrap interval: (mean, low, high) (Efron and Tibshirani, 1993).
+
+    Args:
+        difference: one value a user, for a paired comparison this model's mean minus the other's, ``[users]``.
+    """
+    n = len(difference)
+    if n == 0:
+        return 0.0, 0.0, 0.0
+    rng, chances = np.random.default_rng(seed), np.full(n, 1.0 / n)
+    parts = [min(ROUNDS_AT_ONCE, rounds - done) for done in range(0, rounds, ROUNDS_AT_ONCE)]
+    means = np.concatenate([rng.multinomial(n, chances, size=part) @ difference / n for part in parts])
+    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
+    return float(difference.mean()), float(low), float(high)

@@ -1,0 +1,39 @@
+"""Content: items whose words are like those of what a user met."""
+
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy import sparse
+
+from ml.data import Catalog, Interactions
+from ml.models.linear import LinearRecommender
+
+
+class Content(LinearRecommender):
+    """w_ij = cosine of the TF-IDF vectors of title, categories and text (Salton and Buckley, 1988), sublinear in the counts.
+
+    It needs nobody to have met an item. Validation chooses ``half_life``.
+    """
+
+    name: ClassVar[str] = "content"
+    complexity: ClassVar[int] = 2
+    handles_new_items: ClassVar[bool] = True
+    DEFAULTS: ClassVar[dict[str, float]] = {
+        "half_life": 4.0,
+        "last": 50,
+        "neighbours": 500,
+    }
+    SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {"half_life": (1.0, 2.0, 4.0, 10.0, 30.0)}
+
+    def prepare(self, train: Interactions, catalog: Catalog) -> Any:
+        """The items' vectors, ``[I, words]``."""
+        from sklearn.feature_extraction.text import TfidfVectorizer  # not needed where a model is only loaded
+
+        rows = zip(catalog.titles, catalog.categories, catalog.texts, strict=True)
+        documents = [" ".join([title, *categories, text]) for title, categories, text in rows]
+        if not any(document.strip() for document in documents):
+            return sparse.csr_array((len(catalog), 1), dtype=np.float32)
+        return sparse.csr_array(TfidfVectorizer(sublinear_tf=True, dtype=np.float32).fit_transform(documents))
+
+    def item_matrix(self, prepared: Any) -> sparse.csr_array:
+        return sparse.csr_array(prepared @ prepared.T)
