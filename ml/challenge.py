@@ -140,21 +140,19 @@ def gather(
     champion: "ModelVersion | None",
 ) -> dict[str, Any]:
     """The evidence for ``name``: all that a gate, a person, or a reader a year later needs to judge it."""
-    from ml.metrics import bootstrap_interval
     from ml.registry import TAG
 
-    own = ndcg_by_user(runs[name])
+    own = test_questions(runs[name])
 
-    def lead(theirs: np.ndarray) -> dict[str, float]:
-        mean, low, high = bootstrap_interval(own - theirs, seed=pinned["seed"])
-        return {"difference": mean, "low": low, "high": high}
+    def lead(theirs: "Evaluation") -> dict[str, Any]:
+        return lead_over(own, theirs, pinned["seed"])
 
     models = {
         other: {
             "run_id": run.info.run_id,
             "validation": chosen_metrics(run.data.metrics, "validation_"),
             "test": chosen_metrics(run.data.metrics, "test_"),
-            "lead": None if other == name else lead(ndcg_by_user(run)),
+            "lead": None if other == name else lead(test_questions(run)),
         }
         for other, run in runs.items()
     }
@@ -167,7 +165,7 @@ def gather(
             "digest": champion.tags.get(f"{TAG}digest", ""),
             "train_until": seen_until,
             "test": chosen_metrics(test.metrics, ""),
-            "lead": lead(test.by_user("ndcg")),
+            "lead": lead(test),
         }
     run = runs[name]
     return {
@@ -192,12 +190,31 @@ def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:
     return {key: metrics[f"{prefix}{key}"] for key in SHOWN if f"{prefix}{key}" in metrics}
 
 
-def ndcg_by_user(run: "Run") -> np.ndarray:
-    """What a run noted of each test user, in the order of the pinned data."""
-    import mlflow
+def test_questions(run: "Run") -> "Evaluation":
+    """What a run noted of each question of its test, in the order of the pinned data.
 
-    noted = mlflow.artifacts.load_dict(f"runs:/{run.info.run_id}/ndcg_by_user.json")
-    return np.array(noted["test"], dtype=np.float64)
+    Raises:
+        ClickwrightError: it noted nothing.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from ml.question_table import FILE, read_questions
+
+    try:
+        return read_questions(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
+    except (MlflowException, OSError) as error:
+        raise ClickwrightError(
+            f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (it was trained by code from before)"
+        ) from error
+
+
+def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
+    """The lead in NDCG@10 with its interval, over all questions and in each segment that is asked."""
+    from ml.evaluate import IN_EVERY_RUN, compare
+
+    segments = {name: compare(own, theirs, seed=seed, segment=name) for name in IN_EVERY_RUN if own.segments[name].any()}
+    return {**compare(own, theirs, seed=seed), "segments": segments}
 
 
 def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
@@ -235,13 +252,27 @@ def markdown(evidence: dict[str, Any]) -> str:
     if champion is not None:
         shown = f"champion: version {champion['version']}, {champion['recipe']}"
         lines.append(_row(shown, "", champion["test"], champion["lead"]))
+    lines += by_segment(evidence)
     lines += ["", "There is no champion yet."] if champion is None else [""]
     lines.append(f"Code {evidence['code_version']}; snapshots {json.dumps(evidence['snapshots'])}.")
     return "\n".join(lines)
 
 
+def by_segment(evidence: dict[str, Any]) -> list[str]:
+    """The lead over the champion, or over popularity, for each segment: where it is won, and where it is paid for."""
+    champion, popular = evidence["champion"], evidence["models"].get("popularity", {})
+    rival, name = (champion, "the champion") if champion is not None else (popular, "popularity")
+    segments = ((rival or {}).get("lead") or {}).get("segments", {})
+    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments.items()]
+    return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
+
+
+def _ahead(lead: dict[str, float]) -> str:
+    return f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})"
+
+
 def _row(name: str, validation: str, test: dict[str, float], lead: dict[str, float] | None) -> str:
-    ahead = "" if lead is None else f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})"
+    ahead = "" if lead is None else _ahead(lead)
     return f"| {name} | {validation} | {test[JUDGED_BY]:.4f} | {test['hit_rate_at_10']:.4f} | {ahead} |"
 
 

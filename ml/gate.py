@@ -1,8 +1,9 @@
 """The gate before a promotion: refuses a challenger whose evidence is missing or not better.
 
-A challenger must carry its evidence whole, must be the very model that was tested, and must beat popularity and the present
-champion in NDCG@10 on the same test cases. Intervals are shown and not required: with few users they are wide, and a person
-decides after this.
+A challenger must carry its evidence whole, must be the very model that was tested, on data that still exist, and must recommend
+when it is tried. It must beat popularity and the present champion in NDCG@10 on the same test questions. Where it is surely
+worse, than another baseline, or than the champion in a protected segment, it is refused. That a lead is sure is not required:
+with few users intervals are wide, they are shown, and a person decides after this.
 """
 
 import argparse
@@ -31,6 +32,11 @@ PIECES = (
     "champion",
 )
 NOBODY = "none"
+MARGIN = 0.01
+"""So much NDCG@10 may be lost in a protected segment."""
+PROTECTED = ("new", "short", "medium", "long", "new_items")
+FEWEST_USERS = 10
+"""With fewer a segment decides nothing."""
 
 
 def refuse(version: str, why: str, remedy: str) -> Refused:
@@ -71,6 +77,9 @@ def judge(version: str, evidence: dict[str, Any], champion: str | None, champion
             f"it does not beat popularity ({_told(baseline)})",
             "train on more data, or another recipe",
         )
+    for name, row in evidence["models"].items():
+        if row.get("lead") is not None and row["lead"]["high"] < 0:
+            raise refuse(version, f"{name} is better ({_told(row['lead'])})", f"look at why, or promote {name}")
     rival = evidence["champion"]
     if (None if rival is None else rival["version"]) != champion:
         raise refuse(version, f"its evidence does not compare it with the champion, version {champion}", again)
@@ -88,24 +97,48 @@ def judge(version: str, evidence: dict[str, Any], champion: str | None, champion
             f"it does not beat the champion, version {champion} ({_told(rival['lead'])})",
             "the champion stays",
         )
+    _protect(version, rival["lead"], again)
     return {"popularity": baseline, "champion": rival["lead"]}
+
+
+def _protect(version: str, lead: dict[str, Any], again: str) -> None:
+    """Refuse what is surely worse than the champion for some.
+
+    Raises:
+        Refused: with the segment, or because the evidence has none.
+    """
+    if "segments" not in lead:
+        raise refuse(version, "its evidence lacks the comparison with the champion by segment", again)
+    for name in PROTECTED:
+        part = lead["segments"].get(name)
+        if part and part["users"] >= FEWEST_USERS and part["difference"] < -MARGIN and part["high"] < 0:
+            raise refuse(
+                version,
+                f"it is worse than the champion for the segment {name.replace('_', ' ')} "
+                f"({part['users']:.0f} users, {_told(part)})",
+                "the champion stays",
+            )
 
 
 def _told(lead: dict[str, float]) -> str:
     return f"test NDCG@10 {lead['difference']:+.4f}, 95 % interval {lead['low']:+.4f} to {lead['high']:+.4f}"
 
 
-def inspect(client: "MlflowClient", settings: Settings, version: "ModelVersion") -> dict[str, Any]:
-    """A version's evidence, once the registered model has turned out to be the one that it speaks of.
+def inspect(
+    client: "MlflowClient", settings: Settings, version: "ModelVersion", seed: int
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """A version's evidence and what it needs, once the registered model has turned out to be the one that it speaks of.
 
     Raises:
-        Refused: evidence, run, signature or input example is missing, or the model's files are not those that were tested.
+        Refused: evidence, run, signature, input example or a snapshot is missing, the model's files are not those that were
+            tested, or it does not do what the nightly run needs.
     """
     from mlflow.exceptions import MlflowException
     from mlflow.models import get_model_info
 
     from ml.models import digest
     from ml.registry import download, tags_of
+    from ml.smoke import smoke
 
     number, tags = str(version.version), tags_of(version)
     again = "run `python -m ml.challenge` for its training again"
@@ -126,9 +159,23 @@ def inspect(client: "MlflowClient", settings: Settings, version: "ModelVersion")
         raise refuse(number, "it has no signature", "train again")
     if info.saved_input_example_info is None:
         raise refuse(number, "it has no input example", "train again")
-    if digest(download(uri)) != evidence.get("digest"):
+    folder = download(uri)
+    if digest(folder) != evidence.get("digest"):
         raise refuse(number, "its files are not those that were tested", "train again")
-    return evidence
+    for table, snapshot in (evidence.get("snapshots") or {}).items():
+        if not _exists(table, snapshot):
+            raise refuse(number, f"snapshot {snapshot} of {table}, which it was trained on, is gone", "train again")
+    try:
+        return evidence, smoke(folder, settings, seed)
+    except ValueError as error:
+        raise refuse(number, f"tried as the nightly run will use it, {error}", "look at the model, or at the limit") from error
+
+
+def _exists(table: str, snapshot: int) -> bool:
+    from schemas.lake import open_lake
+
+    lake = open_lake()
+    return lake.exists(table) and lake.table(table).snapshot_by_id(snapshot) is not None
 
 
 def gate(run: str) -> dict[str, Any]:
@@ -149,9 +196,10 @@ def gate(run: str) -> dict[str, Any]:
             f"training {pinned['training']} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
         )
     champion = by_alias(client, settings, CHAMPION)
+    evidence, needs = inspect(client, settings, version, pinned["seed"])
     leads = judge(
         str(version.version),
-        inspect(client, settings, version),
+        evidence,
         None if champion is None else str(champion.version),
         None if champion is None else tags_of(champion).get("digest"),
     )
@@ -164,6 +212,7 @@ def gate(run: str) -> dict[str, Any]:
         "recipe": tags_of(version)["recipe"],
         "champion": measured,
         "leads": leads,
+        **needs,
         **warn_of(str(version.version), tags_of(version)),
     }
 

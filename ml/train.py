@@ -187,6 +187,7 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: Fitted) -
     import mlflow
 
     from ml import plots
+    from ml.question_table import write_questions
     from ml.registry import TAG
     from ml.tracking import log_data, log_model
 
@@ -219,8 +220,7 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: Fitted) -
     for title, figure in figures.items():
         mlflow.log_figure(figure, f"plots/{title}.png")
         plots.close(figure)
-    # Users in the order of the pinned data, without names: what paired comparisons need.
-    mlflow.log_dict({"test": fitted.test.by_user("ndcg").tolist()}, "ndcg_by_user.json")
+    mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # what paired comparisons need
     mlflow.set_tags({f"{TAG}model_uri": log_model(fitted, split), f"{TAG}digest": fitted.digest})
 
 

@@ -86,6 +86,10 @@ class Settings(BaseSettings):
     approvers: str = Field(
         "admin", description="who may answer whether a model is promoted, comma-separated; empty: whoever may edit the workflow"
     )
+    gate_max_model_mb: float = Field(2000, gt=0, description="a model of more megabytes is not promoted")
+    gate_max_ms_per_user: float = Field(
+        50, gt=0, description="a model that takes more milliseconds to score a user, in a batch of 64, is not promoted"
+    )
     alarms: str = Field(
         "log",
         description="how people are told of a failed task or a late day, comma-separated: log, smtp, slack, webhook "

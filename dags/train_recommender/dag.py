@@ -3,8 +3,9 @@
 
 **What it does.** Pins the tables as they are, trains every recipe on what was known before `train_until`,
 compares them side by side on the days after it, registers the best by validation as `@challenger`, and
-asks: first a gate that refuses what does not beat popularity and the present champion, then a person. A yes
-moves the alias `@champion`.
+asks: first a gate, then a person. The gate refuses what does not beat popularity and the present champion, what is
+surely worse than another baseline, or than the champion for new, quiet or busy users or new items, and what does not
+do when it is tried. A yes moves the alias `@champion`.
 
 **Reads** `session_events` and `items` at pinned snapshots (tagged in the lake, so any version can be
 trained again from the exact data it saw). **Writes** MLflow runs with metrics, plots and lineage, a version
@@ -27,8 +28,8 @@ back, move `@champion` to an earlier version in the MLflow UI.
 
 **When it fails.** The last lines of the failed task's log say what, where and what to do.
 
-- `gate`: refused, which is an answer, and not an accident: the message says which model was not beaten.
-  Nothing moved.
+- `gate`: refused, which is an answer, and not an accident: the message says which model was not beaten, for whom
+  it is worse, or which piece of the evidence is missing. Nothing moved.
 - `fit_*`: see the log; when memory ran out, clear it after giving the machine more, or the recipe less.
 - anything that reaches for MLflow: is it up? Then clear the task.
 """

@@ -10,8 +10,12 @@ from ml.gate import judge
 from schemas.errors import Refused
 
 
-def lead(difference: float) -> dict[str, float]:
-    return {"difference": difference, "low": difference - 0.02, "high": difference + 0.02}
+def plain(difference: float, users: int) -> dict[str, float]:
+    return {"difference": difference, "low": difference - 0.02, "high": difference + 0.02, "users": users}
+
+
+def lead(difference: float, users: int = 50, **segments: float) -> dict[str, Any]:
+    return plain(difference, users) | {"segments": {name: plain(value, users) for name, value in segments.items()}}
 
 
 def row(validation: float, test: float, ahead: float | None) -> dict[str, Any]:
@@ -61,6 +65,19 @@ def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
 
 
 @pytest.mark.parametrize(
+    "against",
+    [
+        lead(0.04, new=0.05, long=-0.009),  # within the margin
+        lead(0.04, new=-0.015),  # beyond it, but the interval holds zero
+        lead(0.04, users=9, new=-0.05),  # too few to say
+        lead(0.04, **{"category: war": -0.5}),  # not protected
+    ],
+)
+def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) -> None:
+    assert judge("5", evidence(champion=champion(lead=against)), "4", "old")["champion"] == against
+
+
+@pytest.mark.parametrize(
     ("changes", "present", "why"),
     [
         ({"code_version": ""}, None, "its evidence lacks code_version"),
@@ -81,6 +98,21 @@ def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
         ({"champion": champion(train_until=None)}, "4", "fitted until None"),
         ({"champion": champion(lead=lead(-0.01))}, "4", "does not beat the champion, version 4"),
         ({"champion": champion(lead=lead(0.0))}, "4", "does not beat the champion, version 4"),
+        (
+            {"models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1), "item_knn": row(0.19, 0.25, -0.03)}},
+            None,
+            r"item_knn is better \(test NDCG@10 -0.0300",
+        ),
+        (
+            {"champion": champion(lead={"difference": 0.04, "low": 0.01, "high": 0.07})},
+            "4",
+            "lacks the comparison with the champion by segment",
+        ),
+        (
+            {"champion": champion(lead=lead(0.04, new_items=-0.03))},
+            "4",
+            r"worse than the champion for the segment new items \(50 users, test NDCG@10 -0.0300",
+        ),
     ],
 )
 def test_refusals_name_the_piece(changes: dict[str, Any], present: str | None, why: str) -> None:
@@ -107,3 +139,6 @@ def test_people_read_a_table() -> None:
     assert "| **markov** | 0.2000 | 0.1900 | 0.3800 |  |" in text
     assert "| popularity | 0.1000 | 0.0900 | 0.1800 | +0.1000 (+0.0800 to +0.1200) |" in text
     assert "| champion: version 4, item_knn |  | 0.1500 | 0.3000 | +0.0400 (+0.0200 to +0.0600) |" in text
+    text = markdown(evidence(champion=champion(lead=lead(0.04, new_items=-0.01))))
+    assert "| test questions | users | lead over the champion in NDCG@10 |" in text
+    assert "| new items | 50 | -0.0100 (-0.0300 to +0.0100) |" in text

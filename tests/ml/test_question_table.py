@@ -1,0 +1,24 @@
+"""An evaluation that was kept can be compared like a fresh one."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ml.evaluate import compare, evaluate
+from ml.models.cooccurrence import Cooccurrence
+from ml.models.popularity import Popularity
+from ml.question_table import read_questions, write_questions
+from ml.splits import Split
+
+
+def test_what_is_read_compares_as_what_was_written(walk: Split, tmp_path: Path) -> None:
+    counts = np.bincount(walk.fit.item_index, minlength=len(walk.catalog))
+    ours, theirs = (
+        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, counts)
+        for model in (Cooccurrence(), Popularity())
+    )
+    kept = read_questions(write_questions(ours, tmp_path))
+    assert kept.k == 10
+    assert kept.segments.keys() == ours.segments.keys()
+    for segment in (None, "short", "category: genre 0"):
+        assert compare(kept, theirs, seed=1, segment=segment) == compare(ours, theirs, seed=1, segment=segment)
