@@ -40,6 +40,11 @@ class Daemons:
     def log_file(self, name: str) -> Path:
         return self.log_dir / f"{name}.log"
 
+    @property
+    def _sessions_file(self) -> Path:
+        """Every daemon that was started since the last stop, those among them that were killed and started again."""
+        return self.run_dir / "sessions.jsonl"
+
     def _id_file(self, name: str) -> Path:
         return self.run_dir / f"{name}.pid"
 
@@ -59,6 +64,8 @@ class Daemons:
             )
         record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
         self._id_file(daemon.name).write_text(json.dumps(record))
+        with self._sessions_file.open("a") as started:
+            started.write(json.dumps({"name": daemon.name, **record}) + "\n")
 
     def find(self, name: str) -> psutil.Process | None:
         """The running process of that name, or None; an id file of a process that is gone is removed."""
@@ -86,12 +93,29 @@ class Daemons:
                     found.append(process)
         return found
 
+    def left_behind(self, names: Iterable[str]) -> list[psutil.Process]:
+        """What still lives in the sessions of the named daemons: a process that renames itself, as Airflow's workers do, loses
+        the mark, and its parent may have been killed long ago."""
+        if not self._sessions_file.exists():
+            return []
+        started = [json.loads(line) for line in self._sessions_file.read_text().splitlines()]
+        since = {record["pid"]: record["created"] for record in started if record["name"] in set(names)}
+        found = []
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):
+                session = os.getsid(process.pid)
+                born = process.create_time()
+                if session in since and born >= since[session] - 1 and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
     def stop(self, names: Iterable[str], *, grace_s: float, say: Callable[[str], None]) -> int:
         """End the named daemons, in that order, and all that they started. Returns how many processes ended.
 
         Each is asked first; what is still there after ``grace_s`` seconds is ended by force. What a daemon
         started is noted before it goes, because a child whose parent is gone is nobody's.
         """
+        names = list(names)
         ended: dict[int, psutil.Process] = {}
         for name in names:
             if (head := self.find(name)) is None:
@@ -108,10 +132,15 @@ class Daemons:
             say(f"  {name}: asked to end")
             if "scheduler" in name:  # while what tasks report to is still there
                 psutil.wait_procs(family, timeout=grace_s)
-        ended |= {process.pid: process for process in self.strays()}
+        orphans = [process for process in self.left_behind(names) if process.pid not in ended]
+        for process in orphans:
+            _send(process, "terminate")
+        ended |= {process.pid: process for process in [*self.strays(), *orphans]}
         _, alive = psutil.wait_procs(list(ended.values()), timeout=grace_s)
         # Whatever was started in the meantime was started by what is still there.
-        late = {p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays()]}
+        late = {
+            p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays(), *self.left_behind(names)]
+        }
         if late:
             say(f"  {len(late)} processes still there after {grace_s:.0f} s: ended by force")
         for process in late.values():
@@ -119,6 +148,8 @@ class Daemons:
         psutil.wait_procs(list(late.values()), timeout=10)
         for name in names:
             self._id_file(name).unlink(missing_ok=True)
+        if not any(self.run_dir.glob("*.pid")):
+            self._sessions_file.unlink(missing_ok=True)
         return len(ended | late)
 
     def last_words(self, name: str) -> str:

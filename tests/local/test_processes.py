@@ -58,6 +58,24 @@ def test_what_is_started_is_found_and_ended_with_its_children(daemons: Daemons, 
     assert stop(daemons) == (0, [])
 
 
+def test_what_a_killed_daemon_left_behind_is_ended_though_it_lost_its_mark(daemons: Daemons, tmp_path: Path) -> None:
+    """As Airflow's workers do when they rename themselves; the daemon has been started again since."""
+    code = "import subprocess, sys, pathlib, time; child = subprocess.Popen(['sleep', '600'], env={}); "
+    code += "pathlib.Path(sys.argv[1]).write_text(str(child.pid)); time.sleep(600)"
+    orphans = []
+    for n in range(2):
+        daemons.start(Daemon("one", [sys.executable, "-c", code, str(tmp_path / f"child{n}")]), {}, tmp_path)
+        orphans.append(psutil.Process(int(wait_for(tmp_path / f"child{n}"))))
+        head = daemons.find("one")
+        assert head is not None
+        head.kill()
+        head.wait()
+    assert daemons.find("one") is None
+    assert stop(daemons)[0] == 2
+    assert all(map(gone, orphans))
+    assert stop(daemons) == (0, [])
+
+
 def test_what_does_not_listen_is_ended_by_force(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
     child = start(IGNORES)
     ended, said = stop(daemons)
