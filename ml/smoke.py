@@ -21,7 +21,7 @@ def smoke(folder: Path, settings: Settings, seed: int, clock: Callable[[], float
     """
     megabytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
     if megabytes > settings.gate_max_model_mb:
-        raise ValueError(f"it has {megabytes:.0f} MB, more than CLICKWRIGHT_GATE_MAX_MODEL_MB, {settings.gate_max_model_mb}")
+        raise ValueError(f"it has {megabytes:.3g} MB, more than CLICKWRIGHT_GATE_MAX_MODEL_MB, {settings.gate_max_model_mb}")
     model, item_ids = load_recommender(folder)
     rng = np.random.default_rng(seed)
     lengths = np.minimum(rng.geometric(0.05, USERS) - 1, min(LONGEST, len(item_ids) - 1))
@@ -36,4 +36,4 @@ def smoke(folder: Path, settings: Settings, seed: int, clock: Callable[[], float
         raise ValueError("a user's scores depend on who else is asked")
     if ms_per_user > settings.gate_max_ms_per_user:
         raise ValueError(f"it takes {ms_per_user:.0f} ms a user, more than CLICKWRIGHT_GATE_MAX_MS_PER_USER")
-    return {"megabytes": round(megabytes, 2), "ms_per_user": round(ms_per_user, 3)}
+    return {"megabytes": round(megabytes, 4), "ms_per_user": round(ms_per_user, 3)}

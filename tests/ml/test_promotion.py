@@ -149,7 +149,7 @@ def test_a_reject_is_noted_on_the_version_and_moves_nothing(walk_lake: Lake) -> 
     assert by_alias(client, settings, "champion") is None
 
 
-def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake) -> None:
+def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     pin_and_train("bare", "popularity,markov")
     settings = get_settings()
     client = connect(settings)
@@ -164,6 +164,18 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
     client.set_model_version_tag("recommender", "1", tag, json.dumps(json.loads(evidence) | {"snapshots": {}}))
     with pytest.raises(Refused, match="lacks snapshots"):
         gate.main(["--run", "bare"])
+    expired = json.dumps(json.loads(evidence) | {"snapshots": {"session_events": 1}})
+    client.set_model_version_tag("recommender", "1", tag, expired)
+    with pytest.raises(Refused, match="snapshot 1 of session_events, which it was trained on, is gone"):
+        gate.main(["--run", "bare"])
+    client.set_model_version_tag("recommender", "1", tag, evidence)
+    monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
+    with pytest.raises(Refused, match=r"tried as the nightly run will use it, it has .* MB, more than"):
+        gate.main(["--run", "bare"])
+    monkeypatch.delenv("CLICKWRIGHT_GATE_MAX_MODEL_MB")
+    found = gate.main(["--run", "bare"])
+    assert found["megabytes"] > 0
+    assert set(found["leads"]["popularity"]["segments"]) >= {"short", "medium"}
     client.delete_model_version_tag("recommender", "1", tag)
     with pytest.raises(Refused, match="it has no evidence"):
         gate.main(["--run", "bare"])
