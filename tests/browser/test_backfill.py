@@ -14,7 +14,7 @@ from tests.browser.airflow_page import ALL, ERRORED, AirflowPage
 from tests.browser.kills import KILLS
 from tests.browser.stack import HISTORY, WEEK, YESTERDAY, Stack, deliver
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 TIMEOUT_S = 1500
 CLEARED, RETRIED = WEEK[1], WEEK[3]
 """Two days with a file of unreadable lines: one is mended and cleared, one is mended and backfilled again."""

@@ -12,7 +12,7 @@ from local.drive import DAY_DAG, LATE_DAG
 from tests.browser.airflow_page import AirflowPage
 from tests.browser.stack import WEEK, Stack, deliver, walk
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 TIMEOUT_S = 900
 TODAY, LATE = WEEK[-1] + timedelta(days=1), WEEK[-2]
 

@@ -14,7 +14,7 @@ from tests.browser.airflow_page import AirflowPage
 from tests.browser.mlflow_page import move_alias
 from tests.browser.stack import APPROVER, HISTORY, YESTERDAY, Stack
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 TIMEOUT_S = 900
 TRAINED = {"train_until": str(HISTORY[2]), "valid_days": 1}
 SERVED_ON = YESTERDAY + timedelta(days=1)
