@@ -62,10 +62,10 @@ class Daemons:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        record = {"pid": process.pid, "created": psutil.Process(process.pid).create_time()}
-        self._id_file(daemon.name).write_text(json.dumps(record))
+        record = json.dumps({"pid": process.pid, "created": psutil.Process(process.pid).create_time()})
+        self._id_file(daemon.name).write_text(record)
         with self._sessions_file.open("a") as started:
-            started.write(json.dumps({"name": daemon.name, **record}) + "\n")
+            started.write(record + "\n")
 
     def find(self, name: str) -> psutil.Process | None:
         """The running process of that name, or None; an id file of a process that is gone is removed."""
@@ -83,31 +83,29 @@ class Daemons:
         return None
 
     def strays(self) -> list[psutil.Process]:
-        """Every process that inherited the mark of this folder, whatever became of its parent."""
+        """Every process with the mark of this folder, or in the session of a daemon of it, whatever became of its parent.
+
+        What renames itself, as Airflow's workers do, loses the mark; what starts a session of its own, as tasks do, keeps it.
+        """
         me = psutil.Process()
         mine = {me.pid, *(parent.pid for parent in me.parents())}
+        sessions = self._sessions()
         found = []
         for process in psutil.process_iter():
             with suppress(psutil.Error, OSError):
-                if process.pid not in mine and process.environ().get(MARK) == str(self.run_dir):
+                if process.pid in mine or process.status() == psutil.STATUS_ZOMBIE:
+                    continue
+                since = sessions.get(os.getsid(process.pid), float("inf"))
+                if process.create_time() >= since or process.environ().get(MARK) == str(self.run_dir):
                     found.append(process)
         return found
 
-    def left_behind(self, names: Iterable[str]) -> list[psutil.Process]:
-        """What still lives in the sessions of the named daemons: a process that renames itself, as Airflow's workers do, loses
-        the mark, and its parent may have been killed long ago."""
+    def _sessions(self) -> dict[int, float]:
+        """The sessions of all daemons that were started since the last stop, with the time from which they are those."""
         if not self._sessions_file.exists():
-            return []
+            return {}
         started = [json.loads(line) for line in self._sessions_file.read_text().splitlines()]
-        since = {record["pid"]: record["created"] for record in started if record["name"] in set(names)}
-        found = []
-        for process in psutil.process_iter():
-            with suppress(psutil.Error, OSError):
-                session = os.getsid(process.pid)
-                born = process.create_time()
-                if session in since and born >= since[session] - 1 and process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
-        return found
+        return {record["pid"]: record["created"] for record in started}
 
     def stop(self, names: Iterable[str], *, grace_s: float, say: Callable[[str], None]) -> int:
         """End the named daemons, in that order, and all that they started. Returns how many processes ended.
@@ -132,15 +130,13 @@ class Daemons:
             say(f"  {name}: asked to end")
             if "scheduler" in name:  # while what tasks report to is still there
                 psutil.wait_procs(family, timeout=grace_s)
-        orphans = [process for process in self.left_behind(names) if process.pid not in ended]
-        for process in orphans:
+        orphans = [process for process in self.strays() if process.pid not in ended]
+        for process in orphans:  # nobody else asks them
             _send(process, "terminate")
-        ended |= {process.pid: process for process in [*self.strays(), *orphans]}
+        ended |= {process.pid: process for process in orphans}
         _, alive = psutil.wait_procs(list(ended.values()), timeout=grace_s)
         # Whatever was started in the meantime was started by what is still there.
-        late = {
-            p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays(), *self.left_behind(names)]
-        }
+        late = {p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays()]}
         if late:
             say(f"  {len(late)} processes still there after {grace_s:.0f} s: ended by force")
         for process in late.values():

@@ -23,7 +23,6 @@ from schemas.settings import get_settings
 from schemas.staging import write_atomically
 
 if TYPE_CHECKING:
-    from ml.evaluate import Evaluation
     from ml.models.base import Library
     from ml.splits import Split
 
@@ -88,48 +87,28 @@ def progress(name: str, seed: int, values: dict[str, float], epoch: int) -> None
 
 def told(runs: list[dict[str, Any]], reference: list[dict[str, Any]], seed: int) -> dict[str, Any]:
     """The figures of a recipe, means over its seeds, and its lead over the reference."""
-    import numpy as np
+    from statistics import fmean
+
+    from ml.evaluate import interval
 
     result: dict[str, Any] = {"seeds": [found["seed"] for found in runs], "settings": [found["settings"] for found in runs]}
     for part in ("validation", "strict", "refit"):
         result[part] = {
-            measure: interval([found[part] for found in runs], None, measure, seed)
+            measure: interval([found[part] for found in runs], seed=seed, measure=measure)
             | {"by_seed": [found[part].metrics[f"{measure}_at_10"] for found in runs]}
             for measure in SHOWN
         }
     ours, theirs = ([found["strict"] for found in side] for side in (runs, reference))
-    result["lead"] = {measure: interval(ours, theirs, measure, seed) for measure in SHOWN}
+    result["lead"] = {measure: interval(ours, theirs, seed=seed, measure=measure) for measure in SHOWN}
     result["segments"] = {
-        segment: {"lead": interval(ours, theirs, "ndcg", seed, within)} | interval(ours, None, "ndcg", seed, within)
+        segment: {"lead": interval(ours, theirs, seed=seed, segment=segment)} | interval(ours, seed=seed, segment=segment)
         for segment, within in ours[0].segments.items()
         if within.any()
     }
     lists = runs[0]["strict"].shown
     result["lists"] = {name: value for name, value in lists.items() if name.endswith("_at_10")}
-    result["cpu_seconds"] = {
-        step: float(np.mean([found["cpu_seconds"][step] for found in runs])) for step in runs[0]["cpu_seconds"]
-    }
+    result["cpu_seconds"] = {step: fmean(found["cpu_seconds"][step] for found in runs) for step in runs[0]["cpu_seconds"]}
     return result
-
-
-def interval(
-    ours: "Sequence[Evaluation]",
-    theirs: "Sequence[Evaluation] | None",
-    measure: str,
-    seed: int,
-    within: Any = None,
-) -> dict[str, float]:
-    """The mean of a measure over users, or its lead over ``theirs``, with its interval; a user's value is a mean over seeds."""
-    import numpy as np
-
-    from ml.metrics import bootstrap_interval
-
-    def mean_of(side: "Sequence[Evaluation]") -> Any:
-        return np.mean([found.by_user(measure, within) for found in side], axis=0)
-
-    values = mean_of(ours) - (0 if theirs is None else mean_of(theirs))
-    mean, low, high = bootstrap_interval(values, seed=seed)
-    return {"mean": mean, "low": low, "high": high, "users": len(values)}
 
 
 def table(found: dict[str, Any]) -> str:

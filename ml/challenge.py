@@ -211,10 +211,14 @@ def test_questions(run: "Run") -> "Evaluation":
 
 def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
     """The lead in NDCG@10 with its interval, over all questions and in each segment that is asked."""
-    from ml.evaluate import IN_EVERY_RUN, compare
+    from ml.evaluate import interval
+    from ml.segments import PROTECTED
 
-    segments = {name: compare(own, theirs, seed=seed, segment=name) for name in IN_EVERY_RUN if own.segments[name].any()}
-    return {**compare(own, theirs, seed=seed), "segments": segments}
+    def lead(segment: str | None = None) -> dict[str, float]:
+        found = interval([own], [theirs], seed=seed, segment=segment)
+        return {"difference": found.pop("mean"), **found}
+
+    return {**lead(), "segments": {name: lead(name) for name in PROTECTED if own.segments[name].any()}}
 
 
 def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
@@ -260,10 +264,12 @@ def markdown(evidence: dict[str, Any]) -> str:
 
 def by_segment(evidence: dict[str, Any]) -> list[str]:
     """The lead over the champion, or over popularity, for each segment: where it is won, and where it is paid for."""
-    champion, popular = evidence["champion"], evidence["models"].get("popularity", {})
-    rival, name = (champion, "the champion") if champion is not None else (popular, "popularity")
-    segments = ((rival or {}).get("lead") or {}).get("segments", {})
-    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments.items()]
+    champion = evidence["champion"]
+    name, rival = ("popularity", evidence["models"]["popularity"]) if champion is None else ("the champion", champion)
+    if rival["lead"] is None:
+        return []
+    segments = rival["lead"].get("segments", {}).items()
+    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments]
     return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
 
 

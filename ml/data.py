@@ -124,6 +124,11 @@ class Cases:
     def __len__(self) -> int:
         return len(self.target)
 
+    @cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Where the rows of each question begin, ``[Q]``."""
+        return np.unique(self.question, return_index=True)[1].astype(np.int64)
+
     def take(self, chosen: npt.NDArray[np.int64]) -> "Cases":
         """Some of the rows."""
         return Cases(

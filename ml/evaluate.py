@@ -15,7 +15,8 @@ import numpy.typing as npt
 from ml import metrics
 from ml.data import Cases, Catalog
 from ml.models.base import Recommender
-from ml.segments import item_groups, question_segments
+from ml.segments import PROTECTED, item_groups, question_segments
+from ml.top import best, leave_out
 
 K = 10
 BY_RANK = {
@@ -27,8 +28,6 @@ BY_RANK = {
     "mrr": metrics.mrr,
     "map": metrics.average_precision,
 }
-IN_EVERY_RUN = ("new", "short", "medium", "long", "new_items")
-"""Segments whose measures are metrics of every run; those of the categories are kept beside."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Evaluation:
         """``ndcg_at_10`` and so on over all questions, ``<segment>_ndcg_at_10`` and so on, ``<segment>_cases``."""
         result = dict(self.shown)
         result |= {f"{name}_at_{self.k}": _mean(self.by_user(name)) for name in BY_RANK}
-        for segment in IN_EVERY_RUN:
+        for segment in PROTECTED:
             within = self.segments[segment]
             result[f"{segment}_cases"] = float(within.sum())
             if within.any():
@@ -72,8 +71,8 @@ def rank_cases(
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """The right item's rank in each case ``[C]``, and the best ``k`` items of each question ``[Q, k]``."""
     ranks = np.empty(len(cases), dtype=np.int64)
-    lists = []
-    starts = np.append(np.unique(cases.question, return_index=True)[1], len(cases))
+    lists: list[npt.NDArray[np.int64]] = []
+    starts = np.append(cases.first, len(cases))
     for first in range(0, len(starts) - 1, batch_size):
         asked = starts[first : first + batch_size + 1]
         histories = [cases.histories[case] for case in asked[:-1]]
@@ -85,20 +84,14 @@ def rank_cases(
             part = row[begin : begin + batch_size]
             chosen = slice(asked[0] + begin, asked[0] + begin + len(part))
             ranks[chosen] = rank_of_target(scores[part], cases.target[chosen])
-        lists.append(best(scores, k))
-    return ranks, np.concatenate(lists) if lists else np.empty((0, k), dtype=np.int64)
+        lists += [best(row, k) for row in scores]
+    return ranks, np.stack(lists) if lists else np.empty((0, k), dtype=np.int64)
 
 
 def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
     """Mean NDCG at ``k`` over users: what models are tuned by."""
     ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
-    return _mean(metrics.mean_by_user(ndcg, cases.user[np.unique(cases.question, return_index=True)[1]]))
-
-
-def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
-    """Put the items of each row's history behind everything, in place; ``scores`` is ``[B, I]``."""
-    for row, history in enumerate(histories):
-        scores[row, history] = -np.inf
+    return _mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
 
 
 def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
@@ -107,17 +100,6 @@ def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32
     # The right item is counted among those that are at least as good as itself, so this starts at 1.
     ranks = np.where(target >= 0, (scores >= own[:, None]).sum(axis=1), scores.shape[1] + 1)
     return np.asarray(ranks, dtype=np.int64)
-
-
-def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
-    """The indices of the ``k`` highest scores of each row, best first, equal ones by index: ``[B, min(k, I)]``."""
-    k = min(k, scores.shape[1])
-    least = -np.partition(-scores, k - 1, axis=1)[:, k - 1]
-    rows = []
-    for row, bound in zip(scores, least, strict=True):
-        candidates = np.flatnonzero(row >= bound)
-        rows.append(candidates[np.argsort(-row[candidates], kind="stable")][:k])
-    return np.stack(rows).astype(np.int64) if rows else np.empty((0, k), dtype=np.int64)
 
 
 def evaluate(
@@ -135,7 +117,7 @@ def evaluate(
     """
     ranks, lists = rank_cases(model, cases, k=k)
     hits, relevant = metrics.hits_of(ranks, cases.question, k)
-    user = cases.user[np.unique(cases.question, return_index=True)[1]]
+    user = cases.user[cases.first]
     return Evaluation(
         k=k,
         user=user,
@@ -171,20 +153,29 @@ def of_lists(
     }
 
 
-def compare(
-    ours: Evaluation, theirs: Evaluation, *, seed: int, measure: str = "ndcg", segment: str | None = None
+def interval(
+    ours: Sequence[Evaluation],
+    theirs: Sequence[Evaluation] = (),
+    *,
+    seed: int,
+    measure: str = "ndcg",
+    segment: str | None = None,
 ) -> dict[str, float]:
-    """The difference of a measure over the same users, ours minus theirs, with its 95 % paired bootstrap interval.
+    """The ``mean`` of a measure over users, or its lead over ``theirs``, with the ``low`` and ``high`` of its 95 % interval.
 
     Args:
+        ours: of one model, or of one recipe with several seeds: a user's value is the mean over them.
+        theirs: for a paired comparison, over the same questions.
         segment: one of ours: what is new to one model may be known to the other.
 
     Raises:
         ValueError: the questions are not the same.
     """
-    if not np.array_equal(ours.user, theirs.user):
+    if not all(np.array_equal(ours[0].user, other.user) for other in theirs):
         raise ValueError("two evaluations can be compared over the same questions only")
-    within = None if segment is None else ours.segments[segment]
-    difference = ours.by_user(measure, within) - theirs.by_user(measure, within)
-    mean, low, high = metrics.bootstrap_interval(difference, seed=seed)
-    return {"difference": mean, "low": low, "high": high, "users": float(len(difference))}
+    within = None if segment is None else ours[0].segments[segment]
+    values = np.mean([one.by_user(measure, within) for one in ours], axis=0)
+    if theirs:
+        values = values - np.mean([one.by_user(measure, within) for one in theirs], axis=0)
+    mean, low, high = metrics.bootstrap_interval(values, seed=seed)
+    return {"mean": mean, "low": low, "high": high, "users": float(len(values))}

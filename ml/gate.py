@@ -34,7 +34,6 @@ PIECES = (
 NOBODY = "none"
 MARGIN = 0.01
 """So much NDCG@10 may be lost in a protected segment."""
-PROTECTED = ("new", "short", "medium", "long", "new_items")
 FEWEST_USERS = 10
 """With fewer a segment decides nothing."""
 
@@ -107,6 +106,8 @@ def _protect(version: str, lead: dict[str, Any], again: str) -> None:
     Raises:
         Refused: with the segment, or because the evidence has none.
     """
+    from ml.segments import PROTECTED
+
     if "segments" not in lead:
         raise refuse(version, "its evidence lacks the comparison with the champion by segment", again)
     for name in PROTECTED:

@@ -23,6 +23,7 @@ from ml.data import IGNORED_EVENTS, microseconds
 from ml.models.base import Recommender
 from ml.reasons import RECENT_DAYS, History, Titles, reasons
 from ml.threads import share_the_machine
+from ml.top import best
 from schemas.cli import at_work, day, log, run_id_default
 from schemas.contract import load_contract
 from schemas.errors import ClickwrightError
@@ -110,19 +111,6 @@ def titles_of(catalogue: pa.Table, events: pa.Table, item_ids: Sequence[str], se
     return Titles(titles, categories, recent), offered
 
 
-def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
-    """Indices of the ``k`` highest finite scores, best first; of equal ones the lower index first.
-
-    >>> best(np.array([0.5, -np.inf, 2.0, 0.5], dtype=np.float32), 3)
-    array([2, 0, 3])
-    """
-    candidates = np.flatnonzero(np.isfinite(scores))
-    if len(candidates) > k:
-        least = -np.partition(-scores[candidates], k - 1)[k - 1]
-        candidates = candidates[scores[candidates] >= least]
-    return candidates[np.argsort(-scores[candidates], kind="stable")][:k].astype(np.int64)
-
-
 def recommend(
     model: Recommender,
     users: Sequence[str],
@@ -148,7 +136,7 @@ def recommend(
         for row, (history, _), scores_I in zip(rows, histories, scores_BI, strict=True):
             candidates_I = np.where(offered, scores_I, -np.inf)
             candidates_I[history.items] = -np.inf
-            items = best(candidates_I, k).tolist()
+            items = [item for item in best(candidates_I, k).tolist() if np.isfinite(candidates_I[item])]
             why = reasons(items, history, titles, model, highest)
             for rank, (item, text) in enumerate(zip(items, why, strict=True), start=1):
                 yield {

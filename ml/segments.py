@@ -9,6 +9,8 @@ from ml.data import Cases, Catalog
 
 ACTIVITY = {"new": (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
 """Questions by how many events came before them, both ends included."""
+PROTECTED = (*ACTIVITY, "new_items")
+"""Segments that every run measures, and that no promotion may pay with; those of the categories are kept beside."""
 ITEM_GROUPS = ("new", "tail", "head")
 """Items that training never met; those that together have less than half of its interactions; the few with the other half."""
 CATEGORIES = 12
@@ -23,22 +25,21 @@ def question_segments(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.int
     Args:
         counts: how often each item was met in training, ``[I]``.
     """
-    first = np.unique(cases.question, return_index=True)[1]
-    lengths = np.array([len(cases.histories[case]) for case in first], dtype=np.int64)
+    lengths = np.array([len(cases.histories[case]) for case in cases.first], dtype=np.int64)
     segments = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
     known = cases.target >= 0
     met = np.where(known, counts[cases.target] if len(counts) else 0, 0) > 0
-    segments["new_items"] = _any(~met, cases, first)
+    segments["new_items"] = _any(~met, cases)
     matrix = catalog.category_matrix
     within = matrix[np.maximum(cases.target, 0)] * known[:, None] if len(catalog) else np.zeros((len(cases), 0))
     asked = within.sum(axis=0)
     largest = np.argsort(-asked, kind="stable")[:CATEGORIES]
     names = catalog.category_names
-    return segments | {f"category: {names[j]}": _any(within[:, j] > 0, cases, first) for j in largest if asked[j]}
+    return segments | {f"category: {names[j]}": _any(within[:, j] > 0, cases) for j in largest if asked[j]}
 
 
-def _any(rows: npt.NDArray[np.bool_], cases: Cases, first: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    return np.logical_or.reduceat(rows, first) if len(cases) else np.zeros(0, dtype=np.bool_)
+def _any(rows: npt.NDArray[np.bool_], cases: Cases) -> npt.NDArray[np.bool_]:
+    return np.logical_or.reduceat(rows, cases.first) if len(cases) else np.zeros(0, dtype=np.bool_)
 
 
 def item_groups(counts: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:

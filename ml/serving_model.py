@@ -11,8 +11,8 @@ import pandas as pd
 from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
-from ml.evaluate import best
 from ml.models import load_recommender
+from ml.top import best, leave_out
 
 
 class ServedRecommender(PythonModel):
@@ -30,12 +30,9 @@ class ServedRecommender(PythonModel):
             np.array([self.index[item] for item in row if item in self.index], dtype=np.int32) for row in model_input["history"]
         ]
         scores = np.array(self.model.scores(histories))
-        for row, history in enumerate(histories):
-            scores[row, history] = -np.inf
+        leave_out(scores, histories)
         k = int((params or {}).get("k", 10))
-        lists = [
-            [self.item_ids[i] for i in row if np.isfinite(scores[number, i])] for number, row in enumerate(best(scores, k))
-        ]
+        lists = [[self.item_ids[i] for i in best(row, k) if np.isfinite(row[i])] for row in scores]
         return pd.DataFrame({"items": lists})
 
 

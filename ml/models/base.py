@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ml.data import Cases, Catalog, Interactions
+from ml.data import DAY_US, Cases, Catalog, Interactions
 
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -126,10 +126,16 @@ def read_config(directory: Path) -> dict[str, Any]:
     return config
 
 
-def popularity(train: Interactions) -> Scores:
-    """Interactions of each item divided by those of the most popular one: float32 ``[I]``."""
-    counts = np.bincount(train.item_index, minlength=len(train.items)).astype(np.float32)
-    return counts / max(float(counts.max(initial=0.0)), 1.0)
+def popularity(train: Interactions, half_life_days: float = 0) -> Scores:
+    """Interactions of each item, weights halving with age, divided by those of the most popular one: float32 ``[I]``.
+
+    Args:
+        half_life_days: 0 is for ever.
+    """
+    age_days = (train.time.max(initial=0) - train.time) / DAY_US
+    weights = 0.5 ** (age_days / half_life_days) if half_life_days else None
+    met = np.bincount(train.item_index, weights=weights, minlength=len(train.items))
+    return np.asarray(met / max(float(met.max(initial=0)), 1e-12), dtype=np.float32)
 
 
 def recency_weights(

@@ -6,7 +6,7 @@ import numpy as np
 from scipy import sparse
 
 from ml.data import Catalog, Interactions
-from ml.models.linear import LinearRecommender, pairs
+from ml.models.linear import LinearRecommender, all_pairs
 
 WIDEST = 30
 
@@ -41,12 +41,7 @@ class Cooccurrence(LinearRecommender):
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
         """Every pair: (earlier, later, distance), and how often each item was met."""
-        distances = range(1, min(WIDEST, len(train) - 1) + 1)
-        found = [pairs(train, distance) for distance in distances]
-        far = [np.full(len(earlier), distance, dtype=np.int8) for distance, (earlier, _) in zip(distances, found, strict=True)]
-        none = [np.empty(0, dtype=np.int32)]
-        earlier, later = (np.concatenate([pair[side] for pair in found] or none) for side in (0, 1))
-        return earlier, later, np.concatenate(far or none), np.bincount(train.item_index, minlength=len(train.items))
+        return *all_pairs(train, WIDEST), np.bincount(train.item_index, minlength=len(train.items))
 
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
         earlier, later, distance, met = prepared

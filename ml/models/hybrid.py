@@ -70,7 +70,8 @@ class Hybrid(Recommender):
 
     def _best_blend(self, cases: Cases, batch_size: int = 256) -> tuple[str, float]:
         """Form and weight with the best NDCG@10; both members are asked once."""
-        from ml.evaluate import leave_out, ndcg_of, rank_of_target
+        from ml.evaluate import ndcg_of, rank_of_target
+        from ml.top import leave_out
 
         weights = np.arange(STEPS + 1) / STEPS
         ranks = {(form, weight): np.empty(len(cases), dtype=np.int64) for form in FORMS for weight in weights}

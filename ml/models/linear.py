@@ -157,6 +157,16 @@ def pairs(train: Interactions, distance: int) -> tuple[npt.NDArray[np.int32], np
     return train.item_index[:-distance][same], train.item_index[distance:][same]
 
 
+def all_pairs(train: Interactions, window: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Every ordered pair up to ``window`` events apart, nearest first: (earlier, later, distance)."""
+    distances = range(1, min(window, len(train) - 1) + 1)
+    found = [pairs(train, distance) for distance in distances]
+    none = np.empty(0, dtype=np.int32)
+    earlier, later = (np.concatenate([none, *(pair[side] for pair in found)]) for side in (0, 1))
+    far = np.repeat(np.array(distances, dtype=np.int8), [len(pair[0]) for pair in found])
+    return earlier, later, far
+
+
 def strongest(matrix: sparse.csr_array, keep: int) -> sparse.csr_array:
     """The ``keep`` largest entries of each row, so that a large catalogue stays small; of equal ones the lower column."""
     lengths = np.diff(matrix.indptr)

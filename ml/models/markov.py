@@ -25,8 +25,8 @@ class Markov(LinearRecommender):
     }
 
     def item_matrix(self, prepared: Interactions) -> sparse.csr_array:
-        n, train = len(prepared.items), prepared
-        earlier, later = pairs(train, 1)
+        n = len(prepared.items)
+        earlier, later = pairs(prepared, 1)
         counts = sparse.csr_array((np.ones(len(earlier), dtype=np.float32), (earlier, later)), shape=(n, n))
         out = np.asarray(counts.sum(axis=1)).ravel()
         scale = sparse.diags_array(1.0 / np.maximum(out + self._settings["smoothing"], 1e-9))

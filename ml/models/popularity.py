@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from ml.data import DAY_US, Cases, Catalog, Interactions
+from ml.data import Cases, Catalog, Interactions
 from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, popularity, read_config, write_config
 
 
@@ -38,13 +38,13 @@ class Popularity(Recommender):
     ) -> Self:
         if validation is not None and len(validation) and train.timed:
             self.half_life_days = max(self.HALF_LIVES, key=lambda days: self._judged(train, validation, days))
-        self.popularity = recent_popularity(train, self.half_life_days)
+        self.popularity = popularity(train, self.half_life_days)
         return self
 
     def _judged(self, train: Interactions, validation: Cases, days: float) -> float:
         from ml.evaluate import ndcg_of, rank_cases
 
-        self.popularity = recent_popularity(train, days)
+        self.popularity = popularity(train, days)
         return ndcg_of(rank_cases(self, validation)[0], validation)
 
     def scores(
@@ -75,12 +75,3 @@ class Popularity(Recommender):
     @property
     def chosen(self) -> dict[str, Any]:
         return self.settings
-
-
-def recent_popularity(train: Interactions, half_life_days: float) -> Scores:
-    """Weights of each item's interactions, divided by those of the most popular one: float32 ``[I]``."""
-    if half_life_days == 0:
-        return popularity(train)
-    age_days = (train.time.max(initial=0) - train.time) / DAY_US
-    weights = np.bincount(train.item_index, weights=0.5 ** (age_days / half_life_days), minlength=len(train.items))
-    return np.asarray(weights / max(float(weights.max(initial=0.0)), 1e-12), dtype=np.float32)

@@ -7,7 +7,7 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 
 from ml.data import Catalog, Interactions
-from ml.models.linear import pairs
+from ml.models.linear import all_pairs
 from ml.models.network import SequenceModel
 
 
@@ -25,11 +25,9 @@ def initialise(network: SequenceModel, train: Interactions, catalog: Catalog) ->
 def pair_vectors(train: Interactions, width: int, window: int = 10) -> npt.NDArray[np.float32]:
     """Item vectors of mean length 1 from a truncated SVD of positive pointwise mutual information: ``[I, width]``."""
     n = len(train.items)
-    together = sparse.csr_array((n, n), dtype=np.float64)
-    for distance in range(1, min(window, len(train) - 1) + 1):
-        earlier, later = pairs(train, distance)
-        together = together + sparse.csr_array((np.full(len(earlier), distance**-0.5), (earlier, later)), shape=(n, n))
-    together = sparse.coo_array(together + together.T)
+    earlier, later, distance = all_pairs(train, window)
+    forward = sparse.coo_array((distance.astype(np.float64) ** -0.5, (earlier, later)), shape=(n, n)).tocsr()
+    together = sparse.coo_array(forward + forward.T)
     total = np.asarray(together.sum(axis=0)).ravel()
     row, column = together.coords
     smoothed = total**0.75  # Levy, Goldberg and Dagan (2015)

@@ -129,7 +129,8 @@ class Transformer(Recommender):
     @torch.no_grad()
     def validation_ndcg(self, cases: Cases, batch_size: int = 256) -> float:
         """NDCG@10 on cases, a window of them at a time: a twentieth of the cost of ``scores``, for shorter contexts."""
-        from ml.evaluate import leave_out, ndcg_of, rank_of_target
+        from ml.evaluate import ndcg_of, rank_of_target
+        from ml.top import leave_out
 
         network = self._fitted().train(False)
         items_ID = network.item_vectors()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.data import Cases
-from ml.evaluate import best, compare, evaluate, rank_cases
+from ml.evaluate import evaluate, interval, rank_cases
 from ml.models.popularity import Popularity
 from tests.ml.conftest import tiny
 
@@ -48,10 +48,6 @@ def test_ranks(scores: list[float], target: int, history: list[int], rank: int) 
     assert ranks.tolist() == [rank]
 
 
-def test_lists_break_ties_by_index() -> None:
-    assert best(np.array([[1, 2, 2, 0]], dtype=np.float32), 3).tolist() == [[1, 2, 0]]
-
-
 def test_batches_do_not_matter(walk: Any) -> None:
     model = Popularity().fit(walk.fit, walk.catalog, seed=0)
     whole, _ = rank_cases(model, walk.validation)
@@ -79,10 +75,10 @@ def test_two_models_are_compared_user_by_user() -> None:
     asked = cases([(user, 0, []) for user in range(30)])
     counts = np.ones(4, dtype=np.int64)
     right, wrong = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
-    lead = compare(right, wrong, seed=0)
-    assert lead["difference"] == pytest.approx(1 - 1 / np.log2(5))
-    assert (lead["low"], lead["high"]) == pytest.approx((lead["difference"], lead["difference"]))
-    assert compare(wrong, right, seed=0)["difference"] == pytest.approx(-lead["difference"])
+    lead = interval([right], [wrong], seed=0)
+    assert lead["mean"] == pytest.approx(1 - 1 / np.log2(5))
+    assert (lead["low"], lead["high"]) == pytest.approx((lead["mean"], lead["mean"]))
+    assert interval([wrong], [right], seed=0)["mean"] == pytest.approx(-lead["mean"])
 
 
 def test_a_question_with_several_answers_has_one_list() -> None:
@@ -103,11 +99,14 @@ def test_a_comparison_may_look_at_one_segment() -> None:
     asked = cases([(0, 0, []), (1, 0, [1]), (2, 1, [2])])
     counts = np.ones(4, dtype=np.int64)
     ours, theirs = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
-    lead = compare(ours, theirs, seed=0, segment="new", measure="mrr")
-    assert lead == {"difference": 0.75, "low": 0.75, "high": 0.75, "users": 1}
+    lead = interval([ours], [theirs], seed=0, segment="new", measure="mrr")
+    assert lead == {"mean": 0.75, "low": 0.75, "high": 0.75, "users": 1}
+    # Of two seeds each user counts with the mean of both.
+    both = interval([ours, theirs], seed=0, segment="new", measure="mrr")
+    assert (both["mean"], both["users"]) == (0.625, 1)
     other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
     with pytest.raises(ValueError, match="the same questions"):
-        compare(ours, other, seed=0)
+        interval([ours], [other], seed=0)
 
 
 def test_without_cases_everything_is_zero() -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.evaluate import compare, evaluate
+from ml.evaluate import evaluate, interval
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.popularity import Popularity
 from ml.question_table import read_questions, write_questions
@@ -21,4 +21,4 @@ def test_what_is_read_compares_as_what_was_written(walk: Split, tmp_path: Path) 
     assert kept.k == 10
     assert kept.segments.keys() == ours.segments.keys()
     for segment in (None, "short", "category: genre 0"):
-        assert compare(kept, theirs, seed=1, segment=segment) == compare(ours, theirs, seed=1, segment=segment)
+        assert interval([kept], [theirs], seed=1, segment=segment) == interval([ours], [theirs], seed=1, segment=segment)

@@ -11,7 +11,7 @@ import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
 from ml.models import recipe
-from ml.recommend import Behaviour, behaviour, best, known_events, titles_of
+from ml.recommend import Behaviour, behaviour, known_events, titles_of
 from ml.splits import Split
 from schemas import audit, publish
 from schemas.errors import ClickwrightError
@@ -80,19 +80,6 @@ def test_titles_count_people_of_the_last_days(events: pa.Table) -> None:
     assert (titles.titles, titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
     assert titles.recent.tolist() == [1, 1, 1, 1]
     assert offered.tolist() == [True, False, False, True]
-
-
-@pytest.mark.parametrize(
-    ("scores", "k", "expected"),
-    [
-        ([1.0, 3.0, 2.0], 2, [1, 2]),
-        ([2.0, 1.0, 2.0, 2.0], 2, [0, 2]),  # equals: the lower index first, at the border too
-        ([1.0, -np.inf, 2.0], 5, [2, 0]),
-        ([-np.inf, -np.inf], 5, []),
-    ],
-)
-def test_the_best(scores: list[float], k: int, expected: list[int]) -> None:
-    assert best(np.array(scores, np.float32), k).tolist() == expected
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""The best of many scores: what ranks an evaluation's lists, a served model's, and the nightly recommendations."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+
+def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
+    """Indices of the ``k`` highest of one row's scores, best first; of equal ones the lower index first: ``[min(k, I)]``.
+
+    What was left out comes last, where ``k`` reaches so far.
+
+    >>> best(np.array([0.5, -np.inf, 2.0, 0.5], dtype=np.float32), 3)
+    array([2, 0, 3])
+    """
+    candidates = np.arange(len(scores))
+    if len(scores) > k:
+        least = -np.partition(-scores, k - 1)[k - 1]
+        candidates = np.flatnonzero(scores >= least)
+    return candidates[np.argsort(-scores[candidates], kind="stable")][:k].astype(np.int64)
+
+
+def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
+    """Put the items of each row's history out of the question, in place; ``scores`` is ``[B, I]``."""
+    for row, history in enumerate(histories):
+        scores[row, history] = -np.inf
