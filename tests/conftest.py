@@ -1,14 +1,13 @@
 """What all tests share: state of their own, and one Spark session for those that need it."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+from tests.chromium import of_the_system
 
 
 @pytest.fixture(autouse=True)
@@ -35,14 +34,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
-    """Chromium as this machine has it, or as Playwright has fetched it, without a window."""
+    """Chromium as this machine has it, or as `make test` has fetched it, without a window."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        found = next(filter(None, map(shutil.which, BROWSERS)), playwright.chromium.executable_path)
-        if not Path(found).exists():
-            pytest.skip("no Chromium here: install your system's, or run `.venv/bin/playwright install chromium`")
         arguments = ["--disable-gpu", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
-        browser = playwright.chromium.launch(executable_path=found, args=arguments)
+        browser = playwright.chromium.launch(executable_path=of_the_system(), args=arguments)
         yield browser
         browser.close()
