@@ -32,7 +32,6 @@ from jobs.late import CONTENT, TOUCHED, spans
 from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown_fields, wanted_fields, without_erased
 from jobs.readers import read
 from jobs.reasons import LineReason
-from jobs.spark import spark_session
 from jobs.write import content, write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
@@ -42,6 +41,7 @@ from schemas.files import digest
 from schemas.lake import Lake, open_lake
 from schemas.settings import Settings, get_settings
 from schemas.source import Source, load_source
+from schemas.spark import spark_session
 from schemas.staging import Attempt, open_attempt
 from schemas.where import equals
 

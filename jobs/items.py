@@ -23,7 +23,6 @@ from jobs.exchange import buckets_for, exchange
 from jobs.landing import LandingFile, item_files
 from jobs.readers import read
 from jobs.shares import in_tasks
-from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
@@ -31,6 +30,7 @@ from schemas.errors import ClickwrightError, NothingToDo
 from schemas.rules import to_polars
 from schemas.settings import get_settings
 from schemas.source import Items, Source, load_source
+from schemas.spark import spark_session
 from schemas.staging import Attempt, open_attempt
 
 LOGGED_LINES = 20

@@ -33,12 +33,12 @@ from jobs.sessions import (
     with_sessions,
 )
 from jobs.shares import in_tasks, read_rows
-from jobs.spark import spark_session
 from jobs.write import write_partitions
 from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
+from schemas.spark import spark_session
 from schemas.staging import Attempt, open_attempt
 from schemas.tags import add_snapshot_option, inputs_for
 from schemas.where import one_of

@@ -136,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _on_spark(plan: Plan) -> dict[str, Any]:
-    from jobs.spark import spark_session
+    from schemas.spark import spark_session
 
     spark = spark_session("simulate")
     try:

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.java import find_java
+from schemas.java import find_java
 from schemas.settings import ROOT
 from tests.benchmarks.job import THREADS
 

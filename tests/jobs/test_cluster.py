@@ -14,8 +14,8 @@ import polars as pl
 import psutil
 import pytest
 
-from jobs.prepare import prepared
 from schemas.settings import ROOT, get_settings
+from schemas.spark_home import prepared
 from schemas.staging import read_manifest
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.local.conftest import free_port

@@ -22,10 +22,10 @@ from jobs.exchange import exchange
 from jobs.ids import shared_ids, write_ids
 from jobs.sessions import in_order, summary, with_sessions
 from jobs.shares import in_tasks, read_rows
-from jobs.spark import spark_session
 from jobs.write import write_rows
 from schemas.contract import load_contract
 from schemas.rules import RowRule, RowRuleKind, to_polars
+from schemas.spark import spark_session
 from tests.benchmarks.job import COLUMNS, EVENT_COLUMNS, EVENTS, GAP, LATEST, SESSION_COLUMNS, SESSIONS, input_files
 
 BUCKET_EVENTS = 1_000_000

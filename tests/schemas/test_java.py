@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.java import MISSING_MODULE, find_java
+from schemas.java import MISSING_MODULE, find_java
 
 
 def fake_java(folder: Path, version: str) -> Path:
@@ -50,7 +50,7 @@ def test_the_packaged_java_starts_with_the_module_that_spark_asks_for(tmp_path: 
 @pytest.mark.parametrize("path", ["/nonexistent", os.environ["PATH"]], ids=["packaged", "this machine's"])
 def test_spark_runs_on_the_java_that_was_found(tmp_path: Path, path: str) -> None:
     java = find_java({"PATH": path}, tmp_path / "wrappers")
-    script = "from jobs.spark import spark_session; print(spark_session('java').range(5).count())"
+    script = "from schemas.spark import spark_session; print(spark_session('java').range(5).count())"
     environment = {**os.environ, "JAVA_HOME": str(java.home)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
     assert done.stdout.split() == ["5"], done.stderr[-2000:]

