@@ -15,8 +15,8 @@ from ml.registry import ARTIFACT
 from schemas.tags import training_tag
 
 if TYPE_CHECKING:
+    from ml.fit import Fitted
     from ml.splits import Split
-    from ml.train import Fitted
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "scipy", "torch", "transformers")

@@ -1,19 +1,23 @@
 """Train recipes on a pinned training's data, evaluate them, and log each as an MLflow run.
 
 For each recipe: fit before the validation window, decide by validation; refit on everything before ``train_until`` with nothing
-decided again; save, load, and test the very model that was saved. A finished run of the same training, recipe and code is kept.
+decided again; save, load, and test the very model that was saved. A finished run of the same training, recipe and code is kept;
+one that was cut off goes on, where a network had begun to learn from its newest checkpoint.
+
+With ``CLICKWRIGHT_TRAIN_PROCESSES`` above 1, or under ``torchrun --standalone --nproc-per-node N -m ml.train``, processes share
+the training of a network; the first of them does everything else.
 """
 
 import argparse
 import json
 import os
+import sys
 import tempfile
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.processes import from_first, is_first, together
 from ml.threads import share_the_machine
 from schemas.cli import log, run_id_default
 from schemas.errors import ConfigError
@@ -24,69 +28,9 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from ml.evaluate import Evaluation
-    from ml.models import Recommender
+    from ml.fit import Fitted
     from ml.models.base import Library
     from ml.splits import Split
-
-
-@dataclass
-class Fitted:
-    """A recipe's final model, as loaded from ``folder``, and what was measured on the way."""
-
-    model: "Recommender"
-    folder: Path
-    digest: str
-    validation: "Evaluation"
-    test: "Evaluation"
-    epochs: list[dict[str, float]]
-    """What the fit before the validation window said of itself."""
-    refit_epochs: list[dict[str, float]]
-    seconds: dict[str, float]
-
-
-def fit_and_test(name: str, split: "Split", seed: int, folder: Path, library: "Library") -> Fitted:
-    """Fit, decide by validation, refit, save to ``folder``, load, test. Deterministic by ``seed`` on one kind of machine."""
-    import numpy as np
-
-    from ml.evaluate import evaluate
-    from ml.models import build, load_recommender, save_recommender
-
-    epochs, refit_epochs = Epochs(), Epochs()
-    began = time.perf_counter()
-    tuned = build(name, library).fit_once(
-        split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=epochs.log
-    )
-    counts = np.bincount(split.fit.item_index, minlength=len(split.catalog))
-    validation = evaluate(tuned, split.validation, split.catalog, counts)
-    fitted = time.perf_counter()
-    final = build(name, library, **tuned.chosen).fit_once(
-        split.refit, split.catalog, seed=seed, library=library, log=refit_epochs.log
-    )
-    digest = save_recommender(final, split.catalog.item_ids, folder)
-    refitted = time.perf_counter()
-    model, _ = load_recommender(folder)
-    counts = np.bincount(split.refit.item_index, minlength=len(split.catalog))
-    test = evaluate(model, split.test, split.catalog, counts)
-    seconds = {
-        "fit_seconds": fitted - began,
-        "refit_seconds": refitted - fitted,
-        "test_seconds": time.perf_counter() - refitted,
-    }
-    return Fitted(model, folder, digest, validation, test, epochs.rows, refit_epochs.rows, seconds)
-
-
-class Epochs:
-    """Collects what a model logs: one row an epoch."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, float]] = []
-
-    def log(self, values: dict[str, float], epoch: int) -> None:
-        if not self.rows or self.rows[-1]["epoch"] != epoch:
-            self.rows.append({"epoch": float(epoch)})
-        self.rows[-1] |= values
-        log.info("epoch", epoch=epoch, **{name: round(value, 5) for name, value in values.items()})
 
 
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
@@ -102,27 +46,37 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
         recipe(name)  # an unknown one fails now, not after an hour
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
-    kept = {
-        name: found
+    finished = {
+        name: found.info.run_id
         for name, found in finished_runs(client, settings, pinned["training"]).items()
         if found.data.tags.get("clickwright.code_version") == code_version()
     }
+    kept: dict[str, str] = from_first(finished)  # others may look when the first has finished one more
     results: dict[str, Any] = {}
     split: Split | None = None
     library: Library = {}
     for name in recipes:
         if name in kept:
-            log.info(
-                "kept: this recipe was trained on this data by this code",
-                recipe=name,
-                run_id=kept[name].info.run_id,
-            )
-            results[name] = summary(kept[name]) | {"reused": True}
+            log.info("kept: this recipe was trained on this data by this code", recipe=name, run_id=kept[name])
+            results[name] = summary(client.get_run(kept[name])) | {"reused": True}
             continue
         if split is None:
             split = checked(read_split(open_lake(), pinned), pinned)
-        results[name] = train_one(client, settings, pinned, name, split, library) | {"reused": False}
+        if is_first():
+            results[name] = train_one(client, settings, pinned, name, split, library) | {"reused": False}
+        elif recipe(name).by_gradient:
+            help_to_train(client, pinned["seed"], name, split, library)
     return {"training": pinned["training"], "recipes": results}
+
+
+def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "Library") -> None:
+    """The part that every process but the first has in training a network."""
+    from ml.checkpoints import RunCheckpoints
+    from ml.fit import fit, refit
+
+    kept = RunCheckpoints(client, from_first(""))
+    tuned = fit(name, split, seed, library, kept)
+    refit(name, tuned.chosen, split, seed, library, kept)
 
 
 def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
@@ -147,15 +101,14 @@ def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
 def train_one(
     client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split", library: "Library"
 ) -> dict[str, Any]:
-    """One recipe, one MLflow run. A run of it that was begun and never finished is deleted: this one replaces it."""
+    """One recipe, one MLflow run: that which this code began and did not finish, or a new one."""
     import mlflow
 
-    from ml.registry import TAG, experiment_id, training_runs
+    from ml.checkpoints import RunCheckpoints
+    from ml.fit import fit_and_test
+    from ml.models import recipe
+    from ml.registry import TAG, experiment_id
 
-    for stale in training_runs(client, settings, pinned["training"]):
-        if stale.data.tags.get(f"{TAG}recipe") == name and stale.info.status != "FINISHED":
-            client.delete_run(stale.info.run_id)
-            log.info("replaces a run that never finished", recipe=name, run_id=stale.info.run_id)
     tags = {
         f"{TAG}training": pinned["training"],
         f"{TAG}recipe": name,
@@ -169,20 +122,43 @@ def train_one(
     with (
         tempfile.TemporaryDirectory() as scratch,
         mlflow.start_run(
+            run_id=cut_off(client, settings, pinned["training"], name),
             experiment_id=experiment_id(client, settings),
             run_name=f"{name} until {pinned['train_until']}",
             tags=tags,
             description=f"`{name}`, fitted on what was known before {pinned['train_until']}, tested on what came after.",
         ) as active,
     ):
-        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender", library)
+        kept = None
+        if recipe(name).by_gradient:
+            kept = RunCheckpoints(client, from_first(active.info.run_id))
+        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender", library, kept)
         log_run(pinned, name, split, fitted)
+        if kept is not None:
+            kept.clear()
     finished = client.get_run(active.info.run_id)
     log.info("trained", **summary(finished), seconds=round(sum(fitted.seconds.values()), 1))
     return summary(finished)
 
 
-def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: Fitted) -> None:
+def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
+    """The run of a recipe that this code began and did not finish, or None. Others that never finished are deleted."""
+    from ml.registry import TAG, training_runs
+
+    found = None
+    for run in training_runs(client, settings, training):
+        if run.data.tags.get(f"{TAG}recipe") != name or run.info.status == "FINISHED":
+            continue
+        if found is None and run.data.tags.get(f"{TAG}code_version") == code_version():
+            found = run.info.run_id
+            log.info("goes on with a run that was cut off", recipe=name, run_id=found)
+        else:
+            client.delete_run(run.info.run_id)
+            log.info("replaces a run that never finished", recipe=name, run_id=run.info.run_id)
+    return found
+
+
+def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted") -> None:
     """Everything that a reader of the run wants: parameters, data, metrics, pictures, the model."""
     import mlflow
 
@@ -224,6 +200,12 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: Fitted) -
     mlflow.set_tags({f"{TAG}model_uri": log_model(fitted, split), f"{TAG}digest": fitted.digest})
 
 
+def train_together(processes: int, argv: Sequence[str]) -> None:
+    """Become ``torchrun`` with so many processes of this command, of which the first one speaks."""
+    torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--local-ranks-filter=0"]
+    os.execv(sys.executable, [sys.executable, *torchrun, "-m", "--", "ml.train", *argv])
+
+
 def summary(run: "Run") -> dict[str, Any]:
     """The headline figures of a run."""
     figures = run.data.metrics
@@ -246,6 +228,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         help="comma-separated recipes (default: all)",
     )
     arguments = parser.parse_args(argv)
+    if get_settings().train_processes > 1 and not together():
+        train_together(get_settings().train_processes, list(sys.argv[1:] if argv is None else argv))
     recipes = [name.strip() for name in arguments.recipes.split(",") if name.strip()]
     if not recipes:
         parser.error("--recipes names none")

@@ -96,6 +96,11 @@ class Settings(BaseSettings):
         "(each but log through an Airflow connection: smtp_default, slackwebhook_default, alarm_webhook); empty: not at all",
     )
     alarm_recipients: str = Field("", validate_default=True, description="addresses that smtp sends alarms to, comma-separated")
+    checkpoint_steps: int = Field(
+        500, gt=0, description="a training of a network keeps a checkpoint every so many steps, and after each epoch"
+    )
+    train_processes: int = Field(1, gt=0, description="processes that train a network together, such as one for each GPU")
+    compile_network: bool = Field(False, description="whether a network is compiled for its GPU before it is trained")
     registered_model: str = Field("recommender", description="name in the model registry")
     encoder: str = Field("", description="sentence encoder: path or hub id; the packaged MiniLM when empty")
     language_model: str = Field("", description="copywriter's model: path or hub id; the prepared SmolLM2 when empty")

@@ -7,13 +7,16 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ml.data import DAY_US, Cases, Catalog, Interactions
+
+if TYPE_CHECKING:
+    from ml.checkpoints import Checkpoints
 
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -43,6 +46,10 @@ class Recommender(ABC):
     """Whether scores of an empty history are more than overall popularity."""
     handles_new_items: ClassVar[bool] = False
     """Whether an item that nobody has touched can be scored by what is known of it."""
+    by_gradient: ClassVar[bool] = False
+    """Whether its fit is long: it keeps checkpoints, and the processes of a ``torchrun`` share it."""
+    checkpoints: "Checkpoints | None" = None
+    """Where such a fit keeps its progress, and goes on from."""
 
     @abstractmethod
     def fit(

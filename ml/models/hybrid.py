@@ -37,6 +37,7 @@ class Hybrid(Recommender):
     name: ClassVar[str] = "hybrid"
     complexity: ClassVar[int] = 5
     seeded: ClassVar[bool] = True
+    by_gradient: ClassVar[bool] = True
     handles_new_users: ClassVar[bool] = True
     handles_new_items: ClassVar[bool] = True
 
@@ -58,6 +59,8 @@ class Hybrid(Recommender):
         log: Log | None = None,
     ) -> Self:
         """Fit both; with ``validation``, let each choose by it first, and choose the blend after them."""
+        for member in self.members:
+            member.checkpoints = self.checkpoints
         self.members = [
             member.fit_once(train, catalog, seed=seed, library=self.library, validation=validation, log=log)
             for member in self.members

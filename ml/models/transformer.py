@@ -1,6 +1,5 @@
 """Sequential recommender: a small causal transformer over a user's events, trained with the Hugging Face Trainer."""
 
-import tempfile
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -10,15 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from transformers import PrinterCallback, TrainingArguments, set_seed
+from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from ml.data import Cases, Catalog, Interactions
 from ml.models.base import Log, Recommender, Scores, read_config, write_config
 from ml.models.network import SequenceConfig, SequenceModel
-from ml.models.sequences import Windows, as_batch, case_windows, collate, sequence
+from ml.models.sequences import Windows, as_batch, case_windows, sequence
 from ml.models.start import initialise
-from ml.models.trainer import Judge, LikeLengths
+from ml.models.trainer import train as trained
 from ml.threads import share_the_machine
 
 NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropout")
@@ -34,6 +33,7 @@ class Transformer(Recommender):
     name: ClassVar[str] = "transformer"
     complexity: ClassVar[int] = 4
     seeded: ClassVar[bool] = True
+    by_gradient: ClassVar[bool] = True
     handles_new_users: ClassVar[bool] = True
     handles_new_items: ClassVar[bool] = True
     DEFAULTS: ClassVar[dict[str, float]] = {
@@ -44,8 +44,10 @@ class Transformer(Recommender):
         "dropout": 0.2,
         "identity_dropout": 0.2,
         "batch_size": 16,
+        "accumulation": 1,
         "learning_rate": 2e-3,
         "weight_decay": 0.01,
+        "warmup_steps": 20,
         "max_epochs": 7,
         "patience": 4,
         "epochs": 0,
@@ -79,34 +81,11 @@ class Transformer(Recommender):
         initialise(network, train, catalog)
         self.network = network
         s = self._settings
+        windows = Windows(train, int(s["max_length"]), len(catalog), s["unknown_times"], seed)
         judged = None if validation is None or not len(validation) else partial(self.validation_ndcg, validation)
-        callback = Judge(network, judged, log, patience=int(s["patience"]), epochs=int(s["epochs"]))
-        with tempfile.TemporaryDirectory() as scratch:
-            arguments = TrainingArguments(
-                output_dir=scratch,
-                num_train_epochs=int(s["max_epochs"]),
-                per_device_train_batch_size=int(s["batch_size"]),
-                learning_rate=s["learning_rate"],
-                weight_decay=s["weight_decay"],
-                lr_scheduler_type="linear",
-                warmup_steps=20,
-                max_grad_norm=1.0,
-                logging_strategy="epoch",
-                save_strategy="no",
-                report_to="none",
-                disable_tqdm=True,
-                dataloader_pin_memory=torch.cuda.is_available(),
-                seed=seed,
-                data_seed=seed,
-            )
-            dataset = Windows(train, int(s["max_length"]), len(catalog), s["unknown_times"], seed)
-            collator = partial(collate, n_items=len(catalog))
-            trainer = LikeLengths(network, arguments, collator, train_dataset=dataset, callbacks=[callback])
-            trainer.remove_callback(PrinterCallback)  # standard output is for the command's result
-            trainer.train()
-        if callback.best_weights is not None:
-            network.load_state_dict(callback.best_weights)
-            self._settings["epochs"] = callback.best_epoch
+        epoch = trained(network, windows, s, seed=seed, judged=judged, log=log, store=self.checkpoints)
+        if judged is not None:
+            self._settings["epochs"] = epoch
         network.train(False)
         self._unit_vectors = None
         return self

@@ -9,7 +9,7 @@ import torch
 from ml.data import Catalog
 from ml.evaluate import evaluate
 from ml.models.network import IGNORED_LABEL, SequenceConfig, SequenceModel
-from ml.models.sequences import HOUR_US, Windows, case_windows, collate, sequence
+from ml.models.sequences import HOUR_US, LikeLengths, Windows, case_windows, sequence
 from ml.models.start import pair_vectors
 from ml.models.transformer import Transformer
 from ml.splits import Split
@@ -93,16 +93,42 @@ def test_a_history_becomes_ids_and_context() -> None:
     assert sequence(np.array([], dtype=np.int32), None, 8, 10)["item_ids"].tolist() == [11]
 
 
-def test_every_event_is_a_label_once() -> None:
+def test_every_event_is_a_label_once_after_what_came_before_it() -> None:
     train, catalog = tiny([("ann", f"i{k}", k) for k in range(7)] + [("bob", "i3", 1)], [f"i{k}" for k in range(7)])
     windows = Windows(train, 3, len(catalog), unknown_times=0.0, seed=0)
-    rows = [windows[i] for i in range(len(windows))]
-    labels = torch.cat([row["labels"] for row in rows])
-    assert sorted(labels[labels != IGNORED_LABEL].tolist()) == [0, 1, 2, 3, 3, 4, 5, 6]
-    assert windows.lengths == [len(row["item_ids"]) for row in rows] == [3, 3, 1, 1]
-    batch = collate(rows, len(catalog))
-    assert batch["item_ids"].shape == (4, 3)
-    assert (batch["item_ids"][batch["labels"] == IGNORED_LABEL] == 7).all()
+    assert windows.lengths.tolist() == [3, 3, 1, 1]
+    batch = windows.__getitems__([0, 1, 2, 3])
+    none, mark, _ = IGNORED_LABEL, 8, 7  # 7 is padding
+    assert batch["labels"].tolist() == [[4, 5, 6], [1, 2, 3], [0, none, none], [3, none, none]]
+    assert batch["item_ids"].tolist() == [[3, 4, 5], [0, 1, 2], [mark, 7, 7], [mark, 7, 7]]
+    assert batch["hour"].tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0], [0, 0, 0]]
+    assert batch["gap"].tolist() == [[2, 2, 2], [0, 2, 2], [0, 0, 0], [0, 0, 0]]  # one second
+    assert windows.__getitems__([3])["labels"].tolist() == [[3]]
+
+
+def test_a_window_is_read_as_a_history_is(walk: Split) -> None:
+    windows = Windows(walk.fit, 4, len(walk.catalog), unknown_times=0.0, seed=0)
+    histories, times = walk.fit.histories(), walk.fit.times()
+    assert times is not None
+    batch = windows.__getitems__(range(len(windows)))
+    for row in range(len(windows)):
+        user, place, length = (int(values[row]) for values in (windows.user, windows.place, windows.lengths))
+        whole = sequence(histories[user], times[user], len(histories[user]) + 1, len(walk.catalog))
+        for name, values in whole.items():
+            assert batch[name][row, :length].tolist() == values[place : place + length].tolist(), name
+
+
+def test_batches_are_of_like_lengths_in_an_order_of_seed_and_epoch() -> None:
+    lengths = np.random.default_rng(0).integers(1, 50, 1003)
+    order = LikeLengths(lengths, 10, seed=1)
+    first = list(order)
+    assert sorted(first) == list(range(1003))
+    assert list(order) == first
+    batches = [lengths[first[i : i + 10]] for i in range(0, 1003, 10)]
+    assert sum(int(batch.max()) * len(batch) for batch in batches) < 1.1 * lengths.sum()  # padded to the longest of a batch
+    order.epoch = 1
+    assert list(order) != first
+    assert list(LikeLengths(lengths, 10, seed=2)) != first
 
 
 def test_windows_of_cases_ask_every_question_once_and_where_it_belongs(walk: Split) -> None:

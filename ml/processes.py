@@ -1,0 +1,51 @@
+"""Processes that train one network together, as ``torchrun`` starts them; one process is the usual case.
+
+torchrun --standalone --nproc-per-node 2 -m ml.train --run RUN
+"""
+
+import os
+from functools import lru_cache
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+@lru_cache
+def _state() -> Any:
+    import torch
+    from accelerate import PartialState
+
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+def together() -> bool:
+    """Whether ``torchrun`` started this process with others."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def processes() -> int:
+    """How many there are."""
+    return int(_state().num_processes) if together() else 1
+
+
+def is_first() -> bool:
+    """Whether this is the one that writes, logs and registers."""
+    return not together() or bool(_state().is_main_process)
+
+
+def wait_for_all() -> None:
+    """Go on when every process is here."""
+    if together():
+        _state().wait_for_everyone()
+
+
+def from_first(value: T) -> T:
+    """What the first process has for ``value``, in every process."""
+    if not together():
+        return value
+    from accelerate.utils import broadcast_object_list
+
+    _state()
+    common = [value]
+    broadcast_object_list(common)
+    return common[0]
