@@ -11,7 +11,7 @@ import argparse
 import json
 import time
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,7 +41,7 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
     }
     reference = against or max(models, key=lambda name: runs[name][0]["validation"].metrics["ndcg_at_10"])
     return {
-        "users": len(split.refit.users),
+        "users": split.refit.n_users,
         "items": len(split.catalog),
         "interactions": {"fit": len(split.fit), "refit": len(split.refit)},
         "questions": {"validation": len(split.validation), "test": len(split.test)},
@@ -52,31 +52,26 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
 
 def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, Any]:
     """One recipe with one seed: its evaluations, what validation chose, and CPU seconds."""
-    import numpy as np
-
     from ml.evaluate import evaluate
-    from ml.models import build
+    from ml.fit import fit, refit
 
     began = time.process_time()
     told_of = partial(progress, name, seed)
-    tuned = build(name, library).fit_once(
-        split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=told_of
-    )
+    tuned = fit(name, split, seed, library, log=told_of)
     chosen = time.process_time()
-    counts = {part: np.bincount(getattr(split, part).item_index, minlength=len(split.catalog)) for part in ("fit", "refit")}
-    validation = evaluate(tuned, split.validation, split.catalog, counts["fit"])
-    strict = evaluate(tuned, split.test, split.catalog, counts["fit"])
+    validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
+    strict = evaluate(tuned, split.test, split.catalog, split.fit.met)
     judged = time.process_time()
-    final = build(name, library, **tuned.chosen).fit_once(split.refit, split.catalog, seed=seed, library=library, log=told_of)
+    final = refit(name, tuned.chosen, split, seed, library, log=told_of)
     refitted = time.process_time()
-    refit = evaluate(final, split.test, split.catalog, counts["refit"])
+    with_all = evaluate(final, split.test, split.catalog, split.refit.met)
     log.info("benchmarked", recipe=name, seed=seed, validation_ndcg=round(validation.metrics["ndcg_at_10"], 4))
     return {
         "seed": seed,
         "settings": tuned.settings,
         "validation": validation,
         "strict": strict,
-        "refit": refit,
+        "refit": with_all,
         "cpu_seconds": {"fit": chosen - began, "refit": refitted - judged, "evaluation": judged - chosen},
     }
 
@@ -143,6 +138,7 @@ def read(arguments: argparse.Namespace) -> "Split":
     Raises:
         ConfigError: the file holds no times, and ``--split time`` needs them; or nothing is left to fit on or to test on.
     """
+    from ml.data import day_of
     from ml.sequence_files import in_order, is_timed, read_sequences, read_timed
     from ml.splits import by_time, leave_one_out
 
@@ -152,8 +148,7 @@ def read(arguments: argparse.Namespace) -> "Split":
         split = leave_one_out(*(in_order(*read_timed(path, arguments.items)) if timed else read_sequences(path)))
     elif timed:
         events, items = read_timed(path, arguments.items)
-        last: date = events["arrived_on"].max()
-        until = last + timedelta(days=1 - arguments.test_days)
+        until = day_of(int(events.arrived.max(initial=0))) + timedelta(days=1 - arguments.test_days)
         split = by_time(events, items, until, arguments.valid_days, ask=arguments.ask)
     else:
         raise ConfigError(f"it has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")

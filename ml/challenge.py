@@ -232,9 +232,8 @@ def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "Mod
     split = read_split(open_lake(), pinned)
     model, item_ids = load_version(settings, champion)
     own, cases = in_vocabulary(item_ids, split.catalog, split.test)
-    met = np.bincount(split.refit.item_index, minlength=len(split.catalog))
     places = [split.catalog.index.get(item) for item in item_ids]
-    counts = np.array([0 if place is None else met[place] for place in places], dtype=np.int64)
+    counts = np.array([0 if place is None else split.refit.met[place] for place in places], dtype=np.int64)
     return evaluate(model, cases, own, counts), champion.tags.get(f"{TAG}train_until")
 
 

@@ -3,15 +3,23 @@
 Times are microseconds since 1970 UTC. N interactions, U users, I items, C cases.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 
 DAY_US = 24 * 3_600_000_000
+ROWS_AT_ONCE = 1_000_000
+"""Of a log that may be larger than memory."""
+ITEM_FIELDS = pa.schema(
+    [("item_id", pa.string()), ("title", pa.string()), ("categories", pa.list_(pa.string())), ("text", pa.string())]
+)
+"""What a catalogue is made from."""
 IGNORED_EVENTS = ("impression", "search")
 """Event types that say what was shown or typed, not what was liked."""
 
@@ -20,21 +28,26 @@ IGNORED_EVENTS = ("impression", "search")
 class Interactions:
     """Who met which item when; sorted by (user, time, event id)."""
 
-    users: npt.NDArray[np.str_]
-    """User ids, ``[U]``."""
-    items: npt.NDArray[np.str_]
-    """Item ids, ``[I]``: the catalogue's, in its order."""
+    n_users: int
+    n_items: int
+    """Of the catalogue."""
     user_index: npt.NDArray[np.int32]
-    """``[N]``."""
+    """``[N]``, ascending."""
     item_index: npt.NDArray[np.int32]
     """``[N]``; below 0 is an item that the catalogue does not hold, a number of its own for each."""
     time: npt.NDArray[np.int64]
     """``[N]``, microseconds; where ``timed`` is false, just an order."""
-    value: npt.NDArray[np.float64]
-    """``[N]``, NaN where the event has none."""
     arrived: npt.NDArray[np.int64]
     """``[N]``, the start of the day on which the event arrived, microseconds."""
     timed: bool = True
+
+    COLUMNS: ClassVar[dict[str, Any]] = {
+        "user_index": np.int32,
+        "item_index": np.int32,
+        "time": np.int64,
+        "arrived": np.int64,
+    }
+    """What has a value for every interaction, with its type."""
 
     def __len__(self) -> int:
         return len(self.item_index)
@@ -42,7 +55,16 @@ class Interactions:
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
         """Where each user's rows begin, ``[U + 1]``."""
-        return np.searchsorted(self.user_index, np.arange(len(self.users) + 1)).astype(np.int64)
+        return np.searchsorted(self.user_index, np.arange(self.n_users + 1)).astype(np.int64)
+
+    @cached_property
+    def met(self) -> npt.NDArray[np.int64]:
+        """How often each item of the catalogue was met, ``[I]``."""
+        counts = np.zeros(self.n_items, dtype=np.int64)
+        for rows in spans(len(self)):
+            items = self.item_index[rows]
+            counts += np.bincount(items[items >= 0], minlength=self.n_items)
+        return counts
 
     def histories(self) -> list[npt.NDArray[np.int32]]:
         """Each user's item indices, oldest first: U arrays."""
@@ -156,53 +178,32 @@ class Cases:
         return Cases(self.user, self.question, target, histories, times)
 
 
+def spans(n: int) -> Iterator[slice]:
+    """Rows from 0 to ``n``, some at a time."""
+    return (slice(first, min(first + ROWS_AT_ONCE, n)) for first in range(0, n, ROWS_AT_ONCE))
+
+
 def microseconds(day: date) -> int:
     """The start of a UTC day, microseconds since 1970."""
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
-def interactions(events: pd.DataFrame, catalog: Catalog) -> Interactions:
-    """Arrays of a frame of events.
-
-    Args:
-        events: ``user_id``, ``event_id``, ``event_time`` (int64 microseconds), ``item_id``, ``value``, ``arrived_on``.
-            An event that is there twice counts once.
-    """
-    events = events.drop_duplicates(["user_id", "event_time", "event_id", "item_id"])
-    events = events.sort_values(["user_id", "event_time", "event_id"], kind="stable")
-    users, user_index = np.unique(events["user_id"].to_numpy(dtype=str), return_inverse=True)
-    strangers: dict[str, int] = {}
-    return Interactions(
-        users=users,
-        items=np.array(catalog.item_ids, dtype=str),
-        user_index=user_index.astype(np.int32),
-        item_index=np.array(
-            [
-                catalog.index[item] if item in catalog.index else -1 - strangers.setdefault(item, len(strangers))
-                for item in events["item_id"]
-            ],
-            dtype=np.int32,
-        ),
-        time=events["event_time"].to_numpy(dtype=np.int64),
-        value=events["value"].to_numpy(dtype=np.float64),
-        arrived=pd.to_datetime(events["arrived_on"]).to_numpy("datetime64[us]").astype(np.int64),
-    )
+def day_of(moment: int) -> date:
+    """The UTC day of a moment, microseconds since 1970."""
+    return datetime.fromtimestamp(moment / 1e6, UTC).date()
 
 
-def catalog_from(items: pd.DataFrame, events: pd.DataFrame) -> Catalog:
-    """The catalogue of the rows of ``items`` and of whatever item ``events`` mention beside, sorted by item id.
+def catalog_from(items: pa.Table, met: Iterable[str]) -> Catalog:
+    """The catalogue of the rows of ``items`` and of whatever other item was met, sorted by item id.
 
     Args:
         items: ``item_id``, ``title``, ``categories``, ``text``; one row an item.
-        events: ``item_id``.
+        met: ids of items.
     """
     rows: dict[str, tuple[str, list[str], str]] = {
-        item: (title or "", list(categories) if categories is not None else [], text or "")
-        for item, title, categories, text in zip(
-            items["item_id"], items["title"], items["categories"], items["text"], strict=True
-        )
+        row["item_id"]: (row["title"] or "", row["categories"] or [], row["text"] or "") for row in items.to_pylist()
     }
-    for item in events["item_id"].unique():
+    for item in met:
         rows.setdefault(item, ("", [], ""))
     ids = sorted(rows)
     return Catalog(ids, [rows[i][0] for i in ids], [rows[i][1] for i in ids], [rows[i][2] for i in ids])

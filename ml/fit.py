@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ml.checkpoints import RunCheckpoints
 from ml.evaluate import Evaluation, evaluate
 from ml.models import build, load_recommender, save_recommender
@@ -41,15 +39,13 @@ def fit_and_test(
     epochs, refit_epochs = Epochs(), Epochs()
     began = time.perf_counter()
     tuned = fit(name, split, seed, library, kept, epochs.log)
-    counts = np.bincount(split.fit.item_index, minlength=len(split.catalog))
-    validation = evaluate(tuned, split.validation, split.catalog, counts)
+    validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
     fitted = time.perf_counter()
     final = refit(name, tuned.chosen, split, seed, library, kept, refit_epochs.log)
     digest = save_recommender(final, split.catalog.item_ids, folder)
     refitted = time.perf_counter()
     model, _ = load_recommender(folder)
-    counts = np.bincount(split.refit.item_index, minlength=len(split.catalog))
-    test = evaluate(model, split.test, split.catalog, counts)
+    test = evaluate(model, split.test, split.catalog, split.refit.met)
     seconds = {
         "fit_seconds": fitted - began,
         "refit_seconds": refitted - fitted,

@@ -7,8 +7,10 @@ from typing import IO
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from ml.data import Catalog, Interactions, catalog_from, interactions
+from ml.data import ITEM_FIELDS, Catalog, Interactions, catalog_from
+from ml.events import SCHEMA, Events, cut, everything, gather
 from schemas.errors import ConfigError
 
 NEEDED = ("user_id", "item_id", "timestamp")
@@ -43,24 +45,23 @@ def read_sequences(path: Path) -> tuple[Interactions, Catalog]:
     lengths = [len(items) for items in rows]
     n = sum(lengths)
     events = Interactions(
-        users=np.array(users, dtype=str),
-        items=np.array(ids, dtype=str),
+        n_users=len(users),
+        n_items=len(ids),
         user_index=np.repeat(np.arange(len(rows)), lengths).astype(np.int32),
         item_index=np.array([index[item] for items in rows for item in items], dtype=np.int32),
         time=np.arange(n, dtype=np.int64),
-        value=np.full(n, np.nan),
         arrived=np.zeros(n, dtype=np.int64),
         timed=False,
     )
     return events, Catalog(ids, [""] * len(ids), [[] for _ in ids], [""] * len(ids))
 
 
-def read_timed(path: Path, items: Path | None = None) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Interactions with times, and the catalogue, as frames for :mod:`ml.splits`.
+def read_timed(path: Path, items: Path | None = None) -> tuple[Events, pa.Table]:
+    """Interactions with times, and the catalogue, for :mod:`ml.splits`.
 
     Args:
         path: tab or comma separated with a header that has ``user_id``, ``item_id``, ``timestamp`` (seconds since 1970); a type
-            behind a name, as RecBole writes it (``user_id:token``), is left out. A further ``rating`` is the value.
+            behind a name, as RecBole writes it (``user_id:token``), is left out. Events arrive on the day on which they happen.
         items: the same with ``item_id`` and perhaps a title (``title`` or ``movie_title``) and ``class`` (categories, separated
             by blanks).
 
@@ -68,35 +69,28 @@ def read_timed(path: Path, items: Path | None = None) -> tuple[pd.DataFrame, pd.
         ConfigError: a column is missing.
     """
     raw = _table(path, NEEDED)
-    seconds = raw["timestamp"].astype(float)
-    events = pd.DataFrame(
-        {
-            "user_id": raw["user_id"],
-            "event_id": [f"{n:012d}" for n in range(len(raw))],
-            "event_time": (seconds * 1e6).astype("int64"),
-            "item_id": raw["item_id"],
-            "value": raw["rating"].astype(float) if "rating" in raw else np.nan,
-        }
-    )
-    events["arrived_on"] = pd.to_datetime(events["event_time"], unit="us").dt.date
+    moment = pa.array((raw["timestamp"].astype(float) * 1e6).astype("int64"))
+    number = pa.array([f"{n:012d}" for n in range(len(raw))])
+    day = moment.cast(pa.timestamp("us")).cast(pa.date32(), safe=False)
+    columns = [pa.array(raw["user_id"], pa.string()), moment, number, pa.array(raw["item_id"], pa.string()), day]
+    events = gather([pa.record_batch(columns, schema=SCHEMA)])
     if items is None:
-        return events, pd.DataFrame({"item_id": [], "title": [], "categories": [], "text": []})
+        return events, ITEM_FIELDS.empty_table()
     rows = _table(items, ("item_id",)).fillna("")
     title = next((name for name in ("title", "movie_title") if name in rows), None)
-    return events, pd.DataFrame(
-        {
-            "item_id": rows["item_id"],
-            "title": rows[title] if title else "",
-            "categories": [text.split() for text in rows["class"]] if "class" in rows else [[] for _ in range(len(rows))],
-            "text": "",
-        }
-    )
+    catalogue = {
+        "item_id": rows["item_id"].tolist(),
+        "title": rows[title].tolist() if title else [""] * len(rows),
+        "categories": [text.split() for text in rows["class"]] if "class" in rows else [[] for _ in range(len(rows))],
+        "text": [""] * len(rows),
+    }
+    return events, pa.table(catalogue, schema=ITEM_FIELDS)
 
 
-def in_order(events: pd.DataFrame, items: pd.DataFrame) -> tuple[Interactions, Catalog]:
-    """All interactions of frames, by user and time."""
-    catalog = catalog_from(items, events)
-    return interactions(events, catalog), catalog
+def in_order(events: Events, items: pa.Table) -> tuple[Interactions, Catalog]:
+    """All interactions, by user and time."""
+    catalog = catalog_from(items, events.item_ids)
+    return cut(events, everything, catalog), catalog
 
 
 def opened(path: Path) -> IO[str]:

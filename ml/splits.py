@@ -1,15 +1,18 @@
 """Data for one training, cut by global time as of a moment, or leaving each user's last item out."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from ml.cases import next_event_cases, window_cases
-from ml.data import IGNORED_EVENTS, Cases, Catalog, Interactions, catalog_from, interactions, microseconds
+from ml.data import IGNORED_EVENTS, ITEM_FIELDS, Cases, Catalog, Interactions, catalog_from, microseconds
+from ml.events import SCHEMA, Events, Keep, cut, everything, gather, items_met
 
 
 @dataclass(frozen=True)
@@ -25,33 +28,34 @@ class Split:
     test: Cases
 
 
-def known_before(events: pd.DataFrame, moment: date, arrived_before: date) -> pd.DataFrame:
-    """The events that happened before ``moment`` and had arrived before ``arrived_before`` (both 00:00 UTC)."""
-    return events[(events["event_time"] < microseconds(moment)) & (events["arrived_on"] < arrived_before)]
-
-
-def by_time(events: pd.DataFrame, items: pd.DataFrame, train_until: date, valid_days: int, ask: str = "next") -> Split:
+def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int, ask: str = "next") -> Split:
     """Cut by global time: nothing that happened or arrived at or after ``train_until`` reaches a fit.
 
     Args:
-        events: ``user_id``, ``event_id``, ``event_time`` (int64 microseconds), ``item_id``, ``value``, ``arrived_on``.
-        items: the catalogue as known before ``train_until``.
+        events: everything, the days of the test too.
+        items: the catalogue as known before ``train_until``, ``ITEM_FIELDS``.
         ask: ``next``, what comes next after what a user met up to then, or ``window``, what comes in all the days of the window
             for one list that is made before it.
     """
     valid_from = train_until - timedelta(days=valid_days)
-    before = known_before(events, train_until, train_until)
-    catalog = catalog_from(items, before)
-    refit = interactions(before, catalog)
+    known = before(train_until, train_until)
+    catalog = catalog_from(items, items_met(events, known))
+    refit = cut(events, known, catalog)
     cases = {"next": next_event_cases, "window": window_cases}[ask]
     return Split(
         catalog=catalog,
-        fit=interactions(known_before(events, valid_from, train_until), catalog),
+        fit=cut(events, before(valid_from, train_until), catalog),
         # A history may have arrived in one piece, after it happened: what is chosen by knows all that may be fitted on.
         validation=cases(refit, microseconds(valid_from), known_by=microseconds(train_until)),
         refit=refit,
-        test=cases(interactions(events, catalog), microseconds(train_until)),
+        test=cases(cut(events, everything, catalog), microseconds(train_until)),
     )
+
+
+def before(moment: date, arrival: date) -> Keep:
+    """Picks what happened before ``moment`` and had arrived before ``arrival`` (both 00:00 UTC)."""
+    until, known_by = microseconds(moment), microseconds(arrival)
+    return lambda time, arrived: (time < until) & (arrived < known_by)
 
 
 def leave_one_out(events: Interactions, catalog: Catalog) -> Split:
@@ -72,7 +76,7 @@ def leave_one_out(events: Interactions, catalog: Catalog) -> Split:
 
 
 def _rows(events: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
-    changed = {name: getattr(events, name)[kept] for name in ("user_index", "item_index", "time", "value", "arrived")}
+    changed = {name: getattr(events, name)[kept] for name in Interactions.COLUMNS}
     return replace(events, **changed)
 
 
@@ -98,26 +102,16 @@ def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
         lake: what ``schemas.lake.open_lake`` returns.
         pinned: what ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
     """
-    events = read_events(lake, pinned["snapshots"]["session_events"])
-    items = (
-        lake.arrow(
-            "items",
-            where=f"as_of = '{pinned['items_as_of']}'",
-            snapshot=pinned["snapshots"]["items"],
-            columns=["item_id", "title", "categories", "text"],
-        ).to_pandas()
-        if pinned["items_as_of"]
-        else pd.DataFrame({"item_id": [], "title": [], "categories": [], "text": []})
-    )
+    items = ITEM_FIELDS.empty_table()
+    if pinned["items_as_of"]:
+        where, snapshot = f"as_of = '{pinned['items_as_of']}'", pinned["snapshots"]["items"]
+        items = lake.arrow("items", where=where, snapshot=snapshot, columns=ITEM_FIELDS.names)
+    events = gather(read_events(lake, pinned["snapshots"]["session_events"]))
     return by_time(events, items, date.fromisoformat(pinned["train_until"]), pinned["valid_days"])
 
 
-def read_events(lake: Any, snapshot: int | None) -> pd.DataFrame:
+def read_events(lake: Any, snapshot: int | None) -> Iterator[pa.RecordBatch]:
     """The interactions in ``session_events``: one row an event that names an item and is more than a display."""
-    columns = ["user_id", "event_id", "event_time", "event_type", "item_id", "value", "arrived_on"]
-    table = lake.arrow("session_events", snapshot=snapshot, columns=columns)
-    frame: pd.DataFrame = table.set_column(
-        table.schema.get_field_index("event_time"), "event_time", table["event_time"].cast("int64")
-    ).to_pandas()
-    kept = frame["item_id"].notna() & ~frame["event_type"].isin(IGNORED_EVENTS)
-    return frame[kept].drop(columns="event_type").reset_index(drop=True)
+    for batch in lake.batches("session_events", snapshot=snapshot, columns=[*SCHEMA.names, "event_type"]):
+        ignored = pc.is_in(batch["event_type"], pa.array(IGNORED_EVENTS))
+        yield batch.filter(pc.and_(pc.is_valid(batch["item_id"]), pc.invert(ignored))).select(SCHEMA.names).cast(SCHEMA)

@@ -176,7 +176,7 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted")
             "valid_days": pinned["valid_days"],
             "fit_events": len(split.fit),
             "refit_events": len(split.refit),
-            "users": len(split.refit.users),
+            "users": split.refit.n_users,
             "items": len(split.catalog),
         }
     )

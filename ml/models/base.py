@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ml.data import DAY_US, Cases, Catalog, Interactions
+from ml.data import DAY_US, Cases, Catalog, Interactions, spans
 
 if TYPE_CHECKING:
     from ml.checkpoints import Checkpoints
@@ -139,9 +139,13 @@ def popularity(train: Interactions, half_life_days: float = 0) -> Scores:
     Args:
         half_life_days: 0 is for ever.
     """
-    age_days = (train.time.max(initial=0) - train.time) / DAY_US
-    weights = 0.5 ** (age_days / half_life_days) if half_life_days else None
-    met = np.bincount(train.item_index, weights=weights, minlength=len(train.items))
+    met = train.met.astype(np.float64)
+    if half_life_days:
+        met[:] = 0
+        newest = train.time.max(initial=0)
+        for rows in spans(len(train)):
+            age_days = (newest - train.time[rows]) / DAY_US
+            met += np.bincount(train.item_index[rows], weights=0.5 ** (age_days / half_life_days), minlength=train.n_items)
     return np.asarray(met / max(float(met.max(initial=0)), 1e-12), dtype=np.float32)
 
 

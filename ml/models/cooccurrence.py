@@ -41,7 +41,7 @@ class Cooccurrence(LinearRecommender):
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
         """Every pair: (earlier, later, distance), and how often each item was met."""
-        return *all_pairs(train, WIDEST), np.bincount(train.item_index, minlength=len(train.items))
+        return *all_pairs(train, WIDEST), train.met
 
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
         earlier, later, distance, met = prepared

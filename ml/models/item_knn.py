@@ -30,7 +30,7 @@ class ItemKNN(LinearRecommender):
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
         """How many users met both of two items, and how many met each."""
-        shape = (len(train.users), len(train.items))
+        shape = (train.n_users, train.n_items)
         met = sparse.csr_array((np.ones(len(train), dtype=np.float32), (train.user_index, train.item_index)), shape=shape)
         met.data[:] = 1.0  # however often
         both = sparse.coo_array(met.T @ met)

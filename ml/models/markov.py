@@ -25,7 +25,7 @@ class Markov(LinearRecommender):
     }
 
     def item_matrix(self, prepared: Interactions) -> sparse.csr_array:
-        n = len(prepared.items)
+        n = prepared.n_items
         earlier, later = pairs(prepared, 1)
         counts = sparse.csr_array((np.ones(len(earlier), dtype=np.float32), (earlier, later)), shape=(n, n))
         out = np.asarray(counts.sum(axis=1)).ravel()

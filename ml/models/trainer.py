@@ -15,6 +15,7 @@ from torch.utils.data import Sampler
 from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils.logging import disable_progress_bar
 
 from ml.checkpoints import Checkpoints
 from ml.models.base import Log
@@ -161,6 +162,7 @@ def train(
     Raises:
         NotFiniteError: the loss became something that is no number.
     """
+    disable_progress_bar()  # type: ignore[no-untyped-call]
     progress = Progress(log or (lambda values, epoch: None))
     stop = EarlyStoppingCallback(int(settings["patience"])) if judged else StopAfter(int(settings["epochs"]))
     with common_folder() as folder:

@@ -27,7 +27,7 @@ from schemas.staging import open_attempt, read_manifest
 from tests.faults.backfill import ENVIRONMENT
 from tests.faults.runs import driver
 from tests.faults.servers import BUCKET, KEY, ObjectStore
-from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, publish_walk, walk_events, walk_items
+from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, publish_walk, walk_events, walk_items
 from tests.schemas.conftest import DAY, session_rows
 from tests.schemas.erase.search import search
 from tests.schemas.lakes import DAYS, RAW, person, write_day
@@ -133,7 +133,7 @@ def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch
 def test_pytorch_reads_from_the_store_what_it_reads_from_memory(object_store: ObjectStore) -> None:
     publish_walk(open_lake())
     found = read_split(open_lake(), pin("weekly", TRAIN_UNTIL, VALID_DAYS))
-    made = by_time(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+    made = by_time(gathered(walk_events()), catalogue(walk_items()), TRAIN_UNTIL, VALID_DAYS)
     there, here = (Windows(one.refit, 16, len(one.catalog), unknown_times=0.5, seed=0) for one in (found, made))
     assert len(there) == len(here) > 0
     loaders = (DataLoader(part, batch_size=8, collate_fn=partial(collate, n_items=len(made.catalog))) for part in (there, here))

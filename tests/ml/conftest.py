@@ -11,7 +11,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ml.data import Catalog, Interactions, microseconds
+from ml.data import ITEM_FIELDS, Catalog, Interactions, microseconds
+from ml.events import SCHEMA, Events, cut, everything, gather
 from ml.splits import Split, by_time
 from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
@@ -63,6 +64,17 @@ def walk_items() -> pd.DataFrame:
     )
 
 
+def catalogue(frame: pd.DataFrame) -> pa.Table:
+    """The items of a frame with the columns of ``ml.data.ITEM_FIELDS``."""
+    return pa.Table.from_pandas(frame, ITEM_FIELDS, preserve_index=False)
+
+
+def gathered(frame: pd.DataFrame) -> Events:
+    """The events of a frame with the columns of ``ml.events.SCHEMA``."""
+    columns = [pa.array(frame[name].tolist(), SCHEMA.field(name).type) for name in SCHEMA.names]
+    return gather([pa.record_batch(columns, schema=SCHEMA)])
+
+
 def tiny(
     rows: list[tuple[str, str, int]], items: list[str], *, arrived: dict[int, int] | None = None, same_ids: bool = False
 ) -> tuple[Interactions, Catalog]:
@@ -72,21 +84,18 @@ def tiny(
         arrived: for some rows the day on which they arrive; the others arrive on their own.
         same_ids: events of one second have one id.
     """
-    from ml.data import interactions
-
     catalog = Catalog(items, [f"Title {i}" for i in items], [["any"] for _ in items], ["" for _ in items])
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "second"])
     frame["event_id"] = [f"e{second if same_ids else i:03d}" for i, second in enumerate(frame["second"])]
     frame["event_time"] = frame["second"].astype("int64") * 1_000_000
-    frame["value"] = 1.0
     days = [(arrived or {}).get(i, second // (24 * 3600)) for i, second in enumerate(frame["second"])]
     frame["arrived_on"] = [date(1970, 1, 1) + timedelta(days=day) for day in days]
-    return interactions(frame, catalog), catalog
+    return cut(gathered(frame), everything, catalog), catalog
 
 
 @pytest.fixture
 def walk() -> Split:
-    return by_time(walk_events(), walk_items(), TRAIN_UNTIL, VALID_DAYS)
+    return by_time(gathered(walk_events()), catalogue(walk_items()), TRAIN_UNTIL, VALID_DAYS)
 
 
 def publish_directly(lake: Lake, table: str, rows: pa.Table, field: str) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from ml.evaluate import evaluate, interval
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.popularity import Popularity
@@ -12,9 +10,8 @@ from ml.splits import Split
 
 
 def test_what_is_read_compares_as_what_was_written(walk: Split, tmp_path: Path) -> None:
-    counts = np.bincount(walk.fit.item_index, minlength=len(walk.catalog))
     ours, theirs = (
-        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, counts)
+        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.met)
         for model in (Cooccurrence(), Popularity())
     )
     kept = read_questions(write_questions(ours, tmp_path))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from ml.data import microseconds
 from ml.models import RECIPES, recipe
 from ml.splits import Split, by_time, leave_one_out
-from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, tiny, walk_events, walk_items
+from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
 
 
 def test_the_parts_meet_at_midnight(walk: Split) -> None:
@@ -49,9 +49,8 @@ def cut(rows: list[tuple[str, str, int, int]]) -> Split:
     frame["event_time"] = [microseconds(start + timedelta(days=day)) + ord(item) for _, item, day, _ in rows]
     frame["event_id"] = [f"{item}{day}" for _, item, day, _ in rows]
     frame["arrived_on"] = [start + timedelta(days=day + late) for _, _, day, late in rows]
-    frame["value"] = 1.0
     items = pd.DataFrame({"item_id": ["a"], "title": ["Title a"], "categories": [["any"]], "text": [""]})
-    return by_time(frame, items, start + timedelta(days=MOMENT), valid_days=1)
+    return by_time(gathered(frame), catalogue(items), start + timedelta(days=MOMENT), valid_days=1)
 
 
 @settings(deadline=None)
@@ -82,13 +81,13 @@ def test_leaving_one_out_cuts_as_papers_do() -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_fit_sees_nothing_from_the_future(name: str) -> None:
-    events, items = walk_events(), walk_items()
+    events, items = walk_events(), catalogue(walk_items())
     other = changed_future(events, TRAIN_UNTIL)
-    known = by_time(events, items, TRAIN_UNTIL, VALID_DAYS)
-    same = by_time(other, items, TRAIN_UNTIL, VALID_DAYS)
+    known = by_time(gathered(events), items, TRAIN_UNTIL, VALID_DAYS)
+    same = by_time(gathered(other), items, TRAIN_UNTIL, VALID_DAYS)
     assert len(same.test) != len(known.test) or not np.array_equal(same.test.target, known.test.target)
     np.testing.assert_array_equal(parameters(name, known), parameters(name, same))
     np.testing.assert_array_equal(known.validation.target, same.validation.target)
     # And it does see the past: without the last day before, the model is another one.
-    earlier = by_time(events, items, TRAIN_UNTIL - timedelta(days=10), VALID_DAYS)
+    earlier = by_time(gathered(events), items, TRAIN_UNTIL - timedelta(days=10), VALID_DAYS)
     assert not np.array_equal(parameters(name, known), parameters(name, earlier))

@@ -147,8 +147,7 @@ def test_windows_of_cases_ask_every_question_once_and_where_it_belongs(walk: Spl
 
 def test_judging_by_windows_is_judging_when_histories_are_short(walk: Split) -> None:
     model = Transformer(**SMALL, max_epochs=1).fit(walk.fit, walk.catalog, seed=1)
-    counts = np.bincount(walk.fit.item_index, minlength=40)
-    whole = evaluate(model, walk.validation, walk.catalog, counts).metrics["ndcg_at_10"]
+    whole = evaluate(model, walk.validation, walk.catalog, walk.fit.met).metrics["ndcg_at_10"]
     assert model.validation_ndcg(walk.validation) == pytest.approx(whole)
 
 
