@@ -131,7 +131,9 @@ class Keep(TrainerCallback):
         self.store, self.steps = store, steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        if state.global_step % self.steps == 0:
+        steps_an_epoch = state.max_steps // state.num_train_epochs
+        # At the end of an epoch it is saved after validation was asked, or that would be lost.
+        if state.global_step % self.steps == 0 and state.global_step % steps_an_epoch:
             control.should_save = True
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:

@@ -1,7 +1,5 @@
-"""Interactions on disk: the same rows whatever the batches, and more of them than memory holds."""
+"""Interactions on disk: the same rows whatever the batches."""
 
-import subprocess
-import sys
 from datetime import date
 from pathlib import Path
 
@@ -67,18 +65,6 @@ def test_a_cut_counts_users_and_items_anew(monkeypatch: pytest.MonkeyPatch) -> N
 def test_nothing_is_left_on_the_disk(var: Path) -> None:
     gather(batches([("ann", 1, "x", "a", 0)], 1))
     assert list((get_settings().var / "scratch").iterdir()) == []
-
-
-CHILD = Path(__file__).with_name("train_in_little_memory.py")
-
-
-@pytest.mark.slow
-def test_a_network_learns_from_more_than_its_memory_holds(var: Path) -> None:
-    told = subprocess.run([sys.executable, CHILD], capture_output=True, text=True, check=False)
-    assert told.returncode == 0, told.stderr[-2000:]
-    held, allowed, alike = (float(word) for word in told.stdout.split())
-    assert held > 1.5 * allowed
-    assert alike > 0.9
 
 
 def test_the_store_reads_what_the_contract_holds() -> None:

@@ -1,86 +1,86 @@
-"""Trainings that are cut off: killed in the middle, shared by processes, or stopped by a loss that is no number."""
+"""Trainings that are cut off go on to the same weights; what a loss that is no number leaves behind."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from mlflow import MlflowClient
-from mlflow.entities import Run
+from safetensors.torch import load_file
 
-from ml import pin
-from ml.checkpoints import FOLDER, RunCheckpoints
-from ml.models.trainer import BATCH_FILE, NotFiniteError
+from ml.checkpoints import RunCheckpoints
+from ml.models.trainer import BATCH_FILE, NotFiniteError, step_of
 from ml.models.transformer import Transformer
-from ml.registry import connect, training_runs
+from ml.registry import connect
 from ml.splits import Split
-from schemas.lake import Lake
-from schemas.settings import get_settings
 
-pytestmark = pytest.mark.slow
-STEPS_AN_EPOCH = 8  # 120 users, 16 windows a batch
-TRAIN = [sys.executable, "-m", "ml.train", "--recipes", "transformer", "--run"]
+STEPS_AN_EPOCH, EPOCHS = 6, 4
+SMALL = {"width": 16, "max_length": 16, "max_epochs": EPOCHS, "patience": EPOCHS}
 
 
-def pinned(run: str) -> str:
-    pin.main(["--run", run, "--train-until", "2024-03-01"])
-    return run
+class PowerCutError(Exception):
+    pass
 
 
-def runs_of(training: str) -> tuple[MlflowClient, list[Run]]:
-    client = connect(get_settings())
-    return client, training_runs(client, get_settings(), training)
+class Folder:
+    """Checkpoints in a folder; the power goes when that of a step has been kept."""
+
+    def __init__(self, path: Path, power_until: int = 1000) -> None:
+        self.path, self.power_until = path, power_until
+        self.file: dict[str, Any] = {}
+
+    def fetch(self, folder: Path) -> None:
+        for checkpoint in self.path.glob("*"):
+            shutil.copytree(checkpoint, folder / checkpoint.name)
+
+    def keep(self, checkpoints: Sequence[Path]) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        for checkpoint in checkpoints:
+            shutil.copytree(checkpoint, self.path / checkpoint.name)
+        if step_of(checkpoints[-1]) >= self.power_until:
+            raise PowerCutError
+
+    def keep_file(self, path: Path) -> None:
+        assert path.name == BATCH_FILE
+        self.file = load_file(path)
 
 
-def checkpoints(training: str) -> list[Path]:
-    """The whole checkpoints of a training, as MLflow keeps them."""
-    root = get_settings().var / "mlflow" / "artifacts"
-    return sorted(root.glob(f"*/artifacts/{FOLDER}/*/checkpoint-*.json"))
+@pytest.mark.slow
+@pytest.mark.parametrize("judged", [True, False], ids=["with validation", "for so many epochs"])
+@pytest.mark.parametrize("step", [3, 9, 2 * STEPS_AN_EPOCH, EPOCHS * STEPS_AN_EPOCH])
+def test_a_training_goes_on_to_the_same_weights(
+    walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, judged: bool
+) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_CHECKPOINT_STEPS", "3")
+    validation = walk.validation if judged else None
+    settings = SMALL if judged else SMALL | {"epochs": EPOCHS}
+
+    def fit(store: Folder | None) -> tuple[Transformer, list[Any]]:
+        model, told = Transformer(**settings), []
+        model.checkpoints = store
+        model.fit(
+            walk.fit, walk.catalog, seed=1, validation=validation, log=lambda values, epoch: told.append((epoch, *values))
+        )
+        return model, told
+
+    undisturbed, told = fit(None)
+    with pytest.raises(PowerCutError):
+        fit(Folder(tmp_path / "kept", power_until=step))
+    again, told_again = fit(Folder(tmp_path / "kept"))
+    assert again.settings == undisturbed.settings
+    assert told_again == told
+    assert again.network is not None
+    assert undisturbed.network is not None
+    theirs = undisturbed.network.state_dict()
+    for name, weights in again.network.state_dict().items():
+        np.testing.assert_array_equal(weights, theirs[name], err_msg=name)
 
 
-def trained(run: str, **environment: str) -> str:
-    """Train, and return what the command said on standard error."""
-    done = subprocess.run([*TRAIN, run], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count('"training"') == 1  # of several processes one speaks
-    return done.stderr
-
-
-def test_a_training_killed_in_mid_epoch_goes_on_to_the_same_weights(walk_lake: Lake) -> None:
-    undisturbed = pinned("undisturbed")
-    trained(undisturbed)
-    killed = pinned("killed")
-    often = {"CLICKWRIGHT_CHECKPOINT_STEPS": "3"}
-    process = subprocess.Popen([*TRAIN, killed], env={**os.environ, **often})
-    give_up = time.monotonic() + 120
-    while not (kept := [path for path in checkpoints(killed) if int(path.stem.rpartition("-")[2]) % STEPS_AN_EPOCH]):
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < give_up
-        time.sleep(0.001)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    _, (begun,) = runs_of(killed)
-    assert begun.info.status == "RUNNING"
-
-    assert "goes on from a checkpoint" in trained(killed, **often), kept
-    client, (finished,) = runs_of(killed)
-    assert (finished.info.run_id, finished.info.status) == (begun.info.run_id, "FINISHED")
-    _, (other,) = runs_of(undisturbed)
-    assert finished.data.tags["clickwright.digest"] == other.data.tags["clickwright.digest"]
-    for figure in ("validation_ndcg_at_10", "test_ndcg_at_10"):
-        assert finished.data.metrics[figure] == other.data.metrics[figure]
-    losses = [[m.step for m in client.get_metric_history(run.info.run_id, "epoch/loss")] for run in (finished, other)]
-    assert losses[0] == losses[1]  # what was learned before the kill is told as well
-    assert checkpoints(killed) == []
-
-
-def test_a_checkpoint_that_is_not_whole_is_not_used(walk_lake: Lake, tmp_path: Path) -> None:
-    client = connect(get_settings())
+@pytest.mark.slow
+@pytest.mark.usefixtures("walk_lake")
+def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
+    client = connect()
     run = client.create_run(client.create_experiment("partial", artifact_location=(tmp_path / "store").as_uri()))
     store = RunCheckpoints(client, run.info.run_id).of("fit")
     made = []
@@ -98,32 +98,10 @@ def test_a_checkpoint_that_is_not_whole_is_not_used(walk_lake: Lake, tmp_path: P
     assert [path.name for path in stored.parent.glob("checkpoint-?")] == ["checkpoint-6"]
 
 
-def test_two_processes_train_what_one_does(walk_lake: Lake) -> None:
-    trained(pinned("one"))
-    trained(pinned("two"), CLICKWRIGHT_TRAIN_PROCESSES="2")
-    (one,), (two,) = runs_of("one")[1], runs_of("two")[1]
-    assert one.data.params["recipe.epochs"] == two.data.params["recipe.epochs"]
-    for figure in ("validation_ndcg_at_10", "epoch/loss"):
-        np.testing.assert_allclose(two.data.metrics[figure], one.data.metrics[figure], rtol=0.1)
-
-
-def test_a_loss_that_is_no_number_ends_the_training_and_the_batch_is_kept(walk: Split) -> None:
-    from safetensors.torch import load_file
-
-    class Kept:
-        batch: Any = None
-
-        def fetch(self, folder: Path) -> None: ...
-
-        def keep(self, checkpoints: Any) -> None: ...
-
-        def keep_file(self, path: Path) -> None:
-            assert path.name == BATCH_FILE
-            self.batch = load_file(path)
-
+def test_a_loss_that_is_no_number_ends_the_training_and_the_batch_is_kept(walk: Split, tmp_path: Path) -> None:
     model = Transformer(width=16, max_length=16, learning_rate=1e38)
-    model.checkpoints = store = Kept()
+    model.checkpoints = store = Folder(tmp_path)
     with pytest.raises(NotFiniteError, match=r"the loss of step \d is nan"):
         model.fit(walk.fit, walk.catalog, seed=1)
-    assert set(store.batch) == {"item_ids", "labels", "hour", "weekday", "gap"}
-    assert len(store.batch["labels"]) == 16
+    assert set(store.file) == {"item_ids", "labels", "hour", "weekday", "gap"}
+    assert len(store.file["labels"]) == 16

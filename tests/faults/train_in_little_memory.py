@@ -1,4 +1,4 @@
-"""Trains a small network on a log that is larger than the memory that this process may take; run by test_events.
+"""Trains a small network on a log that is larger than the memory that this process may take; run by test_training.
 
 Prints the bytes of the log as the training reads it, the bytes of memory that were allowed on top of what Python and its
 libraries had taken before, and the share of users for whom the network finds what always comes next.
@@ -15,8 +15,8 @@ from ml.data import Catalog, Interactions
 from ml.events import SCHEMA, cut, everything, gather
 from ml.models.transformer import Transformer
 
-USERS, EVENTS, ITEMS, AT_ONCE = 50_000, 60, 24, 200
-ALLOWED = 47_000_000
+USERS, EVENTS, ITEMS, AT_ONCE = 100_000, 60, 24, 200
+ALLOWED = 80_000_000
 
 
 def walks() -> Iterator[pa.RecordBatch]:
@@ -44,7 +44,7 @@ def main() -> None:
         "layers": 1,
         "heads": 1,
         "max_length": 32,
-        "batch_size": 128,
+        "batch_size": 256,
         "max_epochs": 1,
         "learning_rate": 1e-2,
     }

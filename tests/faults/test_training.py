@@ -1,0 +1,95 @@
+"""Trainings as they are run, through their command: killed in the middle, shared by processes, and short of memory."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from ml import pin
+from ml.checkpoints import FOLDER
+from ml.registry import connect, training_runs
+from schemas.lake import Lake
+from schemas.settings import get_settings
+
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
+STEPS_AN_EPOCH = 6  # 86 users, 16 windows a batch
+TRAIN = [sys.executable, "-m", "ml.train", "--recipes", "transformer", "--run"]
+
+
+def pinned(run: str) -> str:
+    pin.main(["--run", run, "--train-until", "2024-03-01"])
+    return run
+
+
+def runs_of(training: str) -> tuple[MlflowClient, list[Run]]:
+    client = connect(get_settings())
+    return client, training_runs(client, get_settings(), training)
+
+
+def checkpoints(training: str) -> list[Path]:
+    """The whole checkpoints of a training, as MLflow keeps them."""
+    root = get_settings().var / "mlflow" / "artifacts"
+    return sorted(root.glob(f"*/artifacts/{FOLDER}/*/checkpoint-*.json"))
+
+
+def trained(run: str, **environment: str) -> str:
+    """Train, and return what the command said on standard error."""
+    done = subprocess.run([*TRAIN, run], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count('"training"') == 1  # of several processes one speaks
+    return done.stderr
+
+
+def test_a_training_killed_in_mid_epoch_goes_on_to_the_same_weights(walk_lake: Lake) -> None:
+    undisturbed = pinned("undisturbed")
+    trained(undisturbed)
+    killed = pinned("killed")
+    often = {"CLICKWRIGHT_CHECKPOINT_STEPS": "3"}
+    process = subprocess.Popen([*TRAIN, killed], env={**os.environ, **often})
+    give_up = time.monotonic() + 120
+    while not (kept := [path for path in checkpoints(killed) if int(path.stem.rpartition("-")[2]) % STEPS_AN_EPOCH]):
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < give_up
+        time.sleep(0.001)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    _, (begun,) = runs_of(killed)
+    assert begun.info.status == "RUNNING"
+
+    assert "goes on from a checkpoint" in trained(killed, **often), kept
+    client, (finished,) = runs_of(killed)
+    assert (finished.info.run_id, finished.info.status) == (begun.info.run_id, "FINISHED")
+    _, (other,) = runs_of(undisturbed)
+    assert finished.data.tags["clickwright.digest"] == other.data.tags["clickwright.digest"]
+    for figure in ("validation_ndcg_at_10", "test_ndcg_at_10"):
+        assert finished.data.metrics[figure] == other.data.metrics[figure]
+    losses = [[m.step for m in client.get_metric_history(run.info.run_id, "epoch/loss")] for run in (finished, other)]
+    assert losses[0] == losses[1]  # what was learned before the kill is told as well
+    assert checkpoints(killed) == []
+
+
+def test_two_processes_train_what_one_does(walk_lake: Lake) -> None:
+    trained(pinned("one"))
+    trained(pinned("two"), CLICKWRIGHT_TRAIN_PROCESSES="2")
+    (one,), (two,) = runs_of("one")[1], runs_of("two")[1]
+    assert one.data.params["recipe.epochs"] == two.data.params["recipe.epochs"]
+    for figure in ("validation_ndcg_at_10", "epoch/loss"):
+        np.testing.assert_allclose(two.data.metrics[figure], one.data.metrics[figure], rtol=0.1)
+
+
+CHILD = Path(__file__).with_name("train_in_little_memory.py")
+
+
+def test_a_network_learns_from_more_than_its_memory_holds(var: Path) -> None:
+    told = subprocess.run([sys.executable, CHILD], capture_output=True, text=True, check=False)
+    assert told.returncode == 0, told.stderr[-2000:]
+    held, allowed, alike = (float(word) for word in told.stdout.split())
+    assert held > 1.5 * allowed
+    assert alike > 0.9
