@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -17,7 +17,6 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
-from ml.checkpoints import Checkpoints
 from ml.models.base import Log
 from ml.models.loss import multiplies_bfloat16
 from ml.models.network import SequenceModel
@@ -25,6 +24,9 @@ from ml.models.sequences import LikeLengths, Windows
 from ml.processes import from_first, is_first, processes, together, wait_for_all
 from schemas.errors import ClickwrightError
 from schemas.settings import get_settings
+
+if TYPE_CHECKING:
+    from ml.checkpoints import Checkpoints
 
 MEASURE = "ndcg_at_10"
 BEST_AND_NEWEST = 2
@@ -127,7 +129,7 @@ class StopAfter(TrainerCallback):
 class Keep(TrainerCallback):
     """Saves every so many steps besides every epoch, and gives what was saved to a store."""
 
-    def __init__(self, store: Checkpoints, steps: int) -> None:
+    def __init__(self, store: "Checkpoints", steps: int) -> None:
         self.store, self.steps = store, steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -154,7 +156,7 @@ def train(
     seed: int,
     judged: Judged | None,
     log: Log | None,
-    store: Checkpoints | None,
+    store: "Checkpoints | None",
 ) -> int:
     """Train ``network`` in place; returns the epoch whose weights it has.
 
@@ -251,7 +253,7 @@ def epoch_of(step: int, max_steps: int, epochs: int) -> int:
     return round(step * epochs / max_steps)
 
 
-def fetched(store: Checkpoints, folder: Path) -> Begun | None:
+def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
     """The checkpoints of a store, brought to ``folder`` by the first process; None where there are none."""
     if is_first():
         store.fetch(folder)
