@@ -9,14 +9,13 @@ Every item is ranked (Krichene and Rendle, 2020), intervals are 95 % paired boot
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.threads import share_the_machine
+from ml.threads import cpu_seconds, share_the_machine
 from schemas.cli import log
 from schemas.errors import ConfigError
 from schemas.settings import get_settings
@@ -57,18 +56,18 @@ def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, A
     from ml.evaluate import evaluate
     from ml.models import build
 
-    began = time.process_time()
+    began = cpu_seconds()
     told_of = partial(progress, name, seed)
     tuned = build(name, library).fit_once(
         split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=told_of
     )
-    chosen = time.process_time()
+    chosen = cpu_seconds()
     counts = {part: np.bincount(getattr(split, part).item_index, minlength=len(split.catalog)) for part in ("fit", "refit")}
     validation = evaluate(tuned, split.validation, split.catalog, counts["fit"])
     strict = evaluate(tuned, split.test, split.catalog, counts["fit"])
-    judged = time.process_time()
+    judged = cpu_seconds()
     final = build(name, library, **tuned.chosen).fit_once(split.refit, split.catalog, seed=seed, library=library, log=told_of)
-    refitted = time.process_time()
+    refitted = cpu_seconds()
     refit = evaluate(final, split.test, split.catalog, counts["refit"])
     log.info("benchmarked", recipe=name, seed=seed, validation_ndcg=round(validation.metrics["ndcg_at_10"], 4))
     return {

@@ -84,4 +84,4 @@ else:
 
 @pytest.mark.slow
 def test_a_fit_leaves_no_java_behind_and_says_when_there_is_none() -> None:
-    subprocess.run([sys.executable, "-c", ALONE], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", ALONE], check=True, timeout=280)
