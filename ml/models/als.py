@@ -65,9 +65,8 @@ class ALS(Recommender):
         "rank": (16, 64),
         "alpha": (4.0, 20.0),
         "regularisation": (0.01, 0.05, 0.2),
-        "half_life": (5.0, 30.0),
     }
-    """Values to try, once through (:mod:`ml.models.search`): five more fits."""
+    """Values to try, once through (:mod:`ml.models.search`): four more fits."""
 
     def __init__(self, **settings: float) -> None:
         unknown = settings.keys() - self.DEFAULTS.keys()
