@@ -112,6 +112,8 @@ RECBOLE_STAMP := .venv-recbole/.clickwright-installed
 $(RECBOLE_STAMP): tests/benchmarks/epochs/requirements.txt
 	@$(PYTHON) -m venv .venv-recbole
 	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@# As above: where torch's pin resolves to the CUDA build, its CUDA libraries.
+	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet -c $< "$$(grep '^torch==' $<)"
 	@touch $@
 
 bench-epochs: $(STAMP) $(RECBOLE_STAMP) ## an epoch of training beside RecBole's SASRec (make bench-epochs SEQUENCES=Beauty.txt.gz)
