@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ml import planted
+from ml.data import Cases
 from ml.models import RECIPES
 from schemas.errors import ConfigError
 from tests.jobs.simulated import simulate
@@ -70,16 +71,11 @@ def test_without_interests_nothing_that_is_learnt_is_better_than_popularity(spar
 def test_auc_among_new_items_looks_at_nothing_else() -> None:
     """Of five items training met two. The question's new item is behind one of the two others and before the other."""
     events, _ = tiny([("ann", "a", 1), ("ann", "d", 2)], list("abcde"))
-    cases = planted_cases(events.item_index[1:])
+    one = np.zeros(1, dtype=np.int64)
+    cases = Cases(user=one, question=one, target=events.item_index[1:], histories=[events.item_index[:1]], times=None)
     counts = np.array([3, 9, 0, 0, 0])
     scores = np.array([[9, 8, 0.5, 0.4, 0.1]], dtype=np.float32)
     assert planted.new_items_auc(scores, cases, counts, seed=1) == {"mean": 0.5, "low": 0.5, "high": 0.5, "users": 1.0}
-
-
-def planted_cases(target: Any) -> Any:
-    from ml.data import Cases
-
-    return Cases(np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.int64), target, [np.array([0], dtype=np.int32)], None)
 
 
 def test_a_world_that_lacks_something_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:

@@ -9,16 +9,14 @@ class Clock:
     def __init__(self) -> None:
         self.wall: list[float] = []
         self.cpu: list[float] = []
-        self.losses: list[float] = []
         self._last = time.perf_counter(), time.process_time()
 
-    def epoch(self, loss: float) -> None:
+    def epoch(self) -> None:
         now = time.perf_counter(), time.process_time()
         self.wall.append(now[0] - self._last[0])
         self.cpu.append(now[1] - self._last[1])
-        self.losses.append(loss)
         self._last = now
 
     def told(self, labels: int, steps: int) -> dict[str, object]:
         """What the comparison reads, of every epoch but the first, in which libraries warm up."""
-        return {"wall": self.wall[1:], "cpu": self.cpu[1:], "losses": self.losses, "labels": labels, "steps": steps}
+        return {"wall": self.wall[1:], "cpu": self.cpu[1:], "labels": labels, "steps": steps}

@@ -59,7 +59,7 @@ def main() -> None:
     class Timed(Trainer):
         def _train_epoch(self, *positional: Any, **named: Any) -> Any:
             loss = super()._train_epoch(*positional, **named)
-            clock.epoch(loss / len(train))
+            clock.epoch()
             return loss
 
     model = SASRec(config, train.dataset).to(config["device"])
