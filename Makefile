@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench bench-epochs clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -106,6 +106,18 @@ $(BENCH_STAMP): tests/benchmarks/requirements.txt
 
 bench: $(STAMP) $(BENCH_STAMP) ## Clickwright and its peers on one job, measured (make bench BENCH="--events 1 --growth 1")
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+RECBOLE_STAMP := .venv-recbole/.clickwright-installed
+
+$(RECBOLE_STAMP): tests/benchmarks/epochs/requirements.txt
+	@$(PYTHON) -m venv .venv-recbole
+	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@# As above: where torch's pin resolves to the CUDA build, its CUDA libraries.
+	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet -c $< "$$(grep '^torch==' $<)"
+	@touch $@
+
+bench-epochs: $(STAMP) $(RECBOLE_STAMP) ## an epoch of training beside RecBole's SASRec (make bench-epochs SEQUENCES=Beauty.txt.gz)
+	@$(BIN)/python -m tests.benchmarks.epochs --sequences $(SEQUENCES) $(BENCH)
 
 clean: down ## stop the services and remove var/, that is every row, model and log of this machine
 	rm -rf var

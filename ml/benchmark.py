@@ -9,14 +9,13 @@ Every item is ranked (Krichene and Rendle, 2020), intervals are 95 % paired boot
 
 import argparse
 import json
-import time
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.threads import share_the_machine
+from ml.threads import cpu_seconds, share_the_machine
 from schemas.cli import log
 from schemas.errors import ConfigError
 from schemas.settings import get_settings
@@ -55,15 +54,15 @@ def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, A
     from ml.evaluate import evaluate
     from ml.fit import fit, refit
 
-    began = time.process_time()
+    began = cpu_seconds()
     told_of = partial(progress, name, seed)
     tuned = fit(name, split, seed, library, log=told_of)
-    chosen = time.process_time()
+    chosen = cpu_seconds()
     validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
     strict = evaluate(tuned, split.test, split.catalog, split.fit.met)
-    judged = time.process_time()
+    judged = cpu_seconds()
     final = refit(name, tuned.chosen, split, seed, library, log=told_of)
-    refitted = time.process_time()
+    refitted = cpu_seconds()
     with_all = evaluate(final, split.test, split.catalog, split.refit.met)
     log.info("benchmarked", recipe=name, seed=seed, validation_ndcg=round(validation.metrics["ndcg_at_10"], 4))
     return {

@@ -174,7 +174,7 @@ class Cases:
         times = None
         if self.times is not None:
             times = [moments[items >= 0] for items, moments in zip(mapped, self.times, strict=True)]
-        target = np.where(self.target >= 0, mapping[self.target], -1).astype(np.int32)
+        target = np.where(self.target >= 0, mapping[np.maximum(self.target, 0)], -1).astype(np.int32)
         return Cases(self.user, self.question, target, histories, times)
 
 

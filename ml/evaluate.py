@@ -96,7 +96,7 @@ def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
 
 def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """The right items' ranks in ``scores`` ``[B, I]``: ``[B]``; one that the catalogue does not hold is behind everything."""
-    own = np.where(target >= 0, scores[np.arange(len(target)), target], -np.inf)
+    own = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], -np.inf)
     # The right item is counted among those that are at least as good as itself, so this starts at 1.
     ranks = np.where(target >= 0, (scores >= own[:, None]).sum(axis=1), scores.shape[1] + 1)
     return np.asarray(ranks, dtype=np.int64)

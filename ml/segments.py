@@ -28,7 +28,7 @@ def question_segments(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.int
     lengths = np.array([len(cases.histories[case]) for case in cases.first], dtype=np.int64)
     segments = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
     known = cases.target >= 0
-    met = np.where(known, counts[cases.target] if len(counts) else 0, 0) > 0
+    met = np.where(known, counts[np.maximum(cases.target, 0)] if len(counts) else 0, 0) > 0
     segments["new_items"] = _any(~met, cases)
     matrix = catalog.category_matrix
     within = matrix[np.maximum(cases.target, 0)] * known[:, None] if len(catalog) else np.zeros((len(cases), 0))

@@ -1,4 +1,4 @@
-"""How many threads the arithmetic takes on a CPU."""
+"""How many threads the arithmetic takes on a CPU, and what it costs."""
 
 import os
 import sys
@@ -16,3 +16,8 @@ def share_the_machine() -> int:
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     return threads
+
+
+def cpu_seconds() -> float:
+    """Processor seconds so far: of this process, and of those it started that have ended, such as Spark's Java."""
+    return sum(os.times()[:4])

@@ -224,7 +224,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     parser.add_argument(
         "--recipes",
-        default="popularity,markov,item_knn,content,cooccurrence,transformer,hybrid",
+        default="popularity,markov,item_knn,content,cooccurrence,als,transformer,hybrid",
         help="comma-separated recipes (default: all)",
     )
     arguments = parser.parse_args(argv)

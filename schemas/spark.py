@@ -2,8 +2,11 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
+from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
 from schemas.settings import Settings, get_settings
@@ -41,3 +44,28 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
     session.conf.set("spark.sql.shuffle.partitions", settings.spark_shuffle_partitions)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+@contextmanager
+def session_for_a_while(app: str, settings: Settings | None = None) -> Iterator[SparkSession]:
+    """The session that this process has; or one of its own, which ends with the block, its Java with it."""
+    running = SparkSession.getActiveSession()
+    if running is not None:
+        yield running
+        return
+    session = spark_session(app, settings)
+    try:
+        yield session
+    finally:
+        gateway: Any = session.sparkContext._gateway
+        session.stop()
+        end_java(gateway)
+
+
+def end_java(gateway: Any) -> None:
+    """End the Java that PySpark has started, which else lives as long as this process; a later session starts another."""
+    gateway.shutdown()
+    SparkContext._gateway = SparkContext._jvm = None
+    if hasattr(gateway, "proc"):  # not under spark-submit, whose Java is above us
+        gateway.proc.stdin.close()  # the end of its input is what it waits for
+        gateway.proc.wait()

@@ -45,7 +45,7 @@ from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import AskAgain, DeadlineApproval
 from dags.train_recommender.parameters import PARAMS
 
-BASELINES = "popularity,markov,item_knn,content,cooccurrence"
+BASELINES = "popularity,markov,item_knn,content,cooccurrence,als"
 CANDIDATES = "transformer,hybrid"
 TRAIN_UNTIL = "{{ params.train_until or (data_interval_start | ds) }}"
 TRAINING = "{{ params.training or (dag.dag_id ~ '.' ~ run_id) }}"

@@ -7,6 +7,7 @@
 ``behaviour``   what a group of users does on a day: searches, impressions, clicks, and what follows
 ``lines``       events as a collector writes them: JSON lines, and the words of the catalogue
 ``dirt``        what real logs have besides: duplicates, broken lines, robots; each with what has to become of it
+``choices``     of each user, on a day, how probable a click on each item is
 ``truth``       what is true of impressions, sessions, users and items, as tables
 ``write``       one task: a day of a block of users, from chance to files
 ``tasks``       all tasks, in this process, in several, or on Spark

@@ -52,11 +52,18 @@ def plan_of(args: argparse.Namespace, settings: Settings) -> Plan:
         dirt=0.0 if columns else _or(args.dirt, DIRT),
         late=0.0 if columns else _or(args.late, LATE),
         runaway=0 if columns else round(_or(args.runaway, usual_runaway)),
+        interests=not args.no_interests,
     )
     per_cell = max(1, world.events // world.days // world.cells)
     cells = args.cells_a_task or min(max(1, EVENTS_A_TASK[args.format] // per_cell), world.cells)
-    truth = None if args.truth == "none" else Path(args.truth or settings.var / "truth" / SOURCE)
-    return Plan(world, (args.landing or settings.landing_dir).absolute(), truth and truth.absolute(), args.format, cells)
+    truth = None if args.truth == "none" else Path(args.truth or settings.var / "truth" / SOURCE).absolute()
+    if args.choice_days > (args.days if truth else 0):
+        raise ConfigError(
+            f"choices of {args.choice_days} days cannot be written; with --days {args.days} --truth {args.truth}; "
+            "leave --choice-days out, or name a folder for the truth and enough days"
+        )
+    landing = (args.landing or settings.landing_dir).absolute()
+    return Plan(world, landing, truth, args.format, cells, args.choice_days)
 
 
 def _or(given: float | None, usual: float) -> float:
@@ -73,7 +80,8 @@ def claim(plan: Plan) -> None:
         raise ConfigError(
             f"the truth must lie apart from the landing zone; {plan.truth} is in it; name another folder with --truth"
         )
-    arguments = json.dumps({**plan.world.arguments, "format": plan.format, "cells_a_task": plan.cells_a_task}, indent=1) + "\n"
+    written = {"format": plan.format, "cells_a_task": plan.cells_a_task, "choice_days": plan.choice_days}
+    arguments = json.dumps({**plan.world.arguments, **written}, indent=1) + "\n"
     known = plan.truth / ARGUMENTS if plan.truth else None
     if known is None or not known.exists() or known.read_text() != arguments:
         folders = [plan.landing / name for name in (SOURCE, ITEMS_FOLDER, PARQUET_FOLDER)]
@@ -126,8 +134,12 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--dirt", type=float, help=f"share of dirt beside the genuine lines (default: {DIRT})")
     made.add_argument("--late", type=float, help=f"share of genuine lines that arrive 1 to 3 days late (default: {LATE})")
     made.add_argument("--runaway", type=int, help="events of a runaway user on the middle day (default: by the events)")
+    made.add_argument(
+        "--no-interests", action="store_true", help="a world in which nobody cares for one topic more than another"
+    )
     made.add_argument("--landing", type=Path, help="landing zone (default: CLICKWRIGHT_LANDING)")
     made.add_argument("--truth", help="folder of the truth, or none (default: <CLICKWRIGHT_VAR>/truth/simulated)")
+    made.add_argument("--choice-days", type=count, default=0, help="last days whose choices the truth has too (default: none)")
     made.add_argument("--format", choices=("json_lines", "parquet"), default="json_lines", help="parquet: lean, clean columns")
     made.add_argument("--cells-a-task", type=count, help="groups of 2,048 users made at a time (default: by the events)")
     made.add_argument("--processes", type=count, default=1, help="processes on this machine (default: 1)")

@@ -40,6 +40,7 @@ class Purpose(IntEnum):
     BEHAVIOUR = 3
     DIRT = 4
     MACHINES = 5
+    CHOICES = 6
 
 
 class Country(NamedTuple):
@@ -61,7 +62,8 @@ class World:
     """The arguments that decide every byte.
 
     ``dirt`` and ``late`` are shares of the genuine lines. ``runaway`` is the number of events of the one runaway user, 0 for
-    none. A day is a number from 0, and a moment is milliseconds since 1970, UTC.
+    none. Without ``interests`` nobody cares for one topic more than for another. A day is a number from 0, and a moment is
+    milliseconds since 1970, UTC.
     """
 
     seed: int
@@ -73,6 +75,7 @@ class World:
     dirt: float = 0.0
     late: float = 0.0
     runaway: int = 0
+    interests: bool = True
 
     def __post_init__(self) -> None:
         demands = {
@@ -154,8 +157,8 @@ class World:
         joined = np.where(rng.random(n) < FIRST_DAY_USERS, 0, rng.integers(0, self.days, n))
         drawn = People(
             number=np.arange(cell * CELL, (cell + 1) * CELL),
-            interest=rng.standard_normal((n, K), np.float32),
-            towards=rng.standard_normal((n, K), np.float32),
+            interest=rng.standard_normal((n, K), np.float32) * self.interests,
+            towards=rng.standard_normal((n, K), np.float32) * self.interests,
             drift=rng.uniform(0, DRIFT, n),
             activity=rng.lognormal(-(ACTIVITY_SPREAD**2) / 2, ACTIVITY_SPREAD, n),
             joined=joined,

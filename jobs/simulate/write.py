@@ -8,6 +8,7 @@
 ``<truth>/sessions/part-*``                        the planted sessions
 ``<truth>/planted/part-*``                         each planted line: file, line, kind, fate, reasons
 ``<truth>/users/part-*``, ``items/part-*``         interests and drift; topics and hidden quality
+``<truth>/choices/part-*``                         of the last days: how probable a click on each item is, by user and day
 ``<truth>/world.json``                             arguments, formulas' numbers, counts, and accounts by arrival day
 =================================================  =============================================================
 """
@@ -26,6 +27,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.simulate.behaviour import CellDay, Events, Kind, cell_day
+from jobs.simulate.choices import choices_table
 from jobs.simulate.dirt import Fate, Line, Planted, arrival_day, cell_lines, machine_lines
 from jobs.simulate.lines import KINDS, hex_ids, item_lines, item_names, user_names
 from jobs.simulate.truth import impressions_table, items_table, sessions_table, users_table
@@ -47,13 +49,17 @@ PLANTED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the world is written, how, and in how many cells at a time. Without ``truth`` only the lines are written."""
+    """Where the world is written, how, and in how many cells at a time. Without ``truth`` only the lines are written.
+
+    Of the last ``choice_days`` the truth has the choices, which cost more than the world itself.
+    """
 
     world: World
     landing: Path
     truth: Path | None
     format: Format = "json_lines"
     cells_a_task: int = 1
+    choice_days: int = 0
 
     @property
     def blocks(self) -> int:
@@ -82,6 +88,9 @@ def run_task(plan: Plan, day: int, block: int) -> dict[str, Any]:
         add(figures, _write_lines(plan, part, lines))
     if plan.truth is not None:
         _write_truth(plan.world, plan.truth, part, lived)
+        if day >= plan.world.days - plan.choice_days:
+            choices = [choices_table(plan.world, day, cell) for cell in lived]
+            write_table(plan.truth / "choices" / f"{part}.parquet", pa.concat_tables(choices))
         if day == 0:
             write_table(plan.truth / "users" / f"part-{block:06d}.parquet", users_table(plan.world, cells))
     return figures

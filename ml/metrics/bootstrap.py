@@ -22,11 +22,29 @@ def bootstrap_interval(difference: Floats, *, seed: int, rounds: int = 2000, lev
     Args:
         difference: one value a user, for a paired comparison this model's mean minus the other's, ``[users]``.
     """
-    n = len(difference)
-    if n == 0:
+    if not len(difference):
         return 0.0, 0.0, 0.0
-    rng, chances = np.random.default_rng(seed), np.full(n, 1.0 / n)
-    parts = [min(ROUNDS_AT_ONCE, rounds - done) for done in range(0, rounds, ROUNDS_AT_ONCE)]
-    means = np.concatenate([rng.multinomial(n, chances, size=part) @ difference / n for part in parts])
+    means = _means(difference[:, None], seed, rounds)[:, 0]
     low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
     return float(difference.mean()), float(low), float(high)
+
+
+def bootstrap_share(
+    ours: Floats, theirs: Floats, *, seed: int, rounds: int = 2000, level: float = 0.95
+) -> tuple[float, float, float]:
+    """Mean of ours / mean of theirs, with its percentile bootstrap interval, users drawn with both values: (share, low, high).
+
+    Args:
+        ours, theirs: one value a user, ``[users]``; the mean of theirs is above 0.
+    """
+    means = _means(np.stack([ours, theirs], axis=1), seed, rounds)
+    low, high = np.quantile(means[:, 0] / means[:, 1], [(1 - level) / 2, (1 + level) / 2])
+    return float(ours.mean() / theirs.mean()), float(low), float(high)
+
+
+def _means(values: Floats, seed: int, rounds: int) -> Floats:
+    """Column means of ``[users, M]`` over users drawn with replacement: ``[rounds, M]``."""
+    n = len(values)
+    rng, chances = np.random.default_rng(seed), np.full(n, 1.0 / n)
+    parts = [min(ROUNDS_AT_ONCE, rounds - done) for done in range(0, rounds, ROUNDS_AT_ONCE)]
+    return np.concatenate([rng.multinomial(n, chances, size=part) @ values / n for part in parts])

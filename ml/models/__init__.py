@@ -31,6 +31,7 @@ _PLACES = {
     "item_knn": ("ml.models.item_knn", "ItemKNN"),
     "content": ("ml.models.content", "Content"),
     "cooccurrence": ("ml.models.cooccurrence", "Cooccurrence"),
+    "als": ("ml.models.als", "ALS"),
     "transformer": ("ml.models.transformer", "Transformer"),
     "hybrid": ("ml.models.hybrid", "Hybrid"),
 }

@@ -25,6 +25,7 @@ from ml.models.base import (
     with_fallback,
     write_config,
 )
+from ml.models.search import ascend
 
 TUNING_QUESTIONS = 6000
 ROUNDS = 2
@@ -38,7 +39,7 @@ class LinearRecommender(Recommender):
     DEFAULTS: ClassVar[dict[str, float]]
     """``half_life`` (events until a weight halves), ``last`` (events looked back), ``neighbours``, and the recipe's own."""
     SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {}
-    """Values to try: one setting after the other, the others held, round after round until nothing gets better."""
+    """Values to try (:mod:`ml.models.search`)."""
 
     def __init__(self, **settings: float) -> None:
         unknown = settings.keys() - self.DEFAULTS.keys()
@@ -84,27 +85,19 @@ class LinearRecommender(Recommender):
         return strongest(matrix, int(self._settings["neighbours"]))
 
     def _search(self, prepared: Any, cases: Cases) -> None:
-        """Take the best value of each setting in turn (coordinate ascent)."""
         from ml.evaluate import ndcg_of, rank_cases
 
-        def judged(model: Self) -> float:
+        def changed(model: LinearRecommender, name: str, value: float) -> LinearRecommender:
+            other = type(self)(**{**model._settings, name: value})
+            other.popularity = self.popularity
+            other.matrix = model.matrix if name in OF_THE_QUERY else other._matrix(prepared)
+            return other
+
+        def judged(model: LinearRecommender) -> float:
             return ndcg_of(rank_cases(model, cases)[0], cases)
 
-        best = judged(self)
-        for _ in range(ROUNDS):
-            before = best
-            for name, values in self.SEARCH.items():
-                for value in values:
-                    if value == self._settings[name]:
-                        continue
-                    other = type(self)(**{**self._settings, name: value})
-                    other.popularity = self.popularity
-                    other.matrix = self.matrix if name in OF_THE_QUERY else other._matrix(prepared)
-                    ndcg = judged(other)
-                    if ndcg > best:
-                        best, self._settings, self.matrix = ndcg, other._settings, other.matrix
-            if best == before:
-                break
+        found: LinearRecommender = ascend(self, self.SEARCH, changed, judged, ROUNDS)
+        self._settings, self.matrix = found._settings, found.matrix
 
     def scores(
         self,

@@ -23,10 +23,11 @@ def world(**changes: Any) -> World:
 
 
 def simulate(root: Path, **changes: Any) -> dict[str, Any]:
-    """Write a small world with every kind of dirt below ``root``; ``dirt=0`` stands for ``--dirt 0``."""
+    """Write a small world with every kind of dirt below ``root``; ``dirt=0`` is ``--dirt 0``, ``x=True`` is ``--x``."""
     named = {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
     arguments = {**ARGUMENTS, "--landing": root / "landing", "--truth": root / "truth", **named}
-    return main([str(word) for pair in arguments.items() if pair[1] is not None for word in pair])
+    words = [(name,) if value is True else (name, value) for name, value in arguments.items() if value is not None]
+    return main([str(word) for pair in words for word in pair])
 
 
 def contents(folder: Path) -> dict[str, bytes]:

@@ -13,6 +13,7 @@ import pytest
 
 from ml.data import ITEM_FIELDS, Catalog, Interactions, microseconds
 from ml.events import SCHEMA, Events, cut, everything, gather
+from ml.models import RECIPES
 from ml.splits import Split, by_time
 from schemas.contract import load_contract
 from schemas.lake import Lake, open_lake
@@ -22,6 +23,15 @@ TRAIN_UNTIL = date(2024, 3, 1)
 FIRST_DAY = date(2024, 1, 1)
 VALID_DAYS = 14
 N_ITEMS, N_USERS = 40, 120
+EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name == "als" else name for name in RECIPES]
+"""For tests with an argument ``name``."""
+
+
+@pytest.fixture(autouse=True)
+def spark_for_als(request: pytest.FixtureRequest) -> None:
+    """The session of all tests, rather than one of its own for each fit."""
+    if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") == "als":
+        request.getfixturevalue("spark")
 
 
 def pseudonym(user: int) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ml.data import Cases
-from ml.evaluate import evaluate, interval, rank_cases
+from ml.evaluate import evaluate, interval, rank_cases, rank_of_target
 from ml.models.popularity import Popularity
 from tests.ml.conftest import tiny
 
@@ -114,3 +114,8 @@ def test_without_cases_everything_is_zero() -> None:
     found = evaluate(Fixed([1, 2]), cases([]), catalog, np.ones(2, dtype=np.int64))
     assert found.metrics["ndcg_at_10"] == 0.0
     assert found.metrics["cases"] == 0
+
+
+def test_a_strangers_number_is_no_place() -> None:
+    """Items outside the catalogue have numbers below 0, as far down as there are such items: they are behind everything."""
+    assert rank_of_target(np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0), np.array([-9, 0])).tolist() == [3, 1]

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ml.data import microseconds
-from ml.models import RECIPES, recipe
+from ml.models import recipe
 from ml.splits import Split, by_time, leave_one_out
-from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
+from tests.ml.conftest import EVERY_RECIPE, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
 
 
 def test_the_parts_meet_at_midnight(walk: Split) -> None:
@@ -79,7 +79,7 @@ def test_leaving_one_out_cuts_as_papers_do() -> None:
         assert "".join("abcd"[i] for i in cases.histories[0]) == history
 
 
-@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("name", EVERY_RECIPE)
 def test_a_fit_sees_nothing_from_the_future(name: str) -> None:
     events, items = walk_events(), catalogue(walk_items())
     other = changed_future(events, TRAIN_UNTIL)

@@ -24,3 +24,11 @@ def test_the_bootstrap_interval_is_as_wide_as_theory_says() -> None:
     values = np.random.default_rng(0).normal(1.0, 2.0, size=400)
     _, low, high = metrics.bootstrap_interval(values, seed=0)
     assert high - low == pytest.approx(2 * 1.96 * values.std() / np.sqrt(400), rel=0.1)
+
+
+def test_a_share_of_two_means_has_both_in_its_interval() -> None:
+    ours, theirs = np.array([1.0, 0.0, 2.0, 1.0]), np.array([2.0, 1.0, 4.0, 1.0])
+    share, low, high = metrics.bootstrap_share(ours, theirs, seed=1)
+    assert share == 0.5
+    assert 0 < low < share < high < 1
+    assert metrics.bootstrap_share(theirs / 4, theirs, seed=1) == (0.25, 0.25, 0.25)

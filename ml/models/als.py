@@ -1,0 +1,203 @@
+"""Factors of implicit feedback by alternating least squares, fitted by Spark's MLlib (Hu, Koren and Volinsky, 2008).
+
+Shapes: B histories, I items, K factors.
+"""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file, save_file
+from scipy import sparse
+
+from ml.data import Cases, Catalog, Interactions
+from ml.models.base import (
+    WEIGHTS_FILE,
+    Log,
+    Recommender,
+    Scores,
+    popularity,
+    read_config,
+    recency_weights,
+    with_fallback,
+    write_config,
+)
+from ml.models.search import ascend
+from schemas.settings import get_settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+TUNING_QUESTIONS = 2000
+BLOCKS = 2
+"""Parts that Spark works on at a time. With more than two the order of a sum is chance, and with it the last digit."""
+
+QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
+"""Suits jobs of seconds; here it was measured to take twice as long."""
+CHECKPOINT_EVERY = 3
+"""Iterations. Else each one knows all those before it, and Java's stack is too small to read that."""
+
+
+class ALS(Recommender):
+    """score = x . y_i, where the user's x minimises sum_j c_j (p_j - x . y_j)^2 + regularisation n |x|^2 over all items j.
+
+    c_j = 1 + alpha w_j, p_j = 1 where w_j > 0 and else 0, n counts those; w_j sums the user's events of j, an event's weight
+    halving every ``half_life`` events. The item factors y come from Spark, which solves the same for items in turn.
+    A user need not be known: x is solved anew for each history ("folding in"), which needs neither Spark nor Java.
+    """
+
+    name: ClassVar[str] = "als"
+    complexity: ClassVar[int] = 3
+    seeded: ClassVar[bool] = True
+    DEFAULTS: ClassVar[dict[str, float]] = {
+        "rank": 16,
+        "alpha": 4.0,
+        "regularisation": 0.05,
+        "half_life": 5.0,
+        "last": 500,
+        "iterations": 10,
+    }
+    SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {
+        "rank": (16, 64),
+        "alpha": (4.0, 20.0),
+        "regularisation": (0.01, 0.05, 0.2),
+    }
+    """Values to try, once through (:mod:`ml.models.search`): four more fits."""
+
+    def __init__(self, **settings: float) -> None:
+        unknown = settings.keys() - self.DEFAULTS.keys()
+        if unknown:
+            raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
+        self._settings = {**self.DEFAULTS, **settings}
+        self.item_factors: npt.NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
+        self.popularity: Scores = np.empty(0, dtype=np.float32)
+
+    def fit(
+        self,
+        train: Interactions,
+        catalog: Catalog,
+        *,
+        seed: int,
+        validation: Cases | None = None,
+        log: Log | None = None,
+    ) -> Self:
+        """Factorise; with ``validation``, first search for the best settings by NDCG@10 on at most 2000 of its questions.
+
+        Raises:
+            ConfigError: there is no Java for Spark.
+        """
+        from schemas.spark import session_for_a_while
+
+        settings = get_settings()
+        long_job = {"spark_driver_java_options": settings.spark_driver_java_options.replace(QUICK_COMPILER, "")}
+        self.popularity = popularity(train)
+        with session_for_a_while("als", settings.model_copy(update=long_job)) as spark:
+            self._factorise(spark, train, seed)
+            if validation is not None and len(validation):
+                self._search(spark, train, seed, validation.sample(TUNING_QUESTIONS))
+        return self
+
+    def _factorise(self, spark: "SparkSession", train: Interactions, seed: int) -> None:
+        import pyarrow as pa
+        from pyspark.ml.recommendation import ALS as SparkALS  # noqa: N811
+
+        weights = self._weights(train.histories()).tocoo()
+        user, item = weights.coords
+        columns = {"user": user.astype(np.int32), "item": item.astype(np.int32), "rating": weights.data}
+        estimator = SparkALS(
+            rank=int(self._settings["rank"]),
+            maxIter=int(self._settings["iterations"]),
+            regParam=self._settings["regularisation"],
+            alpha=self._settings["alpha"],
+            implicitPrefs=True,
+            numUserBlocks=BLOCKS,
+            numItemBlocks=BLOCKS,
+            seed=seed,
+            checkpointInterval=CHECKPOINT_EVERY,
+        )
+        with checkpoints(spark):
+            factors = estimator.fit(spark.createDataFrame(pa.table(columns))).itemFactors.toArrow()
+        self.item_factors = np.zeros((train.n_items, estimator.getRank()), dtype=np.float32)
+        self.item_factors[factors["id"].to_numpy()] = np.stack(factors["features"].to_numpy())
+
+    def _search(self, spark: "SparkSession", train: Interactions, seed: int, cases: Cases) -> None:
+        from ml.evaluate import ndcg_of, rank_cases
+
+        def changed(model: ALS, name: str, value: float) -> ALS:
+            other = ALS(**{**model._settings, name: value})
+            other.popularity = self.popularity
+            other._factorise(spark, train, seed)
+            return other
+
+        def judged(model: ALS) -> float:
+            return ndcg_of(rank_cases(model, cases)[0], cases)
+
+        found: ALS = ascend(self, self.SEARCH, changed, judged, rounds=1)
+        self._settings, self.item_factors = found._settings, found.item_factors
+
+    def _weights(self, histories: Sequence[npt.NDArray[np.integer[Any]]]) -> sparse.csr_array:
+        """w of every user and item, ``[B, I]``."""
+        s = self._settings
+        return recency_weights(histories, len(self.popularity), half_life=s["half_life"], last=int(s["last"]))
+
+    def user_factors(self, histories: Sequence[npt.NDArray[np.integer[Any]]]) -> npt.NDArray[np.float64]:
+        """The x of each history, ``[B, K]``; zero for an empty one."""
+        weights = self._weights(histories)
+        Y = self.item_factors.astype(np.float64)
+        rank = Y.shape[1]
+        of_all = Y.T @ Y
+        left, right = np.empty((len(histories), rank, rank)), np.zeros((len(histories), rank, 1))
+        for row in range(len(histories)):
+            span = slice(weights.indptr[row], weights.indptr[row + 1])
+            beyond_one = self._settings["alpha"] * weights.data[span].astype(np.float64)  # c - 1
+            met = Y[weights.indices[span]]
+            ridge = self._settings["regularisation"] * max(len(met), 1) * np.eye(rank)
+            left[row] = of_all + (met.T * beyond_one) @ met + ridge
+            right[row, :, 0] = met.T @ (1 + beyond_one)
+        return np.asarray(np.linalg.solve(left, right)[:, :, 0], dtype=np.float64)
+
+    def scores(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> Scores:
+        scores = self.user_factors(histories).astype(np.float32) @ self.item_factors.T
+        return with_fallback(scores, self.popularity)
+
+    def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """The score of the item for who met the candidate alone."""
+        alone = self.user_factors([np.array([candidate]) for candidate in candidates])
+        return np.asarray(alone @ self.item_factors[item], dtype=np.float32)
+
+    def save(self, directory: Path) -> None:
+        write_config(directory, self.name, self.settings)
+        save_file({"item_factors": self.item_factors, "popularity": self.popularity}, directory / WEIGHTS_FILE)
+
+    @classmethod
+    def load(cls, directory: Path) -> Self:
+        model = cls(**read_config(directory)["settings"])
+        tensors = load_file(directory / WEIGHTS_FILE)
+        model.item_factors, model.popularity = tensors["item_factors"], tensors["popularity"]
+        return model
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        return dict(self._settings)
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        return {name: self._settings[name] for name in self.SEARCH}
+
+
+@contextmanager
+def checkpoints(spark: "SparkSession") -> Iterator[None]:
+    """A folder for Spark's checkpoints, where every node of a cluster sees it; it goes with the block."""
+    place = get_settings().var / "spark"
+    place.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="checkpoints-", dir=place) as folder:
+        spark.sparkContext.setCheckpointDir(folder)
+        yield

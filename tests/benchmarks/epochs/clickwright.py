@@ -1,0 +1,32 @@
+"""Epochs of the project's transformer: prints one JSON line."""
+
+import argparse
+import json
+from pathlib import Path
+
+from ml.models import build
+from ml.sequence_files import read_sequences
+from ml.splits import leave_one_out
+from tests.benchmarks.epochs.clock import Clock
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sequences", type=Path, required=True)
+    parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True, help="users to a step")
+    arguments = parser.parse_args()
+    split = leave_one_out(*read_sequences(arguments.sequences))
+    clock = Clock()
+
+    def stamp(values: dict[str, float], epoch: int) -> None:
+        if "loss" in values:
+            clock.epoch()
+
+    model = build("transformer_short", max_epochs=arguments.epochs, batch_size=arguments.batch)
+    model.fit(split.fit, split.catalog, seed=7, log=stamp)
+    print(json.dumps(clock.told(len(split.fit), -(-split.fit.n_users // arguments.batch))))
+
+
+if __name__ == "__main__":
+    main()
