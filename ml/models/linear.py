@@ -88,7 +88,7 @@ class LinearRecommender(Recommender):
         from ml.evaluate import ndcg_of, rank_cases
 
         def judged(model: Self) -> float:
-            return ndcg_of(rank_cases(model, cases)[0], cases)
+            return ndcg_of(rank_cases(model, cases).ranks, cases)
 
         best = judged(self)
         for _ in range(ROUNDS):
