@@ -73,7 +73,12 @@ def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[
 
     try:
         log_report(client, str(version.version), evidence, verdict)
-    except (MlflowException, LookupError, TypeError, TemplateError) as error:  # its run is gone, or what is to be shown is not there
+    except (
+        MlflowException,
+        LookupError,
+        TypeError,
+        TemplateError,
+    ) as error:  # its run is gone, or what is to be shown is not there
         log.warning("the report was left as it is", version=version.version, reason=repr(error))
 
 
