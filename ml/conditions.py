@@ -83,7 +83,9 @@ def _another_model(version: str, evidence: dict[str, Any], champion: str | None,
         same = "it is the champion"
     elif champion is not None and champion_digest == evidence["digest"]:
         same = f"it is the same model as the champion, version {champion}"
-    return Condition("it is another model than the champion", evidence["digest"][:12], same, "there is nothing to promote")
+    return Condition(
+        "it is another model than the champion", f"files {evidence['digest'][:12]}", same, "there is nothing to promote"
+    )
 
 
 def _beats_popularity(models: dict[str, Any]) -> Condition:

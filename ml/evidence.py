@@ -63,6 +63,7 @@ def gather(
         "valid_days": pinned["valid_days"],
         "seed": seed,
         "snapshots": pinned["snapshots"],
+        "encoder": pinned.get("encoder"),
         "code_version": run.data.tags[f"{TAG}code_version"],
         "cases": int(run.data.metrics["test_cases"]),
         "users": int(run.data.metrics["test_users"]),

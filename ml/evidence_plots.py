@@ -66,8 +66,7 @@ def reliability(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     """
     figure, axes = plots.blank("Ten items: probability given, and share that held the next one", height=4.2)
     top = max(max(bin_[:2]) for curve in curves.values() for bin_ in curve["bins"]) * 1.05
-    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--")
-    axes.annotate("as it says", (top, top), (-4, -12), textcoords="offset points", ha="right", fontsize=8.5, color=QUIET)
+    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="as it says")
     for (name, curve), colour in zip(curves.items(), (ACCENT, INK, QUIET), strict=False):
         said, came, _ = zip(*curve["bins"], strict=True)
         label = f"{name}: calibration error {curve['error']:.3f}"

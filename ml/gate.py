@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.conditions import AGAIN, conditions
 from schemas.cli import log, run_id_default
-from schemas.errors import Refused
+from schemas.errors import NothingToDo, Refused
 from schemas.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -137,6 +137,7 @@ def gate(run: str) -> dict[str, Any]:
 
     Raises:
         Refused: it must not be promoted.
+        NothingToDo: it was promoted already.
     """
     from ml.erasure import warn_of
     from ml.pin import read_pin
@@ -150,6 +151,10 @@ def gate(run: str) -> dict[str, Any]:
             f"training {pinned['training']} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
         )
     champion = by_alias(client, settings, CHAMPION)
+    if champion is not None and champion.version == version.version:
+        raise NothingToDo(
+            f"version {version.version} is the champion already; in the model registry; there is nothing to promote"
+        )
     evidence = evidence_of(version)
     try:
         needs = inspect(client, settings, version, evidence, pinned["seed"])

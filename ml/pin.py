@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from ml.text import encoder_digest
 from schemas.cli import day, log, run_id_default
 from schemas.errors import ClickwrightError, NothingToDo
 from schemas.lake import open_lake
@@ -74,6 +75,7 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
         "items_as_of": known[-1].isoformat() if known else None,
         "code_version": code_version(),
         "seed": get_settings().seed,
+        "encoder": encoder_digest(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(pinned, indent=1) + "\n")
