@@ -61,7 +61,8 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
     if not closed or closed[-1] < train_until:
         raise NothingToDo(f"no session closed on {train_until} or later, so there is nothing to test on; nothing to train")
     tag_snapshots(lake, tag, snapshots)
-    known = [as_of for as_of in lake.partitions("items", "as_of", snapshots["items"]) if as_of < train_until]
+    catalogues = lake.partitions("items", "as_of", snapshots["items"]) if "items" in snapshots else []
+    known = [as_of for as_of in catalogues if as_of < train_until]
     pinned = {
         "run": run,
         "training": slug(run),

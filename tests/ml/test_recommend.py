@@ -137,6 +137,30 @@ def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
+def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
+) -> None:
+    walk_lake.catalog.drop_table("clickwright.items")
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
+    publish_directly(walk_lake, "profiles", profiles(SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)]), "as_of")
+    pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
+    train.main(["--run", "t", "--recipes", "popularity,markov,content,transformer"])
+    challenge.main(["--run", "t"])
+    gate.main(["--run", "t"])
+    promote.main(["--run", "t"])
+    run_all(recommend, "recommend", "r")
+    rows = walk_lake.arrow("recommendations").to_pylist()
+    assert len(rows) == 20
+    assert walk_lake.commits("recommendations")[0].inputs.keys() == {"profiles", "session_events"}
+    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
+    copywriter.main(["--served-on", str(SERVED_ON), "--run", "c"])
+    assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
+    publish.main(["--job", "copywriter", "--run", "c"])
+    for creative in walk_lake.arrow("creatives").to_pylist():
+        assert creative["item_id"] in creative["headline"] + creative["body"]
+
+
+@pytest.mark.slow
 def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
     with pytest.raises(ClickwrightError, match=r"table profiles holds nothing; .*; run `behaviour_day` for a day first"):
         recommend.main(["--served-on", str(SERVED_ON), "--run", "r"])
