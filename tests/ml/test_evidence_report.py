@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,18 @@ def test_the_page_stands_alone() -> None:
     assert not re.search(r"url\((?!#)", text)
     assert "<b>War</b>" not in text  # what data say is no markup
     assert text == render("5", whole(), {})
+
+
+@pytest.mark.parametrize(("width", "medium"), [(390, "screen"), (718, "print")])
+def test_the_page_fits_a_phone_and_a_sheet_of_paper(browser: Any, tmp_path: Path, width: int, medium: str) -> None:
+    path = tmp_path / "evidence.html"
+    path.write_text(render("5", whole(champion=champion() | figures(lead=asked(lead(0.04, new=0.03)))), {}))
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.emulate_media(media=medium)
+    page.goto(path.as_uri())
+    widest = "Math.max(document.documentElement.scrollWidth, ...[...document.querySelectorAll('{}')].map(e => e.scrollWidth))"
+    assert page.evaluate(widest.format("figure, dl" if medium == "screen" else "figure, dl, .scroll")) <= width
+    page.close()
 
 
 def test_the_page_shows_every_condition_and_every_model() -> None:
