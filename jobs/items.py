@@ -1,9 +1,8 @@
 """The catalogue as it was known on a day: of every item the newest line that had arrived by then.
 
 Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. On a day on which no
-catalogue file arrived there is nothing to do: the newest partition before it still holds. Nor is there where no source has a
-catalogue. A line that breaks a rule of the
-contract is left out, counted by rule in the commit, and named in the log by its file and number.
+catalogue file arrived there is nothing to do: the newest partition before it still holds; nor where no source has a catalogue.
+A line that breaks a rule of the contract is left out, counted by rule in the commit, and named in the log by its file and line.
 
 ``python -m jobs.items --as-of 1998-04-16``
 """

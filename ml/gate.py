@@ -65,7 +65,10 @@ def evidence_of(version: "ModelVersion") -> dict[str, Any]:
 
 
 def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[str, Any], verdict: dict[str, Any]) -> None:
-    """Say in the report what the gate said; a report that cannot be made again is no reason to judge otherwise."""
+    """Say in the report what the gate said.
+
+    Where a run is gone, or the evidence lacks what is to be shown, it stays as it is: that is no reason to judge otherwise.
+    """
     from jinja2 import TemplateError
     from mlflow.exceptions import MlflowException
 
@@ -73,12 +76,7 @@ def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[
 
     try:
         log_report(client, str(version.version), evidence, verdict)
-    except (
-        MlflowException,
-        LookupError,
-        TypeError,
-        TemplateError,
-    ) as error:  # its run is gone, or what is to be shown is not there
+    except (MlflowException, TemplateError, LookupError, TypeError) as error:
         log.warning("the report was left as it is", version=version.version, reason=repr(error))
 
 
@@ -135,6 +133,8 @@ def _exists(table: str, snapshot: int) -> bool:
 def gate(run: str) -> dict[str, Any]:
     """Judge the challenger of a training; a pass is noted on the version, with the champion that it was measured against.
 
+    A refusal takes an earlier pass back.
+
     Raises:
         Refused: it must not be promoted.
         NothingToDo: it was promoted already.
@@ -155,8 +155,9 @@ def gate(run: str) -> dict[str, Any]:
         raise NothingToDo(
             f"version {version.version} is the champion already; in the model registry; there is nothing to promote"
         )
-    evidence = evidence_of(version)
+    evidence: dict[str, Any] = {}
     try:
+        evidence = evidence_of(version)
         needs = inspect(client, settings, version, evidence, pinned["seed"])
         leads = judge(
             str(version.version),
@@ -165,6 +166,7 @@ def gate(run: str) -> dict[str, Any]:
             None if champion is None else tags_of(champion).get("digest"),
         )
     except Refused as refusal:
+        client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")  # it may have passed before
         add_verdict(client, version, evidence, {"refused": str(refusal)})
         raise
     add_verdict(client, version, evidence, {"refused": None, **needs})

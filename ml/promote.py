@@ -21,7 +21,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
 
     Args:
         run: promote the challenger of this training, or
-        number: promote this version, if it passed the gate once.
+        number: promote this version, if it passed the gate, or was promoted before.
 
     Returns:
         Whether the alias ``moved``, and ``overtaken_by``: the version that became champion after the gate, which nobody has
@@ -62,7 +62,8 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
         if present == str(version.version):
             return answer | {"moved": False}
         tags = tags_of(version)
-        if tags.get("gate") != "passed":
+        was_champion = number is not None and "promoted_over" in tags
+        if tags.get("gate") != "passed" and not was_champion:
             raise Refused(
                 f"version {version.version} did not pass the gate; in the model registry; "
                 "run `python -m ml.gate` for its training first"
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", help="name of the training run whose challenger passed the gate")
-    which.add_argument("--version", help="a version that passed the gate once, to roll back to")
+    which.add_argument("--version", help="a version that passed the gate or was promoted before, to roll back to")
     arguments = parser.parse_args(argv)
     return promote(arguments.run, arguments.version)
 

@@ -234,7 +234,14 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
     with pytest.raises(Refused, match=r"tried as the nightly run will use it, it has .* MB, more than"):
         gate.main(["--run", "bare"])
     monkeypatch.delenv("CLICKWRIGHT_GATE_MAX_MODEL_MB")
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):
+        promote.main(["--run", "bare"])
     found = gate.main(["--run", "bare"])
+    monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
+    with pytest.raises(Refused, match="more than"):
+        gate.main(["--run", "bare"])
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):  # any longer
+        promote.main(["--run", "bare"])
     assert found["megabytes"] > 0
     assert set(found["leads"]["popularity"]["segments"]) >= {"short", "medium"}
     client.delete_model_version_tag("recommender", "1", tag)
