@@ -22,9 +22,12 @@ if TYPE_CHECKING:
     from ml.splits import Split
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
-CODE = ("ml/__init__.py", "ml/data.py", "ml/models", "ml/threads.py", "ml/top.py", "schemas/__init__.py", "schemas/errors.py")
+CODE = (
+    *("ml/__init__.py", "ml/checkpoints.py", "ml/data.py", "ml/models", "ml/processes.py", "ml/threads.py", "ml/top.py"),
+    *("schemas/__init__.py", "schemas/cli.py", "schemas/errors.py", "schemas/settings.py"),
+)
 """The part of this project that a logged model needs to be loaded and asked; it is logged with it."""
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "scipy", "torch", "transformers")
+REQUIREMENTS = ("mlflow", "numpy", "pandas", "pydantic-settings", "safetensors", "scipy", "structlog", "torch", "transformers")
 
 
 class IcebergSource(DatasetSource):

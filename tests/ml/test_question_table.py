@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from ml.evaluate import evaluate, interval
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.popularity import Popularity
