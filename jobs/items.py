@@ -1,8 +1,8 @@
 """The catalogue as it was known on a day: of every item the newest line that had arrived by then.
 
 Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. On a day on which no
-catalogue file arrived there is nothing to do: the newest partition before it still holds. A line that breaks a rule of the
-contract is left out, counted by rule in the commit, and named in the log by its file and number.
+catalogue file arrived there is nothing to do: the newest partition before it still holds; nor where no source has a catalogue.
+A line that breaks a rule of the contract is left out, counted by rule in the commit, and named in the log by its file and line.
 
 ``python -m jobs.items --as-of 1998-04-16``
 """
@@ -29,7 +29,7 @@ from schemas.contract import Contract, load_contract
 from schemas.errors import ClickwrightError, NothingToDo
 from schemas.rules import to_polars
 from schemas.settings import get_settings
-from schemas.source import Items, Source, load_source
+from schemas.source import Items, Source, has_catalogue, load_source
 from schemas.spark import spark_session
 from schemas.staging import Attempt, open_attempt
 
@@ -117,9 +117,11 @@ def expect_catalogue(as_of: date) -> list[tuple[Source, list[LandingFile]]]:
 
     Raises:
         ClickwrightError: no catalogue arrived by then.
-        NothingToDo: none arrived on that day.
+        NothingToDo: none arrived on that day, or no source has one.
     """
     settings = get_settings()
+    if not has_catalogue(settings):
+        raise NothingToDo(f"no source has a catalogue ({settings.sources}); items are known by their events; nothing to do")
     sources = [source for source in map(load_source, settings.source_names) if source.items is not None]
     files = [(source, item_files(settings.landing_dir, source, as_of)) for source in sources]
     if not any(found for _, found in files):

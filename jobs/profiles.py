@@ -26,7 +26,7 @@ from schemas.contract import Contract, load_contract
 from schemas.lake import Lake, open_lake
 from schemas.spark import spark_session
 from schemas.staging import Attempt, open_attempt
-from schemas.tags import add_snapshot_option, inputs_for
+from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
 from schemas.where import at_most, equals
 
 HALF_LIFE_DAYS = 30
@@ -47,7 +47,8 @@ class Interests:
     """All that the tasks of one build have to know."""
 
     as_of: date
-    catalogue_of: date
+    catalogue_of: date | None
+    """None where no source has a catalogue: interests have no words then."""
     events: tuple[str, ...]
     items: tuple[str, ...]
     contract: Contract
@@ -63,7 +64,8 @@ def read_events(of: Interests, numbers: list[int]) -> Iterator[tuple[str, pl.Dat
 
 def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
     """Write the profiles of the users of a bucket."""
-    items = pl.concat([rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS, "items")])
+    nothing = load_contract("items").polars_schema.to_frame().select(ITEM_COLUMNS)
+    items = pl.concat([nothing, *(rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS, "items"))])
     rows = profiles(frames[EVENTS], items.filter(pl.col("as_of") == of.catalogue_of), of.as_of)
     yield {"wrote": write_partitions(rows.select(of.contract.columns), of.contract, of.folder)}
 
@@ -142,16 +144,17 @@ def item_features(items: pl.DataFrame) -> pl.DataFrame:
 def stage_profiles(run: Exchange, attempt: Attempt, lake: Lake, as_of: date) -> None:
     """Stage the profiles as of a day, from the snapshots that are the attempt's inputs."""
     inputs, arrived = attempt.inputs, at_most("arrived_on", as_of)
-    known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
+    known = catalogue_of(lake, inputs, as_of)
     events = lake.sized_files("events", arrived, inputs["events"])
-    items = lake.files("items", equals("as_of", known), inputs["items"])
+    items = [] if known is None else lake.files("items", equals("as_of", known), inputs["items"])
     contract, folder = load_contract("profiles"), attempt.folder("profiles")
     of = Interests(as_of, known, tuple(events), tuple(items), contract, folder)
     stages = partial(read_events, of), partial(profile_and_write, of)
     results = run(in_tasks(events.values()), buckets_for(sum(events.values())), *stages)
     attempt.replaces("profiles", "as_of", [as_of])
     attempt.wrote("profiles", [path for result in results for path in result["wrote"]])
-    attempt.note(reads={"events": f"arrived_on <= '{as_of}'", "items": f"as_of = '{known}'"})
+    words = {} if known is None else {"items": f"as_of = '{known}'"}
+    attempt.note(reads={"events": f"arrived_on <= '{as_of}'", **words})
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -163,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     lake = open_lake()
     inputs = inputs_for(lake, ["events", "items"], args.as_of_snapshot)
-    lake.newest_partition("items", "as_of", args.as_of, inputs["items"])  # before the JVM starts
+    catalogue_of(lake, inputs, args.as_of)  # before the JVM starts
     spark = spark_session(f"profiles {args.as_of}")
     try:
         with open_attempt("profiles", args.run, inputs) as attempt:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from ml.evidence import JUDGED_BY, gather
+from ml.evidence_report import FILE, log_report
 from ml.threads import share_the_machine
 from schemas.cli import log, run_id_default
 from schemas.errors import ClickwrightError
@@ -23,19 +23,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
     from mlflow.entities.model_registry import ModelVersion
-
-    from ml.evaluate import Evaluation
-
-JUDGED_BY = "ndcg_at_10"
-SHOWN = (
-    "ndcg_at_10",
-    "hit_rate_at_10",
-    "mrr_at_10",
-    "recall_at_10",
-    "coverage_at_10",
-    "diversity_at_10",
-    "novelty_at_10",
-)
 
 
 def choose(runs: dict[str, "Run"]) -> str:
@@ -75,7 +62,7 @@ def challenge(run: str) -> dict[str, Any]:
         log.info("the best model of this training is the champion already", version=version.version)
         choose_version(client, settings, pinned["training"], str(version.version))
         return result(settings, str(version.version), evidence)
-    evidence = gather(client, settings, pinned, runs, name, champion)
+    evidence = gather(settings, pinned, runs, name, champion)
     if version is None:
         version = register(client, settings, runs[name])
     tags = {
@@ -93,9 +80,11 @@ def challenge(run: str) -> dict[str, Any]:
         client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{key}", value)
     client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")
     choose_version(client, settings, pinned["training"], str(version.version))
-    client.update_model_version(settings.registered_model, version.version, description=markdown(evidence))
+    said = markdown(evidence) + "\n\n" + links(settings, str(version.version), evidence)
+    client.update_model_version(settings.registered_model, version.version, description=said)
     client.set_registered_model_alias(settings.registered_model, CHALLENGER, version.version)
     keep(client, pinned, evidence)
+    log_report(client, str(version.version), evidence)
     log.info("challenger", recipe=name, version=version.version)
     return result(settings, str(version.version), evidence)
 
@@ -113,12 +102,15 @@ def result(settings: Settings, version: str, evidence: dict[str, Any]) -> dict[s
 
 
 def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
-    """Where a person looks further: the run with its plots, and the version, in MLflow."""
+    """Where a person looks further: the report, the run, and the version, in MLflow."""
     if not settings.mlflow_tracking_uri.startswith("http"):
         return f"Run {evidence['run_id']}, version {version}."
     where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
     run = f"{where}/experiments/{evidence['experiment_id']}/runs/{evidence['run_id']}"
-    return f"In MLflow: [the run]({run}) · [version {version}]({where}/models/{settings.registered_model}/versions/{version})"
+    return (
+        f"In MLflow: [the report]({run}/artifacts/{FILE}) · [the run]({run}) · "
+        f"[version {version}]({where}/models/{settings.registered_model}/versions/{version})"
+    )
 
 
 def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVersion":
@@ -129,112 +121,6 @@ def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVe
 
     tags = {f"{TAG}run_id": run.info.run_id}
     return mlflow.register_model(run.data.tags[f"{TAG}model_uri"], settings.registered_model, tags=tags)
-
-
-def gather(
-    client: "MlflowClient",
-    settings: Settings,
-    pinned: dict[str, Any],
-    runs: dict[str, "Run"],
-    name: str,
-    champion: "ModelVersion | None",
-) -> dict[str, Any]:
-    """The evidence for ``name``: all that a gate, a person, or a reader a year later needs to judge it."""
-    from ml.registry import TAG
-
-    own = test_questions(runs[name])
-
-    def lead(theirs: "Evaluation") -> dict[str, Any]:
-        return lead_over(own, theirs, pinned["seed"])
-
-    models = {
-        other: {
-            "run_id": run.info.run_id,
-            "validation": chosen_metrics(run.data.metrics, "validation_"),
-            "test": chosen_metrics(run.data.metrics, "test_"),
-            "lead": None if other == name else lead(test_questions(run)),
-        }
-        for other, run in runs.items()
-    }
-    against = None
-    if champion is not None:
-        test, seen_until = evaluate_champion(settings, pinned, champion)
-        against = {
-            "version": str(champion.version),
-            "recipe": champion.tags.get(f"{TAG}recipe", "unknown"),
-            "digest": champion.tags.get(f"{TAG}digest", ""),
-            "train_until": seen_until,
-            "test": chosen_metrics(test.metrics, ""),
-            "lead": lead(test),
-        }
-    run = runs[name]
-    return {
-        "recipe": name,
-        "run_id": run.info.run_id,
-        "experiment_id": run.info.experiment_id,
-        "digest": run.data.tags[f"{TAG}digest"],
-        "training": pinned["training"],
-        "train_until": pinned["train_until"],
-        "valid_days": pinned["valid_days"],
-        "snapshots": pinned["snapshots"],
-        "code_version": run.data.tags[f"{TAG}code_version"],
-        "cases": int(run.data.metrics["test_cases"]),
-        "users": int(run.data.metrics["test_users"]),
-        "models": models,
-        "champion": against,
-    }
-
-
-def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:
-    """The measures that evidence shows, without their prefix."""
-    return {key: metrics[f"{prefix}{key}"] for key in SHOWN if f"{prefix}{key}" in metrics}
-
-
-def test_questions(run: "Run") -> "Evaluation":
-    """What a run noted of each question of its test, in the order of the pinned data.
-
-    Raises:
-        ClickwrightError: it noted nothing.
-    """
-    import mlflow
-    from mlflow.exceptions import MlflowException
-
-    from ml.question_table import FILE, read_questions
-
-    try:
-        return read_questions(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
-    except (MlflowException, OSError) as error:
-        raise ClickwrightError(
-            f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (it was trained by code from before)"
-        ) from error
-
-
-def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
-    """The lead in NDCG@10 with its interval, over all questions and in each segment that is asked."""
-    from ml.evaluate import interval
-    from ml.segments import PROTECTED
-
-    def lead(segment: str | None = None) -> dict[str, float]:
-        found = interval([own], [theirs], seed=seed, segment=segment)
-        return {"difference": found.pop("mean"), **found}
-
-    return {**lead(), "segments": {name: lead(name) for name in PROTECTED if own.segments[name].any()}}
-
-
-def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
-    """The champion on this training's test cases, asked in its own vocabulary; and the day until which it was fitted."""
-    from ml.cases import in_vocabulary
-    from ml.evaluate import evaluate
-    from ml.registry import TAG, load_version
-    from ml.splits import read_split
-    from schemas.lake import open_lake
-
-    split = read_split(open_lake(), pinned)
-    model, item_ids = load_version(settings, champion)
-    own, cases = in_vocabulary(item_ids, split.catalog, split.test)
-    places = [split.catalog.index.get(item) for item in item_ids]
-    counts = np.array([0 if place is None else split.refit.met[place] for place in places], dtype=np.int64)
-    return evaluate(model, cases, own, counts), champion.tags.get(f"{TAG}train_until")
 
 
 def markdown(evidence: dict[str, Any]) -> str:

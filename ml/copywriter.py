@@ -31,7 +31,7 @@ from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
-from schemas.tags import add_snapshot_option, inputs_for
+from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
 
 TRIES = 3
 BATCH = 36
@@ -118,7 +118,7 @@ def write_all(
     }
 
 
-def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date) -> list[Ad]:
+def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date | None) -> list[Ad]:
     """The first recommendations of ``limit`` users: those whose hash with the day is smallest, a fair and fixed choice.
 
     Args:
@@ -126,7 +126,7 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
         served_on: day of the recommendations.
         limit: of how many users.
         inputs: the snapshots to read.
-        catalogue: day of the catalogue that says what a title is.
+        catalogue: day of the catalogue that says what a title is; with None an item is called by its id.
 
     Raises:
         ClickwrightError: nothing is recommended for the day.
@@ -142,15 +142,12 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
             f"nothing is recommended for {served_on}; in table recommendations; publish `ml.recommend` for the day first"
         )
     rows.sort(key=lambda row: hashlib.sha256(f"{served_on}{row['user_id']}".encode()).digest())
-    items = {
-        row["item_id"]: row
-        for row in lake.arrow(
-            "items",
-            where=f"as_of = '{catalogue}'",
-            snapshot=inputs["items"],
-            columns=["item_id", "title", "categories", "year"],
-        ).to_pylist()
-    }
+    if catalogue is None:
+        known = [{"item_id": row["item_id"], "title": row["item_id"], "categories": (), "year": None} for row in rows]
+    else:
+        columns = ["item_id", "title", "categories", "year"]
+        known = lake.arrow("items", where=f"as_of = '{catalogue}'", snapshot=inputs["items"], columns=columns).to_pylist()
+    items = {row["item_id"]: row for row in known}
     ads = [
         Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], row["reason"]))
         for row in rows[:limit]
@@ -207,7 +204,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lexicon = load_lexicon(args.lexicon)
     source = language_model_folder()
     inputs = inputs_for(lake, ("recommendations", "items"), args.as_of_snapshot)
-    catalogue = lake.newest_partition("items", "as_of", args.served_on - timedelta(days=1), inputs["items"])
+    catalogue = catalogue_of(lake, inputs, args.served_on - timedelta(days=1))
     ads = choose(lake, args.served_on, args.limit, inputs, catalogue)
     name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
     with open_attempt("copywriter", args.run, inputs) as attempt:
@@ -217,7 +214,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
         attempt.note(language_model=name, guided=not args.unguided, **figures)
         recommended = f"served_on = '{args.served_on}' and rank = 1"
-        attempt.note(reads={"recommendations": recommended, "items": f"as_of = '{catalogue}'"})
+        titles = {} if catalogue is None else {"items": f"as_of = '{catalogue}'"}
+        attempt.note(reads={"recommendations": recommended, **titles})
     return {
         "served_on": str(args.served_on),
         **figures,

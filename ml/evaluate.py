@@ -7,7 +7,7 @@ behind everything that has the same score. (The lists that coverage, diversity a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -43,6 +43,8 @@ class Evaluation:
     """Which questions are in which segment, ``[Q]``."""
     shown: dict[str, float]
     """Measures of the lists, whether they were right or not, and the counts ``cases`` and ``users``."""
+    claimed: npt.NDArray[np.float64] | None = None
+    """The probability that the model gave to its list, ``[Q]``; None of one whose scores are no probabilities."""
 
     def by_user(self, measure: str, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
         """A measure's mean over each user's questions, perhaps only those ``within``; users in ascending order."""
@@ -66,12 +68,22 @@ def _mean(values: npt.NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else 0.0
 
 
-def rank_cases(
-    model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The right item's rank in each case ``[C]``, and the best ``k`` items of each question ``[Q, k]``."""
+class Ranked(NamedTuple):
+    """What a model answers."""
+
+    ranks: npt.NDArray[np.int64]
+    """The right item's rank in each case, ``[C]``."""
+    lists: npt.NDArray[np.int64]
+    """The best ``k`` items of each question, ``[Q, k]``."""
+    claimed: npt.NDArray[np.float64] | None
+    """See :class:`Evaluation`."""
+
+
+def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256) -> Ranked:
+    """Every item ranked for every question."""
     ranks = np.empty(len(cases), dtype=np.int64)
     lists: list[npt.NDArray[np.int64]] = []
+    claimed: list[npt.NDArray[np.float64]] = []
     starts = np.append(cases.first, len(cases))
     for first in range(0, len(starts) - 1, batch_size):
         asked = starts[first : first + batch_size + 1]
@@ -85,7 +97,22 @@ def rank_cases(
             chosen = slice(asked[0] + begin, asked[0] + begin + len(part))
             ranks[chosen] = rank_of_target(scores[part], cases.target[chosen])
         lists += [best(row, k) for row in scores]
-    return ranks, np.stack(lists) if lists else np.empty((0, k), dtype=np.int64)
+        if model.probabilistic:
+            claimed.append(share_of_best(scores, k))
+    return Ranked(
+        ranks,
+        np.stack(lists) if lists else np.empty((0, k), dtype=np.int64),
+        np.concatenate([*claimed, np.empty(0)]) if model.probabilistic else None,
+    )
+
+
+def share_of_best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float64]:
+    """The part of a softmax over ``scores`` ``[B, I]`` that the best ``k`` have, ``[B]``; -inf has none."""
+    most = scores.max(axis=1, keepdims=True)
+    weights = np.exp(scores.astype(np.float64) - np.where(np.isfinite(most), most, 0))
+    top = -np.partition(-weights, k - 1, axis=1)[:, :k] if scores.shape[1] > k else weights
+    # Nothing is left where everything was met: a list of nothing claims nothing.
+    return np.asarray(top.sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-300), dtype=np.float64)
 
 
 def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
@@ -115,7 +142,7 @@ def evaluate(
     Args:
         counts: how often each item was met in training ``[I]``: what is new, popular, novel.
     """
-    ranks, lists = rank_cases(model, cases, k=k)
+    ranks, lists, claimed = rank_cases(model, cases, k=k)
     hits, relevant = metrics.hits_of(ranks, cases.question, k)
     user = cases.user[cases.first]
     return Evaluation(
@@ -125,6 +152,7 @@ def evaluate(
         segments=question_segments(cases, catalog, counts),
         shown={"cases": float(len(cases)), "users": float(len(np.unique(user)))}
         | (of_lists(lists, user, cases, catalog, counts) if len(cases) else {}),
+        claimed=claimed,
     )
 
 
@@ -140,6 +168,7 @@ def of_lists(
     group, names = item_groups(counts)
     known = cases.target[cases.target >= 0]
     due = np.bincount(group[known], minlength=len(names)) / max(len(known), 1)
+    got = metrics.exposure(lists, group, len(names))
     last_of_user = len(user) - 1 - np.unique(user[::-1], return_index=True)[1]
     means = {
         "diversity": metrics.diversity(lists, catalog.category_matrix),
@@ -149,7 +178,9 @@ def of_lists(
     return {f"{name}_at_{k}": _mean(metrics.mean_by_user(values, user)) for name, values in means.items()} | {
         f"coverage_at_{k}": metrics.coverage(lists, len(catalog)),
         f"personalisation_at_{k}": metrics.personalisation(lists[last_of_user]),
-        f"exposure_gap_at_{k}": metrics.unfairness(metrics.exposure(lists, group, len(names)), due),
+        f"exposure_gap_at_{k}": metrics.unfairness(got, due),
+        **{f"exposure_{name}_at_{k}": float(share) for name, share in zip(names, got, strict=True)},
+        **{f"answers_{name}": float(share) for name, share in zip(names, due, strict=True)},
     }
 
 

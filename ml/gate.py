@@ -11,31 +11,16 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ml.conditions import AGAIN, conditions
 from schemas.cli import log, run_id_default
-from schemas.errors import Refused
+from schemas.errors import NothingToDo, Refused
 from schemas.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-PIECES = (
-    "recipe",
-    "run_id",
-    "digest",
-    "train_until",
-    "snapshots",
-    "code_version",
-    "cases",
-    "users",
-    "models",
-    "champion",
-)
 NOBODY = "none"
-MARGIN = 0.01
-"""So much NDCG@10 may be lost in a protected segment."""
-FEWEST_USERS = 10
-"""With fewer a segment decides nothing."""
 
 
 def refuse(version: str, why: str, remedy: str) -> Refused:
@@ -54,84 +39,54 @@ def judge(version: str, evidence: dict[str, Any], champion: str | None, champion
     Raises:
         Refused: with the piece that is missing or not better.
     """
-    again = "run `python -m ml.challenge` for its training again"
-    for piece in PIECES:
-        if piece not in evidence or (evidence[piece] in (None, "", {}) and piece != "champion"):
-            raise refuse(version, f"its evidence lacks {piece}", again)
-    if champion is not None and (champion == version or champion_digest == evidence["digest"]):
-        same = "it is the champion" if champion == version else f"it is the same model as the champion, version {champion}"
-        raise refuse(version, same, "there is nothing to promote")
-    if evidence["recipe"] == "popularity":
-        raise refuse(
-            version,
-            "popularity was the best of its training, so there is nothing personal in it",
-            "train on more data, or look at why no recipe beats it",
-        )
-    baseline = evidence["models"].get("popularity", {}).get("lead")
-    if baseline is None:
-        raise refuse(version, "its evidence lacks the comparison with popularity", again)
-    if baseline["difference"] <= 0:
-        raise refuse(
-            version,
-            f"it does not beat popularity ({_told(baseline)})",
-            "train on more data, or another recipe",
-        )
-    for name, row in evidence["models"].items():
-        if row.get("lead") is not None and row["lead"]["high"] < 0:
-            raise refuse(version, f"{name} is better ({_told(row['lead'])})", f"look at why, or promote {name}")
+    for condition in conditions(version, evidence, champion, champion_digest):
+        if condition.broken:
+            raise refuse(version, condition.broken, condition.remedy)
     rival = evidence["champion"]
-    if (None if rival is None else rival["version"]) != champion:
-        raise refuse(version, f"its evidence does not compare it with the champion, version {champion}", again)
-    if rival is None:
-        return {"popularity": baseline, "champion": None}
-    if rival["train_until"] is None or rival["train_until"] > evidence["train_until"]:
-        raise refuse(
-            version,
-            f"the champion was fitted until {rival['train_until']}, and so has seen some of the answers",
-            f"train until {rival['train_until']} or later",
-        )
-    if rival["lead"]["difference"] <= 0:
-        raise refuse(
-            version,
-            f"it does not beat the champion, version {champion} ({_told(rival['lead'])})",
-            "the champion stays",
-        )
-    _protect(version, rival["lead"], again)
-    return {"popularity": baseline, "champion": rival["lead"]}
+    return {"popularity": evidence["models"]["popularity"]["lead"], "champion": None if rival is None else rival["lead"]}
 
 
-def _protect(version: str, lead: dict[str, Any], again: str) -> None:
-    """Refuse what is surely worse than the champion for some.
+def evidence_of(version: "ModelVersion") -> dict[str, Any]:
+    """What a version carries as its evidence.
 
     Raises:
-        Refused: with the segment, or because the evidence has none.
+        Refused: it carries none, or none that can be read.
     """
-    from ml.segments import PROTECTED
+    from ml.registry import tags_of
 
-    if "segments" not in lead:
-        raise refuse(version, "its evidence lacks the comparison with the champion by segment", again)
-    for name in PROTECTED:
-        part = lead["segments"].get(name)
-        if part and part["users"] >= FEWEST_USERS and part["difference"] < -MARGIN and part["high"] < 0:
-            raise refuse(
-                version,
-                f"it is worse than the champion for the segment {name.replace('_', ' ')} "
-                f"({part['users']:.0f} users, {_told(part)})",
-                "the champion stays",
-            )
+    number, text = str(version.version), tags_of(version).get("evidence")
+    if not text:
+        raise refuse(number, "it has no evidence", AGAIN)
+    try:
+        evidence: dict[str, Any] = json.loads(text)
+    except json.JSONDecodeError:
+        raise refuse(number, "its evidence cannot be read", AGAIN) from None
+    return evidence
 
 
-def _told(lead: dict[str, float]) -> str:
-    return f"test NDCG@10 {lead['difference']:+.4f}, 95 % interval {lead['low']:+.4f} to {lead['high']:+.4f}"
+def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[str, Any], verdict: dict[str, Any]) -> None:
+    """Say in the report what the gate said.
+
+    Where a run is gone, or the evidence lacks what is to be shown, it stays as it is: that is no reason to judge otherwise.
+    """
+    from jinja2 import TemplateError
+    from mlflow.exceptions import MlflowException
+
+    from ml.evidence_report import log_report
+
+    try:
+        log_report(client, str(version.version), evidence, verdict)
+    except (MlflowException, TemplateError, LookupError, TypeError) as error:
+        log.warning("the report was left as it is", version=version.version, reason=repr(error))
 
 
 def inspect(
-    client: "MlflowClient", settings: Settings, version: "ModelVersion", seed: int
-) -> tuple[dict[str, Any], dict[str, float]]:
-    """A version's evidence and what it needs, once the registered model has turned out to be the one that it speaks of.
+    client: "MlflowClient", settings: Settings, version: "ModelVersion", evidence: dict[str, Any], seed: int
+) -> dict[str, float]:
+    """What a version needs, once the registered model has turned out to be the one that its evidence speaks of.
 
     Raises:
-        Refused: evidence, run, signature, input example or a snapshot is missing, the model's files are not those that were
+        Refused: run, signature, input example or a snapshot is missing, the model's files are not those that were
             tested, or it does not do what the nightly run needs.
     """
     from mlflow.exceptions import MlflowException
@@ -143,14 +98,8 @@ def inspect(
     from ml.smoke import smoke
 
     number, tags = str(version.version), tags_of(version)
-    again = "run `python -m ml.challenge` for its training again"
-    if not tags.get("evidence"):
-        raise refuse(number, "it has no evidence", again)
     try:
-        evidence: dict[str, Any] = json.loads(tags["evidence"])
         run = client.get_run(evidence.get("run_id", ""))
-    except json.JSONDecodeError:
-        raise refuse(number, "its evidence cannot be read", again) from None
     except MlflowException:
         raise refuse(number, "the run that its evidence names is gone", "train again") from None
     if run.info.status != "FINISHED" or run.info.lifecycle_stage != "active":
@@ -169,7 +118,7 @@ def inspect(
         if not _exists(table, snapshot):
             raise refuse(number, f"snapshot {snapshot} of {table}, which it was trained on, is gone", "train again")
     try:
-        return evidence, smoke(folder, settings, seed)
+        return smoke(folder, settings, seed)
     except ValueError as error:
         raise refuse(number, f"tried as the nightly run will use it, {error}", "look at the model, or at the limit") from error
 
@@ -184,8 +133,11 @@ def _exists(table: str, snapshot: int) -> bool:
 def gate(run: str) -> dict[str, Any]:
     """Judge the challenger of a training; a pass is noted on the version, with the champion that it was measured against.
 
+    A refusal takes an earlier pass back.
+
     Raises:
         Refused: it must not be promoted.
+        NothingToDo: it was promoted already.
     """
     from ml.erasure import warn_of
     from ml.pin import read_pin
@@ -199,13 +151,25 @@ def gate(run: str) -> dict[str, Any]:
             f"training {pinned['training']} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
         )
     champion = by_alias(client, settings, CHAMPION)
-    evidence, needs = inspect(client, settings, version, pinned["seed"])
-    leads = judge(
-        str(version.version),
-        evidence,
-        None if champion is None else str(champion.version),
-        None if champion is None else tags_of(champion).get("digest"),
-    )
+    if champion is not None and champion.version == version.version:
+        raise NothingToDo(
+            f"version {version.version} is the champion already; in the model registry; there is nothing to promote"
+        )
+    evidence: dict[str, Any] = {}
+    try:
+        evidence = evidence_of(version)
+        needs = inspect(client, settings, version, evidence, pinned["seed"])
+        leads = judge(
+            str(version.version),
+            evidence,
+            None if champion is None else str(champion.version),
+            None if champion is None else tags_of(champion).get("digest"),
+        )
+    except Refused as refusal:
+        client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")  # it may have passed before
+        add_verdict(client, version, evidence, {"refused": str(refusal)})
+        raise
+    add_verdict(client, version, evidence, {"refused": None, **needs})
     measured = NOBODY if champion is None else str(champion.version)
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate_champion", measured)
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate", "passed")

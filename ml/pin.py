@@ -11,6 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
+from ml.text import encoder_digest
 from schemas.cli import day, log, run_id_default
 from schemas.errors import ClickwrightError, NothingToDo
 from schemas.lake import open_lake
@@ -60,7 +61,8 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
     if not closed or closed[-1] < train_until:
         raise NothingToDo(f"no session closed on {train_until} or later, so there is nothing to test on; nothing to train")
     tag_snapshots(lake, tag, snapshots)
-    known = [as_of for as_of in lake.partitions("items", "as_of", snapshots["items"]) if as_of < train_until]
+    catalogues = lake.partitions("items", "as_of", snapshots["items"]) if "items" in snapshots else []
+    known = [as_of for as_of in catalogues if as_of < train_until]
     pinned = {
         "run": run,
         "training": slug(run),
@@ -74,6 +76,7 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
         "items_as_of": known[-1].isoformat() if known else None,
         "code_version": code_version(),
         "seed": get_settings().seed,
+        "encoder": encoder_digest(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, json.dumps(pinned, indent=1) + "\n")

@@ -17,7 +17,7 @@ from ml.segments import ACTIVITY
 INK, ACCENT, QUIET, GRID = "#1f2933", "#d9480f", "#8896a5", "#e4e7eb"
 
 
-def _figure(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure, Axes]:
+def blank(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure, Axes]:
     figure, axes = plt.subplots(figsize=(width, height), dpi=140, layout="constrained")
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -27,13 +27,13 @@ def _figure(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure
     return figure, axes
 
 
-def learning_curve(epochs: list[dict[str, float]]) -> Figure:
+def learning_curve(epochs: list[dict[str, float]], title: str = "Learning curve") -> Figure:
     """Training loss and validation NDCG@10 by epoch.
 
     Args:
         epochs: one row an epoch with ``epoch``, ``loss``, and perhaps ``validation_ndcg_at_10``.
     """
-    figure, left = _figure("Learning curve")
+    figure, left = blank(title)
     x = [row["epoch"] for row in epochs]
     left.grid(axis="y", color=GRID)
     left.plot(x, [row["loss"] for row in epochs], color=QUIET, linewidth=2, marker="o", markersize=4)
@@ -59,7 +59,7 @@ def by_segment(metrics: Mapping[str, float], recipe: str) -> Figure:
     Args:
         metrics: of one evaluation, see :func:`ml.evaluate.evaluate`.
     """
-    figure, axes = _figure(f"{recipe}: test NDCG@10 by length of history")
+    figure, axes = blank(f"{recipe}: test NDCG@10 by length of history")
     names = [name for name in ACTIVITY if metrics.get(f"{name}_cases")]
     values = [metrics[f"{name}_ndcg_at_10"] for name in names]
     bars = axes.bar(names, values, color=ACCENT, width=0.6)
@@ -88,7 +88,7 @@ def comparison(rows: list[dict[str, Any]], chosen: str) -> Figure:
     Args:
         rows: one a model with ``name``, ``validation`` (None for one that was not fitted here) and ``test``.
     """
-    figure, axes = _figure("NDCG@10, test (bar) and validation (dot)", height=0.62 * len(rows) + 1.2)
+    figure, axes = blank("NDCG@10, test (bar) and validation (dot)", height=0.62 * len(rows) + 1.2)
     ordered = sorted(rows, key=lambda row: float(row["test"]))
     places = range(len(ordered))
     axes.barh(

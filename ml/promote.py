@@ -2,28 +2,18 @@
 
 ``--run`` promotes what the gate let pass; where the champion has changed since, nothing moves, and the result says that it was
 overtaken: compare again, and ask again. ``--version`` names a version instead: that is how to roll back. The next batch run
-follows the alias.
+follows the alias. Of several promotions at once exactly one moves it, on whichever machines that share the lake they run; who
+moves the alias by hand in MLflow takes no turn, and counts as the last.
 """
 
 import argparse
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from schemas.cli import log
 from schemas.errors import Refused
+from schemas.lock import one_at_a_time
 from schemas.settings import get_settings
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """The registry lets the last writer win; on this machine, promotions wait for each other."""
-    path = get_settings().var / "training" / "promote.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]:
@@ -31,14 +21,14 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
 
     Args:
         run: promote the challenger of this training, or
-        number: promote this version, if it passed the gate once.
+        number: promote this version, if it passed the gate, or was promoted before.
 
     Returns:
         Whether the alias ``moved``, and ``overtaken_by``: the version that became champion after the gate, which nobody has
         compared this one with.
 
     Raises:
-        Refused: it did not pass the gate.
+        Refused: it did not pass the gate, or the champion changed while a rollback waited for another promotion.
     """
     from ml.erasure import warn_of
     from ml.gate import NOBODY
@@ -47,7 +37,9 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
 
     settings = get_settings()
     client = connect(settings)
-    with one_at_a_time():
+    seen = by_alias(client, settings, CHAMPION)
+    # The registry lets the last writer win, so promotions take turns, and each looks again when it is its turn.
+    with one_at_a_time(settings):
         if number is not None:
             version = numbered(client, settings, number)
         else:
@@ -70,10 +62,16 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
         if present == str(version.version):
             return answer | {"moved": False}
         tags = tags_of(version)
-        if tags.get("gate") != "passed":
+        was_champion = number is not None and "promoted_over" in tags
+        if tags.get("gate") != "passed" and not was_champion:
             raise Refused(
                 f"version {version.version} did not pass the gate; in the model registry; "
                 "run `python -m ml.gate` for its training first"
+            )
+        if number is not None and present != (NOBODY if seen is None else str(seen.version)):
+            raise Refused(
+                f"version {present} became the champion in this moment; in the model registry; "
+                f"if version {number} is still to be the champion, run this again"
             )
         if number is None and tags["gate_champion"] != present:
             log.warning("overtaken", version=version.version, champion=present, measured_against=tags["gate_champion"])
@@ -89,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", help="name of the training run whose challenger passed the gate")
-    which.add_argument("--version", help="a version that passed the gate once, to roll back to")
+    which.add_argument("--version", help="a version that passed the gate or was promoted before, to roll back to")
     arguments = parser.parse_args(argv)
     return promote(arguments.run, arguments.version)
 

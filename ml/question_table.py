@@ -10,13 +10,15 @@ import pyarrow.parquet as pq
 from ml.evaluate import BY_RANK, Evaluation
 
 FILE = "test_questions.parquet"
+CLAIMED = "claimed"
 IN_SEGMENT = "in "
 """What the columns of segments begin with."""
 
 
 def write_questions(found: Evaluation, folder: Path) -> Path:
-    """Columns: ``user`` (a number without meaning), each measure, ``in <segment>``; the cut ``k`` is in the file's metadata."""
+    """Columns: ``user`` (a number without meaning), each measure, ``claimed`` if known, ``in <segment>``; metadata: ``k``."""
     columns: dict[str, Any] = {"user": found.user} | found.by_question
+    columns |= {} if found.claimed is None else {CLAIMED: found.claimed}
     columns |= {f"{IN_SEGMENT}{name}": within for name, within in found.segments.items()}
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     path = folder / FILE
@@ -32,4 +34,4 @@ def read_questions(path: Path) -> Evaluation:
         name.removeprefix(IN_SEGMENT): values.astype(bool) for name, values in columns.items() if name.startswith(IN_SEGMENT)
     }
     by_question = {name: columns[name] for name in BY_RANK if name in columns}
-    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, segments, {})
+    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, segments, {}, columns.get(CLAIMED))

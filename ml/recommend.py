@@ -30,7 +30,7 @@ from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
 from schemas.staging import open_attempt
-from schemas.tags import add_snapshot_option, inputs_for
+from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
 
 BATCH_USERS = 256
 INPUTS = ("profiles", "items", "session_events")
@@ -93,8 +93,13 @@ def behaviour(events: pa.Table, users: Sequence[str], item_ids: Sequence[str]) -
     )
 
 
-def titles_of(catalogue: pa.Table, events: pa.Table, item_ids: Sequence[str], served_on: date) -> tuple[Titles, Any]:
-    """Titles by the model's item index with how many people met each of late; and which items are in the catalogue, [I]."""
+def titles_of(catalogue: pa.Table | None, events: pa.Table, item_ids: Sequence[str], served_on: date) -> tuple[Titles, Any]:
+    """Titles by the model's item index with how many people met each of late; and which items are in the catalogue, [I].
+
+    Where there is no catalogue, an item is called by its id, and offered.
+    """
+    if catalogue is None:
+        catalogue = pa.table({"item_id": item_ids, "title": item_ids, "categories": pa.nulls(len(item_ids))})
     place = {item: index for index, item in enumerate(item_ids)}
     titles, categories = [""] * len(item_ids), [[""][:0] for _ in item_ids]
     offered = np.zeros(len(item_ids), dtype=bool)
@@ -180,8 +185,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     inputs = inputs_for(lake, INPUTS, args.as_of_snapshot)
     as_of = args.served_on - timedelta(days=1)
     profiles = read_day(lake, "profiles", as_of, inputs["profiles"], ["user_id"])
-    known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
-    catalogue = read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
+    known = catalogue_of(lake, inputs, as_of)
+    catalogue = None if known is None else read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
     users = sorted(profiles["user_id"].to_pylist())
     share_the_machine()
     model, version, item_ids = load_champion()
@@ -217,11 +222,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     }
 
 
-def reads(served_on: date, catalogue: date) -> dict[str, str]:
+def reads(served_on: date, catalogue: date | None) -> dict[str, str]:
     """Which rows of each table a day's recommendations follow from, as filters: what lineage shows."""
     return {
         "profiles": f"as_of = '{served_on - timedelta(days=1)}'",
-        "items": f"as_of = '{catalogue}'",
+        **({} if catalogue is None else {"items": f"as_of = '{catalogue}'"}),
         "session_events": f"arrived_on < '{served_on}' and event_time < '{served_on}T00:00:00+00:00'",
     }
 

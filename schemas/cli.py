@@ -1,14 +1,17 @@
 """What every command has in common: one JSON line as its result, one line for an error, an exit code that means something."""
 
 import errno
+import hashlib
 import json
 import logging
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -17,6 +20,8 @@ from schemas.errors import ClickwrightError
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
+STARTED = 19
+"""Where `/proc/<pid>/stat` has the moment when a process started, counted after its name (proc_pid_stat(5))."""
 # What an operating system says when something outside the program is in the way, and what to do then.
 REMEDIES = {
     "ENOSPC": "free some space, then run the same command again: nothing was published",
@@ -99,5 +104,14 @@ def _fail(message: str, code: int) -> int:
 
 
 def run_id_default() -> str:
-    """The run that a command works for when none is named: one per shell, so that build, audit and publish meet."""
-    return f"shell-{os.getppid()}"
+    """The run that a command works for when none is named: one per shell, so that build, audit and publish meet.
+
+    The same for every command of a shell, and another for any other shell that ever was, here or on a machine that shares the
+    state: process ids come again, so the name also tells the machine, its start and the shell's.
+    """
+    shell = os.getppid()
+    marks = [platform.node()]
+    with suppress(OSError):  # no such files but on Linux
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        marks.append(Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[STARTED])
+    return f"shell-{shell}-{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:8]}"

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from schemas.contract import load_contract
 from schemas.errors import ConfigError
 from schemas.paths import steps_of
+from schemas.settings import Settings
 
 SOURCES = Path(__file__).parent / "sources"
 MADE_BY_CLEAN = {
@@ -243,6 +244,11 @@ def load_source(name: str, folder: Path = SOURCES) -> Source:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise ConfigError(f"no source {name!r}; in {folder}; known are {known}: add a mapping or correct CLICKWRIGHT_SOURCES")
     return read_source(path)
+
+
+def has_catalogue(settings: Settings) -> bool:
+    """Whether any of the sources delivers a catalogue; where none does, items are known by their events alone."""
+    return any(load_source(name).items is not None for name in settings.source_names)
 
 
 def read_source(path: Path) -> Source:

@@ -6,11 +6,13 @@ A training tags what it reads (:func:`training_tag`). Every job that reads the l
 
 import argparse
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
 
 from schemas.catalog import until_committed
 from schemas.errors import ClickwrightError, ConfigError
 from schemas.lake import Lake
+from schemas.source import has_catalogue
 from schemas.staging import slug
 
 PREFIX = "train-"
@@ -80,13 +82,14 @@ def inputs_for(lake: Lake, tables: Sequence[str], as_of: Sequence[str] = ()) -> 
 
     Args:
         lake: the lake.
-        tables: the tables that the job reads.
+        tables: the tables that the job reads; ``items`` is not among them where no source has a catalogue.
         as_of: what ``--as-of-snapshot`` was given.
 
     Raises:
         ClickwrightError: a table was never published.
         ConfigError: what was given names a table that the job does not read, or no snapshot.
     """
+    tables = [table for table in tables if table != "items" or has_catalogue(lake.settings)]
     inputs = {table: snapshot for table in tables if (snapshot := lake.snapshot(table)) is not None}
     if missing := [table for table in tables if table not in inputs]:
         raise ClickwrightError(
@@ -102,3 +105,13 @@ def inputs_for(lake: Lake, tables: Sequence[str], as_of: Sequence[str] = ()) -> 
             )
         inputs |= {one: snapshot_of(lake, one, name) for one in wanted}
     return inputs
+
+
+def catalogue_of(lake: Lake, inputs: Mapping[str, int], day: date) -> date | None:
+    """The day of the newest catalogue that is not after ``day``; None for a job to which :func:`inputs_for` gave no ``items``.
+
+    Raises:
+        ClickwrightError: none is published yet.
+    """
+    found: date | None = lake.newest_partition("items", "as_of", day, inputs["items"]) if "items" in inputs else None
+    return found

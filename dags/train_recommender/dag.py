@@ -12,19 +12,20 @@ trained again from the exact data it saw). **Writes** MLflow runs with metrics, 
 in the model registry, and the alias; then it updates the asset `champion`, which starts `recommend`.
 
 **Approve.** *Required actions* of the task `approve`, or of the run, shows the evidence: the challenger
-beside the baselines and the champion, with links to MLflow. Those whom `CLICKWRIGHT_APPROVERS` names may answer,
-and nobody else. *Approve* moves the alias. *Reject*, or no answer within `response_hours`, leaves it: the run
-ends with the task `rejected`, which notes the answer on the version. When somebody else has moved the champion
-meanwhile, `promote` moves nothing, and `ask_again` starts a run that compares the same models with the new
-champion and asks again; nothing is trained for that.
+beside the baselines and the champion, with links to MLflow: to a report with plots, the run, and the version.
+Those whom `CLICKWRIGHT_APPROVERS` names may answer, and nobody else. *Approve* moves the alias. *Reject*, or no
+answer within `response_hours`, leaves it: the run ends with the task `rejected`, which notes the answer on the
+version. When somebody else has moved the champion meanwhile, `promote` moves nothing, and `ask_again` starts a
+run that compares the same models with the new champion and asks again; nothing is trained for that.
 
 **When.** Each Monday at 03:00 UTC: it fits on what happened before the week that has just ended, and tests on that
 week. By hand for any other date: give `train_until`. Where no session closed from that date on, nothing is trained
 and the run is skipped.
 
 **Rerun.** Trigger it with the same `train_until`; clearing a task trains on the snapshots that the run
-pinned. To compare the models of an earlier run again, trigger with its `training` and `train_until`. To roll
-back, move `@champion` to an earlier version in the MLflow UI.
+pinned, and a training whose model is the champion already ends at `gate`, skipped. To compare the models of an
+earlier run again, trigger with its `training` and `train_until`. To roll back, move `@champion` to an earlier
+version in the MLflow UI.
 
 **When it fails.** The last lines of the failed task's log say what, where and what to do.
 

@@ -1,7 +1,7 @@
 """Every measure, each a short function with its formula: of rankings, of lists, of click probabilities, and their intervals."""
 
 from ml.metrics.bootstrap import bootstrap_interval, bootstrap_share, mean_by_user
-from ml.metrics.clicks import auc, calibration_error, log_loss, normalised_entropy
+from ml.metrics.clicks import auc, calibration_error, log_loss, normalised_entropy, reliability
 from ml.metrics.lists import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
 from ml.metrics.ranking import average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
 
@@ -27,5 +27,6 @@ __all__ = [
     "popularity_bias",
     "precision",
     "recall",
+    "reliability",
     "unfairness",
 ]

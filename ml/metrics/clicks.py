@@ -34,12 +34,17 @@ def normalised_entropy(clicked: Floats, predicted: Floats) -> float:
     return log_loss(clicked, predicted) / log_loss(clicked, np.full(len(clicked), rate))
 
 
-def calibration_error(clicked: Floats, predicted: Floats, bins: int = 10) -> float:
-    """Expected calibration error: the mean over predictions of |click rate - mean prediction| in their bin.
+def reliability(clicked: Floats, predicted: Floats, bins: int = 10) -> Floats:
+    """A row a bin, lowest predictions first: mean prediction, click rate, how many, ``[bins, 3]``; no bin is empty.
 
     The bins hold equally many predictions (Nixon et al., 2019), since click rates are too small for bins of equal width.
     """
     order = np.argsort(predicted, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
-    gaps = [len(part) * abs(clicked[part].mean() - predicted[part].mean()) for part in parts]
-    return float(sum(gaps) / len(predicted))
+    return np.array([(predicted[part].mean(), clicked[part].mean(), len(part)) for part in parts]).reshape(-1, 3)
+
+
+def calibration_error(clicked: Floats, predicted: Floats, bins: int = 10) -> float:
+    """Expected calibration error: the mean over predictions of |click rate - mean prediction| in their bin."""
+    said, came, many = reliability(clicked, predicted, bins).T
+    return float((many * np.abs(came - said)).sum() / len(predicted))

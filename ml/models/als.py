@@ -134,7 +134,7 @@ class ALS(Recommender):
             return other
 
         def judged(model: ALS) -> float:
-            return ndcg_of(rank_cases(model, cases)[0], cases)
+            return ndcg_of(rank_cases(model, cases).ranks, cases)
 
         found: ALS = ascend(self, self.SEARCH, changed, judged, rounds=1)
         self._settings, self.item_factors = found._settings, found.item_factors

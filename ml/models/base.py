@@ -42,6 +42,8 @@ class Recommender(ABC):
     """Order from simple to elaborate: between two equals the simpler one is chosen."""
     seeded: ClassVar[bool] = False
     """Whether another seed gives another model."""
+    probabilistic: ClassVar[bool] = False
+    """Whether a softmax of the scores is the model's probability that an item is the next one; else only their order counts."""
     handles_new_users: ClassVar[bool] = False
     """Whether scores of an empty history are more than overall popularity."""
     handles_new_items: ClassVar[bool] = False

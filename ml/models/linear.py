@@ -94,7 +94,7 @@ class LinearRecommender(Recommender):
             return other
 
         def judged(model: LinearRecommender) -> float:
-            return ndcg_of(rank_cases(model, cases)[0], cases)
+            return ndcg_of(rank_cases(model, cases).ranks, cases)
 
         found: LinearRecommender = ascend(self, self.SEARCH, changed, judged, ROUNDS)
         self._settings, self.matrix = found._settings, found.matrix

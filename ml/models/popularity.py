@@ -45,7 +45,7 @@ class Popularity(Recommender):
         from ml.evaluate import ndcg_of, rank_cases
 
         self.popularity = popularity(train, days)
-        return ndcg_of(rank_cases(self, validation)[0], validation)
+        return ndcg_of(rank_cases(self, validation).ranks, validation)
 
     def scores(
         self,

@@ -34,6 +34,7 @@ class Transformer(Recommender):
     complexity: ClassVar[int] = 4
     seeded: ClassVar[bool] = True
     by_gradient: ClassVar[bool] = True
+    probabilistic: ClassVar[bool] = True
     handles_new_users: ClassVar[bool] = True
     handles_new_items: ClassVar[bool] = True
     DEFAULTS: ClassVar[dict[str, float]] = {

@@ -16,7 +16,7 @@ def exchange_here(work: Any, buckets: int, produce: Produce, consume: Consume) -
     return [json.loads(text) for batch in results for text in batch["result"].to_pylist()]
 
 
-class _NoSpark:
+class NoSpark:
     """What a job opens and stops when its exchange needs no Spark."""
 
     def stop(self) -> None:
@@ -28,5 +28,5 @@ def run_jobs_here() -> None:
     for job in (clean, items, profiles, sessionize):
         vars(job).update(
             exchange=lambda spark, *rest: exchange_here(*rest),
-            spark_session=lambda *_: _NoSpark(),
+            spark_session=lambda *_: NoSpark(),
         )

@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
+from jobs import clean, items, profiles, sessionize
 from local.privacy import scan
 from schemas import audit, publish
+from schemas.errors import NothingToDo
 from schemas.lake import open_lake, row_counts
 from schemas.settings import ROOT
 from tests.jobs.conftest import Deliver, line
+from tests.jobs.here import NoSpark, exchange_here
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
 from tests.small_disk import on_small_disk
 
@@ -71,6 +74,28 @@ def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path
     searched = scan(var, [b"@shop.example"])
     assert searched.found == []
     assert searched.files > 30
+
+
+def test_a_day_of_a_log_without_a_catalogue_ends_in_profiles(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
+    for job in (clean, sessionize, profiles):
+        monkeypatch.setattr(job, "exchange", lambda spark, *rest: exchange_here(*rest))
+        monkeypatch.setattr(job, "spark_session", lambda *_: NoSpark())
+    page = '203.0.113.{} - - [16/Apr/1998:10:00:0{} +0000] "GET /page-{} HTTP/1.1" 200 99 "-" "Mozilla/4.04"'
+    deliver(
+        *(page.format(user, second, second) for user in (1, 2) for second in (1, 2)), source="web_log", name="access.log.gz"
+    )
+    clean.main(["--arrived-on", DAY, "--run", "r"])
+    audited("clean", "r")
+    sessionize.main(["--from", DAY, "--to", DAY, "--run", "r"])
+    audited("sessionize", "r")
+    with pytest.raises(NothingToDo, match="no source has a catalogue"):
+        items.main(["--as-of", DAY, "--run", "r"])
+    profiles.main(["--as-of", DAY, "--run", "r"])
+    audited("profiles", "r")
+    lake = open_lake()
+    assert [row["n_events"] for row in lake.arrow("profiles").to_pylist()] == [2, 2]
+    assert lake.commits("profiles")[0].inputs.keys() == {"events"}
 
 
 def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:

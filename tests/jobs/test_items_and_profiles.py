@@ -61,6 +61,12 @@ def test_a_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> N
         expect_catalogue(D)
 
 
+def test_sources_without_a_catalogue_have_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
+    with pytest.raises(NothingToDo, match=r"no source has a catalogue \(web_log\); items are known by their events"):
+        expect_catalogue(D)
+
+
 def test_a_profile_by_hand() -> None:
     def event(user: str, day: int, item: str, event_id: str, arrived: int | None = None) -> dict[str, Any]:
         nothing = dict.fromkeys(load_contract("events").columns)

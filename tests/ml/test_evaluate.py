@@ -44,14 +44,14 @@ def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
     ],
 )
 def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
-    ranks, _ = rank_cases(Fixed(scores), cases([(0, target, history)]))
+    ranks = rank_cases(Fixed(scores), cases([(0, target, history)])).ranks
     assert ranks.tolist() == [rank]
 
 
 def test_batches_do_not_matter(walk: Any) -> None:
     model = Popularity().fit(walk.fit, walk.catalog, seed=0)
-    whole, _ = rank_cases(model, walk.validation)
-    parts, _ = rank_cases(model, walk.validation, batch_size=7)
+    whole = rank_cases(model, walk.validation).ranks
+    parts = rank_cases(model, walk.validation, batch_size=7).ranks
     np.testing.assert_array_equal(whole, parts)
 
 
@@ -67,6 +67,8 @@ def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
     assert (found.metrics["new_cases"], found.metrics["short_cases"], found.metrics["long_cases"]) == (1, 2, 0)
     assert (found.metrics["cases"], found.metrics["users"]) == (3, 2)
     assert found.metrics["coverage_at_2"] == 0.75
+    assert found.metrics["exposure_head_at_2"] + found.metrics["exposure_new_at_2"] == pytest.approx(1)
+    assert (found.metrics["answers_head"], found.metrics["answers_new"]) == pytest.approx((1 / 3, 2 / 3))
     np.testing.assert_allclose(found.by_user("ndcg"), [1, 1 / np.log2(3)])
 
 
@@ -107,6 +109,20 @@ def test_a_comparison_may_look_at_one_segment() -> None:
     other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
     with pytest.raises(ValueError, match="the same questions"):
         interval([ours], [other], seed=0)
+
+
+def test_a_list_claims_the_probability_of_its_items() -> None:
+    """Of scores that are logarithms of 6, 2, 1 and 1 tenths; what was met has none."""
+
+    class Sure(Fixed):
+        probabilistic = True
+
+    logs = np.log([0.6, 0.2, 0.1, 0.1]).tolist()
+    asked = cases([(0, 0, []), (1, 3, [0])])
+    claimed = rank_cases(Sure(logs), asked, k=2).claimed
+    assert claimed is not None
+    np.testing.assert_allclose(claimed, [0.8, 0.75], rtol=1e-6)
+    assert rank_cases(Fixed(logs), asked).claimed is None
 
 
 def test_without_cases_everything_is_zero() -> None:

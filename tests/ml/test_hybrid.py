@@ -38,7 +38,7 @@ def test_the_blend_is_no_worse_than_its_members_where_it_was_chosen(walk: Split)
     assert [ours is theirs for ours, theirs in zip(hybrid.members, members, strict=True)] == [True, True]
 
     def ndcg(model: Any) -> float:
-        return ndcg_of(rank_cases(model, walk.validation)[0], walk.validation)
+        return ndcg_of(rank_cases(model, walk.validation).ranks, walk.validation)
 
     assert ndcg(hybrid) >= max(map(ndcg, members))
     assert 0 <= hybrid.chosen["weight"] <= 1

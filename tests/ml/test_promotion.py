@@ -1,19 +1,24 @@
 """From pinned data to @champion, with a real lake and a real registry."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from ml import challenge, gate, pin, promote, reject, train
 from ml.registry import by_alias, connect, load_champion
 from schemas.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 from schemas.lake import Lake
-from schemas.settings import get_settings
+from schemas.settings import ROOT, get_settings
 
 pytestmark = pytest.mark.slow
 BASELINES = "popularity,markov,cooccurrence"
@@ -24,13 +29,19 @@ def pin_and_train(run: str, recipes: str = BASELINES, until: str = "2024-03-01")
     return train.main(["--run", run, "--recipes", recipes])
 
 
+def report_of(challenger: dict[str, Any]) -> str:
+    return Path(mlflow.artifacts.download_artifacts(f"runs:/{challenger['run_id']}/evidence.html")).read_text()
+
+
 def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var: Path) -> None:
     trained = pin_and_train("first")
     assert set(trained["recipes"]) == {"popularity", "markov", "cooccurrence"}
     challenger = challenge.main(["--run", "first"])
     assert challenger["recipe"] in ("markov", "cooccurrence")
     assert "| popularity |" in challenger["evidence"]
+    assert "By this evidence it may pass the gate" in report_of(challenger)
     passed = gate.main(["--run", "first"])
+    assert "It passed the gate" in report_of(challenger)
     assert passed["champion"] == "none"
     assert passed["leads"]["popularity"]["difference"] > 0
     moved = promote.main(["--run", "first"])
@@ -43,7 +54,9 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
     again = train.main(["--run", "first", "--recipes", BASELINES])
     assert all(row["reused"] for row in again["recipes"].values())
     assert challenge.main(["--run", "first"])["version"] == "1"
-    with pytest.raises(Refused, match="it is the champion; in the model registry; there is nothing to promote"):
+    with pytest.raises(
+        NothingToDo, match="version 1 is the champion already; in the model registry; there is nothing to promote"
+    ):
         gate.main(["--run", "first"])
 
     model, version, item_ids = load_champion()
@@ -88,6 +101,40 @@ def test_a_run_carries_everything_that_explains_it(walk_lake: Lake) -> None:
     assert [len(row) for row in answer["items"]] == [3, 3, 3]
     assert answer["items"][0][0] in ("i03", "i04")
     assert not {"i01", "i02"} & set(answer["items"][0])
+    assert run.data.tags["clickwright.encoder"] == pin.read_pin("whole")["encoder"]
+
+
+ELSEWHERE = """
+import json, sys
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder)]
+try:
+    import ml
+except ModuleNotFoundError:
+    import mlflow, pandas
+    model = mlflow.pyfunc.load_model(sys.argv[1])
+    print(json.dumps(model.predict(pandas.DataFrame({"history": [["i01", "i02"]]}))["items"][0]))
+    from ml.models import RECIPES, recipe
+    for name in RECIPES:  # whatever is champion some day
+        recipe(name)
+"""
+
+
+def test_a_logged_model_is_served_where_the_project_is_not(walk_lake: Lake, tmp_path: Path) -> None:
+    trained = pin_and_train("served", "markov")
+    run = connect(get_settings()).get_run(trained["recipes"]["markov"]["run_id"])
+    folder = mlflow.artifacts.download_artifacts(run.data.tags["clickwright.model_uri"])
+    code = [path for path in Path(folder, "code").rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in code) < 200_000
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", ELSEWHERE, folder], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)[0] in ("i03", "i04")
+
+    # Where the project is at hand, a model that was loaded first does not hide it.
+    script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.registry, schemas.settings"
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
 
 def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
@@ -157,28 +204,57 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
         gate.main(["--run", "bare"])
     challenge.main(["--run", "bare"])
     tag = "clickwright.evidence"
-    evidence = client.get_model_version("recommender", "1").tags[tag]
+    version = client.get_model_version("recommender", "1")
+    evidence = version.tags[tag]
+    assert f"Run {version.tags['clickwright.run_id']}, version 1." in version.description
     client.set_model_version_tag("recommender", "1", tag, json.dumps(json.loads(evidence) | {"digest": "0" * 64}))
     with pytest.raises(Refused, match="its files are not those that were tested"):
         gate.main(["--run", "bare"])
     client.set_model_version_tag("recommender", "1", tag, json.dumps(json.loads(evidence) | {"snapshots": {}}))
     with pytest.raises(Refused, match="lacks snapshots"):
         gate.main(["--run", "bare"])
+    assert "The gate refused it.</b> version 1 is refused: its evidence lacks snapshots" in report_of(json.loads(evidence))
     expired = json.dumps(json.loads(evidence) | {"snapshots": {"session_events": 1}})
     client.set_model_version_tag("recommender", "1", tag, expired)
     with pytest.raises(Refused, match="snapshot 1 of session_events, which it was trained on, is gone"):
         gate.main(["--run", "bare"])
     client.set_model_version_tag("recommender", "1", tag, evidence)
+    described = Path(urlparse(client.get_model_version_download_uri("recommender", "1")).path) / "MLmodel"
+    whole = described.read_text()
+    for piece, told in (("signature", "it has no signature"), ("saved_input_example_info", "it has no input example")):
+        described.write_text(yaml.safe_dump({key: value for key, value in yaml.safe_load(whole).items() if key != piece}))
+        with pytest.raises(Refused, match=told):
+            gate.main(["--run", "bare"])
+    described.write_text(whole)
     monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
     with pytest.raises(Refused, match=r"tried as the nightly run will use it, it has .* MB, more than"):
         gate.main(["--run", "bare"])
     monkeypatch.delenv("CLICKWRIGHT_GATE_MAX_MODEL_MB")
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):
+        promote.main(["--run", "bare"])
     found = gate.main(["--run", "bare"])
+    monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
+    with pytest.raises(Refused, match="more than"):
+        gate.main(["--run", "bare"])
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):  # any longer
+        promote.main(["--run", "bare"])
     assert found["megabytes"] > 0
     assert set(found["leads"]["popularity"]["segments"]) >= {"short", "medium"}
     client.delete_model_version_tag("recommender", "1", tag)
     with pytest.raises(Refused, match="it has no evidence"):
         gate.main(["--run", "bare"])
+
+
+def test_another_sentence_encoder_is_another_training(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pin.main(["--run", "read", "--train-until", "2024-03-01"])
+    (tmp_path / "encoder").mkdir()
+    (tmp_path / "encoder" / "config.json").write_text("{}")
+    monkeypatch.setenv("CLICKWRIGHT_ENCODER", str(tmp_path / "encoder"))
+    with pytest.raises(ConfigError, match=r"the sentence encoder is another one .* than training read was pinned with"):
+        train.main(["--run", "read", "--recipes", "popularity"])
+    monkeypatch.setenv("CLICKWRIGHT_ENCODER", "/no/such/folder")
+    with pytest.raises(ConfigError, match="at /no/such/folder; point CLICKWRIGHT_ENCODER"):
+        pin.main(["--run", "unread", "--train-until", "2024-03-01"])
 
 
 def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:

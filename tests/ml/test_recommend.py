@@ -12,10 +12,12 @@ import pytest
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
 from ml.models import recipe
 from ml.recommend import Behaviour, behaviour, known_events, titles_of
+from ml.registry import connect
 from ml.splits import Split
 from schemas import audit, publish
-from schemas.errors import ClickwrightError
+from schemas.errors import ClickwrightError, Refused
 from schemas.lake import Lake, open_lake
+from schemas.settings import get_settings
 from tests.ml.conftest import as_contract, pseudonym, publish_directly, walk_events, walk_items
 
 SERVED_ON = date(2024, 3, 1)
@@ -134,6 +136,57 @@ def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
     assert audit.main(["--job", name, "--run", run])["passed"]
     publish.main(["--job", name, "--run", run])
     return built
+
+
+@pytest.mark.slow
+def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> None:
+    as_of = SERVED_ON - timedelta(days=1)
+    publish_directly(walk_lake, "profiles", profiles(as_of, [pseudonym(1)]), "as_of")
+    for run, recipes in (("first", "popularity,markov"), ("second", "popularity")):
+        pin.main(["--run", run, "--train-until", str(SERVED_ON)])
+        train.main(["--run", run, "--recipes", recipes])
+        challenge.main(["--run", run])
+    gate.main(["--run", "first"])
+    promote.main(["--run", "first"])
+    connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in MLflow's page
+    run_all(recommend, "recommend", "by-hand")
+    assert served_by(walk_lake) == {"2"}
+
+    back = promote.main(["--version", "1"])
+    assert (back["moved"], back["previous"]) == (True, "2")
+    assert due.main([])["why"] == "recommendations for 2024-03-01 are by version 2, and @champion is 1"
+    run_all(recommend, "recommend", "rolled-back")
+    assert served_by(walk_lake) == {"1"}
+    with pytest.raises(Refused, match="version 2 did not pass the gate"):
+        promote.main(["--version", "2"])
+
+
+def served_by(lake: Lake) -> set[str]:
+    return set(lake.arrow("recommendations")["model_version"].to_pylist())
+
+
+@pytest.mark.slow
+def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
+) -> None:
+    walk_lake.catalog.drop_table("clickwright.items")
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
+    publish_directly(walk_lake, "profiles", profiles(SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)]), "as_of")
+    pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
+    train.main(["--run", "t", "--recipes", "popularity,markov,content"])
+    challenge.main(["--run", "t"])
+    gate.main(["--run", "t"])
+    promote.main(["--run", "t"])
+    run_all(recommend, "recommend", "r")
+    rows = walk_lake.arrow("recommendations").to_pylist()
+    assert len(rows) == 20
+    assert walk_lake.commits("recommendations")[0].inputs.keys() == {"profiles", "session_events"}
+    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
+    copywriter.main(["--served-on", str(SERVED_ON), "--run", "c"])
+    assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
+    publish.main(["--job", "copywriter", "--run", "c"])
+    for creative in walk_lake.arrow("creatives").to_pylist():
+        assert creative["item_id"] in creative["headline"] + creative["body"]
 
 
 @pytest.mark.slow

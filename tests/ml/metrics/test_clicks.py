@@ -19,6 +19,7 @@ def test_by_hand() -> None:
     assert metrics.log_loss(CLICKED, PREDICTED) == pytest.approx(expected)
     assert metrics.normalised_entropy(CLICKED, PREDICTED) == pytest.approx(expected / math.log(2))
     # Two bins: (.2, .4) with the clicks 0 and 1, and (.4, .8) with 0 and 1.
+    np.testing.assert_allclose(metrics.reliability(CLICKED, PREDICTED, bins=2), [[0.3, 0.5, 2], [0.6, 0.5, 2]])
     assert metrics.calibration_error(CLICKED, PREDICTED, bins=2) == pytest.approx((abs(0.5 - 0.3) + abs(0.5 - 0.6)) / 2)
 
 
