@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     gate_max_ms_per_user: float = Field(
         50, gt=0, description="a model that takes more milliseconds to score a user, in a batch of 64, is not promoted"
     )
+    recommend_shard_users: int = Field(
+        10_000, gt=0, description="users whose recommendations are made together; a killed run repeats only what it had begun"
+    )
     alarms: str = Field(
         "log",
         description="how people are told of a failed task or a late day, comma-separated: log, smtp, slack, webhook "

@@ -1,22 +1,25 @@
 """Recommendations on literal events, and from a real lake and registry to a published table."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
-from ml.models import recipe
-from ml.recommend import Behaviour, behaviour, known_events, titles_of
+from ml.inference.behaviour import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
+from ml.inference.offer import Offer, offer_of
+from ml.inference.score import Origin, Policy, Scorer
+from ml.models import RECIPES, Recommender, recipe
 from ml.splits import Split
 from schemas import audit, publish
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
-from tests.ml.conftest import as_contract, pseudonym, publish_directly, walk_events, walk_items
+from tests.ml.conftest import SMALL, as_contract, pseudonym, publish_directly, publish_profiles, walk_events, walk_items
 
 SERVED_ON = date(2024, 3, 1)
 USERS = ["u1", "u2", "u3"]
@@ -56,7 +59,7 @@ def events(var: Any) -> pa.Table:
     publish_directly(lake, "session_events", as_contract("session_events", as_events(*EVENTS)), "closed_on")
     snapshot = lake.snapshot("session_events")
     assert snapshot is not None
-    return known_events(lake, SERVED_ON, snapshot)
+    return pa.Table.from_batches(known_events(lake, SERVED_ON, snapshot), schema=EVENT_SCHEMA)
 
 
 def items_of(did: Behaviour, user: int) -> list[str]:
@@ -67,65 +70,67 @@ def test_histories_are_of_the_moment(events: pa.Table) -> None:
     did = behaviour(events, USERS, ITEMS)
     assert [items_of(did, user) for user in range(3)] == [["b", "a"], ["c"], []]
     assert did.of(0)[1].tolist() == sorted(did.of(0)[1].tolist())
-    assert did.highest_rating == 4.0
 
 
-def test_titles_count_people_of_the_last_days(events: pa.Table) -> None:
+def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(events: pa.Table) -> None:
     rows = [
         {"item_id": "d", "title": "D", "categories": ["x"]},
         {"item_id": "a", "title": "A", "categories": None},
         {"item_id": "unknown to the model", "title": "U", "categories": None},
     ]
-    titles, offered = titles_of(pa.Table.from_pylist(rows), events, ITEMS, SERVED_ON)
-    assert (titles.titles, titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
-    assert titles.recent.tolist() == [1, 1, 1, 1]
-    assert offered.tolist() == [True, False, False, True]
+    parts = [events.filter(pc.equal(events["user_id"], user)) for user in pc.unique(events["user_id"]).to_pylist()]
+    for given in ([events], parts):
+        offer = offer_of(pa.Table.from_pylist(rows), given, ITEMS, SERVED_ON)
+        assert (offer.titles.titles, offer.titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
+        assert offer.titles.recent.tolist() == [1, 1, 1, 1]
+        assert offer.offered.tolist() == [True, False, False, True]
+        assert offer.highest_rating == 4.0
+
+
+@dataclass(frozen=True)
+class Day:
+    """The walk's users and one new one, what they did, and what is offered."""
+
+    users: pa.Array
+    events: pa.Table
+    offer: Offer
+
+    def rows(self, model: Recommender, k: int = 10, batch_users: int = 64) -> tuple[pa.Table, dict[str, int]]:
+        origin = Origin(date(2024, 3, 8), "recommender", "1")
+        return Scorer(model, self.offer, Policy(k, batch_users), origin).rows(self.users, self.events)
 
 
 @pytest.fixture
-def of_walk(walk: Split) -> tuple[list[str], Behaviour, recommend.Titles, npt.NDArray[np.bool_]]:
-    """The walk's users and one new one."""
+def of_walk(walk: Split) -> Day:
     frame = walk_events().assign(event_type="rating")
-    events = pa.Table.from_pandas(frame, preserve_index=False)
-    events = events.set_column(2, "event_time", events["event_time"].cast(pa.timestamp("us", "UTC")))
-    users = sorted([*set(frame["user_id"]), "nobody yet"])
-    titles, offered = titles_of(pa.Table.from_pandas(walk_items()), events, walk.catalog.item_ids, date(2024, 3, 8))
-    return users, behaviour(events, users, walk.catalog.item_ids), titles, offered
+    frame["event_time"] = pd.to_datetime(frame["event_time"], unit="us", utc=True)
+    events = pa.Table.from_pandas(frame[EVENT_COLUMNS], EVENT_SCHEMA, preserve_index=False)
+    catalogue = pa.Table.from_pandas(walk_items())
+    offer = offer_of(catalogue, [events], walk.catalog.item_ids, date(2024, 3, 8))
+    return Day(pa.array(sorted([*set(frame["user_id"]), pseudonym(999)])), events, offer)
 
 
-@pytest.mark.parametrize("name", ["popularity", "markov", "item_knn", "cooccurrence"])
-def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Any) -> None:
-    model = recipe(name)().fit(walk.refit, walk.catalog, seed=1)
-    users, did, titles, offered = of_walk
-    one = list(recommend.recommend(model, users, did, titles, offered, k=10, batch_users=1))
-    many = list(recommend.recommend(model, users, did, titles, offered, k=10, batch_users=64))
-    assert [(r["user_id"], r["rank"], r["item"], r["reason"]) for r in one] == [
-        (r["user_id"], r["rank"], r["item"], r["reason"]) for r in many
-    ]
-    np.testing.assert_allclose([r["score"] for r in one], [r["score"] for r in many], rtol=1e-5)
-    assert len(one) == 10 * len(users)
-    for user, who in enumerate(users):
-        met = set(did.of(user)[0].items.tolist())
-        assert not met & {row["item"] for row in one if row["user_id"] == who}
+@pytest.mark.parametrize("name", RECIPES)
+def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day) -> None:
+    model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
+    (one, figures), (many, same) = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
+    assert one.drop_columns("score").equals(many.drop_columns("score"))
+    np.testing.assert_allclose(one["score"], many["score"], rtol=1e-5, atol=1e-5)
+    assert figures == same
+    assert figures["rows"] == one.num_rows == 10 * len(of_walk.users)
+    did = behaviour(of_walk.events, of_walk.users, walk.catalog.item_ids)
+    for user, who in enumerate(of_walk.users.to_pylist()):
+        met = {walk.catalog.item_ids[item] for item in did.of(user)[0].items}
+        assert not met & set(one.filter(pc.equal(one["user_id"], who))["item_id"].to_pylist())
 
 
-def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Any) -> None:
+def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Day) -> None:
     model = recipe("popularity")().fit(walk.refit, walk.catalog, seed=1)
-    users, did, titles, _ = of_walk
-    met = did.of(0)[0].items
     offered = np.zeros(len(walk.catalog), dtype=bool)
-    offered[met] = True
-    rows = list(recommend.recommend(model, users[:1], did, titles, offered, k=10))
-    assert rows == []
-    figures = recommend.figures_of(rows, users[:1], did, 10)
+    offered[behaviour(of_walk.events, of_walk.users[:1], walk.catalog.item_ids).of(0)[0].items] = True
+    rows, figures = replace(of_walk, users=of_walk.users[:1], offer=replace(of_walk.offer, offered=offered)).rows(model)
+    assert rows.num_rows == 0
     assert (figures["users"], figures["users_without"], figures["users_with_fewer"]) == (1, 1, 0)
-
-
-def profiles(as_of: date, users: list[str]) -> pa.Table:
-    moment = datetime(2024, 2, 1, tzinfo=UTC)
-    row = {"as_of": as_of, "n_events": 1, "first_seen": moment, "last_seen": moment, "recency_days": 1}
-    row |= {"active_days": 1, "value_sum": 1.0, "segment": "casual"}
-    return as_contract("profiles", pd.DataFrame([{**row, "user_id": user} for user in users]))
 
 
 def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
@@ -143,7 +148,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert due.main([])["why"] == "no profiles are published yet"
     as_of = SERVED_ON - timedelta(days=1)
     users = sorted({*walk_events()["user_id"], pseudonym(999)})
-    publish_directly(walk_lake, "profiles", profiles(as_of, users), "as_of")
+    publish_profiles(walk_lake, as_of, users)
     publish_directly(walk_lake, "items", as_contract("items", walk_items().assign(as_of=as_of, first_seen=as_of)), "as_of")
     assert due.main([]) == {
         "due": False,

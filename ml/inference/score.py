@@ -1,0 +1,100 @@
+"""The rows of one shard: its users in batches, their lists, and a reason for every place."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+
+from ml.inference.behaviour import Behaviour, behaviour
+from ml.inference.lists import Lists, best_unseen
+from ml.inference.offer import Offer
+from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
+from ml.models.base import Recommender
+from ml.reasons import History, reasons
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How lists are made of scores."""
+
+    k: int
+    batch_users: int
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What every row says of where it comes from."""
+
+    served_on: date
+    model_name: str
+    model_version: str
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """All that a shard's rows follow from, besides its users and what they did."""
+
+    model: Recommender
+    offer: Offer
+    policy: Policy
+    origin: Origin
+
+    def finish(self, shard: int, inputs: Inputs, work: Work) -> dict[str, int]:
+        """Make the rows of a shard and write them; returns its figures."""
+        rows, figures = self.rows(inputs.users(shard), inputs.events(shard))
+        work.finish(shard, rows, figures)
+        return figures
+
+    def rows(self, users: pa.Array, events: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+        """Rows of ``recommendations``, by user and rank, and figures of the users.
+
+        Args:
+            users: sorted.
+            events: in ``EVENT_COLUMNS``; of these users, and perhaps of others.
+        """
+        did = behaviour(events, users, self.offer.item_ids)
+        parts, new, fewer, without = [], 0, 0, 0
+        for first in range(0, len(users), self.policy.batch_users):
+            batch = range(first, min(first + self.policy.batch_users, len(users)))
+            histories, found = self._lists(did, batch)
+            parts.append(self._table(users.slice(first, len(batch)), histories, found))
+            new += sum(len(history.items) == 0 for history in histories)
+            fewer += int(((found.lengths > 0) & (found.lengths < self.policy.k)).sum())
+            without += int((found.lengths == 0).sum())
+        table = pa.concat_tables(parts) if parts else RECOMMENDATIONS.empty_table()
+        return table, {
+            "rows": table.num_rows,
+            "users": len(users),
+            "new_users": new,
+            "users_with_fewer": fewer,
+            "users_without": without,
+        }
+
+    def _lists(self, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
+        histories, times = map(list, zip(*(did.of(user) for user in batch), strict=True))
+        items = [history.items for history in histories]
+        return histories, best_unseen(self.model, items, times, self.offer.offered, self.policy.k)
+
+    def _table(self, users: pa.Array, histories: list[History], found: Lists) -> pa.Table:
+        filled, lengths = found.items >= 0, found.lengths
+        n = int(lengths.sum())
+        rank = np.concatenate([np.arange(1, length + 1) for length in lengths]) if n else np.empty(0)
+        columns = {
+            "served_on": pa.repeat(pa.scalar(self.origin.served_on, pa.date32()), n),
+            "user_id": users.take(pa.array(np.repeat(np.arange(len(users)), lengths))),
+            "rank": pa.array(rank.astype(np.int32)),
+            "item_id": pa.array([self.offer.item_ids[item] for item in found.items[filled]], pa.string()),
+            "score": pa.array(found.scores[filled].astype(np.float64)),
+            "reason": pa.array(self._reasons(histories, found), pa.string()),
+            "propensity": pa.array(found.propensities[filled]),
+            "model_name": pa.repeat(self.origin.model_name, n),
+            "model_version": pa.repeat(self.origin.model_version, n),
+        }
+        return pa.table([columns[name] for name in RECOMMENDATIONS.names], schema=RECOMMENDATIONS)
+
+    def _reasons(self, histories: list[History], found: Lists) -> Iterator[str]:
+        for history, items, length in zip(histories, found.items, found.lengths, strict=True):
+            chosen = items[:length].tolist()
+            yield from reasons(chosen, history, self.offer.titles, self.model, self.offer.highest_rating)
