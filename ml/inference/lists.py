@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.models.base import Recommender
+from ml.models.base import Factored, Recommender
 from ml.top import best_rows, leave_out
+
+if TYPE_CHECKING:
+    from ml.inference.search import Search
 
 NOTHING = -1
 """In place of an item, where a list is shorter than the others."""
@@ -30,16 +34,31 @@ class Lists:
         return np.asarray((self.items != NOTHING).sum(axis=1), dtype=np.int64)
 
 
-def best_unseen(
-    model: Recommender,
-    histories: Sequence[npt.NDArray[np.integer[Any]]],
-    times: Sequence[npt.NDArray[np.integer[Any]]] | None,
-    offered: npt.NDArray[np.bool_],
-    k: int,
-) -> Lists:
-    """The ``k`` items with the best scores for each history, of those that are offered and were not met."""
-    scores_BI = np.where(offered, model.scores(histories, times), np.float32(-np.inf))
-    leave_out(scores_BI, histories)
-    items_BK, scores_BK = best_rows(scores_BI, k)
-    items_BK[np.isneginf(scores_BK)] = NOTHING
-    return Lists(items_BK, scores_BK, np.ones(items_BK.shape))
+class Best:
+    """Finds the best items that are offered and were not met."""
+
+    def __init__(self, model: Recommender, offered: npt.NDArray[np.bool_]) -> None:
+        self.model, self.offered = model, offered
+
+    def __call__(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None,
+        k: int,
+    ) -> Lists:
+        """The ``k`` items with the best scores for each history."""
+        if isinstance(self.model, Factored):
+            found = self._search.best(self.model.states(histories, times), histories, k)
+            return Lists(found.items, found.scores, np.ones(found.items.shape))
+        scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))
+        leave_out(scores_BI, histories)
+        items_BK, scores_BK = best_rows(scores_BI, k)
+        items_BK[np.isneginf(scores_BK)] = NOTHING
+        return Lists(items_BK, scores_BK, np.ones(items_BK.shape))
+
+    @cached_property
+    def _search(self) -> "Search":
+        from ml.inference.search import Search  # PyTorch: not every recipe needs it
+
+        assert isinstance(self.model, Factored)
+        return Search(*self.model.item_factors(), self.offered)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
 from ml.inference.behaviour import Behaviour, behaviour
-from ml.inference.lists import Lists, best_unseen
+from ml.inference.lists import Best, Lists
 from ml.inference.offer import Offer
 from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
 from ml.models.base import Recommender
@@ -75,7 +76,11 @@ class Scorer:
     def _lists(self, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
         histories, times = map(list, zip(*(did.of(user) for user in batch), strict=True))
         items = [history.items for history in histories]
-        return histories, best_unseen(self.model, items, times, self.offer.offered, self.policy.k)
+        return histories, self._best(items, times, self.policy.k)
+
+    @cached_property
+    def _best(self) -> Best:
+        return Best(self.model, self.offer.offered)
 
     def _table(self, users: pa.Array, histories: list[History], found: Lists) -> pa.Table:
         filled, lengths = found.items >= 0, found.lengths

@@ -7,13 +7,16 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
 from ml.data import DAY_US, Cases, Catalog, Interactions
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
@@ -111,6 +114,25 @@ class Recommender(ABC):
     def chosen(self) -> dict[str, Any]:
         """The settings that validation decided, as arguments of the constructor."""
         return {}
+
+
+class Factored(ABC):
+    """What a recommender offers besides when its scores are a product: scores = states @ vectors.T + bias.
+
+    Then the best items can be found without writing all scores down (``ml.inference.search``).
+    """
+
+    @abstractmethod
+    def states(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> "Tensor":
+        """What is known of each user, arguments as for ``scores``: float32 ``[B, D]``."""
+
+    @abstractmethod
+    def item_factors(self) -> tuple["Tensor", "Tensor"]:
+        """Vectors ``[I, D]`` and bias ``[I]`` of the items, float32."""
 
 
 def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:

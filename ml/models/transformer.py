@@ -14,7 +14,7 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from ml.data import Cases, Catalog, Interactions
-from ml.models.base import Log, Recommender, Scores, read_config, write_config
+from ml.models.base import Factored, Log, Recommender, Scores, read_config, write_config
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.sequences import Windows, as_batch, case_windows, collate, sequence
 from ml.models.start import initialise
@@ -24,7 +24,7 @@ from ml.threads import share_the_machine
 NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropout")
 
 
-class Transformer(Recommender):
+class Transformer(Recommender, Factored):
     """Next-item prediction by a causal transformer that knows an item by its identity and its text.
 
     With ``validation``, training stops when NDCG@10 there has not risen for ``patience`` epochs, goes back to the best epoch,
@@ -58,6 +58,7 @@ class Transformer(Recommender):
             raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
         self._settings = {**self.DEFAULTS, **settings}
         self.network: SequenceModel | None = None
+        self._item_vectors: Tensor | None = None
         self._unit_vectors: Tensor | None = None
 
     def fit(
@@ -108,7 +109,7 @@ class Transformer(Recommender):
             network.load_state_dict(callback.best_weights)
             self._settings["epochs"] = callback.best_epoch
         network.train(False)
-        self._unit_vectors = None
+        self._item_vectors = self._unit_vectors = None
         return self
 
     @torch.no_grad()
@@ -117,14 +118,30 @@ class Transformer(Recommender):
         histories: Sequence[npt.NDArray[np.integer[Any]]],
         times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
     ) -> Scores:
+        items_ID, bias_I = self.item_factors()
+        return np.asarray((self.states(histories, times) @ items_ID.T + bias_I).cpu().numpy(), dtype=np.float32)
+
+    @torch.no_grad()
+    def states(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> Tensor:
         network = self._fitted()
         if not len(histories):
-            return np.empty((0, network.config.n_items), dtype=np.float32)
-        network.train(False)
+            return torch.empty((0, network.config.width), device=network.device)
         length, n_items = network.config.max_length, network.config.n_items
         rows = [sequence(h, None if times is None else times[i], length, n_items) for i, h in enumerate(histories)]
         batch = {name: values.to(network.device) for name, values in as_batch(rows, n_items).items()}
-        return np.asarray(network(**batch).logits.cpu().numpy(), dtype=np.float32)
+        x_BLD = network.hidden(**batch, items_ID=self.item_factors()[0])
+        return network.last(x_BLD, batch["item_ids"]).float()
+
+    @torch.no_grad()
+    def item_factors(self) -> tuple[Tensor, Tensor]:
+        network = self._fitted()
+        if self._item_vectors is None:  # the same for all users
+            self._item_vectors = network.train(False).item_vectors().float()
+        return self._item_vectors, network.bias.detach().float()
 
     @torch.no_grad()
     def validation_ndcg(self, cases: Cases, batch_size: int = 256) -> float:
@@ -157,7 +174,7 @@ class Transformer(Recommender):
         """Cosine of the item vectors."""
         with torch.no_grad():
             if self._unit_vectors is None:  # asked for every recommendation of every user
-                self._unit_vectors = torch.nn.functional.normalize(self._fitted().train(False).item_vectors(), dim=1)
+                self._unit_vectors = torch.nn.functional.normalize(self.item_factors()[0], dim=1)
             chosen = self._unit_vectors[torch.as_tensor(np.asarray(candidates), dtype=torch.int64)]
             return np.asarray((chosen @ self._unit_vectors[item]).cpu().numpy(), dtype=np.float32)
 
