@@ -13,6 +13,7 @@ same champion, snapshots, settings and code makes only the others, and stages th
 import argparse
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from typing import Any
 
@@ -85,7 +86,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     model, item_ids = load_recommender(files)
     log.info("champion", model=settings.registered_model, version=version.version, recipe=model.name, users=len(users))
 
-    policy = Policy(args.k, args.batch_users)
+    policy = Policy(
+        k=args.k,
+        batch_users=args.batch_users,
+        candidates=settings.recommend_candidates,
+        relevance=settings.recommend_relevance,
+        explored=settings.recommend_explored,
+        seed=settings.seed,
+    )
     origin = Origin(args.served_on, settings.registered_model, str(version.version))
     follows_from = {"inputs": inputs, "model": digest(files), "policy": policy, "origin": origin, "code": code_version()}
     work = Work.of(args.run, follows_from, -(-len(users) // settings.recommend_shard_users))
@@ -102,6 +110,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         attempt.replaces(TABLE, "served_on", [args.served_on])
         figures = work.figures()
         attempt.note(model_name=settings.registered_model, model_version=origin.model_version, recipe=model.name, **figures)
+        attempt.note(policy=asdict(policy))
         attempt.note(model=provenance(settings, version), reads=reads(args.served_on, known))
     work.remove()
     if figures["users_without"]:

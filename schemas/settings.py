@@ -93,6 +93,18 @@ class Settings(BaseSettings):
     recommend_shard_users: int = Field(
         10_000, gt=0, description="users whose recommendations are made together; a killed run repeats only what it had begun"
     )
+    recommend_relevance: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="weight of relevance against diversity in a list (maximal marginal relevance); 1: relevance alone",
+    )
+    recommend_explored: int = Field(
+        0, ge=0, description="how many of a list's last places are drawn at random, with the propensity written down"
+    )
+    recommend_candidates: int = Field(
+        100, gt=0, description="of how many of a user's best items a diverse list is made, and the last places are drawn"
+    )
     alarms: str = Field(
         "log",
         description="how people are told of a failed task or a late day, comma-separated: log, smtp, slack, webhook "

@@ -33,6 +33,18 @@ class Lists:
     def lengths(self) -> npt.NDArray[np.int64]:
         return np.asarray((self.items != NOTHING).sum(axis=1), dtype=np.int64)
 
+    def ordered(self, columns: npt.NDArray[np.int64]) -> "Lists":
+        """With the places in another order, ``[B, K]``."""
+        return Lists(
+            np.take_along_axis(self.items, columns, axis=1),
+            np.take_along_axis(self.scores, columns, axis=1),
+            np.take_along_axis(self.propensities, columns, axis=1),
+        )
+
+    def places(self, first: int, last: int | None = None) -> "Lists":
+        """Some of the places, from 0."""
+        return Lists(self.items[:, first:last], self.scores[:, first:last], self.propensities[:, first:last])
+
 
 class Best:
     """Finds the best items that are offered and were not met."""

@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 
 from ml.inference.behaviour import Behaviour, behaviour
+from ml.inference.diversity import Categories, diversified
+from ml.inference.explore import draws, explored
 from ml.inference.lists import Best, Lists
 from ml.inference.offer import Offer
 from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
 from ml.models.base import Recommender
 from ml.reasons import History, reasons
+from schemas.errors import ConfigError
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,25 @@ class Policy:
 
     k: int
     batch_users: int
+    candidates: int = 100
+    """How many of the best items what follows chooses from."""
+    relevance: float = 1.0
+    """Weight of relevance against diversity, see ``ml.inference.diversity``; 1 is relevance alone."""
+    explored: int = 0
+    """How many of the last places are drawn, see ``ml.inference.explore``."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.explored >= self.k:
+            raise ConfigError(
+                f"{self.explored} places of {self.k} are to be drawn; in CLICKWRIGHT_RECOMMEND_EXPLORED; "
+                "leave the first at least to the model"
+            )
+
+    @property
+    def wanted(self) -> int:
+        """Candidates of each user."""
+        return self.k if self.relevance == 1 and not self.explored else max(self.k, self.candidates)
 
 
 @dataclass(frozen=True)
@@ -59,8 +81,9 @@ class Scorer:
         parts, new, fewer, without = [], 0, 0, 0
         for first in range(0, len(users), self.policy.batch_users):
             batch = range(first, min(first + self.policy.batch_users, len(users)))
-            histories, found = self._lists(did, batch)
-            parts.append(self._table(users.slice(first, len(batch)), histories, found))
+            who = users.slice(first, len(batch))
+            histories, found = self._lists(who, did, batch)
+            parts.append(self._table(who, histories, found))
             new += sum(len(history.items) == 0 for history in histories)
             fewer += int(((found.lengths > 0) & (found.lengths < self.policy.k)).sum())
             without += int((found.lengths == 0).sum())
@@ -73,10 +96,20 @@ class Scorer:
             "users_without": without,
         }
 
-    def _lists(self, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
+    def _lists(self, users: pa.Array, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
         histories, times = map(list, zip(*(did.of(user) for user in batch), strict=True))
-        items = [history.items for history in histories]
-        return histories, self._best(items, times, self.policy.k)
+        found = self._best([history.items for history in histories], times, self.policy.wanted)
+        certain = self.policy.k - self.policy.explored
+        if self.policy.relevance < 1:
+            found = diversified(found, certain, self.policy.relevance, self._categories)
+        if not self.policy.explored:
+            return histories, found.places(0, certain)
+        drawn = draws(users.to_pylist(), self.policy.explored, f"{self.policy.seed}|{self.origin.served_on}")
+        return histories, explored(found.places(0, certain), found.places(certain), self.policy.explored, drawn)
+
+    @cached_property
+    def _categories(self) -> Categories:
+        return Categories(self.offer.titles.categories)
 
     @cached_property
     def _best(self) -> Best:

@@ -95,9 +95,10 @@ class Day:
     events: pa.Table
     offer: Offer
 
-    def rows(self, model: Recommender, k: int = 10, batch_users: int = 64) -> tuple[pa.Table, dict[str, int]]:
+    def rows(self, model: Recommender, **policy: Any) -> tuple[pa.Table, dict[str, int]]:
         origin = Origin(date(2024, 3, 8), "recommender", "1")
-        return Scorer(model, self.offer, Policy(k, batch_users), origin).rows(self.users, self.events)
+        how = Policy(**{"k": 10, "batch_users": 64, **policy})
+        return Scorer(model, self.offer, how, origin).rows(self.users, self.events)
 
 
 @pytest.fixture
@@ -122,6 +123,20 @@ def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day) -> N
     for user, who in enumerate(of_walk.users.to_pylist()):
         met = {walk.catalog.item_ids[item] for item in did.of(user)[0].items}
         assert not met & set(one.filter(pc.equal(one["user_id"], who))["item_id"].to_pylist())
+
+
+def test_diverse_lists_with_drawn_places_depend_on_nobody_else(walk: Split, of_walk: Day) -> None:
+    model = recipe("cooccurrence")().fit(walk.refit, walk.catalog, seed=1)
+    how = {"relevance": 0.7, "explored": 2, "candidates": 20, "seed": 7}
+    (rows, _), (one, _) = of_walk.rows(model, **how), of_walk.rows(model, batch_users=1, **how)
+    assert rows.equals(one)
+    plain, _ = of_walk.rows(model)
+    assert not rows["item_id"].equals(plain["item_id"])
+    last = replace(of_walk, users=of_walk.users[-3:]).rows(model, **how)[0]
+    assert last.equals(rows.slice(rows.num_rows - last.num_rows))
+    chance = rows.group_by("rank").aggregate([("propensity", "max")]).sort_by("rank")["propensity_max"].to_pylist()
+    assert chance[:8] == [1.0] * 8
+    assert all(0 < p < 1 for p in chance[8:])
 
 
 def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Day) -> None:
@@ -183,6 +198,17 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     run_all(recommend, "recommend", "again")
     again = walk_lake.arrow("recommendations").sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
     assert again == rows
+
+    # With places left to chance, and some diversity; the contract takes the propensities.
+    with monkeypatch.context() as chance:
+        chance.setenv("CLICKWRIGHT_RECOMMEND_EXPLORED", "2")
+        chance.setenv("CLICKWRIGHT_RECOMMEND_RELEVANCE", "0.8")
+        run_all(recommend, "recommend", "explored")
+    drawn = walk_lake.arrow("recommendations", where="rank > 8")
+    assert drawn.num_rows == 2 * n
+    assert 0 < pc.min(drawn["propensity"]).as_py() < pc.max(drawn["propensity"]).as_py() < 1
+    assert walk_lake.commits("recommendations")[0].notes["policy"]["explored"] == 2
+    run_all(recommend, "recommend", "r")
 
     monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
     wrote = copywriter.main(["--served-on", str(SERVED_ON), "--run", "c", "--limit", "3"])

@@ -58,7 +58,7 @@ def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
     network = SequenceModel(config)
     initialise(network, events, catalog)
     windows = Windows(events, LENGTH, len(catalog), 0.1, SEED)
-    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
     order = torch.randperm(len(windows))
     network.train()
     for step in range(steps):
@@ -66,8 +66,9 @@ def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
         loss = network(**collate(rows, len(catalog))).loss
         optimizer.zero_grad()
         loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
-        if step % 20 == 0:
+        if step % 20 == 0 or step + 1 == steps:
             log.info("trained", step=step, of=steps, loss=round(float(loss), 3))
     return network.train(False)
 
@@ -92,7 +93,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument("--items", type=int, default=100_000, help="that are kept, of a catalogue half as large again")
     parser.add_argument("--users", type=int, default=16_384, help="whose states are kept")
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         events, catalog = simulated(args.events, args.items * 3 // 2, Path(folder))
