@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -106,6 +106,16 @@ $(BENCH_STAMP): tests/benchmarks/requirements.txt
 
 bench: $(STAMP) $(BENCH_STAMP) ## Clickwright and its peers on one job, measured (make bench BENCH="--events 1 --growth 1")
 	@$(BIN)/python -m tests.benchmarks $(BENCH)
+
+LISTS_STAMP := .venv-bench-lists/.clickwright-installed
+
+$(LISTS_STAMP): tests/benchmarks/lists/requirements.txt
+	@$(PYTHON) -m venv .venv-bench-lists
+	@.venv-bench-lists/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+bench-lists: $(STAMP) $(LISTS_STAMP) ## the best of 100,000 items for many users, beside PyTorch, implicit and faiss
+	@$(BIN)/python -m tests.benchmarks.lists --peers .venv-bench-lists/bin/python $(BENCH)
 
 clean: down ## stop the services and remove var/, that is every row, model and log of this machine
 	rm -rf var

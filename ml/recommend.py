@@ -2,10 +2,12 @@
 
 The champion is resolved once. Users are those of the profiles of the day before. What they did counts if it happened before
 the day began (00:00 UTC) and had arrived by the day before. What they met is not recommended again, nor what the catalogue
-of the day before does not hold.
+of the day before does not hold. Who did nothing that the model knows gets what was popular of late in the own segment.
 
 Users are dealt into shards, and a finished shard is kept until the run is: a run that was killed and is tried again from the
-same champion, snapshots, settings and code makes only the others, and stages the same bytes.
+same champion, snapshots, settings and code makes only the others, and stages the same bytes. CLICKWRIGHT_RECOMMEND_ON says
+whether this process makes the shards, or the tasks of a Spark cluster (CLICKWRIGHT_SPARK_MASTER, or what ``spark-submit``
+says).
 
     python -m ml.recommend --served-on 1998-04-23
 """
@@ -18,12 +20,11 @@ from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ml.inference.behaviour import known_events
 from ml.inference.offer import offer_of
 from ml.inference.score import Origin, Policy, Scorer
-from ml.inference.shards import TABLE, Inputs, Work, open_inputs
+from ml.inference.shards import TABLE, USER_COLUMNS, Inputs, Work, open_inputs
 from ml.threads import share_the_machine
 from schemas.cli import at_work, day, log, run_id_default
 from schemas.errors import ClickwrightError
@@ -76,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lake = open_lake(settings)
     inputs = inputs_for(lake, INPUTS, args.as_of_snapshot)
     as_of = args.served_on - timedelta(days=1)
-    users = read_day(lake, "profiles", as_of, inputs["profiles"], ["user_id"])["user_id"].combine_chunks()
-    users = users.take(pc.array_sort_indices(users))
+    users = read_day(lake, "profiles", as_of, inputs["profiles"], USER_COLUMNS)
     known = lake.newest_partition("items", "as_of", as_of, inputs["items"])
     catalogue = read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
     share_the_machine()
@@ -103,9 +103,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             with open_inputs(work) as dealt, at_work("pytorch"):
                 dealt.write_users(users)
                 dealt.write_events(known_events(lake, args.served_on, inputs["session_events"]))
-                parts = (dealt.events(shard) for shard in range(work.shards))
+                parts = ((dealt.events(shard), dealt.users(shard)) for shard in range(work.shards))
                 offer = offer_of(catalogue, parts, item_ids, args.served_on)
-                finish_shards(Scorer(model, offer, policy, origin), dealt, work)
+                scorer = Scorer(model, offer, policy, origin)
+                if settings.recommend_on == "spark":
+                    from ml.inference import on_spark  # PySpark: only where it is wanted
+
+                    on_spark.finish_shards(scorer, files, dealt, work)
+                else:
+                    finish_shards(scorer, dealt, work)
         work.stage(attempt.folder(TABLE))
         attempt.replaces(TABLE, "served_on", [args.served_on])
         figures = work.figures()

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ml.inference.behaviour import Behaviour, behaviour
+from ml.inference.cold import Popular
 from ml.inference.diversity import Categories, diversified
 from ml.inference.explore import draws, explored
 from ml.inference.lists import Best, Lists
@@ -70,20 +71,20 @@ class Scorer:
         work.finish(shard, rows, figures)
         return figures
 
-    def rows(self, users: pa.Array, events: pa.Table) -> tuple[pa.Table, dict[str, int]]:
+    def rows(self, users: pa.Table, events: pa.Table) -> tuple[pa.Table, dict[str, int]]:
         """Rows of ``recommendations``, by user and rank, and figures of the users.
 
         Args:
-            users: sorted.
+            users: in ``USER_COLUMNS``, sorted by ``user_id``.
             events: in ``EVENT_COLUMNS``; of these users, and perhaps of others.
         """
-        did = behaviour(events, users, self.offer.item_ids)
+        did = behaviour(events, users["user_id"].combine_chunks(), self.offer.item_ids)
         parts, new, fewer, without = [], 0, 0, 0
         for first in range(0, len(users), self.policy.batch_users):
             batch = range(first, min(first + self.policy.batch_users, len(users)))
             who = users.slice(first, len(batch))
             histories, found = self._lists(who, did, batch)
-            parts.append(self._table(who, histories, found))
+            parts.append(self._table(who["user_id"].combine_chunks(), histories, found))
             new += sum(len(history.items) == 0 for history in histories)
             fewer += int(((found.lengths > 0) & (found.lengths < self.policy.k)).sum())
             without += int((found.lengths == 0).sum())
@@ -96,16 +97,22 @@ class Scorer:
             "users_without": without,
         }
 
-    def _lists(self, users: pa.Array, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
+    def _lists(self, users: pa.Table, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
         histories, times = map(list, zip(*(did.of(user) for user in batch), strict=True))
         found = self._best([history.items for history in histories], times, self.policy.wanted)
+        segments = users["segment"].to_pylist()
+        self._popular.instead(found, {row: segments[row] for row, one in enumerate(histories) if not len(one.items)})
         certain = self.policy.k - self.policy.explored
         if self.policy.relevance < 1:
             found = diversified(found, certain, self.policy.relevance, self._categories)
         if not self.policy.explored:
             return histories, found.places(0, certain)
-        drawn = draws(users.to_pylist(), self.policy.explored, f"{self.policy.seed}|{self.origin.served_on}")
+        drawn = draws(users["user_id"].to_pylist(), self.policy.explored, f"{self.policy.seed}|{self.origin.served_on}")
         return histories, explored(found.places(0, certain), found.places(certain), self.policy.explored, drawn)
+
+    @cached_property
+    def _popular(self) -> Popular:
+        return Popular(self.offer, min(self.policy.wanted, len(self.offer.item_ids)))
 
     @cached_property
     def _categories(self) -> Categories:

@@ -32,7 +32,7 @@ RECOMMENDATIONS = load_contract(TABLE).arrow_schema
 BUFFERED_ROWS = 1 << 19
 """Events that wait in memory for their shards' files."""
 FIGURES = b"clickwright.figures"
-USERS = pa.schema([EVENT_SCHEMA.field("user_id")])
+USER_COLUMNS = ["user_id", "segment"]
 
 
 def shard_of(users: pa.Array | pa.ChunkedArray, shards: int) -> npt.NDArray[np.int64]:
@@ -98,9 +98,9 @@ class Inputs:
     folder: Path
     shards: int
 
-    def users(self, shard: int) -> pa.Array:
-        """Sorted."""
-        return pq.read_table(self._users(shard))["user_id"].combine_chunks()
+    def users(self, shard: int) -> pa.Table:
+        """In ``USER_COLUMNS``, sorted by ``user_id``."""
+        return pq.read_table(self._users(shard)).combine_chunks()
 
     def events(self, shard: int) -> pa.Table:
         """Events of the shard's users, and of others who hash like them and have no profile."""
@@ -112,16 +112,16 @@ class Inputs:
     def _events(self, shard: int) -> Path:
         return self.folder / f"events-{shard:05d}.parquet"
 
-    def write_users(self, users: pa.Array) -> None:
+    def write_users(self, users: pa.Table) -> None:
         """Write the users of each shard.
 
         Args:
-            users: sorted.
+            users: in ``USER_COLUMNS``, one row a user.
         """
-        shard = shard_of(users, self.shards)
+        users = users.select(USER_COLUMNS).sort_by("user_id")
+        shard = shard_of(users["user_id"], self.shards)
         for number in range(self.shards):
-            rows = pa.table([users.filter(pa.array(shard == number))], schema=USERS)
-            pq.write_table(rows, self._users(number), compression="zstd")
+            pq.write_table(users.filter(pa.array(shard == number)), self._users(number), compression="zstd")
 
     def write_events(self, batches: Iterable[pa.RecordBatch]) -> None:
         """Deal events out, a bounded number of them in memory."""

@@ -12,10 +12,12 @@ import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
 from ml.inference.behaviour import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
+from ml.inference.cold import shares
 from ml.inference.offer import Offer, offer_of
 from ml.inference.score import Origin, Policy, Scorer
 from ml.models import RECIPES, Recommender, recipe
 from ml.splits import Split
+from ml.top import best
 from schemas import audit, publish
 from schemas.errors import ClickwrightError
 from schemas.lake import Lake, open_lake
@@ -78,11 +80,13 @@ def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(eve
         {"item_id": "a", "title": "A", "categories": None},
         {"item_id": "unknown to the model", "title": "U", "categories": None},
     ]
-    parts = [events.filter(pc.equal(events["user_id"], user)) for user in pc.unique(events["user_id"]).to_pylist()]
-    for given in ([events], parts):
+    users = pa.table({"user_id": USERS, "segment": ["casual", "casual", "new"]})
+    parts = [(events.filter(pc.equal(events["user_id"], user)), users) for user in pc.unique(events["user_id"]).to_pylist()]
+    for given in ([(events, users)], parts):
         offer = offer_of(pa.Table.from_pylist(rows), given, ITEMS, SERVED_ON)
         assert (offer.titles.titles, offer.titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
         assert offer.titles.recent.tolist() == [1, 1, 1, 1]
+        assert {name: counts.tolist() for name, counts in offer.recent_of.items()} == {"casual": [1, 1, 1, 0]}
         assert offer.offered.tolist() == [True, False, False, True]
         assert offer.highest_rating == 4.0
 
@@ -91,7 +95,7 @@ def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(eve
 class Day:
     """The walk's users and one new one, what they did, and what is offered."""
 
-    users: pa.Array
+    users: pa.Table
     events: pa.Table
     offer: Offer
 
@@ -107,8 +111,10 @@ def of_walk(walk: Split) -> Day:
     frame["event_time"] = pd.to_datetime(frame["event_time"], unit="us", utc=True)
     events = pa.Table.from_pandas(frame[EVENT_COLUMNS], EVENT_SCHEMA, preserve_index=False)
     catalogue = pa.Table.from_pandas(walk_items())
-    offer = offer_of(catalogue, [events], walk.catalog.item_ids, date(2024, 3, 8))
-    return Day(pa.array(sorted([*set(frame["user_id"]), pseudonym(999)])), events, offer)
+    ids = sorted([*set(frame["user_id"]), pseudonym(999)])
+    users = pa.table({"user_id": ids, "segment": ["new" if user == pseudonym(999) else "casual" for user in ids]})
+    offer = offer_of(catalogue, [(events, users)], walk.catalog.item_ids, date(2024, 3, 8))
+    return Day(users, events, offer)
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -119,8 +125,8 @@ def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day) -> N
     np.testing.assert_allclose(one["score"], many["score"], rtol=1e-5, atol=1e-5)
     assert figures == same
     assert figures["rows"] == one.num_rows == 10 * len(of_walk.users)
-    did = behaviour(of_walk.events, of_walk.users, walk.catalog.item_ids)
-    for user, who in enumerate(of_walk.users.to_pylist()):
+    did = behaviour(of_walk.events, of_walk.users["user_id"].to_pylist(), walk.catalog.item_ids)
+    for user, who in enumerate(of_walk.users["user_id"].to_pylist()):
         met = {walk.catalog.item_ids[item] for item in did.of(user)[0].items}
         assert not met & set(one.filter(pc.equal(one["user_id"], who))["item_id"].to_pylist())
 
@@ -132,18 +138,42 @@ def test_diverse_lists_with_drawn_places_depend_on_nobody_else(walk: Split, of_w
     assert rows.equals(one)
     plain, _ = of_walk.rows(model)
     assert not rows["item_id"].equals(plain["item_id"])
-    last = replace(of_walk, users=of_walk.users[-3:]).rows(model, **how)[0]
+    last = replace(of_walk, users=of_walk.users.slice(len(of_walk.users) - 3)).rows(model, **how)[0]
     assert last.equals(rows.slice(rows.num_rows - last.num_rows))
     chance = rows.group_by("rank").aggregate([("propensity", "max")]).sort_by("rank")["propensity_max"].to_pylist()
     assert chance[:8] == [1.0] * 8
     assert all(0 < p < 1 for p in chance[8:])
 
 
+@pytest.mark.parametrize("name", ["cooccurrence", "transformer"])
+def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of_walk: Day) -> None:
+    model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
+    fond = {"new": np.arange(len(walk.catalog), dtype=np.int64) ** 2}  # the last items are the most popular
+    day = replace(of_walk, offer=replace(of_walk.offer, recent_of=fond))
+    rows, figures = day.rows(model)
+    assert figures["new_users"] == 1
+    mine = rows.filter(pc.equal(rows["user_id"], pseudonym(999)))
+    assert mine["item_id"].to_pylist() == [f"i{n}" for n in range(39, 29, -1)]
+    assert all("in the last 30 days" in text for text in mine["reason"].to_pylist())
+    # Where nothing was met of late the model is asked.
+    quiet = replace(day.offer, titles=replace(day.offer.titles, recent=np.zeros(len(walk.catalog), dtype=np.int64)))
+    asked, _ = replace(day, offer=quiet).rows(model)
+    empty = model.scores([np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)])[0]
+    assert asked.filter(pc.equal(asked["user_id"], pseudonym(999)))["item_id"].to_pylist() == [
+        walk.catalog.item_ids[item] for item in best(empty, 10)
+    ]
+
+
+def test_a_small_segment_leans_on_everybody() -> None:
+    np.testing.assert_allclose(shares(np.array([0, 0]), np.array([3, 1])), [0.75, 0.25])
+    np.testing.assert_allclose(shares(np.array([0, 100]), np.array([3, 1])), [0.375, 0.625])
+
+
 def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Day) -> None:
     model = recipe("popularity")().fit(walk.refit, walk.catalog, seed=1)
     offered = np.zeros(len(walk.catalog), dtype=bool)
-    offered[behaviour(of_walk.events, of_walk.users[:1], walk.catalog.item_ids).of(0)[0].items] = True
-    rows, figures = replace(of_walk, users=of_walk.users[:1], offer=replace(of_walk.offer, offered=offered)).rows(model)
+    offered[behaviour(of_walk.events, of_walk.users["user_id"].to_pylist()[:1], walk.catalog.item_ids).of(0)[0].items] = True
+    rows, figures = replace(of_walk, users=of_walk.users.slice(0, 1), offer=replace(of_walk.offer, offered=offered)).rows(model)
     assert rows.num_rows == 0
     assert (figures["users"], figures["users_without"], figures["users_with_fewer"]) == (1, 1, 0)
 

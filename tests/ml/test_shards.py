@@ -1,5 +1,7 @@
 """Shards: who is in which, and a run that is killed in the middle goes on where it was."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -31,7 +33,7 @@ def test_a_user_is_in_the_same_shard_whoever_else_is_there(others: list[str], us
 
 def test_events_come_to_their_user_in_bounded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.inference.shards.BUFFERED_ROWS", 3)
-    users = pa.array([f"u{n}" for n in range(8)])
+    users = pa.table({"user_id": [f"u{n}" for n in range(8)], "segment": ["new"] * 8})
     moment = datetime(2024, 2, 1, tzinfo=UTC)
     rows = [
         {"user_id": f"u{n % 10}", "event_time": moment, "event_id": f"e{n:02d}", "event_type": "view", "item_id": "a"}
@@ -41,13 +43,14 @@ def test_events_come_to_their_user_in_bounded_parts(tmp_path: Path, monkeypatch:
     inputs = Inputs(tmp_path, 3)
     inputs.write_users(users)
     inputs.write_events(batches)
-    assert sorted(user for shard in range(3) for user in inputs.users(shard).to_pylist()) == users.to_pylist()
+    known = users["user_id"].to_pylist()
+    assert sorted(user for shard in range(3) for user in inputs.users(shard)["user_id"].to_pylist()) == known
     assert sorted(e for shard in range(3) for e in inputs.events(shard)["event_id"].to_pylist()) == [
         r["event_id"] for r in rows
     ]
     for shard in range(3):
         there = set(inputs.events(shard)["user_id"].to_pylist())
-        assert {u for u in there if u in users.to_pylist()} == set(inputs.users(shard).to_pylist())
+        assert {user for user in there if user in known} == set(inputs.users(shard)["user_id"].to_pylist())
 
 
 def test_a_shard_counts_when_it_is_whole_and_only_for_what_it_follows_from(var: Path) -> None:
@@ -119,3 +122,17 @@ def test_a_killed_run_makes_the_other_shards_and_the_same_bytes(champion: Lake, 
     assert made == list(range(4, shards))
     assert contents("killed") == contents("undisturbed")
     assert list(folder.glob("work-*")) == []
+
+
+@pytest.mark.slow
+def test_spark_makes_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "40")
+    which = ["--served-on", str(SERVED_ON)]
+    here = recommend.main([*which, "--run", "here"])
+    command = [sys.executable, "-m", "ml.recommend", *which, "--run", "spark"]
+    env = {**os.environ, "CLICKWRIGHT_RECOMMEND_ON": "spark", "CLICKWRIGHT_SPARK_DRIVER_MEMORY": "1g"}
+    run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr[-2000:]
+    assert "event=recommended shards=4 master=local[2]" in run.stderr
+    assert {**json.loads(run.stdout.splitlines()[-1]), "seconds": 0} == {**here, "seconds": 0}
+    assert contents("spark") == contents("here")

@@ -91,12 +91,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description="Train vectors of items and users on simulated behaviour.")
     parser.add_argument("--to", type=Path, required=True, help="file (safetensors): users, items, bias")
     parser.add_argument("--events", type=int, default=3_000_000)
-    parser.add_argument("--items", type=int, default=100_000, help="that are kept, of a catalogue half as large again")
+    parser.add_argument(
+        "--items", type=int, default=100_000, help="that are kept, of a catalogue of 8 for each 5: some are never met"
+    )
     parser.add_argument("--users", type=int, default=16_384, help="whose states are kept")
     parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
-        events, catalog = simulated(args.events, args.items * 3 // 2, Path(folder))
+        events, catalog = simulated(args.events, args.items * 8 // 5, Path(folder))
     log.info("simulated", events=len(events), users=len(events.users), items=len(catalog))
     network = train(events, catalog, args.steps)
     args.to.parent.mkdir(parents=True, exist_ok=True)
