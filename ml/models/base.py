@@ -96,6 +96,10 @@ class Recommender(ABC):
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """How much having met each of ``candidates`` speaks for ``item``: float32 ``[len(candidates)]``."""
 
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """``similar`` of several items: float32 ``[len(items), len(candidates)]``."""
+        return np.array([self.similar(item, candidates) for item in items], dtype=np.float32).reshape(-1, len(candidates))
+
     @abstractmethod
     def save(self, directory: Path) -> None:
         """Write the model to ``directory`` as JSON and safetensors."""

@@ -59,7 +59,7 @@ class Transformer(Recommender, Factored):
         self._settings = {**self.DEFAULTS, **settings}
         self.network: SequenceModel | None = None
         self._item_vectors: Tensor | None = None
-        self._unit_vectors: Tensor | None = None
+        self._unit_vectors: npt.NDArray[np.float32] | None = None
 
     def fit(
         self,
@@ -171,12 +171,13 @@ class Transformer(Recommender, Factored):
         return ndcg_of(ranks, cases)
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
+
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """Cosine of the item vectors."""
-        with torch.no_grad():
-            if self._unit_vectors is None:  # asked for every recommendation of every user
-                self._unit_vectors = torch.nn.functional.normalize(self.item_factors()[0], dim=1)
-            chosen = self._unit_vectors[torch.as_tensor(np.asarray(candidates), dtype=torch.int64)]
-            return np.asarray((chosen @ self._unit_vectors[item]).cpu().numpy(), dtype=np.float32)
+        if self._unit_vectors is None:  # asked for every recommendation of every user
+            self._unit_vectors = torch.nn.functional.normalize(self.item_factors()[0], dim=1).cpu().numpy()
+        return np.asarray(self._unit_vectors[np.asarray(items)] @ self._unit_vectors[candidates].T, dtype=np.float32)
 
     def _fitted(self) -> SequenceModel:
         if self.network is None:
