@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 from ml import challenge, gate, pin, promote, recommend, train
 from ml.inference.behaviour import EVENT_SCHEMA
 from ml.inference.shards import RECOMMENDATIONS, TABLE, Inputs, Work, shard_of
+from schemas.erase import __main__ as erase
 from schemas.lake import Lake
+from schemas.pseudonyms import as_pseudonym
 from schemas.settings import ROOT, get_settings
 from schemas.staging import read_manifest
 from tests.ml.conftest import pseudonym, publish_profiles, walk_events
@@ -63,6 +66,23 @@ def test_a_shard_counts_when_it_is_whole_and_only_for_what_it_follows_from(var: 
     assert Work.of("run", {"model": "m"}, 2) == work
     for other in (Work.of("run", {"model": "n"}, 2), Work.of("other", {"model": "m"}, 2), Work.of("run", {"model": "m"}, 3)):
         assert other.folder != work.folder
+
+
+def test_an_erasure_reaches_what_a_killed_run_left(var: Path) -> None:
+    persons = {raw: as_pseudonym(raw, get_settings()) for raw in ("ann", "bob")}
+    row = {"served_on": SERVED_ON, "rank": 1, "item_id": "a", "score": 1.0, "reason": "Popular.", "propensity": 1.0}
+    row |= {"model_name": "m", "model_version": "1"}
+    work = Work.of("run", {}, 2)
+    inputs = Inputs(work.folder / "inputs", 2)
+    inputs.folder.mkdir(parents=True)
+    for shard, person in enumerate(persons.values()):
+        work.finish(shard, pa.Table.from_pylist([{**row, "user_id": person}], schema=RECOMMENDATIONS), {"rows": 1})
+    inputs.write_users(pa.table({"user_id": list(persons.values()), "segment": ["new", "new"]}))
+    inputs.write_events([])
+    erase.main(["--raw-id", "ann", "--date", "2024-03-02"])
+    assert work.waiting == [0]
+    left = {user for path in inputs.folder.glob("users-*") for user in pq.read_table(path)["user_id"].to_pylist()}
+    assert persons["ann"] not in left
 
 
 @pytest.fixture
