@@ -57,4 +57,6 @@ class Popular:
         """Give some users of a batch, by row and segment, these lists in place of what was found."""
         if self.is_known:
             for row, segment in segments.items():
-                found.items[row], found.scores[row] = self.of(segment)
+                items, scores = self.of(segment)
+                places = found.items.shape[1]  # fewer than k where fewer items are offered
+                found.items[row], found.scores[row] = items[:places], scores[:places]

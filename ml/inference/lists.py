@@ -59,7 +59,7 @@ class Best:
         k: int,
     ) -> Lists:
         """The ``k`` items with the best scores for each history."""
-        if isinstance(self.model, Factored):
+        if isinstance(self.model, Factored) and self.offered.any():
             found = self._search.best(self.model.states(histories, times), histories, k)
             return Lists(found.items, found.scores, np.ones(found.items.shape))
         scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))

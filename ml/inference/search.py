@@ -81,7 +81,7 @@ class Search:
             found = list(self._pool.map(lambda part: self._some(*part), parts))
         else:
             found = [self._some(*part) for part in parts]
-        none = np.empty((0, k))
+        none = np.empty((0, min(k, len(self.index))))
         return Found(
             np.concatenate([none.astype(np.int64), *(part.items for part in found)]),
             np.concatenate([none.astype(np.float32), *(part.scores for part in found)]),

@@ -162,6 +162,12 @@ def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of
     assert asked.filter(pc.equal(asked["user_id"], pseudonym(999)))["item_id"].to_pylist() == [
         walk.catalog.item_ids[item] for item in best(empty, 10)
     ]
+    # Where fewer are offered than a list has places, or none, lists are short or empty.
+    for n in (3, 0):
+        few = replace(day.offer, offered=np.arange(len(walk.catalog)) < n)
+        rows, figures = replace(day, offer=few).rows(model)
+        assert max(rows["rank"].to_pylist(), default=0) == n
+        assert figures["users_without"] >= (len(day.users) if n == 0 else 0)
 
 
 def test_a_small_segment_leans_on_everybody() -> None:
