@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.inference.search import GROUP, GROUPS, SPARE, Search, candidates, first_of_equals
+from ml.inference.search import GROUP, GROUPS, Search, candidates, first_of_equals
 from ml.top import best, leave_out
 
 ITEMS, WIDTH, K = 8000, 8, 10
@@ -93,4 +93,3 @@ def test_candidates_are_the_best(seed: int) -> None:
 def test_of_equals_the_lower_column_is_first() -> None:
     columns, scores = first_of_equals(torch.tensor([[7, 2, 9, 4]]), torch.tensor([[1.0, 1.0, 3.0, 1.0]]), 3)
     assert (columns.tolist(), scores.tolist()) == ([[9, 2, 4]], [[3.0, 1.0, 1.0]])
-    assert SPARE > 0
