@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench bench-epochs clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench bench-epochs bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -118,6 +118,16 @@ $(RECBOLE_STAMP): tests/benchmarks/epochs/requirements.txt
 
 bench-epochs: $(STAMP) $(RECBOLE_STAMP) ## an epoch of training beside RecBole's SASRec (make bench-epochs SEQUENCES=Beauty.txt.gz)
 	@$(BIN)/python -m tests.benchmarks.epochs --sequences $(SEQUENCES) $(BENCH)
+
+LISTS_STAMP := .venv-bench-lists/.clickwright-installed
+
+$(LISTS_STAMP): tests/benchmarks/lists/requirements.txt
+	@$(PYTHON) -m venv .venv-bench-lists
+	@.venv-bench-lists/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+bench-lists: $(STAMP) $(LISTS_STAMP) ## the best of 100,000 items for many users, beside PyTorch, implicit and faiss
+	@$(BIN)/python -m tests.benchmarks.lists --peers .venv-bench-lists/bin/python $(BENCH)
 
 clean: down ## stop the services and remove var/, that is every row, model and log of this machine
 	rm -rf var

@@ -131,6 +131,16 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """What :func:`read` reads, and how it is cut."""
+    parser.add_argument("--sequences", type=Path, required=True, help="a user a line, or a header with times; perhaps .gz")
+    parser.add_argument("--items", type=Path, help="titles and categories, for a file with times")
+    parser.add_argument("--split", choices=("time", "leave-one-out"), default="time", help="how to cut (default: time)")
+    parser.add_argument("--ask", choices=("next", "window"), default="next", help="by time: what comes next, or in the window")
+    parser.add_argument("--valid-days", type=int, default=14, help="by time: days that choose (14)")
+    parser.add_argument("--test-days", type=int, default=14, help="by time: days that are reported (14)")
+
+
 def read(arguments: argparse.Namespace) -> "Split":
     """The split that the arguments describe.
 
@@ -164,12 +174,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from ml.models import RECIPES
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=Path, required=True, help="a user a line, or a header with times; perhaps .gz")
-    parser.add_argument("--items", type=Path, help="titles and categories, for a file with times")
-    parser.add_argument("--split", choices=("time", "leave-one-out"), default="time", help="how to cut (default: time)")
-    parser.add_argument("--ask", choices=("next", "window"), default="next", help="by time: what comes next, or in the window")
-    parser.add_argument("--valid-days", type=int, default=14, help="by time: days that choose (14)")
-    parser.add_argument("--test-days", type=int, default=14, help="by time: days that are reported (14)")
+    add_file_options(parser)
     parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated recipes (default: all)")
     parser.add_argument("--against", help="the recipe that leads are over (default: the best by validation)")
     parser.add_argument("--seeds", default=str(get_settings().seed), help="comma-separated seeds, for recipes that draw")

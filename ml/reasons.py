@@ -8,7 +8,7 @@ copywriter can read the named title back from the text.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,8 @@ DEEDS = {
     "click": "clicked on",
     "view": "looked at",
 }
+_spoken = lru_cache(maxsize=1 << 17)(spoken_title)
+"""Titles are few beside the reasons that name them."""
 NAMED = re.compile(r"“([^”]+)”")
 
 
@@ -79,7 +81,7 @@ def words(names: Sequence[str]) -> str:
 def deed(history: History, position: int, title: str, highest: float) -> str:
     """'You rated “Alien” 5 of 5', with ``highest`` the highest rating that anybody gave."""
     done, value = history.deeds[position], history.values[position]
-    named = spoken_title(title).replace("”", "'")
+    named = _spoken(title).replace("”", "'")
     said = f"You {DEEDS[done]} “{named}”"
     if done != "rating" or np.isnan(value):
         return said
@@ -93,25 +95,24 @@ def reasons(items: Sequence[int], history: History, titles: Titles, model: Recom
         highest: the highest rating that anybody gave.
     """
     welcome = history.welcome(titles, highest)
+    if not len(welcome) or not len(items):
+        return [_from_everybody(item, history, titles) for item in items]
+    nearness = model.similar_to(items, history.items[welcome])
+    # Of equally near ones the better valued, then the newer.
+    valued = np.nan_to_num(history.values[welcome], nan=0.0)
+    nearest = [int(np.lexsort((welcome, valued, near))[-1]) for near in nearness]
     return [
-        _from_history(item, history, welcome, titles, model, highest) or _from_everybody(item, history, titles)
-        for item in items
+        _from_history(item, history, int(welcome[place]), bool(near[place] > 0), titles, highest)
+        or _from_everybody(item, history, titles)
+        for item, near, place in zip(items, nearness, nearest, strict=True)
     ]
 
 
-def _from_history(
-    item: int, history: History, welcome: npt.NDArray[np.int64], titles: Titles, model: Recommender, highest: float
-) -> str | None:
-    if not len(welcome):
-        return None
-    nearness = model.similar(item, history.items[welcome])
-    # Of equally near ones the better valued, then the newer.
-    best = int(np.lexsort((welcome, np.nan_to_num(history.values[welcome], nan=0.0), nearness))[-1])
-    position = int(welcome[best])
+def _from_history(item: int, history: History, position: int, is_near: bool, titles: Titles, highest: float) -> str | None:
     near = int(history.items[position])
     shared = [name for name in titles.categories[item] if name in titles.categories[near]]
     done = deed(history, position, titles.titles[near], highest)
-    if nearness[best] > 0:
+    if is_near:
         both = f", and both are {words(shared)}" if shared else ""
         return f"{done}. Of what you liked or chose, our model puts it nearest to this one{both}."
     return f"{done}: both are {words(shared)}." if shared else None

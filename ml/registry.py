@@ -144,14 +144,34 @@ def download(model_uri: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(f"{model_uri.rstrip('/')}/artifacts/{ARTIFACT}"))
 
 
+def version_uri(settings: Settings, version: ModelVersion) -> str:
+    """How MLflow names a registered version."""
+    return f"models:/{settings.registered_model}/{version.version}"
+
+
 def load_version(settings: Settings, version: ModelVersion) -> tuple[Recommender, list[str]]:
     """A registered version's model and its item ids."""
-    return _load(settings.mlflow_tracking_uri, f"models:/{settings.registered_model}/{version.version}")
+    return _load(settings.mlflow_tracking_uri, version_uri(settings, version))
 
 
 @lru_cache(maxsize=2)
 def _load(_tracking_uri: str, model_uri: str) -> tuple[Recommender, list[str]]:
     return load_recommender(download(model_uri))
+
+
+def champion(client: MlflowClient, settings: Settings, alias: str = CHAMPION) -> ModelVersion:
+    """The version that an alias names.
+
+    Raises:
+        ClickwrightError: no version has this alias.
+    """
+    version = by_alias(client, settings, alias)
+    if version is None:
+        raise ClickwrightError(
+            f"no version of {settings.registered_model} is @{alias}; in the model registry; "
+            "train and promote one (`train_recommender`), or set the alias in the MLflow UI"
+        )
+    return version
 
 
 def load_champion(alias: str = CHAMPION) -> tuple[Recommender, str, list[str]]:
@@ -161,12 +181,7 @@ def load_champion(alias: str = CHAMPION) -> tuple[Recommender, str, list[str]]:
         ClickwrightError: no version has this alias, or MLflow does not answer.
     """
     settings = get_settings()
-    version = by_alias(connect(settings), settings, alias)
-    if version is None:
-        raise ClickwrightError(
-            f"no version of {settings.registered_model} is @{alias}; in the model registry; "
-            "train and promote one (`train_recommender`), or set the alias in the MLflow UI"
-        )
+    version = champion(connect(settings), settings, alias)
     model, item_ids = load_version(settings, version)
     return model, str(version.version), item_ids
 

@@ -22,6 +22,12 @@ def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     return candidates[np.argsort(-scores[candidates], kind="stable")][:k].astype(np.int64)
 
 
+def best_rows(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """``best`` of every row of ``[B, I]``: the indices ``[B, min(k, I)]`` and their scores."""
+    items = np.stack([best(row, k) for row in scores]) if len(scores) else np.empty((0, min(k, scores.shape[1])), np.int64)
+    return items, np.take_along_axis(scores, items, axis=1)
+
+
 def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
     """Put the items of each row's history out of the question, in place; ``scores`` is ``[B, I]``."""
     for row, history in enumerate(histories):

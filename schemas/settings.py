@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -89,6 +89,24 @@ class Settings(BaseSettings):
     gate_max_model_mb: float = Field(2000, gt=0, description="a model of more megabytes is not promoted")
     gate_max_ms_per_user: float = Field(
         50, gt=0, description="a model that takes more milliseconds to score a user, in a batch of 64, is not promoted"
+    )
+    recommend_on: Literal["here", "spark"] = Field(
+        "here", description="where recommendations are made: in the process itself, or in tasks of the cluster of spark_master"
+    )
+    recommend_shard_users: int = Field(
+        10_000, gt=0, description="users whose recommendations are made together; a killed run repeats only what it had begun"
+    )
+    recommend_relevance: float = Field(
+        1.0,
+        gt=0,
+        le=1,
+        description="weight of relevance against diversity in a list (maximal marginal relevance); 1: relevance alone",
+    )
+    recommend_explored: int = Field(
+        0, ge=0, description="how many of a list's last places are drawn at random, with the propensity written down"
+    )
+    recommend_candidates: int = Field(
+        100, gt=0, description="of how many of a user's best items a diverse list is made, and the last places are drawn"
     )
     alarms: str = Field(
         "log",

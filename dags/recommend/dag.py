@@ -12,7 +12,8 @@ published. So a backfill of many days makes recommendations once, for its newest
 came from, the checks it passed).
 
 **Rerun.** Trigger it by hand: it does what is due. To make a day's recommendations again, clear
-`recommend.build` with what is downstream; the rows of that day are replaced.
+`recommend.build` with what is downstream; the rows of that day are replaced. A build that was killed and is
+tried again makes only what it had not finished. `CLICKWRIGHT_RECOMMEND_ON=spark` makes it on a cluster.
 
 **When it fails.** The last lines of the failed task's log say what, where and what to do.
 

@@ -18,6 +18,9 @@ from ml.data import DAY_US, Cases, Catalog, Interactions, spans
 if TYPE_CHECKING:
     from ml.checkpoints import Checkpoints
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 Log = Callable[[dict[str, float], int], None]
@@ -102,6 +105,10 @@ class Recommender(ABC):
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """How much having met each of ``candidates`` speaks for ``item``: float32 ``[len(candidates)]``."""
 
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """``similar`` of several items: float32 ``[len(items), len(candidates)]``."""
+        return np.array([self.similar(item, candidates) for item in items], dtype=np.float32).reshape(-1, len(candidates))
+
     @abstractmethod
     def save(self, directory: Path) -> None:
         """Write the model to ``directory`` as JSON and safetensors."""
@@ -120,6 +127,25 @@ class Recommender(ABC):
     def chosen(self) -> dict[str, Any]:
         """The settings that validation decided, as arguments of the constructor."""
         return {}
+
+
+class Factored(ABC):
+    """What a recommender offers besides when its scores are a product: scores = states @ vectors.T + bias.
+
+    Then the best items can be found without writing all scores down (``ml.inference.search``).
+    """
+
+    @abstractmethod
+    def states(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> "Tensor":
+        """What is known of each user, arguments as for ``scores``: float32 ``[B, D]``."""
+
+    @abstractmethod
+    def item_factors(self) -> tuple["Tensor", "Tensor"]:
+        """Vectors ``[I, D]`` and bias ``[I]`` of the items, float32."""
 
 
 def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:

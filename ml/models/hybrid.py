@@ -100,9 +100,12 @@ class Hybrid(Recommender):
         return blend(FORMS[self._chosen["form"]](counts), standard(network), self._chosen["weight"])
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """The members' likeness, each divided by its largest, weighted."""
-        parts = [member.similar(item, candidates) for member in self.members]
-        counts, network = (part / max(float(np.abs(part).max(initial=0.0)), 1e-9) for part in parts)
+        return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
+
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """The members' likeness, each divided by an item's largest, weighted."""
+        parts = [member.similar_to(items, candidates) for member in self.members]
+        counts, network = (part / np.maximum(np.abs(part).max(axis=1, keepdims=True, initial=0.0), 1e-9) for part in parts)
         return blend(counts, network, self._chosen["weight"])
 
     def save(self, directory: Path) -> None:

@@ -113,8 +113,11 @@ class LinearRecommender(Recommender):
         return with_fallback((query @ self.matrix).toarray(), self.popularity)
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
+
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         rows = self.matrix[np.asarray(candidates)]
-        return np.asarray(rows[:, [item]].toarray().ravel(), dtype=np.float32)
+        return np.asarray(rows[:, np.asarray(items)].toarray().T, dtype=np.float32)
 
     def save(self, directory: Path) -> None:
         write_config(directory, self.name, self.settings)

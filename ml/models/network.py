@@ -140,6 +140,9 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
             counted = labels != IGNORED_LABEL
             loss = cross_entropy(x_BLD[counted], items_ID, self.bias, labels[counted])
             return ModelOutput(loss=loss)  # type: ignore[no-untyped-call]
+        return ModelOutput(logits=(self.last(x_BLD, item_ids) @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]
+
+    def last(self, x_BLD: Tensor, item_ids: Tensor) -> Tensor:
+        """The state after each sequence's last real event: ``[B, D]``."""
         last_B = (item_ids != self.config.n_items).sum(dim=1) - 1
-        rows_B = torch.arange(len(item_ids), device=item_ids.device)
-        return ModelOutput(logits=(x_BLD[rows_B, last_B] @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]
+        return x_BLD[torch.arange(len(item_ids), device=item_ids.device), last_B]

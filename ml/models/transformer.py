@@ -13,7 +13,7 @@ from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from ml.data import Cases, Catalog, Interactions
-from ml.models.base import Log, Recommender, Scores, read_config, write_config
+from ml.models.base import Factored, Log, Recommender, Scores, read_config, write_config
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.sequences import Windows, as_batch, case_windows, sequence
 from ml.models.start import initialise
@@ -23,7 +23,7 @@ from ml.threads import share_the_machine
 NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropout")
 
 
-class Transformer(Recommender):
+class Transformer(Recommender, Factored):
     """Next-item prediction by a causal transformer that knows an item by its identity and its text.
 
     With ``validation``, training stops when NDCG@10 there has not risen for ``patience`` epochs, goes back to the best epoch,
@@ -61,7 +61,8 @@ class Transformer(Recommender):
             raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
         self._settings = {**self.DEFAULTS, **settings}
         self.network: SequenceModel | None = None
-        self._unit_vectors: Tensor | None = None
+        self._item_vectors: Tensor | None = None
+        self._unit_vectors: npt.NDArray[np.float32] | None = None
 
     def fit(
         self,
@@ -88,7 +89,7 @@ class Transformer(Recommender):
         if judged is not None:
             self._settings["epochs"] = epoch
         network.train(False)
-        self._unit_vectors = None
+        self._item_vectors = self._unit_vectors = None
         return self
 
     @torch.no_grad()
@@ -97,14 +98,30 @@ class Transformer(Recommender):
         histories: Sequence[npt.NDArray[np.integer[Any]]],
         times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
     ) -> Scores:
+        items_ID, bias_I = self.item_factors()
+        return np.asarray((self.states(histories, times) @ items_ID.T + bias_I).cpu().numpy(), dtype=np.float32)
+
+    @torch.no_grad()
+    def states(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
+    ) -> Tensor:
         network = self._fitted()
         if not len(histories):
-            return np.empty((0, network.config.n_items), dtype=np.float32)
-        network.train(False)
+            return torch.empty((0, network.config.width), device=network.device)
         length, n_items = network.config.max_length, network.config.n_items
         rows = [sequence(h, None if times is None else times[i], length, n_items) for i, h in enumerate(histories)]
         batch = {name: values.to(network.device) for name, values in as_batch(rows, n_items).items()}
-        return np.asarray(network(**batch).logits.cpu().numpy(), dtype=np.float32)
+        x_BLD = network.hidden(**batch, items_ID=self.item_factors()[0])
+        return network.last(x_BLD, batch["item_ids"]).float()
+
+    @torch.no_grad()
+    def item_factors(self) -> tuple[Tensor, Tensor]:
+        network = self._fitted()
+        if self._item_vectors is None:  # the same for all users
+            self._item_vectors = network.train(False).item_vectors().float()
+        return self._item_vectors, network.bias.detach().float()
 
     @torch.no_grad()
     def validation_ndcg(self, cases: Cases, batch_size: int = 256) -> float:
@@ -134,12 +151,13 @@ class Transformer(Recommender):
         return ndcg_of(ranks, cases)
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
+
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """Cosine of the item vectors."""
-        with torch.no_grad():
-            if self._unit_vectors is None:  # asked for every recommendation of every user
-                self._unit_vectors = torch.nn.functional.normalize(self._fitted().train(False).item_vectors(), dim=1)
-            chosen = self._unit_vectors[torch.as_tensor(np.asarray(candidates), dtype=torch.int64)]
-            return np.asarray((chosen @ self._unit_vectors[item]).cpu().numpy(), dtype=np.float32)
+        if self._unit_vectors is None:  # asked for every recommendation of every user
+            self._unit_vectors = torch.nn.functional.normalize(self.item_factors()[0], dim=1).cpu().numpy()
+        return np.asarray(self._unit_vectors[np.asarray(items)] @ self._unit_vectors[candidates].T, dtype=np.float32)
 
     def _fitted(self) -> SequenceModel:
         if self.network is None:

@@ -23,6 +23,12 @@ TRAIN_UNTIL = date(2024, 3, 1)
 FIRST_DAY = date(2024, 1, 1)
 VALID_DAYS = 14
 N_ITEMS, N_USERS = 40, 120
+SMALL: dict[str, dict[str, Any]] = {
+    "transformer": {"width": 16, "max_length": 16, "max_epochs": 6, "batch_size": 16, "learning_rate": 1e-2}
+}
+SMALL["als"] = {"rank": 8, "iterations": 4}
+SMALL["hybrid"] = {"members": {"cooccurrence": {}, "transformer": SMALL["transformer"]}}
+"""Settings of recipes that would otherwise take long."""
 EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name == "als" else name for name in RECIPES]
 """For tests with an argument ``name``."""
 
@@ -119,6 +125,15 @@ def publish_directly(lake: Lake, table: str, rows: pa.Table, field: str) -> None
     for file in manifest.tables[table].files:
         files[date.fromisoformat(file.value)].append(file.path)
     lake.replace(table, field, files, {"run": run, "job": "test", "manifest": manifest.digest}, {})
+
+
+def publish_profiles(lake: Lake, as_of: date, users: list[str]) -> None:
+    """Profiles of some users, all alike."""
+    moment = datetime(2024, 2, 1, tzinfo=UTC)
+    row = {"as_of": as_of, "n_events": 1, "first_seen": moment, "last_seen": moment, "recency_days": 1}
+    row |= {"active_days": 1, "value_sum": 1.0, "segment": "casual"}
+    rows = as_contract("profiles", pd.DataFrame([{**row, "user_id": user} for user in users]))
+    publish_directly(lake, "profiles", rows, "as_of")
 
 
 def as_contract(table: str, frame: pd.DataFrame) -> pa.Table:

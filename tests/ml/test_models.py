@@ -1,7 +1,6 @@
 """What every recipe promises, and each recipe's own counting on literal rows."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,13 +13,8 @@ from ml.models.linear import LinearRecommender, strongest
 from ml.models.markov import Markov
 from ml.splits import Split
 from schemas.errors import ConfigError
-from tests.ml.conftest import EVERY_RECIPE, tiny
+from tests.ml.conftest import EVERY_RECIPE, SMALL, tiny
 
-SMALL: dict[str, dict[str, Any]] = {
-    "transformer": {"width": 16, "max_length": 16, "max_epochs": 6, "batch_size": 16, "learning_rate": 1e-2}
-}
-SMALL["als"] = {"rank": 8, "iterations": 4}
-SMALL["hybrid"] = {"members": {"cooccurrence": {}, "transformer": SMALL["transformer"]}}
 HISTORIES = [np.array([], dtype=np.int32), np.array([4]), np.array([4, 5, 7, 8])]
 
 

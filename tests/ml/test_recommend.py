@@ -1,24 +1,38 @@
 """Recommendations on literal events, and from a real lake and registry to a published table."""
 
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
-from ml.models import recipe
-from ml.recommend import Behaviour, behaviour, known_events, titles_of
+from ml.inference.behaviour import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
+from ml.inference.cold import shares
+from ml.inference.offer import Offer, offer_of
+from ml.inference.score import Origin, Policy, Scorer
+from ml.models import Recommender, recipe
 from ml.registry import connect
 from ml.splits import Split
+from ml.top import best
 from schemas import audit, publish
 from schemas.errors import ClickwrightError, Refused
 from schemas.lake import Lake, open_lake
 from schemas.settings import get_settings
-from tests.ml.conftest import as_contract, pseudonym, publish_directly, walk_events, walk_items
+from tests.ml.conftest import (
+    EVERY_RECIPE,
+    SMALL,
+    as_contract,
+    pseudonym,
+    publish_directly,
+    publish_profiles,
+    walk_events,
+    walk_items,
+)
 
 SERVED_ON = date(2024, 3, 1)
 USERS = ["u1", "u2", "u3"]
@@ -58,7 +72,7 @@ def events(var: Any) -> pa.Table:
     publish_directly(lake, "session_events", as_contract("session_events", as_events(*EVENTS)), "closed_on")
     snapshot = lake.snapshot("session_events")
     assert snapshot is not None
-    return known_events(lake, SERVED_ON, snapshot)
+    return pa.Table.from_batches(known_events(lake, SERVED_ON, snapshot), schema=EVENT_SCHEMA)
 
 
 def items_of(did: Behaviour, user: int) -> list[str]:
@@ -69,65 +83,116 @@ def test_histories_are_of_the_moment(events: pa.Table) -> None:
     did = behaviour(events, USERS, ITEMS)
     assert [items_of(did, user) for user in range(3)] == [["b", "a"], ["c"], []]
     assert did.of(0)[1].tolist() == sorted(did.of(0)[1].tolist())
-    assert did.highest_rating == 4.0
 
 
-def test_titles_count_people_of_the_last_days(events: pa.Table) -> None:
+def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(events: pa.Table) -> None:
     rows = [
         {"item_id": "d", "title": "D", "categories": ["x"]},
         {"item_id": "a", "title": "A", "categories": None},
         {"item_id": "unknown to the model", "title": "U", "categories": None},
     ]
-    titles, offered = titles_of(pa.Table.from_pylist(rows), events, ITEMS, SERVED_ON)
-    assert (titles.titles, titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
-    assert titles.recent.tolist() == [1, 1, 1, 1]
-    assert offered.tolist() == [True, False, False, True]
+    users = pa.table({"user_id": USERS, "segment": ["casual", "casual", "new"]})
+    parts = [(events.filter(pc.equal(events["user_id"], user)), users) for user in pc.unique(events["user_id"]).to_pylist()]
+    for given in ([(events, users)], parts):
+        offer = offer_of(pa.Table.from_pylist(rows), given, ITEMS, SERVED_ON)
+        assert (offer.titles.titles, offer.titles.categories) == (["A", "", "", "D"], [[], [], [], ["x"]])
+        assert offer.titles.recent.tolist() == [1, 1, 1, 1]
+        assert {name: counts.tolist() for name, counts in offer.recent_of.items()} == {"casual": [1, 1, 1, 0]}
+        assert offer.offered.tolist() == [True, False, False, True]
+        assert offer.highest_rating == 4.0
+
+
+@dataclass(frozen=True)
+class Day:
+    """The walk's users and one new one, what they did, and what is offered."""
+
+    users: pa.Table
+    events: pa.Table
+    offer: Offer
+
+    def rows(self, model: Recommender, **policy: Any) -> tuple[pa.Table, dict[str, int]]:
+        origin = Origin(date(2024, 3, 8), "recommender", "1")
+        how = Policy(**{"k": 10, "batch_users": 64, **policy})
+        return Scorer(model, self.offer, how, origin).rows(self.users, self.events)
 
 
 @pytest.fixture
-def of_walk(walk: Split) -> tuple[list[str], Behaviour, recommend.Titles, npt.NDArray[np.bool_]]:
-    """The walk's users and one new one."""
+def of_walk(walk: Split) -> Day:
     frame = walk_events().assign(event_type="rating")
-    events = pa.Table.from_pandas(frame, preserve_index=False)
-    events = events.set_column(2, "event_time", events["event_time"].cast(pa.timestamp("us", "UTC")))
-    users = sorted([*set(frame["user_id"]), "nobody yet"])
-    titles, offered = titles_of(pa.Table.from_pandas(walk_items()), events, walk.catalog.item_ids, date(2024, 3, 8))
-    return users, behaviour(events, users, walk.catalog.item_ids), titles, offered
+    frame["event_time"] = pd.to_datetime(frame["event_time"], unit="us", utc=True)
+    events = pa.Table.from_pandas(frame[EVENT_COLUMNS], EVENT_SCHEMA, preserve_index=False)
+    catalogue = pa.Table.from_pandas(walk_items())
+    ids = sorted([*set(frame["user_id"]), pseudonym(999)])
+    users = pa.table({"user_id": ids, "segment": ["new" if user == pseudonym(999) else "casual" for user in ids]})
+    offer = offer_of(catalogue, [(events, users)], walk.catalog.item_ids, date(2024, 3, 8))
+    return Day(users, events, offer)
 
 
-@pytest.mark.parametrize("name", ["popularity", "markov", "item_knn", "cooccurrence"])
-def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Any) -> None:
-    model = recipe(name)().fit(walk.refit, walk.catalog, seed=1)
-    users, did, titles, offered = of_walk
-    one = list(recommend.recommend(model, users, did, titles, offered, k=10, batch_users=1))
-    many = list(recommend.recommend(model, users, did, titles, offered, k=10, batch_users=64))
-    assert [(r["user_id"], r["rank"], r["item"], r["reason"]) for r in one] == [
-        (r["user_id"], r["rank"], r["item"], r["reason"]) for r in many
+@pytest.mark.parametrize("name", EVERY_RECIPE)
+def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day) -> None:
+    model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
+    (one, figures), (many, same) = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
+    assert one.drop_columns("score").equals(many.drop_columns("score"))
+    np.testing.assert_allclose(one["score"], many["score"], rtol=1e-5, atol=1e-5)
+    assert figures == same
+    assert figures["rows"] == one.num_rows == 10 * len(of_walk.users)
+    did = behaviour(of_walk.events, of_walk.users["user_id"].to_pylist(), walk.catalog.item_ids)
+    for user, who in enumerate(of_walk.users["user_id"].to_pylist()):
+        met = {walk.catalog.item_ids[item] for item in did.of(user)[0].items}
+        assert not met & set(one.filter(pc.equal(one["user_id"], who))["item_id"].to_pylist())
+
+
+def test_diverse_lists_with_drawn_places_depend_on_nobody_else(walk: Split, of_walk: Day) -> None:
+    model = recipe("cooccurrence")().fit(walk.refit, walk.catalog, seed=1)
+    how = {"relevance": 0.7, "explored": 2, "candidates": 20, "seed": 7}
+    (rows, _), (one, _) = of_walk.rows(model, **how), of_walk.rows(model, batch_users=1, **how)
+    assert rows.equals(one)
+    plain, _ = of_walk.rows(model)
+    assert not rows["item_id"].equals(plain["item_id"])
+    last = replace(of_walk, users=of_walk.users.slice(len(of_walk.users) - 3)).rows(model, **how)[0]
+    assert last.equals(rows.slice(rows.num_rows - last.num_rows))
+    chance = rows.group_by("rank").aggregate([("propensity", "max")]).sort_by("rank")["propensity_max"].to_pylist()
+    assert chance[:8] == [1.0] * 8
+    assert all(0 < p < 1 for p in chance[8:])
+
+
+@pytest.mark.parametrize("name", ["cooccurrence", "transformer"])
+def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of_walk: Day) -> None:
+    model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
+    fond = {"new": np.arange(len(walk.catalog), dtype=np.int64) ** 2}  # the last items are the most popular
+    day = replace(of_walk, offer=replace(of_walk.offer, recent_of=fond))
+    rows, figures = day.rows(model)
+    assert figures["new_users"] == 1
+    mine = rows.filter(pc.equal(rows["user_id"], pseudonym(999)))
+    assert mine["item_id"].to_pylist() == [f"i{n}" for n in range(39, 29, -1)]
+    assert all("in the last 30 days" in text for text in mine["reason"].to_pylist())
+    # Where nothing was met of late the model is asked.
+    quiet = replace(day.offer, titles=replace(day.offer.titles, recent=np.zeros(len(walk.catalog), dtype=np.int64)))
+    asked, _ = replace(day, offer=quiet).rows(model)
+    empty = model.scores([np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)])[0]
+    assert asked.filter(pc.equal(asked["user_id"], pseudonym(999)))["item_id"].to_pylist() == [
+        walk.catalog.item_ids[item] for item in best(empty, 10)
     ]
-    np.testing.assert_allclose([r["score"] for r in one], [r["score"] for r in many], rtol=1e-5)
-    assert len(one) == 10 * len(users)
-    for user, who in enumerate(users):
-        met = set(did.of(user)[0].items.tolist())
-        assert not met & {row["item"] for row in one if row["user_id"] == who}
+    # Where fewer are offered than a list has places, or none, lists are short or empty.
+    for n in (3, 0):
+        few = replace(day.offer, offered=np.arange(len(walk.catalog)) < n)
+        rows, figures = replace(day, offer=few).rows(model)
+        assert max(rows["rank"].to_pylist(), default=0) == n
+        assert figures["users_without"] >= (len(day.users) if n == 0 else 0)
 
 
-def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Any) -> None:
+def test_a_small_segment_leans_on_everybody() -> None:
+    np.testing.assert_allclose(shares(np.array([0, 0]), np.array([3, 1])), [0.75, 0.25])
+    np.testing.assert_allclose(shares(np.array([0, 100]), np.array([3, 1])), [0.375, 0.625])
+
+
+def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Day) -> None:
     model = recipe("popularity")().fit(walk.refit, walk.catalog, seed=1)
-    users, did, titles, _ = of_walk
-    met = did.of(0)[0].items
     offered = np.zeros(len(walk.catalog), dtype=bool)
-    offered[met] = True
-    rows = list(recommend.recommend(model, users[:1], did, titles, offered, k=10))
-    assert rows == []
-    figures = recommend.figures_of(rows, users[:1], did, 10)
+    offered[behaviour(of_walk.events, of_walk.users["user_id"].to_pylist()[:1], walk.catalog.item_ids).of(0)[0].items] = True
+    rows, figures = replace(of_walk, users=of_walk.users.slice(0, 1), offer=replace(of_walk.offer, offered=offered)).rows(model)
+    assert rows.num_rows == 0
     assert (figures["users"], figures["users_without"], figures["users_with_fewer"]) == (1, 1, 0)
-
-
-def profiles(as_of: date, users: list[str]) -> pa.Table:
-    moment = datetime(2024, 2, 1, tzinfo=UTC)
-    row = {"as_of": as_of, "n_events": 1, "first_seen": moment, "last_seen": moment, "recency_days": 1}
-    row |= {"active_days": 1, "value_sum": 1.0, "segment": "casual"}
-    return as_contract("profiles", pd.DataFrame([{**row, "user_id": user} for user in users]))
 
 
 def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
@@ -141,7 +206,7 @@ def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
 @pytest.mark.slow
 def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> None:
     as_of = SERVED_ON - timedelta(days=1)
-    publish_directly(walk_lake, "profiles", profiles(as_of, [pseudonym(1)]), "as_of")
+    publish_profiles(walk_lake, as_of, [pseudonym(1)])
     for run, recipes in (("first", "popularity,markov"), ("second", "popularity")):
         pin.main(["--run", run, "--train-until", str(SERVED_ON)])
         train.main(["--run", run, "--recipes", recipes])
@@ -171,7 +236,7 @@ def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
 ) -> None:
     walk_lake.catalog.drop_table("clickwright.items")
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
-    publish_directly(walk_lake, "profiles", profiles(SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)]), "as_of")
+    publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)])
     pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
     train.main(["--run", "t", "--recipes", "popularity,markov,content"])
     challenge.main(["--run", "t"])
@@ -196,7 +261,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert due.main([])["why"] == "no profiles are published yet"
     as_of = SERVED_ON - timedelta(days=1)
     users = sorted({*walk_events()["user_id"], pseudonym(999)})
-    publish_directly(walk_lake, "profiles", profiles(as_of, users), "as_of")
+    publish_profiles(walk_lake, as_of, users)
     publish_directly(walk_lake, "items", as_contract("items", walk_items().assign(as_of=as_of, first_seen=as_of)), "as_of")
     assert due.main([]) == {
         "due": False,
@@ -231,6 +296,17 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     run_all(recommend, "recommend", "again")
     again = walk_lake.arrow("recommendations").sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
     assert again == rows
+
+    # With places left to chance, and some diversity; the contract takes the propensities.
+    with monkeypatch.context() as chance:
+        chance.setenv("CLICKWRIGHT_RECOMMEND_EXPLORED", "2")
+        chance.setenv("CLICKWRIGHT_RECOMMEND_RELEVANCE", "0.8")
+        run_all(recommend, "recommend", "explored")
+    drawn = walk_lake.arrow("recommendations", where="rank > 8")
+    assert drawn.num_rows == 2 * n
+    assert 0 < pc.min(drawn["propensity"]).as_py() < pc.max(drawn["propensity"]).as_py() < 1
+    assert walk_lake.commits("recommendations")[0].notes["policy"]["explored"] == 2
+    run_all(recommend, "recommend", "r")
 
     monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
     wrote = copywriter.main(["--served-on", str(SERVED_ON), "--run", "c", "--limit", "3"])

@@ -1,0 +1,113 @@
+"""Trained vectors to search: items of a simulated catalogue, and the states of its users after their last events.
+
+The network begins with an SVD of all that happened (``ml.models.start``) and is trained for a few hundred steps, as a nightly
+training would go on: what counts here is that the vectors have the lengths and directions of trained ones.
+
+``python -m tests.benchmarks.lists.vectors --to var/bench/vectors.safetensors``
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import torch
+from safetensors.torch import save_file
+
+from ml.data import IGNORED_EVENTS, Catalog, Interactions
+from ml.models.network import SequenceConfig, SequenceModel
+from ml.models.sequences import Windows, as_batch, collate, sequence
+from ml.models.start import initialise
+from schemas.cli import log, run_command
+
+WIDTH, LENGTH, BATCH, SEED = 64, 64, 16, 7
+
+
+def simulated(events: int, items: int, folder: Path) -> tuple[Interactions, Catalog]:
+    """What people of a simulated week chose among the items."""
+    command = [sys.executable, "-m", "jobs.simulate", "--events", str(events), "--items", str(items), "--format", "parquet"]
+    subprocess.run([*command, "--truth", "none", "--landing", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    rows = pl.scan_parquet(folder / "**" / "*.parquet").select("user_id", "item_id", "event_time", "event_type")
+    rows = rows.filter(pl.col("item_id").is_not_null() & ~pl.col("event_type").cast(pl.String).is_in(IGNORED_EVENTS))
+    frame = rows.with_columns(pl.col("user_id", "item_id").cast(pl.String)).sort("user_id", "event_time").collect()
+    users, user_index = np.unique(frame["user_id"].to_numpy().astype(str), return_inverse=True)
+    ids, item_index = np.unique(frame["item_id"].to_numpy().astype(str), return_inverse=True)
+    n = len(frame)
+    chosen = Interactions(
+        users=users,
+        items=ids,
+        user_index=user_index.astype(np.int32),
+        item_index=item_index.astype(np.int32),
+        time=frame["event_time"].dt.epoch("us").to_numpy(),
+        value=np.full(n, np.nan),
+        arrived=np.zeros(n, dtype=np.int64),
+    )
+    names = [str(item) for item in ids]
+    return chosen, Catalog(names, [""] * len(names), [[] for _ in names], [""] * len(names))
+
+
+def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
+    """A network that begins with all events, and learns from some windows of them."""
+    torch.manual_seed(SEED)
+    config = SequenceConfig(n_items=len(catalog), text_width=1, width=WIDTH, max_length=LENGTH, identity_dropout=0.0)
+    network = SequenceModel(config)
+    initialise(network, events, catalog)
+    windows = Windows(events, LENGTH, len(catalog), 0.1, SEED)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    order = torch.randperm(len(windows))
+    network.train()
+    for step in range(steps):
+        rows = [windows[int(i) % len(windows)] for i in order[step * BATCH : (step + 1) * BATCH]]
+        loss = network(**collate(rows, len(catalog))).loss
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimizer.step()
+        if step % 20 == 0 or step + 1 == steps:
+            log.info("trained", step=step, of=steps, loss=round(float(loss), 3))
+    return network.train(False)
+
+
+@torch.no_grad()
+def states(network: SequenceModel, events: Interactions, users: int) -> torch.Tensor:
+    """The state of some users after their last event: ``[users, D]``."""
+    found, items_ID, n_items = [], network.item_vectors(), network.config.n_items
+    histories, times = events.histories()[:users], events.times()
+    rows = [sequence(h, times[i] if times else None, LENGTH, n_items) for i, h in enumerate(histories)]
+    for first in range(0, len(rows), 256):
+        batch = as_batch(rows[first : first + 256], n_items)
+        last = (batch["item_ids"] != n_items).sum(dim=1) - 1
+        found.append(network.hidden(**batch, items_ID=items_ID)[torch.arange(len(last)), last])
+    return torch.cat(found)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Make the vectors."""
+    parser = argparse.ArgumentParser(description="Train vectors of items and users on simulated behaviour.")
+    parser.add_argument("--to", type=Path, required=True, help="file (safetensors): users, items, bias")
+    parser.add_argument("--events", type=int, default=3_000_000)
+    parser.add_argument(
+        "--items", type=int, default=100_000, help="that are kept, of a catalogue of 8 for each 5: some are never met"
+    )
+    parser.add_argument("--users", type=int, default=16_384, help="whose states are kept")
+    parser.add_argument("--steps", type=int, default=200)
+    args = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        events, catalog = simulated(args.events, args.items * 8 // 5, Path(folder))
+    log.info("simulated", events=len(events), users=len(events.users), items=len(catalog))
+    network = train(events, catalog, args.steps)
+    args.to.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad():
+        items, bias = network.item_vectors()[: args.items], network.bias.data[: args.items]
+        vectors = {"users": states(network, events, args.users), "items": items, "bias": bias}
+    save_file({name: value.contiguous() for name, value in vectors.items()}, args.to)
+    return {name: list(value.shape) for name, value in vectors.items()}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

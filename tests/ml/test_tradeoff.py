@@ -1,0 +1,28 @@
+"""What diversity costs, on a small file."""
+
+from pathlib import Path
+
+import numpy as np
+
+from ml import benchmark, tradeoff
+from ml.data import Cases
+from tests.ml.conftest import walk_events, walk_items
+
+
+def test_places_in_lists() -> None:
+    nobody = np.empty(0, dtype=np.int32)
+    cases = Cases(np.array([0, 0, 1]), np.array([4, 4, 9]), np.array([7, 3, 5], dtype=np.int32), [nobody] * 3, None)
+    assert tradeoff.ranks_in(np.array([[3, 7], [1, 2]]), cases).tolist() == [2, 1, 3]
+
+
+def test_relevance_alone_is_what_the_benchmark_measures(tmp_path: Path) -> None:
+    events = walk_events().assign(timestamp=lambda frame: frame["event_time"] / 1e6, rating=lambda frame: frame["value"])
+    events[["user_id", "item_id", "timestamp", "rating"]].to_csv(tmp_path / "walk.csv", index=False)
+    items = walk_items().assign(**{"class": lambda frame: [c[0].replace(" ", "_") for c in frame["categories"]]})
+    items[["item_id", "title", "class"]].to_csv(tmp_path / "items.csv", index=False)
+    files = ["--sequences", str(tmp_path / "walk.csv"), "--items", str(tmp_path / "items.csv"), "--test-days", "7"]
+    found = tradeoff.main([*files, "--model", "markov", "--relevance", "1,0.3"])
+    strict = benchmark.main([*files, "--models", "markov"])["markov"]["strict"]
+    np.testing.assert_allclose(found["1"]["ndcg"][0], strict, atol=0.01)  # equals are counted against the model there
+    assert found["0.3"]["diversity"] > found["1"]["diversity"]
+    assert found["0.3"]["ndcg"][0] < found["1"]["ndcg"][0]
