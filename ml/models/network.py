@@ -22,6 +22,7 @@ GAP_BUCKETS = 26
 HOURS, WEEKDAYS = 25, 8
 """0 is unknown."""
 IGNORED_LABEL = -100
+UNTHINKABLE = -1e9
 
 
 class SequenceConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
@@ -138,7 +139,9 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         x_BLD = self.hidden(item_ids, hour, weekday, gap, items_ID)
         if labels is not None:
             counted = labels != IGNORED_LABEL
-            loss = cross_entropy(x_BLD[counted], items_ID, self.bias, labels[counted])
+            # An item that training never met is no answer here; as one it would only learn that it is none.
+            bias_I = self.bias.masked_fill(self.item_seen == 0, UNTHINKABLE)
+            loss = cross_entropy(x_BLD[counted], items_ID, bias_I, labels[counted])
             return ModelOutput(loss=loss)  # type: ignore[no-untyped-call]
         return ModelOutput(logits=(self.last(x_BLD, item_ids) @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]
 

@@ -9,22 +9,53 @@ import torch
 from scipy import sparse
 from scipy.sparse.linalg import svds
 
-from ml.data import Catalog, Interactions
+from ml.data import DAY_US, Catalog, Interactions, spans
 from ml.models.linear import pairs
 from ml.models.network import SequenceModel
 
 PART = 100_000
+LAUNCH_US = 7 * DAY_US
+"""An item is new for so long after it is first met."""
 
 
 def initialise(network: SequenceModel, train: Interactions, catalog: Catalog) -> None:
     """Begin with what counting knows: identities from an SVD of the pair matrix of ``train``, biases from popularity."""
     n, width = len(catalog), network.config.width
     counts = train.met.astype(np.float64)
+    share = np.where(counts > 0, (counts + 1) / (counts.sum() + n), launch_share(train))
     with torch.no_grad():
         network.item_text.copy_(torch.as_tensor(catalog.text_embeddings))
         network.item_seen.copy_(torch.as_tensor((counts > 0).astype(np.float32)))
-        network.bias.copy_(torch.as_tensor(np.log((counts + 1) / (counts.sum() + n))).float())
+        network.bias.copy_(torch.as_tensor(np.log(share)).float())
         network.identity.weight[:n] = torch.as_tensor(pair_vectors(train, width))
+
+
+def launch_share(train: Interactions) -> float:
+    """The share of all events that an item has in the days after it is first met: what one that is new may expect.
+
+    The mean over the items that are first met after the log's first such days and before its last ones. Where there are
+    none, or no times, that of an item that was not met at all, smoothed.
+    """
+    least = 1 / (len(train) + train.n_items)
+    if not train.timed or not len(train):
+        return least
+    begin, end = int(train.time.min()), int(train.time.max())
+    first = np.full(train.n_items, end, dtype=np.int64)
+    for rows in spans(len(train)):
+        np.minimum.at(first, train.item_index[rows], train.time[rows])
+    launched = (first >= begin + LAUNCH_US) & (first <= end - LAUNCH_US) & (train.met > 0)
+    if not launched.any():
+        return least
+    own = np.zeros(train.n_items, dtype=np.int64)
+    a_day = np.zeros((end - begin) // DAY_US + 1, dtype=np.int64)
+    for rows in spans(len(train)):
+        item, time = train.item_index[rows], train.time[rows]
+        own += np.bincount(item[time < first[item] + LAUNCH_US], minlength=train.n_items)
+        a_day += np.bincount((time - begin) // DAY_US, minlength=len(a_day))
+    until = np.concatenate([[0], np.cumsum(a_day)])
+    day = (first[launched] - begin) // DAY_US
+    meanwhile = until[day + LAUNCH_US // DAY_US] - until[day]
+    return float(max(least, (own[launched] / np.maximum(meanwhile, 1)).mean()))
 
 
 def by_users(train: Interactions) -> Iterator[Interactions]:

@@ -1,5 +1,6 @@
 """The sequential recommender: causality, padding, text, context, learning, and Transformers' own way to save."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from ml.data import Catalog
 from ml.evaluate import evaluate
 from ml.models.network import IGNORED_LABEL, SequenceConfig, SequenceModel
 from ml.models.sequences import HOUR_US, LikeLengths, Windows, case_windows, sequence
-from ml.models.start import pair_vectors
+from ml.models.start import initialise, launch_share, pair_vectors
 from ml.models.transformer import Transformer
 from ml.splits import Split
 from tests.ml.conftest import tiny
@@ -189,3 +190,29 @@ def test_an_item_that_nobody_met_is_ranked_by_its_text() -> None:
     thriller, romance = model.scores([np.array([0, 1]), np.array([6, 7])])
     assert thriller[5] > thriller[11]
     assert romance[11] > romance[5]
+
+
+def test_an_item_that_nobody_met_begins_as_items_do_when_they_are_new() -> None:
+    """In a log of 30 days, one event an hour of an old item; another item comes on day 10, every fourth event in its week."""
+    rows = [("ann", "old", hour * 3600) for hour in range(30 * 24)]
+    rows += [("bob", "launched", (10 * 24 + 3 * hour) * 3600) for hour in range(7 * 8)]
+    train, catalog = tiny(rows, ["launched", "never", "old"])
+    assert launch_share(train) == pytest.approx(0.25)
+    network = SequenceModel(SequenceConfig(n_items=3, width=2, max_length=4, text_width=1))
+    initialise(network, train, Catalog(catalog.item_ids, [""] * 3, [[], [], []], [""] * 3))
+    assert network.bias.exp().tolist()[1] == pytest.approx(0.25)
+    assert network.item_seen.tolist() == [1, 0, 1]
+    assert launch_share(replace(train, timed=False)) == 1 / (len(train) + 3)
+
+
+def test_what_training_never_met_is_no_wrong_answer(network: SequenceModel) -> None:
+    network.item_seen[4] = 0
+    rows, labels = batch([10, 3]), torch.tensor([[3, 6]])
+    before = network(**rows, labels=labels).loss
+    network.bias.data[4] += 5
+    loss = network(**rows, labels=labels).loss
+    torch.testing.assert_close(loss, before)
+    loss.backward()
+    assert network.bias.grad is not None
+    assert network.bias.grad[4] == 0
+    assert network.bias.grad[5] != 0
