@@ -31,7 +31,8 @@ version in the MLflow UI.
 
 - `gate`: refused, which is an answer, and not an accident: the message says which model was not beaten, for whom
   it is worse, or which piece of the evidence is missing. Nothing moved.
-- `fit_*`: see the log; when memory ran out, clear it after giving the machine more, or the recipe less.
+- `fit_*`: see the log; when memory ran out, clear it after giving the machine more, or the recipe less. What was finished
+  is kept, and a network goes on from its newest checkpoint.
 - anything that reaches for MLflow: is it up? Then clear the task.
 """
 

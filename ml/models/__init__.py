@@ -15,13 +15,15 @@ from schemas.errors import ConfigError
 
 ITEMS_FILE = "items.json"
 SHORT_HISTORIES: dict[str, Any] = {
+    "width": 128,
     "max_length": 50,
-    "dropout": 0.3,
+    "dropout": 0.5,
     "batch_size": 64,
     "learning_rate": 1e-3,
     "weight_decay": 0.0,
-    "max_epochs": 30,
+    "max_epochs": 14,
     "patience": 5,
+    "start_length": 0.5,
 }
 """Of the transformer where many users have a few events each; its defaults are for long histories of few users."""
 # Named, not imported, so that a command that needs no PyTorch does not wait for it.

@@ -18,8 +18,12 @@ LAUNCH_US = 7 * DAY_US
 """An item is new for so long after it is first met."""
 
 
-def initialise(network: SequenceModel, train: Interactions, catalog: Catalog) -> None:
-    """Begin with what counting knows: identities from an SVD of the pair matrix of ``train``, biases from popularity."""
+def initialise(network: SequenceModel, train: Interactions, catalog: Catalog, length: float = 1.0) -> None:
+    """Begin with what counting knows: identities from an SVD of the pair matrix of ``train``, biases from popularity.
+
+    Args:
+        length: mean length of the identities: the shorter, the less the first scores differ.
+    """
     n, width = len(catalog), network.config.width
     counts = train.met.astype(np.float64)
     share = np.where(counts > 0, (counts + 1) / (counts.sum() + n), launch_share(train))
@@ -27,7 +31,7 @@ def initialise(network: SequenceModel, train: Interactions, catalog: Catalog) ->
         network.item_text.copy_(torch.as_tensor(catalog.text_embeddings))
         network.item_seen.copy_(torch.as_tensor((counts > 0).astype(np.float32)))
         network.bias.copy_(torch.as_tensor(np.log(share)).float())
-        network.identity.weight[:n] = torch.as_tensor(pair_vectors(train, width))
+        network.identity.weight[:n] = torch.as_tensor(length * pair_vectors(train, width))
 
 
 def launch_share(train: Interactions) -> float:

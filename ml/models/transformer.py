@@ -53,6 +53,7 @@ class Transformer(Recommender, Factored):
         "patience": 4,
         "epochs": 0,
         "unknown_times": 0.1,
+        "start_length": 1.0,
     }
 
     def __init__(self, **settings: float) -> None:
@@ -80,7 +81,7 @@ class Transformer(Recommender, Factored):
             shape["identity_dropout"] = 0.0  # there is no text that could stand alone
         text_width = catalog.text_embeddings.shape[1]
         network = SequenceModel(SequenceConfig(n_items=len(catalog), text_width=text_width, **shape))
-        initialise(network, train, catalog)
+        initialise(network, train, catalog, self._settings["start_length"])
         self.network = network
         s = self._settings
         windows = Windows(train, int(s["max_length"]), len(catalog), s["unknown_times"], seed)
