@@ -14,7 +14,7 @@ STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults servers lint format types check bench bench-epochs bench-lists clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long servers lint format types check bench bench-epochs bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -81,7 +81,10 @@ test-browser: $(STAMP) $(SERVERS_STAMP) chromium ## Airflow and MLflow as people
 test-cluster: $(STAMP) ## the jobs and a day of the workflow on a standalone Spark cluster, one of whose workers is killed
 	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py tests/local/test_cluster.py
 
-test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a minute's flood of commits, full disks, lost catalogs, an object store
+test-long: $(STAMP) ## tests in which recipes learn for a minute
+	@$(BIN)/python -m pytest -m long tests/ml
+
+test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a flood of commits, full disks, lost catalogs, an object store, trainings that are cut off
 	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erase tests/schemas/keep
 
 lint: $(STAMP) ## formatting and lint, without changing anything

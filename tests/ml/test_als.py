@@ -82,6 +82,7 @@ else:
 """
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_fit_leaves_no_java_behind_and_says_when_there_is_none() -> None:
     subprocess.run([sys.executable, "-c", ALONE], check=True, timeout=280)

@@ -63,6 +63,7 @@ def test_without_interests_nothing_that_counts_is_better_than_popularity(indiffe
     assert_nothing_is_better_than_popularity(indifferent, QUICK)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_without_interests_nothing_that_is_learnt_is_better_than_popularity(spark: Any, indifferent: planted.Planted) -> None:
     assert_nothing_is_better_than_popularity(indifferent, ["popularity", *(name for name in RECIPES if name not in QUICK)])

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -28,8 +29,9 @@ CONTEXT = multiprocessing.get_context("spawn")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[str]:
     """The address of a server of its own."""
     (port,), folder = free_ports(1), tmp_path_factory.mktemp("server")
+    database = shutil.copy(empty_mlflow, folder / "mlflow.db")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--backend-store-uri", f"sqlite:///{empty_mlflow}", "--artifacts-destination", str(folder)]
+    command += ["--backend-store-uri", f"sqlite:///{database}", "--artifacts-destination", str(folder)]
     log, environment = (folder / "log").open("w"), {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     server = subprocess.Popen(command, stdout=log, stderr=log, env=environment, cwd=folder, start_new_session=True)
     address = f"http://127.0.0.1:{port}"
