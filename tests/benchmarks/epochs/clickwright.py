@@ -23,7 +23,9 @@ def main() -> None:
         if "loss" in values:
             clock.epoch()
 
-    model = build("transformer_short", max_epochs=arguments.epochs, batch_size=arguments.batch)
+    model = build(
+        "transformer_short", width=64, dropout=0.3, start_length=1.0, max_epochs=arguments.epochs, batch_size=arguments.batch
+    )
     model.fit(split.fit, split.catalog, seed=7, log=stamp)
     print(json.dumps(clock.told(len(split.fit), -(-split.fit.n_users // arguments.batch))))
 
