@@ -23,6 +23,7 @@ from ml.models.base import (
     popularity,
     read_config,
     recency_weights,
+    settled,
     with_fallback,
     write_config,
 )
@@ -69,10 +70,7 @@ class ALS(Recommender):
     """Values to try, once through (:mod:`ml.models.search`): four more fits."""
 
     def __init__(self, **settings: float) -> None:
-        unknown = settings.keys() - self.DEFAULTS.keys()
-        if unknown:
-            raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
-        self._settings = {**self.DEFAULTS, **settings}
+        self._settings = settled(self.name, self.DEFAULTS, settings)
         self.item_factors: npt.NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
         self.popularity: Scores = np.empty(0, dtype=np.float32)
 

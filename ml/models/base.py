@@ -148,6 +148,17 @@ class Factored(ABC):
         """Vectors ``[I, D]`` and bias ``[I]`` of the items, float32."""
 
 
+def settled(name: str, defaults: dict[str, float], given: dict[str, float]) -> dict[str, float]:
+    """A recipe's defaults with what was given instead.
+
+    Raises:
+        TypeError: it has no such setting.
+    """
+    if unknown := given.keys() - defaults.keys():
+        raise TypeError(f"{name} has no setting {', '.join(sorted(unknown))}")
+    return {**defaults, **given}
+
+
 def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:
     """Write the file by which ``load_recommender`` knows the recipe."""
     directory.mkdir(parents=True, exist_ok=True)

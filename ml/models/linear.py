@@ -22,6 +22,7 @@ from ml.models.base import (
     popularity,
     read_config,
     recency_weights,
+    settled,
     with_fallback,
     write_config,
 )
@@ -42,10 +43,7 @@ class LinearRecommender(Recommender):
     """Values to try (:mod:`ml.models.search`)."""
 
     def __init__(self, **settings: float) -> None:
-        unknown = settings.keys() - self.DEFAULTS.keys()
-        if unknown:
-            raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
-        self._settings = {**self.DEFAULTS, **settings}
+        self._settings = settled(self.name, self.DEFAULTS, settings)
         self.matrix = sparse.csr_array((0, 0), dtype=np.float32)
         self.popularity: Scores = np.empty(0, dtype=np.float32)
 

@@ -13,7 +13,7 @@ from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from ml.data import Cases, Catalog, Interactions
-from ml.models.base import Factored, Log, Recommender, Scores, read_config, write_config
+from ml.models.base import Factored, Log, Recommender, Scores, read_config, settled, write_config
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.sequences import Windows, as_batch, case_windows, sequence
 from ml.models.start import initialise
@@ -57,10 +57,7 @@ class Transformer(Recommender, Factored):
     }
 
     def __init__(self, **settings: float) -> None:
-        unknown = settings.keys() - self.DEFAULTS.keys()
-        if unknown:
-            raise TypeError(f"{self.name} has no setting {', '.join(sorted(unknown))}")
-        self._settings = {**self.DEFAULTS, **settings}
+        self._settings = settled(self.name, self.DEFAULTS, settings)
         self.network: SequenceModel | None = None
         self._item_vectors: Tensor | None = None
         self._unit_vectors: npt.NDArray[np.float32] | None = None
