@@ -1,5 +1,5 @@
 # Clickwright on one machine. `make` alone lists what there is.
-# PYTHON: the interpreter that makes the environment (3.11). VENV: where the environment lies.
+# PYTHON: the interpreter that makes the environment (3.11). VENV: where the environment lies. WORKERS: processes that test.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.clickwright-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
+WORKERS ?= 2
 
 .PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long servers lint format types check bench bench-epochs bench-lists clean
 
@@ -67,7 +68,7 @@ chromium: $(STAMP)
 	@$(BIN)/python -m tests.chromium || echo "no Chromium: install your system's (Debian: apt install chromium)" >&2
 
 test: $(STAMP) $(SERVERS_STAMP) chromium ## every test (make test TESTS=tests/jobs for a part)
-	@$(BIN)/python -m pytest $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
 	@$(BIN)/python -m pytest -m "not slow" $(TESTS)

@@ -6,8 +6,28 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from tests.chromium import of_the_system
+
+TOGETHER = {
+    "tests/local/": "the living Airflow and MLflow",
+    "tests/ml/test_prepare.py": "the prepared language model",
+    "tests/ml/test_recommend.py": "the prepared language model",
+}
+"""What one worker does in order, as it shares something that takes long to make. Elsewhere that is a file."""
+
+
+class ByWhatIsShared(LoadScopeScheduling):
+    """Deals the tests to the workers of ``pytest -n``."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
+
+
+@pytest.hookimpl(optionalhook=True)  # there is none without the plugin
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return ByWhatIsShared(config, log)
 
 
 @pytest.fixture(autouse=True)

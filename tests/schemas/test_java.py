@@ -47,9 +47,9 @@ def test_the_packaged_java_starts_with_the_module_that_spark_asks_for(tmp_path: 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("path", ["/nonexistent", os.environ["PATH"]], ids=["packaged", "this machine's"])
-def test_spark_runs_on_the_java_that_was_found(tmp_path: Path, path: str) -> None:
-    java = find_java({"PATH": path}, tmp_path / "wrappers")
+def test_spark_runs_on_the_packaged_java(tmp_path: Path) -> None:
+    """On the one that a machine has run all the others."""
+    java = find_java({"PATH": "/nonexistent"}, tmp_path / "wrappers")
     script = "from schemas.spark import spark_session; print(spark_session('java').range(5).count())"
     environment = {**os.environ, "JAVA_HOME": str(java.home)}
     done = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True)
