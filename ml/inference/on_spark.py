@@ -1,14 +1,16 @@
 """Shards finished by the tasks of a Spark cluster: the same rows, for the same module makes them.
 
 A task gets numbers of shards and gives back which it finished (``mapInArrow``); inputs and shards lie in the lake's folder,
-which every worker reaches, as for all jobs. The champion's files go to each worker once (``addFile``), what is offered once too
-(a broadcast), and a worker's Python process loads the model once, however many shards come its way.
+which every worker reaches, as for all jobs. The champion's files go to each worker once (``addArchive``), what is offered once
+too (a broadcast), and a worker's Python process loads the model once, however many shards come its way.
 """
 
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pyarrow as pa
@@ -29,7 +31,7 @@ class Task:
     """What a task has to know besides its shards."""
 
     model: str
-    """Name of the champion's folder among the files that Spark ships."""
+    """Path of the champion's folder below the files that Spark ships."""
     offer: Any
     """A broadcast :class:`Offer`."""
     policy: Policy
@@ -63,12 +65,15 @@ def finish_shards(scorer: Scorer, files: Path, inputs: Inputs, work: Work) -> No
     """
     spark = spark_session(f"recommend {scorer.origin.served_on}")
     try:
-        spark.sparkContext.addFile(str(files), recursive=True)
-        offer = spark.sparkContext.broadcast(scorer.offer)
-        task = Task(files.name, offer, scorer.policy, scorer.origin, inputs, work)
-        shards = spark.createDataFrame(pa.table({"shard": pa.array(work.waiting, pa.int32())}))
-        shards = shards.repartitionById(work.shards, F.col("shard"))
-        finished = shards.mapInArrow(task, "shard int").collect()
-        log.info("recommended", shards=len(finished), master=spark.sparkContext.master)
+        with TemporaryDirectory() as scratch:
+            # A cluster takes no folder; of an archive each worker makes one, with the archive's name.
+            archive = Path(shutil.make_archive(f"{scratch}/champion", "tar", files.parent, files.name))
+            spark.sparkContext.addArchive(str(archive))
+            offer = spark.sparkContext.broadcast(scorer.offer)
+            task = Task(f"{archive.name}/{files.name}", offer, scorer.policy, scorer.origin, inputs, work)
+            shards = spark.createDataFrame(pa.table({"shard": pa.array(work.waiting, pa.int32())}))
+            shards = shards.repartitionById(work.shards, F.col("shard"))
+            finished = shards.mapInArrow(task, "shard int").collect()
+            log.info("recommended", shards=len(finished), master=spark.sparkContext.master)
     finally:
         spark.stop()

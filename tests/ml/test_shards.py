@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from schemas.lake import Lake
 from schemas.pseudonyms import as_pseudonym
 from schemas.settings import ROOT, get_settings
 from schemas.staging import read_manifest
+from tests.jobs.test_cluster import Cluster
 from tests.ml.conftest import pseudonym, publish_profiles, walk_events
 
 SERVED_ON = date(2024, 3, 1)
@@ -144,15 +146,30 @@ def test_a_killed_run_makes_the_other_shards_and_the_same_bytes(champion: Lake, 
     assert list(folder.glob("work-*")) == []
 
 
+@pytest.fixture(params=["one machine", pytest.param("cluster", marks=pytest.mark.cluster)])
+def master(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Where Spark's tasks run: in its own process, or with two workers of a standalone cluster."""
+    if request.param == "one machine":
+        yield "local[2]"
+        return
+    cluster = Cluster(tmp_path)
+    try:
+        cluster.start()
+        yield cluster.master
+    finally:
+        cluster.stop()
+
+
 @pytest.mark.slow
-def test_spark_makes_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_spark_makes_the_same_bytes(champion: Lake, master: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "40")
     which = ["--served-on", str(SERVED_ON)]
     here = recommend.main([*which, "--run", "here"])
     command = [sys.executable, "-m", "ml.recommend", *which, "--run", "spark"]
-    env = {**os.environ, "CLICKWRIGHT_RECOMMEND_ON": "spark", "CLICKWRIGHT_SPARK_DRIVER_MEMORY": "1g"}
+    on_spark = {"CLICKWRIGHT_RECOMMEND_ON": "spark", "CLICKWRIGHT_SPARK_MASTER": master}
+    env = {**os.environ, **on_spark, "CLICKWRIGHT_SPARK_DRIVER_MEMORY": "1g"}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]
-    assert "event=recommended shards=4 master=local[2]" in run.stderr
+    assert f"event=recommended shards=4 master={master}" in run.stderr
     assert {**json.loads(run.stdout.splitlines()[-1]), "seconds": 0} == {**here, "seconds": 0}
     assert contents("spark") == contents("here")
