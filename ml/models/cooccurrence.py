@@ -6,16 +6,19 @@ import numpy as np
 from scipy import sparse
 
 from ml.data import Catalog, Interactions
-from ml.models.linear import LinearRecommender, all_pairs
+from ml.models.linear import LinearRecommender, all_pairs, strongest
 
 WIDEST = 30
+STEPPED_OVER = 30
+"""Neighbours of an item, and of each of these, that a second step goes over."""
 
 
 class Cooccurrence(LinearRecommender):
     """w_ij = (f_ij + backward f_ji) / (n_i^source n_j^penalty), f_ij the sum of d^-decay over pairs i then j, d events apart.
 
-    ``window`` is the largest d; n_i is how often i was met. The query weighs recent items more (``half_life``). Validation
-    chooses them all; the defaults are where the search begins.
+    ``window`` is the largest d; n_i is how often i was met. Where few pairs were seen, those help that are two steps apart
+    (``second`` is how much). The query weighs recent items more (``half_life``). Validation chooses them all; the defaults are
+    where the search begins.
     """
 
     name: ClassVar[str] = "cooccurrence"
@@ -29,6 +32,7 @@ class Cooccurrence(LinearRecommender):
         "backward": 0.5,
         "source": 0.0,
         "penalty": 0.5,
+        "second": 0.0,
     }
     SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {
         "half_life": (0.5, 1.0, 2.0, 3.0, 5.0, 10.0),
@@ -37,6 +41,7 @@ class Cooccurrence(LinearRecommender):
         "backward": (0.0, 0.25, 0.5, 0.75, 1.0),
         "decay": (0.25, 0.5, 0.75, 1.0, 1.5),
         "window": (5, 10, 20, WIDEST),
+        "second": (0.0, 0.05, 0.1, 0.2, 0.3, 0.5),
     }
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
@@ -51,4 +56,18 @@ class Cooccurrence(LinearRecommender):
         forward = sparse.coo_array((weight, (earlier[near], later[near])), shape=(n, n)).tocsr()
         counts = sparse.csr_array(forward + s["backward"] * forward.T)
         of_rows, of_columns = (sparse.diags_array(np.maximum(met, 1.0) ** -s[name]) for name in ("source", "penalty"))
-        return sparse.csr_array(of_rows @ counts @ of_columns)
+        weights = sparse.csr_array(of_rows @ counts @ of_columns)
+        return weights + s["second"] * two_steps(weights) if s["second"] else weights
+
+
+def two_steps(weights: sparse.csr_array) -> sparse.csr_array:
+    """Sums of w_ij w_jk over the strongest j of i and k of j, each row scaled to the largest weight of that row: ``[I, I]``."""
+    near = weights.copy()
+    near.setdiag(0.0)
+    near.eliminate_zeros()
+    best = near.max(axis=1).toarray().ravel()
+    near = strongest(near, STEPPED_OVER)
+    reached = sparse.csr_array(near @ near)
+    reached.setdiag(0.0)
+    scale = best / np.maximum(reached.max(axis=1).toarray().ravel(), 1e-12)
+    return sparse.csr_array(sparse.diags_array(scale) @ reached)

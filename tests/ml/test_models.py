@@ -96,6 +96,14 @@ def test_cooccurrence_weighs_distance_and_direction() -> None:
     np.testing.assert_allclose(np.array(matrix(penalised)), expected, atol=1e-4)
 
 
+def test_cooccurrence_goes_a_second_step_where_it_is_told_to() -> None:
+    one = Cooccurrence(window=1, backward=0.0, penalty=0.0)
+    assert matrix(one) == [[0, 2, 0], [1, 0, 1], [0, 0, 0]]
+    # a leads to c over b. The best item two steps from a weighs half of the best one step from it.
+    two = Cooccurrence(window=1, backward=0.0, penalty=0.0, second=0.5)
+    assert matrix(two) == [[0, 2, 1], [1, 0, 1], [0, 0, 0]]
+
+
 def test_recent_items_weigh_more() -> None:
     train, catalog = tiny([("ann", "a", 1), ("ann", "x", 2), ("bob", "b", 1), ("bob", "y", 2)], ["a", "b", "x", "y"])
     model = Cooccurrence(half_life=1.0).fit(train, catalog, seed=0)
