@@ -27,6 +27,7 @@ class ByWhatIsShared(LoadScopeScheduling):
 
 @pytest.hookimpl(optionalhook=True)  # there is none without the plugin
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # files of many tests would go first, and those of a few long ones would be left
     return ByWhatIsShared(config, log)
 
 
