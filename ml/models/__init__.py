@@ -39,7 +39,7 @@ _PLACES = {
 }
 _VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "transformer_short": ("transformer", SHORT_HISTORIES),
-    "hybrid_short": ("hybrid", {"members": {"cooccurrence": {}, "transformer": SHORT_HISTORIES}}),
+    "hybrid_short": ("hybrid", {"members": {"transformer": SHORT_HISTORIES, "cooccurrence": {}}}),
 }
 """Recipes that are another one with settings of its own."""
 RECIPES = tuple(_PLACES)

@@ -167,9 +167,15 @@ class ALS(Recommender):
         return with_fallback(scores, self.popularity)
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """The score of the item for who met the candidate alone."""
-        alone = self.user_factors([np.array([candidate]) for candidate in candidates])
-        return np.asarray(alone @ self.item_factors[item], dtype=np.float32)
+        return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
+
+    def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+        """The score of an item for who met the candidate alone, whose x is found by the formula of Sherman and Morrison."""
+        Y = self.item_factors.astype(np.float64)
+        met, alpha = Y[np.asarray(candidates)], self._settings["alpha"]
+        nearly = np.linalg.solve(Y.T @ Y + self._settings["regularisation"] * np.eye(Y.shape[1]), met.T).T
+        alone = (1 + alpha) * nearly / (1 + alpha * (nearly * met).sum(axis=1, keepdims=True))
+        return np.asarray(Y[np.asarray(items)] @ alone.T, dtype=np.float32)
 
     def save(self, directory: Path) -> None:
         write_config(directory, self.name, self.settings)

@@ -1,4 +1,4 @@
-"""A blend of recipes: what counting is sure of and what the network has seen in it, weighted by validation."""
+"""A blend of recipes: what a network has seen, what people alike like, what counting is sure of, weighted by validation."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,10 +9,11 @@ import numpy.typing as npt
 
 from ml.data import Cases, Catalog, Interactions
 from ml.models.base import Library, Log, Recommender, Scores, read_config, write_config
+from ml.processes import is_first
 
-MEMBERS = ("cooccurrence", "transformer")
+MEMBERS = ("transformer", "als", "cooccurrence")
 STEPS = 20
-"""A weight is a multiple of one part in so many."""
+"""A share is a multiple of one part in so many."""
 
 
 def standard(scores: Scores) -> Scores:
@@ -28,11 +29,16 @@ def log_share(scores: Scores) -> Scores:
 
 
 FORMS: dict[str, Callable[[Scores], Scores]] = {"standard": standard, "log_share": log_share}
-"""How scores of recipes are made comparable. Those of the network are logarithms already and are only made standard."""
+"""How scores of recipes are made comparable. Those of the first are logarithms already and are only made standard."""
 
 
 class Hybrid(Recommender):
-    """score = w standard(network) + (1 - w) form(counts), w and the form chosen by validation NDCG@10."""
+    """score_1 = standard(first member); score_m = (1 - share) score_(m-1) + share form(member m), the last one counts.
+
+    Members are added in turn, and share and form of each chosen by validation NDCG@10, those before it held (as in forward
+    stagewise regression: Hastie, Tibshirani and Friedman, 2009). ``blend`` names them in that order, the first left out:
+    ``[{"member": ..., "form": ..., "share": ...}]``.
+    """
 
     name: ClassVar[str] = "hybrid"
     complexity: ClassVar[int] = 5
@@ -41,11 +47,17 @@ class Hybrid(Recommender):
     handles_new_users: ClassVar[bool] = True
     handles_new_items: ClassVar[bool] = True
 
-    def __init__(self, members: dict[str, dict[str, Any]] | None = None, form: str = "standard", weight: float = 0.5) -> None:
+    def __init__(self, members: dict[str, dict[str, Any]] | None = None, blend: list[dict[str, Any]] | None = None) -> None:
         from ml.models import recipe
 
-        self._chosen: dict[str, Any] = {"members": members or {name: {} for name in MEMBERS}, "form": form, "weight": weight}
-        self.members = [recipe(name)(**self._chosen["members"][name]) for name in MEMBERS]
+        members = members or {name: {} for name in MEMBERS}
+        if blend is None:
+            added = list(members)[1:]
+            blend = [{"member": name, "form": "standard", "share": 1 / place} for place, name in enumerate(added, 2)]
+        added = [part["member"] for part in blend]
+        (first,) = members.keys() - set(added)
+        self._chosen: dict[str, Any] = {"members": members, "blend": blend}
+        self.members = [recipe(name)(**members[name]) for name in (first, *added)]
         self.library: Library = {}
         """Where members that were fitted already are found."""
 
@@ -58,55 +70,73 @@ class Hybrid(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Fit both; with ``validation``, let each choose by it first, and choose the blend after them."""
-        for member in self.members:
-            member.checkpoints = self.checkpoints
-        self.members = [
-            member.fit_once(train, catalog, seed=seed, library=self.library, validation=validation, log=log)
-            for member in self.members
-        ]
+        """Fit all; with ``validation``, let each choose by it first, and choose the blend after them.
+
+        Of the processes that share a training only the first has the whole; the others take part where a network learns.
+        """
+        for place, member in enumerate(self.members):
+            if is_first() or member.by_gradient:
+                member.checkpoints = self.checkpoints
+                self.members[place] = member.fit_once(
+                    train, catalog, seed=seed, library=self.library, validation=validation, log=log
+                )
         given = self._chosen["members"]
         self._chosen["members"] = {member.name: {**given[member.name], **member.chosen} for member in self.members}
-        if validation is not None and len(validation):
-            self._chosen["form"], self._chosen["weight"] = self._best_blend(validation)
+        if is_first() and validation is not None and len(validation):
+            for added in range(len(self.members) - 1):
+                self._choose(added, validation)
         return self
 
-    def _best_blend(self, cases: Cases, batch_size: int = 256) -> tuple[str, float]:
-        """Form and weight with the best NDCG@10; both members are asked once."""
+    def _choose(self, added: int, cases: Cases, batch_size: int = 256) -> None:
+        """Form and share of one member with the best NDCG@10, the members before it blended as they are."""
         from ml.evaluate import ndcg_of, rank_of_target
         from ml.top import leave_out
 
-        weights = np.arange(STEPS + 1) / STEPS
-        ranks = {(form, weight): np.empty(len(cases), dtype=np.int64) for form in FORMS for weight in weights}
+        member, parts = self.members[1 + added], self._chosen["blend"]
+        shares = [step / STEPS for step in range(STEPS + 1)]
+        ranks = {(form, share): np.empty(len(cases), dtype=np.int64) for form in FORMS for share in shares}
         for first in range(0, len(cases), batch_size):
             part = slice(first, first + batch_size)
             histories, times = cases.histories[part], None if cases.times is None else cases.times[part]
-            counts, network = (member.scores(histories, times) for member in self.members)
-            network = standard(network)
+            before, scores = self._blended(histories, times, added), member.scores(histories, times)
             for form, comparable in FORMS.items():
-                plain = comparable(counts)
-                for weight in weights:
-                    scores = blend(plain, network, weight)
-                    leave_out(scores, histories)
-                    ranks[form, weight][part] = rank_of_target(scores, cases.target[part])
-        return max(ranks, key=lambda choice: ndcg_of(ranks[choice], cases))
+                plain = comparable(scores)
+                for share in shares:
+                    blended = mixed(before, plain, share)
+                    leave_out(blended, histories)
+                    ranks[form, share][part] = rank_of_target(blended, cases.target[part])
+        form, share = max(ranks, key=lambda choice: ndcg_of(ranks[choice], cases))
+        blend = [*parts[:added], {"member": member.name, "form": form, "share": share}, *parts[added + 1 :]]
+        self._chosen = self._chosen | {"blend": blend}
+
+    def _blended(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None,
+        added: int | None = None,
+    ) -> Scores:
+        """The scores of the first member and so many more, or all."""
+        scores = standard(self.members[0].scores(histories, times))
+        for member, part in list(zip(self.members[1:], self._chosen["blend"], strict=True))[:added]:
+            scores = mixed(scores, FORMS[part["form"]](member.scores(histories, times)), part["share"])
+        return scores
 
     def scores(
         self,
         histories: Sequence[npt.NDArray[np.integer[Any]]],
         times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
     ) -> Scores:
-        counts, network = (member.scores(histories, times) for member in self.members)
-        return blend(FORMS[self._chosen["form"]](counts), standard(network), self._chosen["weight"])
+        return self._blended(histories, times)
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """The members' likeness, each divided by an item's largest, weighted."""
-        parts = [member.similar_to(items, candidates) for member in self.members]
-        counts, network = (part / np.maximum(np.abs(part).max(axis=1, keepdims=True, initial=0.0), 1e-9) for part in parts)
-        return blend(counts, network, self._chosen["weight"])
+        likeness = likeness_of(self.members[0], items, candidates)
+        for member, part in zip(self.members[1:], self._chosen["blend"], strict=True):
+            likeness = mixed(likeness, likeness_of(member, items, candidates), part["share"])
+        return likeness
 
     def save(self, directory: Path) -> None:
         write_config(directory, self.name, self.settings)
@@ -128,5 +158,10 @@ class Hybrid(Recommender):
         return dict(self._chosen)
 
 
-def blend(counts: Scores, network: Scores, weight: float) -> Scores:
-    return np.asarray((1 - weight) * counts + weight * network, dtype=np.float32)
+def mixed(before: Scores, added: Scores, share: float) -> Scores:
+    return np.asarray((1 - share) * before + share * added, dtype=np.float32)
+
+
+def likeness_of(member: Recommender, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+    part = member.similar_to(items, candidates)
+    return np.asarray(part / np.maximum(np.abs(part).max(axis=1, keepdims=True, initial=0.0), 1e-9), dtype=np.float32)

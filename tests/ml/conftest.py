@@ -27,7 +27,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "transformer": {"width": 16, "max_length": 16, "max_epochs": 6, "batch_size": 16, "learning_rate": 1e-2}
 }
 SMALL["als"] = {"rank": 8, "iterations": 4}
-SMALL["hybrid"] = {"members": {"cooccurrence": {}, "transformer": SMALL["transformer"]}}
+SMALL["hybrid"] = {"members": {"transformer": SMALL["transformer"], "cooccurrence": {}}}
 """Settings of recipes that would otherwise take long."""
 EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name == "als" else name for name in RECIPES]
 """For tests with an argument ``name``."""

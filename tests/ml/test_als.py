@@ -49,6 +49,9 @@ def test_a_user_is_the_ridge_regression_of_the_formula() -> None:
     x, nobody = model.user_factors([np.array([3, 1, 3]), np.array([], dtype=np.int64)])
     assert all(loss(x) < loss(x + step) for step in rng.normal(scale=0.01, size=(50, 3)))
     assert not nobody.any()
+    alone = model.user_factors([np.array([candidate]) for candidate in range(6)])
+    likeness = model.similar_to([4, 0], np.arange(6))
+    np.testing.assert_allclose(likeness, model.item_factors[[4, 0]] @ alone.T, atol=1e-5)
 
 
 @pytest.mark.slow

@@ -1,5 +1,6 @@
 """The blend: what it is made of, how it is chosen, and that its members are not trained twice."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ from ml.models import build
 from ml.models.base import Library
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import FORMS, Hybrid, standard
+from ml.models.item_knn import ItemKNN
 from ml.models.transformer import Transformer
 from ml.splits import Split
 
 QUICK: dict[str, Any] = {"width": 16, "max_length": 16, "max_epochs": 2, "batch_size": 16, "learning_rate": 1e-2}
-MEMBERS: dict[str, dict[str, Any]] = {"cooccurrence": {}, "transformer": QUICK}
+MEMBERS: dict[str, dict[str, Any]] = {"transformer": QUICK, "item_knn": {}, "cooccurrence": {}}
 
 
 def test_forms_make_rows_comparable() -> None:
@@ -31,18 +33,20 @@ def test_forms_make_rows_comparable() -> None:
 def test_the_blend_is_no_worse_than_its_members_where_it_was_chosen(walk: Split) -> None:
     library: Library = {}
     fit = {"seed": 3, "library": library, "validation": walk.validation}
-    members = [member.fit_once(walk.fit, walk.catalog, **fit) for member in (Cooccurrence(), Transformer(**QUICK))]
+    recipes = (Transformer(**QUICK), ItemKNN(), Cooccurrence())
+    members = [member.fit_once(walk.fit, walk.catalog, **fit) for member in recipes]
     hybrid = build("hybrid", library, members=MEMBERS)
     assert isinstance(hybrid, Hybrid)
     hybrid.fit(walk.fit, walk.catalog, seed=3, validation=walk.validation)
-    assert [ours is theirs for ours, theirs in zip(hybrid.members, members, strict=True)] == [True, True]
+    assert [ours is theirs for ours, theirs in zip(hybrid.members, members, strict=True)] == [True, True, True]
 
     def ndcg(model: Any) -> float:
         return ndcg_of(rank_cases(model, walk.validation).ranks, walk.validation)
 
     assert ndcg(hybrid) >= max(map(ndcg, members))
-    assert 0 <= hybrid.chosen["weight"] <= 1
-    assert hybrid.chosen["members"]["transformer"] == {**QUICK, "epochs": members[1].chosen["epochs"]}
+    assert [part["member"] for part in hybrid.chosen["blend"]] == ["item_knn", "cooccurrence"]
+    assert all(part["form"] in FORMS and 0 <= part["share"] <= 1 for part in hybrid.chosen["blend"])
+    assert hybrid.chosen["members"]["transformer"] == {**QUICK, "epochs": members[0].chosen["epochs"]}
 
 
 def test_other_data_or_settings_are_fitted_anew(walk: Split) -> None:
@@ -56,9 +60,26 @@ def test_other_data_or_settings_are_fitted_anew(walk: Split) -> None:
     assert tuned is not one
 
 
-@pytest.mark.parametrize(("weight", "expected"), [(0.0, "cooccurrence"), (1.0, "transformer")])
-def test_a_weight_at_its_end_ranks_as_one_member_does(walk: Split, weight: float, expected: str) -> None:
-    hybrid = Hybrid(MEMBERS, weight=weight).fit(walk.fit, walk.catalog, seed=3)
-    (member,) = [member for member in hybrid.members if member.name == expected]
+@pytest.mark.parametrize(
+    ("shares", "expected"),
+    [
+        ((0, 0), {"transformer": 1}),
+        ((1, 0), {"item_knn": 1}),
+        ((0.5, 1), {"cooccurrence": 1}),
+        ((0.5, 0.2), {"transformer": 0.4, "item_knn": 0.4, "cooccurrence": 0.2}),
+    ],
+)
+def test_each_share_is_of_what_was_blended_before(
+    walk: Split, tmp_path: Path, shares: tuple[float, float], expected: dict[str, float]
+) -> None:
+    blend = [
+        {"member": name, "form": "standard", "share": share}
+        for name, share in zip(("item_knn", "cooccurrence"), shares, strict=True)
+    ]
+    hybrid = Hybrid(MEMBERS, blend).fit(walk.fit, walk.catalog, seed=3)
     histories = walk.validation.histories[:5]
-    np.testing.assert_allclose(hybrid.scores(histories), standard(member.scores(histories)), atol=1e-6)
+    parts = {member.name: standard(member.scores(histories)) for member in hybrid.members}
+    weighted = sum(weight * parts[name] for name, weight in expected.items())
+    np.testing.assert_allclose(hybrid.scores(histories), weighted, atol=1e-6)
+    hybrid.save(tmp_path)
+    assert [member.name for member in Hybrid.load(tmp_path).members] == list(MEMBERS)
