@@ -11,7 +11,7 @@ from ml.data import Cases, Catalog, Interactions
 from ml.models.base import Library, Log, Recommender, Scores, read_config, write_config
 from ml.processes import is_first
 
-MEMBERS = ("transformer", "als", "cooccurrence")
+MEMBERS = ("transformer", "als", "cooccurrence", "markov")
 STEPS = 20
 """A share is a multiple of one part in so many."""
 
