@@ -145,7 +145,11 @@ class Hybrid(Recommender):
 
     @classmethod
     def load(cls, directory: Path) -> Self:
-        model = cls(**read_config(directory)["settings"])
+        settings = read_config(directory)["settings"]
+        if "weight" in settings:  # champions from when a blend was one of two
+            counts = {"member": "cooccurrence", "form": settings["form"], "share": 1 - settings["weight"]}
+            settings = {"members": settings["members"], "blend": [counts]}
+        model = cls(**settings)
         model.members = [type(member).load(directory / member.name) for member in model.members]
         return model
 

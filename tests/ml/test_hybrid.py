@@ -8,7 +8,7 @@ import pytest
 
 from ml.evaluate import ndcg_of, rank_cases
 from ml.models import build
-from ml.models.base import Library
+from ml.models.base import Library, write_config
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import FORMS, Hybrid, standard
 from ml.models.item_knn import ItemKNN
@@ -83,3 +83,12 @@ def test_each_share_is_of_what_was_blended_before(
     np.testing.assert_allclose(hybrid.scores(histories), weighted, atol=1e-6)
     hybrid.save(tmp_path)
     assert [member.name for member in Hybrid.load(tmp_path).members] == list(MEMBERS)
+
+
+def test_a_blend_of_two_as_it_was_once_written_is_read(walk: Split, tmp_path: Path) -> None:
+    blend = [{"member": "cooccurrence", "form": "log_share", "share": 0.75}]
+    hybrid = Hybrid({"transformer": QUICK, "cooccurrence": {}}, blend).fit(walk.fit, walk.catalog, seed=3)
+    hybrid.save(tmp_path)
+    write_config(tmp_path, "hybrid", {"members": hybrid.settings["members"], "form": "log_share", "weight": 0.25})
+    histories = walk.validation.histories[:5]
+    np.testing.assert_array_equal(Hybrid.load(tmp_path).scores(histories), hybrid.scores(histories))
