@@ -73,6 +73,14 @@ class ALS(Recommender):
         self._settings = settled(self.name, self.DEFAULTS, settings)
         self.item_factors: npt.NDArray[np.float32] = np.empty((0, 0), dtype=np.float32)
         self.popularity: Scores = np.empty(0, dtype=np.float32)
+        self._products = self.item_factors, np.empty((0, 0))
+
+    def _of_all(self) -> npt.NDArray[np.float64]:
+        """The sum of y y' over all items, ``[K, K]``; the same for all users, so it is kept as long as the factors are."""
+        if self._products[0] is not self.item_factors:
+            Y = self.item_factors.astype(np.float64)
+            self._products = self.item_factors, Y.T @ Y
+        return self._products[1]
 
     def fit(
         self,
@@ -145,14 +153,12 @@ class ALS(Recommender):
     def user_factors(self, histories: Sequence[npt.NDArray[np.integer[Any]]]) -> npt.NDArray[np.float64]:
         """The x of each history, ``[B, K]``; zero for an empty one."""
         weights = self._weights(histories)
-        Y = self.item_factors.astype(np.float64)
-        rank = Y.shape[1]
-        of_all = Y.T @ Y
+        of_all, rank = self._of_all(), self.item_factors.shape[1]
         left, right = np.empty((len(histories), rank, rank)), np.zeros((len(histories), rank, 1))
         for row in range(len(histories)):
             span = slice(weights.indptr[row], weights.indptr[row + 1])
             beyond_one = self._settings["alpha"] * weights.data[span].astype(np.float64)  # c - 1
-            met = Y[weights.indices[span]]
+            met = self.item_factors[weights.indices[span]].astype(np.float64)
             ridge = self._settings["regularisation"] * max(len(met), 1) * np.eye(rank)
             left[row] = of_all + (met.T * beyond_one) @ met + ridge
             right[row, :, 0] = met.T @ (1 + beyond_one)
@@ -171,11 +177,11 @@ class ALS(Recommender):
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
         """The score of an item for who met the candidate alone, whose x is found by the formula of Sherman and Morrison."""
-        Y = self.item_factors.astype(np.float64)
-        met, alpha = Y[np.asarray(candidates)], self._settings["alpha"]
-        nearly = np.linalg.solve(Y.T @ Y + self._settings["regularisation"] * np.eye(Y.shape[1]), met.T).T
+        met, alpha = self.item_factors[np.asarray(candidates)].astype(np.float64), self._settings["alpha"]
+        ridge = self._settings["regularisation"] * np.eye(met.shape[1])
+        nearly = np.linalg.solve(self._of_all() + ridge, met.T).T
         alone = (1 + alpha) * nearly / (1 + alpha * (nearly * met).sum(axis=1, keepdims=True))
-        return np.asarray(Y[np.asarray(items)] @ alone.T, dtype=np.float32)
+        return np.asarray(self.item_factors[np.asarray(items)] @ alone.T, dtype=np.float32)
 
     def save(self, directory: Path) -> None:
         write_config(directory, self.name, self.settings)
