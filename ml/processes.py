@@ -4,10 +4,13 @@ torchrun --standalone --nproc-per-node 2 -m ml.train --run RUN
 """
 
 import os
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+PATIENCE = timedelta(hours=12)
+"""How long the others wait for the first, which does alone what is no training of a network."""
 
 
 @lru_cache
@@ -15,7 +18,7 @@ def _state() -> Any:
     import torch
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.cuda.is_available())
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
 
 
 def together() -> bool:

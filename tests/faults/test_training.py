@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from schemas.settings import get_settings
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 STEPS_AN_EPOCH = 6  # 86 users, 16 windows a batch
 TRAIN = [sys.executable, "-m", "ml.train", "--recipes", "transformer", "--run"]
+BLEND = [sys.executable, "-m", "ml.train", "--recipes", "hybrid", "--run"]
 
 
 def pinned(run: str) -> str:
@@ -39,9 +41,9 @@ def checkpoints(training: str) -> list[Path]:
     return sorted(root.glob(f"*/artifacts/{FOLDER}/*/checkpoint-*.json"))
 
 
-def trained(run: str, **environment: str) -> str:
+def trained(run: str, command: Sequence[str] = TRAIN, **environment: str) -> str:
     """Train, and return what the command said on standard error."""
-    done = subprocess.run([*TRAIN, run], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, run], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count('"training"') == 1  # of several processes one speaks
     return done.stderr
@@ -82,6 +84,14 @@ def test_two_processes_train_what_one_does(walk_lake: Lake) -> None:
     assert one.data.params["recipe.epochs"] == two.data.params["recipe.epochs"]
     for figure in ("validation_ndcg_at_10", "epoch/loss"):
         np.testing.assert_allclose(two.data.metrics[figure], one.data.metrics[figure], rtol=0.1)
+
+
+def test_of_a_blend_two_processes_share_the_network_alone(walk_lake: Lake) -> None:
+    told = trained(pinned("blend"), BLEND, CLICKWRIGHT_TRAIN_PROCESSES="2")
+    assert told.count("event=trained") == 1
+    (run,) = runs_of("blend")[1]
+    assert run.data.metrics["validation_ndcg_at_10"] > 0.5
+    assert "'member': 'als'" in run.data.params["recipe.blend"]
 
 
 CHILD = Path(__file__).with_name("train_in_little_memory.py")
