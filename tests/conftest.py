@@ -25,6 +25,11 @@ class ByWhatIsShared(LoadScopeScheduling):
         return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The living Airflow comes last: beside others, on two cores, its answers may take a minute."""
+    items.sort(key=lambda item: item.nodeid.startswith("tests/local/"))
+
+
 @pytest.hookimpl(optionalhook=True)  # there is none without the plugin
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     config.option.loadscopereorder = False  # files of many tests would go first, and those of a few long ones would be left

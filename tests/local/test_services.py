@@ -225,8 +225,15 @@ def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowC
     after = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     assert {name for name in after if after[name] != before[name]} == {"airflow-scheduler"}
     assert after["airflow-scheduler"] is not None
-    assert airflow.health()["scheduler"] == "healthy"
+    wait_until_healthy(airflow)
     assert "airflow-scheduler had ended" in live.daemons.log_file("keeper").read_text()
+
+
+def wait_until_healthy(airflow: AirflowClient) -> None:
+    deadline = time.monotonic() + 60
+    while airflow.health()["scheduler"] != "healthy":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def wait_until_another(live: Services, killed: psutil.Process) -> None:
