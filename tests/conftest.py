@@ -10,8 +10,9 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.chromium import of_the_system
 
+LIVING = "tests/local/"
 TOGETHER = {
-    "tests/local/": "the living Airflow and MLflow",
+    LIVING: "the living Airflow and MLflow",
     "tests/ml/test_prepare.py": "the prepared language model",
     "tests/ml/test_recommend.py": "the prepared language model",
 }
@@ -27,10 +28,9 @@ class ByWhatIsShared(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The living Airflow comes last: beside others, on two cores, its answers may take a minute."""
-    items.sort(key=lambda item: item.nodeid.startswith("tests/local/"))
+    items.sort(key=lambda item: item.nodeid.startswith(LIVING))
 
 
-@pytest.hookimpl(optionalhook=True)  # there is none without the plugin
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
     config.option.loadscopereorder = False  # files of many tests would go first, and those of a few long ones would be left
     return ByWhatIsShared(config, log)

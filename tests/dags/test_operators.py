@@ -1,7 +1,6 @@
 """The operators run real commands: what becomes the result, the message, a skip, or a retry."""
 
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from dags.common.module_operator import ModuleOperator
 from dags.common.process import error_line, failure, given, result_line
 from dags.common.spark_operator import SparkJobOperator
+from tests.waiting import until
 
 PROBE = "tests.dags.probe"
 
@@ -137,11 +137,8 @@ def running(task: ModuleOperator | SparkJobOperator) -> Iterator[list[str]]:
 
 
 def wait_for(path: Path) -> str:
-    for _ in range(600):
-        if path.exists() and path.read_text():
-            return path.read_text()
-        time.sleep(0.1)
-    raise TimeoutError(path)
+    """What is in a file, once there is something."""
+    return until(lambda: path.read_text() if path.exists() else "")
 
 
 def gone(process: psutil.Process) -> bool:

@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -85,15 +85,22 @@ def children(pid: int) -> list[psutil.Process]:
         return []
 
 
-@pytest.fixture
-def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
-    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "simulated")
-    cluster = Cluster(tmp_path)
+@contextmanager
+def running(folder: Path) -> Iterator[Cluster]:
+    """A cluster that lives as long as the block."""
+    cluster = Cluster(folder)
     try:
         cluster.start()
         yield cluster
     finally:
         cluster.stop()
+
+
+@pytest.fixture
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "simulated")
+    with running(tmp_path) as cluster:
+        yield cluster
 
 
 def rows(run: str) -> dict[str, pl.DataFrame]:

@@ -12,7 +12,7 @@ from local.services import Services
 from schemas.lake import open_lake, row_counts
 from schemas.settings import Settings
 from tests.jobs.conftest import line
-from tests.jobs.test_cluster import Cluster
+from tests.jobs.test_cluster import Cluster, running
 from tests.jobs.test_items_and_profiles import ALIEN
 from tests.local.conftest import free_port
 from tests.local.test_refused_day import deliver
@@ -23,19 +23,21 @@ DAY = date(1998, 4, 16)
 
 @pytest.fixture
 def services(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Services, Cluster]]:
-    cluster = Cluster(tmp_path)
-    connection = {"conn_type": "spark", "host": "spark://127.0.0.1", "port": cluster.port, "extra": {"deploy-mode": "client"}}
-    monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
-    monkeypatch.setenv("CLICKWRIGHT_SPARK_MASTER", cluster.master)
-    settings = Settings(var=var, airflow_port=free_port(), mlflow_port=free_port())
-    services = Services(settings)
-    try:
-        cluster.start()
-        services.up()
-        yield services, cluster
-    finally:
-        services.down()
-        cluster.stop()
+    with running(tmp_path) as cluster:
+        connection = {
+            "conn_type": "spark",
+            "host": "spark://127.0.0.1",
+            "port": cluster.port,
+            "extra": {"deploy-mode": "client"},
+        }
+        monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("CLICKWRIGHT_SPARK_MASTER", cluster.master)
+        services = Services(Settings(var=var, airflow_port=free_port(), mlflow_port=free_port()))
+        try:
+            services.up()
+            yield services, cluster
+        finally:
+            services.down()
 
 
 def test_the_same_day_on_a_cluster(services: tuple[Services, Cluster]) -> None:

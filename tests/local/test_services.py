@@ -19,6 +19,7 @@ from local.services import Services
 from schemas.settings import Settings
 from tests.dags.test_operators import gone, wait_for
 from tests.local.conftest import free_port
+from tests.waiting import until
 
 FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
 
@@ -172,7 +173,7 @@ def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airfl
     task.kill()
     child.kill()
     airflow.wait("killed", [killed.run_id], timeout_s=60, poll_s=0.5)
-    (alarm,) = wait_for_alarms(live, killed.run_id)
+    (alarm,) = until(lambda: alarms_of(live, killed.run_id))
     assert (alarm["kind"], alarm["workflow"], alarm["task"], alarm["tables"]) == ("failed", "killed", "sleep", ["probes"])
     assert alarm["reason"] == "the task ended before it said why; see the log"
 
@@ -189,7 +190,7 @@ def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airfl
     assert alarm["link"].startswith(f"{live.airflow_url}/dags/late/runs/manual__")
 
     callbacks = live.airflow_home / "logs" / "executor_callbacks" / "daily" / long_ago.run_id
-    logs = [wait_for(log) for log in wait_for_files(callbacks)]
+    logs = [wait_for(log) for log in until(lambda: list(callbacks.glob("*")))]
     assert ["nobody is told" in log for log in logs] == [True]
     assert alarms_of(live, long_ago.run_id) == []
 
@@ -199,48 +200,18 @@ def alarms_of(live: Services, run_id: str) -> list[dict[str, Any]]:
     return [alarm for alarm in map(json.loads, lines) if alarm["run"] == run_id]
 
 
-def wait_for_alarms(live: Services, run_id: str) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 60
-    while not (alarms := alarms_of(live, run_id)):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return alarms
-
-
-def wait_for_files(folder: Path) -> list[Path]:
-    deadline = time.monotonic() + 60
-    while not (files := list(folder.glob("*"))):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    return files
-
-
 @pytest.mark.slow
 def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowClient) -> None:
     before = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     scheduler = before["airflow-scheduler"]
     assert scheduler is not None
     scheduler.kill()
-    wait_until_another(live, scheduler)
+    until(lambda: live.daemons.find("airflow-scheduler") not in (None, scheduler))
     after = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     assert {name for name in after if after[name] != before[name]} == {"airflow-scheduler"}
     assert after["airflow-scheduler"] is not None
-    wait_until_healthy(airflow)
+    until(lambda: airflow.health()["scheduler"] == "healthy")
     assert "airflow-scheduler had ended" in live.daemons.log_file("keeper").read_text()
-
-
-def wait_until_healthy(airflow: AirflowClient) -> None:
-    deadline = time.monotonic() + 60
-    while airflow.health()["scheduler"] != "healthy":
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def wait_until_another(live: Services, killed: psutil.Process) -> None:
-    deadline = time.monotonic() + 60
-    while live.daemons.find("airflow-scheduler") in (None, killed):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.mark.slow

@@ -23,7 +23,7 @@ from schemas.lake import Lake
 from schemas.pseudonyms import as_pseudonym
 from schemas.settings import ROOT, get_settings
 from schemas.staging import read_manifest
-from tests.jobs.test_cluster import Cluster
+from tests.jobs.test_cluster import running
 from tests.ml.conftest import pseudonym, publish_profiles, walk_events
 
 SERVED_ON = date(2024, 3, 1)
@@ -151,13 +151,9 @@ def master(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Where Spark's tasks run: in its own process, or with two workers of a standalone cluster."""
     if request.param == "one machine":
         yield "local[2]"
-        return
-    cluster = Cluster(tmp_path)
-    try:
-        cluster.start()
-        yield cluster.master
-    finally:
-        cluster.stop()
+    else:
+        with running(tmp_path) as cluster:
+            yield cluster.master
 
 
 @pytest.mark.slow
