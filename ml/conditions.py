@@ -115,7 +115,10 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
         "" if compared else f"its evidence does not compare it with the champion, version {champion}",
         AGAIN,
     )
-    if rival is None or not compared:
+    if not compared:
+        return
+    if rival is None:
+        yield _nobody_pays("popularity", evidence["models"].get("popularity", {}).get("lead") or {})
         return
     until = rival["train_until"]
     seen = until is None or until > evidence["train_until"]
@@ -128,13 +131,13 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
     lead = rival["lead"]
     broken = f"it does not beat the champion, version {champion} ({told(lead)})" if lead["difference"] <= 0 else ""
     yield Condition("it beats the champion", told(lead), broken, "the champion stays")
-    yield _nobody_pays(lead)
+    yield _nobody_pays("the champion", lead)
 
 
-def _nobody_pays(lead: dict[str, Any]) -> Condition:
-    asks = f"it is not surely worse than the champion, by more than {MARGIN}, for a protected segment"
+def _nobody_pays(rival: str, lead: dict[str, Any]) -> Condition:
+    asks = f"it is not surely worse than {rival}, by more than {MARGIN}, for a protected segment"
     if "segments" not in lead:
-        return Condition(asks, "", "its evidence lacks the comparison with the champion by segment", AGAIN)
+        return Condition(asks, "", f"its evidence lacks the comparison with {rival} by segment", AGAIN)
     parts = {name: lead["segments"][name] for name in PROTECTED if lead["segments"].get(name)}
     large = {name: part for name, part in parts.items() if part["users"] >= FEWEST_USERS}
     worse = [name for name, part in large.items() if part["difference"] < -MARGIN and part["high"] < 0]
@@ -142,7 +145,8 @@ def _nobody_pays(lead: dict[str, Any]) -> Condition:
         f"for the segment {name.replace('_', ' ')} ({large[name]['users']:.0f} users, {told(large[name])})" for name in worse
     )
     decided = ", ".join(name.replace("_", " ") for name in large) or f"none has {FEWEST_USERS} users"
-    return Condition(asks, decided, f"it is worse than the champion {broken}" if broken else "", "the champion stays")
+    remedy = "look at why, or train another recipe"
+    return Condition(asks, decided, f"it is worse than {rival} {broken}" if broken else "", remedy)
 
 
 def told(lead: dict[str, float]) -> str:

@@ -28,7 +28,7 @@ def asked(found: dict[str, Any]) -> dict[str, Any]:
 
 def whole(**changes: Any) -> dict[str, Any]:
     markov = row(0.2, 0.19, None) | figures()
-    popularity = row(0.1, 0.09, None) | figures(lead=asked(lead(0.1, new=0.1, long=-0.2)))
+    popularity = row(0.1, 0.09, None) | figures(lead=asked(lead(0.1, new=0.1, long=-0.009)))
     content = row(0.15, 0.1, None) | figures(lead=asked(lead(0.05)), calibration={"bins": [[0.1, 0.2, 50]], "error": 0.1})
     models = {"markov": markov, "popularity": popularity, "content": content}
     return evidence(models=models, seed=7, encoder="e" * 64, categories={"<b>War</b>": asked(lead(0.02))}) | changes

@@ -18,12 +18,12 @@ def lead(difference: float, users: int = 50, **segments: float) -> dict[str, Any
     return plain(difference, users) | {"segments": {name: plain(value, users) for name, value in segments.items()}}
 
 
-def row(validation: float, test: float, ahead: float | None) -> dict[str, Any]:
+def row(validation: float, test: float, ahead: float | None, **segments: float) -> dict[str, Any]:
     return {
         "run_id": "r",
         "validation": {"ndcg_at_10": validation},
         "test": {"ndcg_at_10": test, "hit_rate_at_10": 2 * test},
-        "lead": None if ahead is None else lead(ahead),
+        "lead": None if ahead is None else lead(ahead, **segments),
     }
 
 
@@ -107,6 +107,11 @@ def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) ->
             {"champion": champion(lead={"difference": 0.04, "low": 0.01, "high": 0.07})},
             "4",
             "lacks the comparison with the champion by segment",
+        ),
+        (
+            {"models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, new=-0.03)}},
+            None,
+            r"worse than popularity for the segment new \(50 users, test NDCG@10 -0.0300",
         ),
         (
             {"champion": champion(lead=lead(0.04, new_items=-0.03))},
