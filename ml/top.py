@@ -6,6 +6,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+BLOCK = 64
+"""Items of which the best one is looked at first: of many, few are looked at twice."""
+
 
 def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     """Indices of the ``k`` highest of one row's scores, best first; of equal ones the lower index first: ``[min(k, I)]``.
@@ -16,10 +19,18 @@ def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     array([2, 0, 3])
     """
     candidates = np.arange(len(scores))
-    if len(scores) > k:
-        least = -np.partition(-scores, k - 1)[k - 1]
-        candidates = np.flatnonzero(scores >= least)
+    firsts = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
+    if 0 < k < len(firsts):  # as many items as there are blocks to choose from are no worse than this
+        candidates = np.flatnonzero(scores >= kth(firsts, k))
+    if 0 < k < len(candidates):
+        candidates = candidates[scores[candidates] >= kth(scores[candidates], k)]
     return candidates[np.argsort(-scores[candidates], kind="stable")][:k].astype(np.int64)
+
+
+def kth(scores: npt.NDArray[np.float32], k: int) -> np.float32:
+    """The ``k``-th highest."""
+    highest: np.float32 = np.partition(scores, len(scores) - k)[len(scores) - k]
+    return highest
 
 
 def best_rows(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:

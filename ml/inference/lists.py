@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 NOTHING = -1
 """In place of an item, where a list is shorter than the others."""
+SCORES_AT_ONCE = 1 << 22
+"""16 MB: so much memory is used again and again, where more would be asked of the system anew for each step."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +62,25 @@ class Best:
     ) -> Lists:
         """The ``k`` items with the best scores for each history."""
         if isinstance(self.model, Factored) and self.offered.any():
-            found = self._search.best(self.model.states(histories, times), histories, k)
-            return Lists(found.items, found.scores, np.ones(found.items.shape))
-        scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))
-        leave_out(scores_BI, histories)
-        items_BK, scores_BK = best_rows(scores_BI, k)
+            quick = self._search.best(self.model.states(histories, times), histories, k)
+            return Lists(quick.items, quick.scores, np.ones(quick.items.shape))
+        rows = max(1, SCORES_AT_ONCE // max(len(self.offered), 1))
+        parts = [slice(first, first + rows) for first in range(0, max(len(histories), 1), rows)]
+        found = [self._of_all_scores(histories[part], None if times is None else times[part], k) for part in parts]
+        items_BK, scores_BK = (np.concatenate(lists) for lists in zip(*found, strict=True))
         items_BK[np.isneginf(scores_BK)] = NOTHING
         return Lists(items_BK, scores_BK, np.ones(items_BK.shape))
+
+    def _of_all_scores(
+        self,
+        histories: Sequence[npt.NDArray[np.integer[Any]]],
+        times: Sequence[npt.NDArray[np.integer[Any]]] | None,
+        k: int,
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Items and scores, found among the scores of all items: ``[B, K]`` each."""
+        scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))
+        leave_out(scores_BI, histories)
+        return best_rows(scores_BI, k)
 
     @cached_property
     def _search(self) -> "Search":

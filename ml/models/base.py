@@ -205,5 +205,6 @@ def recency_weights(
 def with_fallback(scores: Scores, fallback: Scores) -> Scores:
     """Scores scaled to a best of 1 in each row, plus a little popularity, which decides where there is no other signal."""
     best = scores.max(axis=1, keepdims=True, initial=0.0)
-    scaled: Scores = scores / np.where(best > 0, best, 1.0) + np.float32(1e-3) * fallback
-    return scaled.astype(np.float32)
+    scaled: Scores = np.divide(scores, np.where(best > 0, best, 1.0), dtype=np.float32)
+    scaled += np.float32(1e-3) * fallback
+    return scaled

@@ -90,7 +90,7 @@ def _broken(rows: pa.Table) -> pa.Table:
     """Each row with one thing wrong, in turn: no id, no user, no time, an unknown type, a time out of range."""
     columns = {name: rows[name].to_pylist() for name in rows.column_names}
     columns["event_id"] = [f"broken-{event_id}" for event_id in columns["event_id"]]
-    wrong = [("event_id", None), ("user_id", None), ("event_time", None), ("event_type", "explosion")]
+    wrong: list[tuple[str, Any]] = [("event_id", None), ("user_id", None), ("event_time", None), ("event_type", "explosion")]
     wrong.append(("event_time", LATEST + timedelta(days=1)))
     for row in range(len(rows)):
         name, value = wrong[row % len(wrong)]

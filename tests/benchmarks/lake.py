@@ -81,8 +81,8 @@ def publish_files(row: Row) -> None:
     audit.main(["--job", JOB, "--run", RUN])
     manifest, record, lake = read_manifest(JOB, RUN), read_audit(JOB, RUN), open_lake()
     with timed() as footers:
-        for path in paths:
-            pq.read_metadata(path)
+        for written in paths:
+            pq.read_metadata(written)
     with timed() as whole:
         publish.publish(lake, manifest, record)
     row.cpu_seconds, row.wall_seconds = whole.cpu, whole.wall

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pytest
 
 from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
+from ml.inference import lists
 from ml.inference.behaviour import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
 from ml.inference.cold import shares
 from ml.inference.offer import Offer, offer_of
@@ -129,12 +130,14 @@ def of_walk(walk: Split) -> Day:
 
 
 @pytest.mark.parametrize("name", EVERY_RECIPE)
-def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day) -> None:
+def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
-    (one, figures), (many, same) = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
-    assert one.drop_columns("score").equals(many.drop_columns("score"))
-    np.testing.assert_allclose(one["score"], many["score"], rtol=1e-5, atol=1e-5)
-    assert figures == same
+    (one, figures), many = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
+    monkeypatch.setattr(lists, "SCORES_AT_ONCE", 3 * len(walk.catalog))
+    for rows, same in (many, of_walk.rows(model, batch_users=64)):  # the second's scores are made for three users at a time
+        assert one.drop_columns("score").equals(rows.drop_columns("score"))
+        np.testing.assert_allclose(one["score"], rows["score"], rtol=1e-5, atol=1e-5)
+        assert figures == same
     assert figures["rows"] == one.num_rows == 10 * len(of_walk.users)
     did = behaviour(of_walk.events, of_walk.users["user_id"].to_pylist(), walk.catalog.item_ids)
     for user, who in enumerate(of_walk.users["user_id"].to_pylist()):

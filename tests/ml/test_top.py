@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from ml.top import best, leave_out
+from ml.top import BLOCK, best, leave_out
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,14 @@ from ml.top import best, leave_out
 )
 def test_the_best(scores: list[float], k: int, expected: list[int]) -> None:
     assert best(np.array(scores, np.float32), k).tolist() == expected
+
+
+@given(st.integers(0, 2**32), st.integers(0, 9 * BLOCK), st.integers(0, 12), st.sampled_from([2, 50, 10**6]))
+def test_of_many_they_are_those_of_a_sort(seed: int, items: int, k: int, values: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.integers(0, values, items).astype(np.float32)  # few values, many equals
+    scores[rng.random(items) < rng.random()] = -np.inf
+    assert best(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
 
 
 def test_histories_are_left_out_row_by_row() -> None:

@@ -6,7 +6,7 @@
 import sys
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from tests.benchmarks.job import (
@@ -54,7 +54,7 @@ def sound_events(spark: SparkSession, source: Path) -> DataFrame:
     return valid_events(spark, source).dropDuplicates(["event_id"])
 
 
-def session_id(user: str, event: str) -> F.Column:
+def session_id(user: str, event: str | Column) -> Column:
     return F.substring(F.sha2(F.concat_ws(SEPARATOR, user, event), 256), 1, ID_DIGITS)
 
 

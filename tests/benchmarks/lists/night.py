@@ -1,7 +1,8 @@
 """What a shard of a night costs from its Parquet files to its Parquet file, and which step how much.
 
 A transformer with the trained item vectors and bias of ``tests.benchmarks.lists.vectors`` recommends to made-up users of 60
-events each; its other weights are as they begin, which changes no cost. Titles are made up too.
+events each; its other weights are as they begin, which changes no cost. Titles are made up too. A blend (``--recipe hybrid``)
+has that transformer, ALS with the same vectors, and counts and Markov of what the users did.
 
 ``python -m tests.benchmarks.lists.night --users 10000``
 """
@@ -21,11 +22,17 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
+from ml.data import Catalog, Interactions
 from ml.inference.behaviour import EVENT_SCHEMA, Behaviour, behaviour
 from ml.inference.lists import Best
 from ml.inference.offer import offer_of
 from ml.inference.score import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
+from ml.models.als import ALS
+from ml.models.base import popularity
+from ml.models.cooccurrence import Cooccurrence
+from ml.models.hybrid import MEMBERS, Hybrid
+from ml.models.markov import Markov
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.transformer import Transformer
 from ml.threads import share_the_machine
@@ -36,8 +43,8 @@ DAY = date(2026, 1, 12)
 EVENTS = 60
 
 
-def model_of(vectors: dict[str, torch.Tensor]) -> Transformer:
-    """A transformer whose items are trained ones."""
+def transformer_of(vectors: dict[str, torch.Tensor]) -> Transformer:
+    """Its items are trained ones."""
     torch.manual_seed(0)
     items, width = vectors["items"].shape
     network = SequenceModel(SequenceConfig(n_items=items, width=width, text_width=1))
@@ -45,8 +52,22 @@ def model_of(vectors: dict[str, torch.Tensor]) -> Transformer:
         network.identity.weight[:items] = vectors["items"]
         network.bias.copy_(vectors["bias"])
     model = Transformer()
-    model.network = network.train(False)
+    model.network = network.eval()
     return model
+
+
+def blend_of(transformer: Transformer, did: Behaviour, items: Sequence[str]) -> Hybrid:
+    """Of the default members, each in the form that costs more."""
+    users = len(did.starts) - 1
+    index = np.repeat(np.arange(users, dtype=np.int32), np.diff(did.starts))
+    log = Interactions(users, len(items), index, did.items, did.times, did.times)
+    catalog = Catalog(list(items), [""] * len(items), [[] for _ in items], [""] * len(items))
+    als = ALS(rank=transformer.item_factors()[0].shape[1])
+    als.item_factors, als.popularity = transformer.item_factors()[0].numpy(), popularity(log)
+    counted = [recipe().fit(log, catalog, seed=0) for recipe in (Cooccurrence, Markov)]
+    blend = Hybrid(blend=[{"member": name, "form": "log_share", "share": 0.2} for name in MEMBERS[1:]])
+    blend.members = [transformer, als, *counted]
+    return blend
 
 
 def behaviour_of(users: list[str], items: list[str], seed: int) -> pa.Table:
@@ -80,12 +101,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--users", type=int, default=10_000, help="of the shard")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--k", type=int, default=10)
+    parser.add_argument("--recipe", choices=("transformer", "hybrid"), default="transformer")
     parser.add_argument("--vectors", type=Path, help="(default: <var>/bench/vectors.safetensors)")
     args = parser.parse_args(argv)
     share_the_machine()
     settings = get_settings()
-    model = model_of(load_file(args.vectors or settings.var / "bench" / "vectors.safetensors"))
-    items = [f"item {n}" for n in range(model.item_factors()[0].shape[0])]
+    transformer = transformer_of(load_file(args.vectors or settings.var / "bench" / "vectors.safetensors"))
+    items = [f"item {n}" for n in range(transformer.item_factors()[0].shape[0])]
     users = [f"{n:064x}" for n in range(args.users)]
     rows = [{"item_id": item, "title": f"Title of {item}", "categories": [f"kind {n % 50}"]} for n, item in enumerate(items)]
     spent: dict[str, list[float]] = {}
@@ -104,8 +126,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
             inputs.write_events(events.to_batches(max_chunksize=1 << 16))
         with timed("offer"):
             offer = offer_of(pa.Table.from_pylist(rows), [(inputs.events(0), inputs.users(0))], items, DAY)
-        scorer = Scorer(model, offer, Policy(args.k, 256), Origin(DAY, "recommender", "1"))
-        did, best = behaviour(inputs.events(0), users, items), Best(model, offer.offered)
+        did = behaviour(inputs.events(0), users, items)
+        model = transformer if args.recipe == "transformer" else blend_of(transformer, did, items)
+        scorer, best = Scorer(model, offer, Policy(args.k, 256), Origin(DAY, "recommender", "1")), Best(model, offer.offered)
         scored(best, did, len(users), scorer.policy)  # what is made ready once is no cost of a user
         scorer.finish(0, inputs, work)
         for _ in range(args.rounds):

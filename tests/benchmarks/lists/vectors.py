@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 
 from ml.data import IGNORED_EVENTS, Catalog, Interactions
 from ml.models.network import SequenceConfig, SequenceModel
-from ml.models.sequences import Windows, as_batch, collate, sequence
+from ml.models.sequences import Windows, as_batch, sequence
 from ml.models.start import initialise
 from schemas.cli import log, run_command
 
@@ -37,15 +37,13 @@ def simulated(events: int, items: int, folder: Path) -> tuple[Interactions, Cata
     frame = rows.with_columns(pl.col("user_id", "item_id").cast(pl.String)).sort("user_id", "event_time").collect()
     users, user_index = np.unique(frame["user_id"].to_numpy().astype(str), return_inverse=True)
     ids, item_index = np.unique(frame["item_id"].to_numpy().astype(str), return_inverse=True)
-    n = len(frame)
     chosen = Interactions(
-        users=users,
-        items=ids,
+        n_users=len(users),
+        n_items=len(ids),
         user_index=user_index.astype(np.int32),
         item_index=item_index.astype(np.int32),
         time=frame["event_time"].dt.epoch("us").to_numpy(),
-        value=np.full(n, np.nan),
-        arrived=np.zeros(n, dtype=np.int64),
+        arrived=np.zeros(len(frame), dtype=np.int64),
     )
     names = [str(item) for item in ids]
     return chosen, Catalog(names, [""] * len(names), [[] for _ in names], [""] * len(names))
@@ -59,18 +57,18 @@ def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
     initialise(network, events, catalog)
     windows = Windows(events, LENGTH, len(catalog), 0.1, SEED)
     optimizer = torch.optim.AdamW(network.parameters(), lr=2e-3)
-    order = torch.randperm(len(windows))
+    order = torch.randperm(len(windows)).numpy()
     network.train()
     for step in range(steps):
-        rows = [windows[int(i) % len(windows)] for i in order[step * BATCH : (step + 1) * BATCH]]
-        loss = network(**collate(rows, len(catalog))).loss
+        rows = np.arange(step * BATCH, (step + 1) * BATCH) % len(windows)
+        loss = network(**windows.__getitems__(order[rows].tolist())).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
         if step % 20 == 0 or step + 1 == steps:
-            log.info("trained", step=step, of=steps, loss=round(float(loss), 3))
-    return network.train(False)
+            log.info("trained", step=step, of=steps, loss=round(loss.item(), 3))
+    return network.eval()
 
 
 @torch.no_grad()
@@ -99,7 +97,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:
         events, catalog = simulated(args.events, args.items * 8 // 5, Path(folder))
-    log.info("simulated", events=len(events), users=len(events.users), items=len(catalog))
+    log.info("simulated", events=len(events), users=events.n_users, items=len(catalog))
     network = train(events, catalog, args.steps)
     args.to.parent.mkdir(parents=True, exist_ok=True)
     with torch.no_grad():
