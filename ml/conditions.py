@@ -3,11 +3,11 @@
 The gate refuses at the first that is not met; the report of the evidence shows them all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ml.segments import PROTECTED
+from ml.segments import NEW, PROTECTED
 
 PIECES = (
     "recipe",
@@ -118,7 +118,9 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
     if not compared:
         return
     if rival is None:
-        yield _nobody_pays("popularity", evidence["models"].get("popularity", {}).get("lead") or {})
+        # Who is new gets what is popular every night, whatever the recipe (``ml.inference.cold``).
+        served = [name for name in PROTECTED if name != NEW]
+        yield _nobody_pays("popularity", evidence["models"].get("popularity", {}).get("lead") or {}, served)
         return
     until = rival["train_until"]
     seen = until is None or until > evidence["train_until"]
@@ -134,11 +136,11 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
     yield _nobody_pays("the champion", lead)
 
 
-def _nobody_pays(rival: str, lead: dict[str, Any]) -> Condition:
+def _nobody_pays(rival: str, lead: dict[str, Any], protected: Sequence[str] = PROTECTED) -> Condition:
     asks = f"it is not surely worse than {rival}, by more than {MARGIN}, for a protected segment"
     if "segments" not in lead:
         return Condition(asks, "", f"its evidence lacks the comparison with {rival} by segment", AGAIN)
-    parts = {name: lead["segments"][name] for name in PROTECTED if lead["segments"].get(name)}
+    parts = {name: lead["segments"][name] for name in protected if lead["segments"].get(name)}
     large = {name: part for name, part in parts.items() if part["users"] >= FEWEST_USERS}
     worse = [name for name, part in large.items() if part["difference"] < -MARGIN and part["high"] < 0]
     broken = ", and ".join(

@@ -124,8 +124,9 @@ def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
 def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
     """The right items' ranks in ``scores`` ``[B, I]``: ``[B]``; one that the catalogue does not hold is behind everything."""
     own = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], -np.inf)
-    # The right item is counted among those that are at least as good as itself, so this starts at 1.
-    ranks = np.where(target >= 0, (scores >= own[:, None]).sum(axis=1), scores.shape[1] + 1)
+    # The right item is counted among those that are not worse than itself, so this starts at 1; a score that is no number is
+    # worse than none, and none is worse than it, so it counts against the model.
+    ranks = np.where(target >= 0, (~(scores < own[:, None])).sum(axis=1), metrics.BEHIND)
     return np.asarray(ranks, dtype=np.int64)
 
 

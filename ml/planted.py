@@ -149,7 +149,7 @@ def question_rows(cases: "Cases") -> npt.NDArray[np.int64]:
 
 
 def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integer[Any]], seed: int) -> dict[str, float]:
-    """AUC among the items that training never met: clicked ones against those that the same person did not click.
+    """AUC among the items that training never met and the person had not either: clicked ones against the others.
 
     Args:
         scores: ``[Q, I]``.
@@ -163,9 +163,10 @@ def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integ
     new = np.flatnonzero(counts == 0)
     values, users = [], []
     for row, targets in enumerate(np.split(cases.target, cases.first[1:])):
-        clicked = np.isin(new, targets)
+        still = new[~np.isin(new, cases.histories[cases.first[row]])]
+        clicked = np.isin(still, targets)
         if clicked.any() and not clicked.all():
-            values.append(metrics.auc(clicked.astype(np.float64), scores[row, new].astype(np.float64)))
+            values.append(metrics.auc(clicked.astype(np.float64), scores[row, still].astype(np.float64)))
             users.append(cases.user[cases.first[row]])
     by_user = metrics.mean_by_user(np.array(values), np.array(users, dtype=np.int64)) if values else np.empty(0)
     mean, low, high = metrics.bootstrap_interval(by_user, seed=seed)

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from ml.data import Cases, Catalog
 
-ACTIVITY = {"new": (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
+NEW = "new"
+ACTIVITY = {NEW: (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
 """Questions by how many events came before them, both ends included."""
 PROTECTED = (*ACTIVITY, "new_items")
 """Segments that every run measures, and that no promotion may pay with; those of the categories are kept beside."""

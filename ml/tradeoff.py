@@ -38,8 +38,8 @@ def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> I
 def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64]:
     """The place of each right item in its question's list, from 1; behind the list where it is not in it: ``[C]``."""
     row = np.unique(cases.question, return_inverse=True)[1]
-    there = lists[row] == cases.target[:, None]
-    return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, lists.shape[1] + 1), dtype=np.int64)
+    there = (lists[row] == cases.target[:, None]) & (cases.target[:, None] >= 0)
+    return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.BEHIND), dtype=np.int64)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

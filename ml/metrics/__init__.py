@@ -3,9 +3,10 @@
 from ml.metrics.bootstrap import bootstrap_interval, bootstrap_share, mean_by_user
 from ml.metrics.clicks import auc, calibration_error, log_loss, normalised_entropy, reliability
 from ml.metrics.lists import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
-from ml.metrics.ranking import average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
+from ml.metrics.ranking import BEHIND, average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
 
 __all__ = [
+    "BEHIND",
     "auc",
     "average_precision",
     "bootstrap_interval",

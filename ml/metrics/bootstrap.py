@@ -35,9 +35,10 @@ def bootstrap_share(
     """Mean of ours / mean of theirs, with its percentile bootstrap interval, users drawn with both values: (share, low, high).
 
     Args:
-        ours, theirs: one value a user, ``[users]``; the mean of theirs is above 0.
+        ours, theirs: one value a user, ``[users]``; the mean of theirs is above 0. Draws in which it is not are left out.
     """
     means = _means(np.stack([ours, theirs], axis=1), seed, rounds)
+    means = means[means[:, 1] > 0]
     low, high = np.quantile(means[:, 0] / means[:, 1], [(1 - level) / 2, (1 + level) / 2])
     return float(ours.mean() / theirs.mean()), float(low), float(high)
 

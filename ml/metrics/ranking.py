@@ -14,6 +14,8 @@ import numpy.typing as npt
 Hits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
+BEHIND = int(np.iinfo(np.int32).max)
+"""The place of a right item that is in no list, however short the catalogue and however many share the place."""
 
 
 def hits_of(ranks: Integers, question: Integers, k: int) -> tuple[Hits, Integers]:

@@ -31,9 +31,11 @@ class Content(LinearRecommender):
 
         rows = zip(catalog.titles, catalog.categories, catalog.texts, strict=True)
         documents = [" ".join([title, *categories, text]) for title, categories, text in rows]
-        if not any(document.strip() for document in documents):
+        vectorizer = TfidfVectorizer(sublinear_tf=True, dtype=np.float32)
+        words_of = vectorizer.build_analyzer()
+        if not any(words_of(document) for document in documents):
             return sparse.csr_array((len(catalog), 1), dtype=np.float32)
-        return sparse.csr_array(TfidfVectorizer(sublinear_tf=True, dtype=np.float32).fit_transform(documents))
+        return sparse.csr_array(vectorizer.fit_transform(documents))
 
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
         return sparse.csr_array(prepared @ prepared.T)

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.linalg import svd
+from scipy.sparse.linalg import LinearOperator, eigsh
 
 from ml.data import DAY_US, Catalog, Interactions, spans
 from ml.models.linear import pairs
@@ -91,6 +92,20 @@ def pair_vectors(train: Interactions, width: int, window: int = 10) -> npt.NDArr
     rank = min(width, n - 1)
     vectors = np.zeros((n, width), dtype=np.float32)
     if ppmi.nnz and rank > 0:
-        u, s, _ = svds(ppmi, k=rank, v0=np.ones(n))
-        vectors[:, :rank] = u[:, ::-1] * np.sqrt(s[::-1])
+        u, s = left_vectors(ppmi, rank)
+        vectors[:, :rank] = u * np.sqrt(s)
     return vectors / max(float(np.linalg.norm(vectors, axis=1).mean()), 1e-9)
+
+
+def left_vectors(matrix: sparse.csr_array, rank: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The left vectors of the largest singular values, ``[I, rank]``, and these, ``[rank]``, of a matrix ``[I, I]``.
+
+    As SciPy's ``svds`` finds them; but where the matrix has fewer directions than are asked for, that draws from a generator
+    that nobody can seed.
+    """
+    transposed, n = sparse.csc_array(matrix.T), matrix.shape[0]
+    product = LinearOperator((n, n), matvec=lambda x: transposed @ (matrix @ x), dtype=np.float64)
+    _, right = eigsh(product, k=rank, v0=np.ones(n), rng=np.random.default_rng(0))
+    right, _ = np.linalg.qr(right)  # of equal eigenvalues they need not be orthogonal
+    u, s, _ = svd(matrix @ right, full_matrices=False)
+    return u, s

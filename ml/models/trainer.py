@@ -212,6 +212,7 @@ def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged
         save_strategy="epoch",
         save_total_limit=BEST_AND_NEWEST,
         save_only_model=not resumable,
+        restore_callback_states_from_checkpoint=True,  # early stopping goes on counting
         load_best_model_at_end=judged,
         metric_for_best_model=MEASURE if judged else None,
         greater_is_better=True if judged else None,

@@ -9,6 +9,7 @@ import pytest
 
 from ml.data import Cases
 from ml.evaluate import evaluate, interval, rank_cases, rank_of_target
+from ml.metrics import BEHIND
 from ml.models.popularity import Popularity
 from tests.ml.conftest import tiny
 
@@ -40,7 +41,7 @@ def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
         ([4, 3, 2, 1], 2, [0], 2),  # what was met is out of the way
         ([1, 1, 1, 1], 0, [], 4),  # ties count against the model
         ([1, 1, 1, 1], 0, [1, 2], 2),
-        ([4, 3, 2, 1], -1, [], 5),  # not in the catalogue: behind everything
+        ([4, 3, 2, 1], -1, [], BEHIND),  # not in the catalogue: behind everything
     ],
 )
 def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
@@ -134,4 +135,17 @@ def test_without_cases_everything_is_zero() -> None:
 
 def test_a_strangers_number_is_no_place() -> None:
     """Items outside the catalogue have numbers below 0, as far down as there are such items: they are behind everything."""
-    assert rank_of_target(np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0), np.array([-9, 0])).tolist() == [3, 1]
+    scores = np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0)
+    assert rank_of_target(scores, np.array([-9, 0])).tolist() == [BEHIND, 1]
+
+
+def test_an_answer_that_the_catalogue_does_not_hold_is_no_hit_even_if_the_list_has_places_left() -> None:
+    asked = cases([(0, -1, []), (0, -2, [])])
+    evaluation = evaluate(Fixed([0.5, 0.4]), asked, tiny([("ann", "a", 1)], ["a", "b"])[1], np.array([1, 0]))
+    assert evaluation.metrics["hit_rate_at_10"] == 0.0
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_what_is_no_number_counts_against_the_model(target: int) -> None:
+    scores = np.array([[np.nan, 0.5, 0.4]], dtype=np.float32)
+    assert rank_of_target(scores, np.array([target])).tolist() == [3 if target == 0 else 2]

@@ -59,6 +59,11 @@ def test_what_beats_popularity_passes_when_there_is_no_champion() -> None:
     assert judge("5", evidence(), None, None) == {"popularity": lead(0.1), "champion": None}
 
 
+def test_for_new_users_it_need_not_be_popularity_as_the_night_gives_them_that_anyway() -> None:
+    models = {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, new=-0.03)}
+    assert judge("5", evidence(models=models), None, None)["popularity"] == lead(0.1, new=-0.03)
+
+
 def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
     won = judge("5", evidence(champion=champion(lead=lead(0.01))), "4", "old")
     assert won["champion"]["low"] < 0 < won["champion"]["difference"]
@@ -109,9 +114,9 @@ def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) ->
             "lacks the comparison with the champion by segment",
         ),
         (
-            {"models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, new=-0.03)}},
+            {"models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, short=-0.03)}},
             None,
-            r"worse than popularity for the segment new \(50 users, test NDCG@10 -0.0300",
+            r"worse than popularity for the segment short \(50 users, test NDCG@10 -0.0300",
         ),
         (
             {"champion": champion(lead=lead(0.04, new_items=-0.03))},

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.data import Catalog
 from ml.evaluate import evaluate
-from ml.models import load_recommender, recipe, save_recommender
+from ml.models import build, load_recommender, recipe, save_recommender
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.item_knn import ItemKNN
 from ml.models.linear import LinearRecommender, strongest
@@ -125,3 +126,11 @@ def test_the_strongest_entries_of_a_row_stay() -> None:
     wide = sparse.csr_array(np.array([[1.0, 3, 2], [0, 0, 5], [4, 4, 4]]))
     assert strongest(wide, 2).toarray().tolist() == [[0, 3, 2], [0, 0, 5], [4, 4, 0]]
     assert strongest(wide, 3).toarray().tolist() == wide.toarray().tolist()
+
+
+@pytest.mark.parametrize("title", ["", "M"])
+def test_content_knows_nothing_of_titles_without_words(title: str) -> None:
+    train, _ = tiny([("ann", "a", 1), ("ann", "b", 2), ("bob", "a", 3)], ["a", "b"])
+    nameless = Catalog(["a", "b"], [title] * 2, [[], []], [""] * 2)
+    scores = build("content").fit(train, nameless, seed=1).scores([np.empty(0, np.int32), np.array([0], np.int32)])
+    assert (scores[:, 0] > scores[:, 1]).all()  # what is left is popularity

@@ -70,12 +70,12 @@ def test_without_interests_nothing_that_is_learnt_is_better_than_popularity(spar
 
 
 def test_auc_among_new_items_looks_at_nothing_else() -> None:
-    """Of five items training met two. The question's new item is behind one of the two others and before the other."""
-    events, _ = tiny([("ann", "a", 1), ("ann", "d", 2)], list("abcde"))
+    """Of six items training met two, and the person one more. The answer is behind one of the others and before the other."""
+    events, _ = tiny([("ann", "a", 1), ("ann", "f", 2), ("ann", "d", 3)], list("abcdef"))
     one = np.zeros(1, dtype=np.int64)
-    cases = Cases(user=one, question=one, target=events.item_index[1:], histories=[events.item_index[:1]], times=None)
-    counts = np.array([3, 9, 0, 0, 0])
-    scores = np.array([[9, 8, 0.5, 0.4, 0.1]], dtype=np.float32)
+    cases = Cases(user=one, question=one, target=events.item_index[2:], histories=[events.item_index[:2]], times=None)
+    counts = np.array([3, 9, 0, 0, 0, 0])
+    scores = np.array([[9, 8, 0.5, 0.4, 0.1, 0.9]], dtype=np.float32)
     assert planted.new_items_auc(scores, cases, counts, seed=1) == {"mean": 0.5, "low": 0.5, "high": 0.5, "users": 1.0}
 
 

@@ -78,6 +78,23 @@ def test_a_training_goes_on_to_the_same_weights(
 
 
 @pytest.mark.slow
+def test_a_training_that_goes_on_is_as_patient_as_before(walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_epochs = [0.5, 0.4, 0.4, 0.9]  # with a patience of two nobody sees the fourth
+
+    def epochs_of(store: Folder, begun: int) -> int:
+        answers = iter(of_epochs[begun:])
+        monkeypatch.setattr(Transformer, "validation_ndcg", lambda *_: next(answers))
+        model = Transformer(**SMALL | {"patience": 2})
+        model.checkpoints = store
+        return int(model.fit(walk.fit, walk.catalog, seed=1, validation=walk.validation).chosen["epochs"])
+
+    assert epochs_of(Folder(tmp_path / "undisturbed"), 0) == 1
+    with pytest.raises(PowerCutError):
+        epochs_of(Folder(tmp_path / "kept", power_until=2 * STEPS_AN_EPOCH), 0)
+    assert epochs_of(Folder(tmp_path / "kept"), 2) == 1
+
+
+@pytest.mark.slow
 @pytest.mark.usefixtures("walk_lake")
 def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
     client = connect()

@@ -6,13 +6,18 @@ import numpy as np
 
 from ml import benchmark, tradeoff
 from ml.data import Cases
+from ml.inference.lists import NOTHING
+from ml.metrics import BEHIND, hits_of
 from tests.ml.conftest import walk_events, walk_items
 
 
 def test_places_in_lists() -> None:
     nobody = np.empty(0, dtype=np.int32)
-    cases = Cases(np.array([0, 0, 1]), np.array([4, 4, 9]), np.array([7, 3, 5], dtype=np.int32), [nobody] * 3, None)
-    assert tradeoff.ranks_in(np.array([[3, 7], [1, 2]]), cases).tolist() == [2, 1, 3]
+    answers = np.array([7, 3, 5, -1], dtype=np.int32)
+    cases = Cases(np.array([0, 0, 1, 1]), np.array([4, 4, 9, 9]), answers, [nobody] * 4, None)
+    ranks = tradeoff.ranks_in(np.array([[3, 7], [1, NOTHING]]), cases)
+    assert ranks.tolist() == [2, 1, BEHIND, BEHIND]
+    assert hits_of(ranks, cases.question, 2)[0].tolist() == [[True, True], [False, False]]
 
 
 def test_relevance_alone_is_what_the_benchmark_measures(tmp_path: Path) -> None:

@@ -152,6 +152,13 @@ def test_judging_by_windows_is_judging_when_histories_are_short(walk: Split) -> 
     assert model.validation_ndcg(walk.validation) == pytest.approx(whole)
 
 
+def test_pair_vectors_are_the_same_again_where_fewer_items_were_met_than_they_are_wide() -> None:
+    train, _ = tiny([("ann", item, n) for n, item in enumerate("abcadbe")], [*"abcde", *(f"new {n}" for n in range(200))])
+    vectors = pair_vectors(train, 64)
+    assert np.isfinite(vectors).all()
+    np.testing.assert_array_equal(vectors, pair_vectors(train, 64))
+
+
 def test_pair_vectors_put_neighbours_together(walk: Split) -> None:
     vectors = pair_vectors(walk.refit, 8)
     unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

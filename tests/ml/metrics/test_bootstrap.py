@@ -32,3 +32,8 @@ def test_a_share_of_two_means_has_both_in_its_interval() -> None:
     assert share == 0.5
     assert 0 < low < share < high < 1
     assert metrics.bootstrap_share(theirs / 4, theirs, seed=1) == (0.25, 0.25, 0.25)
+
+
+def test_a_draw_without_any_of_theirs_says_nothing_of_a_share() -> None:
+    ours, theirs = np.array([0.2, 0.0, 0.0, 0.0]), np.array([0.5, 0.0, 0.0, 0.0])
+    assert metrics.bootstrap_share(ours, theirs, seed=1) == pytest.approx((0.4, 0.4, 0.4))
