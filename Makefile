@@ -67,7 +67,7 @@ servers: $(SERVERS_STAMP) ## PostgreSQL and an S3 store for the tests that start
 chromium: $(STAMP)
 	@$(BIN)/python -m tests.chromium || echo "no Chromium: install your system's (Debian: apt install chromium)" >&2
 
-test: $(STAMP) $(SERVERS_STAMP) chromium ## every test (make test TESTS=tests/jobs for a part)
+test: $(STAMP) $(SERVERS_STAMP) chromium ## the tests but those of the targets below (make test TESTS=tests/jobs for a part)
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy

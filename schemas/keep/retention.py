@@ -33,7 +33,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
     if old and len(old) == len(live) and not allow_empty:
         raise Refused(
             f"all of {name} is older than the {contract.retention_days} days that its contract keeps; before {first_kept}; "
-            "correct --date, or say --allow-empty"
+            "correct --date, or run python -m schemas.keep.retention with --allow-empty"
         )
     found = {
         "kept_from": str(first_kept),

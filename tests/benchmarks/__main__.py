@@ -53,7 +53,7 @@ class Bench:
         source, holds = self.input(row.events, skewed)
         target, state = self.folder / "output", self.folder / "state"
         shutil.rmtree(target, ignore_errors=True)
-        log_file = self.folder / "log" / f"{engine.module}.err"
+        log_file = self.folder / "log" / f"{'-'.join(map(str, row.key))}.err"
         log_file.parent.mkdir(parents=True, exist_ok=True)
         log.info("measuring", what=row.what, engine=engine.name, events=row.events, round=row.round)
         cost = measure(engine.command(source, target, *more), environment(state), THREADS, log_file, self.limit)

@@ -85,6 +85,7 @@ def test_a_few_kills(var: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_fifty_kills(var: Path, tmp_path: Path) -> None:
     killed, looked = under_fire(var, tmp_path, persons=120, kills=50, seed=11)

@@ -49,6 +49,7 @@ def test_upkeep_beside_publishers_and_a_reader() -> None:
 
 
 @pytest.mark.faults
+@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_upkeep_beside_many_publishers_and_readers_for_minutes() -> None:
     answers = run_beside(publishers=4, readers=3, least_s=20)
