@@ -39,7 +39,10 @@ _PLACES = {
 }
 _VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "transformer_short": ("transformer", SHORT_HISTORIES),
-    "hybrid_short": ("hybrid", {"members": {"transformer": SHORT_HISTORIES, "cooccurrence": {}}}),
+    "hybrid_short": (
+        "hybrid",
+        {"members": {"transformer": SHORT_HISTORIES, "als": {}, "cooccurrence": {}, "markov": {}}},
+    ),
 }
 """Recipes that are another one with settings of its own."""
 RECIPES = tuple(_PLACES)
