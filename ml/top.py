@@ -19,8 +19,8 @@ def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     array([2, 0, 3])
     """
     candidates = np.arange(len(scores))
-    firsts = scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK).max(axis=1)
-    if 0 < k < len(firsts):  # as many items as there are blocks to choose from are no worse than this
+    firsts = np.fmax.reduce(scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK), axis=1)
+    if 0 < k < len(firsts):  # k items are at least as good as the k-th best of the blocks' best
         candidates = np.flatnonzero(scores >= kth(firsts, k))
     if 0 < k < len(candidates):
         candidates = candidates[scores[candidates] >= kth(scores[candidates], k)]
@@ -28,9 +28,9 @@ def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
 
 
 def kth(scores: npt.NDArray[np.float32], k: int) -> np.float32:
-    """The ``k``-th highest."""
-    highest: np.float32 = np.partition(scores, len(scores) - k)[len(scores) - k]
-    return highest
+    """The ``k``-th highest; what is no number is below all."""
+    negative: np.float32 = np.partition(-scores, k - 1)[k - 1]
+    return -negative
 
 
 def best_rows(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:

@@ -30,6 +30,13 @@ def test_of_many_they_are_those_of_a_sort(seed: int, items: int, k: int, values:
     assert best(scores, k).tolist() == np.argsort(-scores, kind="stable")[:k].tolist()
 
 
+@pytest.mark.parametrize("items", [4, 9 * BLOCK])
+def test_what_is_no_number_is_behind_all(items: int) -> None:
+    scores = np.arange(items, dtype=np.float32)
+    scores[[0, 2]] = np.nan
+    assert best(scores, 2).tolist() == ([3, 1] if items == 4 else [items - 1, items - 2])
+
+
 def test_histories_are_left_out_row_by_row() -> None:
     scores = np.ones((2, 3), dtype=np.float32)
     leave_out(scores, [np.array([0, 2]), np.array([], dtype=np.int32)])
