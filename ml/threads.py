@@ -15,6 +15,10 @@ def share_the_machine() -> int:
     # Libraries read the environment when they are loaded; what is loaded already has to be told.
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
+    if "numpy" in sys.modules:
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(threads, user_api="blas")
     return threads
 
 
