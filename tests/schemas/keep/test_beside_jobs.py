@@ -44,7 +44,7 @@ def check(answers: list[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 def test_upkeep_beside_publishers_and_a_reader() -> None:
-    done = check(run_beside(publishers=2, readers=1, least_s=3))
+    done = check(run_beside(publishers=2, readers=1, least_s=6))
     assert all(done.values()), f"upkeep did nothing: {done}"
 
 
