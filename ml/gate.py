@@ -2,8 +2,9 @@
 
 A challenger must carry its evidence whole, must be the very model that was tested, on data that still exist, and must recommend
 when it is tried. It must beat popularity and the present champion in NDCG@10 on the same test questions. Where it is surely
-worse, than another baseline, or in a protected segment than the champion (before there is one, than popularity), it is refused.
-That a lead is sure is not required: with few users intervals are wide, they are shown, and a person decides after this.
+worse, than another baseline, or in a protected segment than the champion, it is refused; before there is a champion, popularity
+is the rival in segments, but for new users, who get that anyway. That a lead is sure is not required: with few users intervals
+are wide, they are shown, and a person decides after this.
 """
 
 import argparse

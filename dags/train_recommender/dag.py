@@ -4,8 +4,9 @@
 **What it does.** Pins the tables as they are, trains every recipe on what was known before `train_until`,
 compares them side by side on the days after it, registers the best by validation as `@challenger`, and
 asks: first a gate, then a person. The gate refuses a model that does not beat popularity and the present champion,
-that is surely worse than another baseline, or than the champion for new, quiet or busy users or for new items, or that
-fails when it is tried. A yes moves the alias `@champion`.
+that is surely worse than another baseline, or than the champion for new, quiet or busy users or for new items (before
+there is a champion, than popularity, new users aside, who get that anyway), or that fails when it is tried. A yes moves
+the alias `@champion`.
 
 **Reads** `session_events` and `items` at pinned snapshots (tagged in the lake, so any version can be
 trained again from the exact data it saw). **Writes** MLflow runs with metrics, plots and lineage, a version
