@@ -86,7 +86,7 @@ test-long: $(STAMP) ## tests in which recipes learn for a minute
 	@$(BIN)/python -m pytest -m long tests/ml
 
 test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a flood of commits, full disks, lost catalogs, an object store, trainings that are cut off
-	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erase tests/schemas/keep
+	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erasure tests/schemas/maintenance
 
 lint: $(STAMP) ## formatting and lint, without changing anything
 	@$(BIN)/ruff format --check .

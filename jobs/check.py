@@ -25,11 +25,11 @@ from jobs.landing import FOLDER_FORMAT, HOUR, found_file
 from jobs.parse import Arrival, masked_lines, parse, shown_fields, wanted_fields
 from jobs.readers import read
 from jobs.reasons import sentence
-from schemas.cli import run_command
 from schemas.contract import load_contract
-from schemas.errors import ConfigError
-from schemas.pseudonyms import shortened
-from schemas.settings import Settings, get_settings
+from schemas.privacy.pseudonyms import shortened
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source, read_source
 
 EXAMPLES = 5

@@ -33,17 +33,17 @@ from jobs.parse import Arrival, derived, masked_lines, parse, reject_rows, shown
 from jobs.readers import read
 from jobs.reasons import LineReason
 from jobs.write import content, write_partitions
-from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
-from schemas.erased import Erased, read_erased
-from schemas.errors import ClickwrightError
-from schemas.files import digest
-from schemas.lake import Lake, open_lake
-from schemas.settings import Settings, get_settings
+from schemas.lake.filters import equals
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.storage import digest
+from schemas.privacy.suppression_list import Erased, read_erased
+from schemas.publishing.staging import Attempt, open_attempt
+from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source
-from schemas.spark import spark_session
-from schemas.staging import Attempt, open_attempt
-from schemas.where import equals
+from schemas.spark.session import spark_session
 
 SOUND, REFUSED, READ = "sound", "refused", "read"
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}

@@ -19,7 +19,7 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from schemas.cli import at_work
+from schemas.runtime.cli import at_work
 
 BUCKET_BYTES = 4 << 20
 """Compressed input that one bucket gets, some hundred thousand rows: a task's memory grows with it, not with the whole."""

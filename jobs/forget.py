@@ -29,13 +29,13 @@ from jobs.parse import Arrival, parse, wanted_fields
 from jobs.pseudonyms import SHORTEST_TELLING_ID
 from jobs.readers import Problem, read
 from jobs.readers.lines import open_lines
-from schemas.cli import log, run_command
 from schemas.contract import load_contract
-from schemas.erase.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
-from schemas.erase.requests import read_raw_ids
-from schemas.erased import Erased, read_erased
-from schemas.errors import NothingToDo
-from schemas.settings import Settings, get_settings
+from schemas.erasure.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
+from schemas.privacy.erasure_requests import read_raw_ids
+from schemas.privacy.suppression_list import Erased, read_erased
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import Settings, get_settings
 from schemas.source import SOURCES, Source, load_source
 
 BROKEN = "a broken line"

@@ -24,14 +24,14 @@ from jobs.landing import LandingFile, item_files
 from jobs.readers import read
 from jobs.shares import in_tasks
 from jobs.write import write_partitions
-from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
-from schemas.errors import ClickwrightError, NothingToDo
+from schemas.publishing.staging import Attempt, open_attempt
 from schemas.rules import to_polars
-from schemas.settings import get_settings
+from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.errors import ClickwrightError, NothingToDo
+from schemas.runtime.settings import get_settings
 from schemas.source import Items, Source, has_catalogue, load_source
-from schemas.spark import spark_session
-from schemas.staging import Attempt, open_attempt
+from schemas.spark.session import spark_session
 
 LOGGED_LINES = 20
 NEWEST = ["arrived_at", "source_file", "line_number"]

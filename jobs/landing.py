@@ -16,9 +16,9 @@ from typing import Any
 
 from jobs import shares
 from jobs.readers.parquet import row_groups
-from schemas.cli import day, log, run_command
-from schemas.errors import ClickwrightError, NothingToDo, Refused
-from schemas.settings import get_settings
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import ClickwrightError, NothingToDo, Refused
+from schemas.runtime.settings import get_settings
 from schemas.source import Source, load_source
 
 GRACE = timedelta(hours=1)

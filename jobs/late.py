@@ -17,9 +17,9 @@ from datetime import date, timedelta
 from typing import Any
 
 from jobs.look_back import look_ahead
-from schemas.cli import day, log, run_command
-from schemas.errors import NothingToDo
-from schemas.lake import Commit, Lake, open_lake
+from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import NothingToDo
 
 TOUCHED = "event_dates"
 """The note of ``clean`` in its commits: the first and last of each run of dates that it touches."""

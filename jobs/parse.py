@@ -17,7 +17,7 @@ from jobs.reasons import LineReason
 from jobs.sessions import CONTENT
 from jobs.times import utc_time
 from schemas.contract import Contract
-from schemas.erased import Erased
+from schemas.privacy.suppression_list import Erased
 from schemas.rules import to_polars
 from schemas.source import MADE_BY_CLEAN, Column, Source
 

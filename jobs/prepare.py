@@ -1,4 +1,4 @@
-"""Prepare Spark on this machine, once: what ``schemas.spark_home`` describes is made, and printed."""
+"""Prepare Spark on this machine, once: what ``schemas.spark.home`` describes is made, and printed."""
 
 import argparse
 import os
@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.cli import log, run_command
-from schemas.settings import Settings, get_settings
-from schemas.spark_home import Prepared, prepared
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.settings import Settings, get_settings
+from schemas.spark.home import Prepared, prepared
 
 
 def archive_classes(ready: Prepared, settings: Settings) -> bool:

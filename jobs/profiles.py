@@ -21,13 +21,13 @@ from jobs.exchange import Exchange, buckets_for, exchange
 from jobs.sessions import first_arrivals
 from jobs.shares import in_tasks, read_rows
 from jobs.write import write_partitions
-from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
-from schemas.lake import Lake, open_lake
-from schemas.spark import spark_session
-from schemas.staging import Attempt, open_attempt
-from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
-from schemas.where import at_most, equals
+from schemas.lake.filters import at_most, equals
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
+from schemas.publishing.staging import Attempt, open_attempt
+from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.spark.session import spark_session
 
 HALF_LIFE_DAYS = 30
 TOP_TERMS = 10

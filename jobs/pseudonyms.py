@@ -1,8 +1,11 @@
-"""Pseudonyms in place of raw user ids, in whole columns and inside other texts; ``schemas.pseudonyms`` says what one is."""
+"""Pseudonyms in place of raw user ids, in whole columns and inside other texts.
+
+``schemas.privacy.pseudonyms`` says what a pseudonym is.
+"""
 
 import polars as pl
 
-from schemas.pseudonyms import pseudonym
+from schemas.privacy.pseudonyms import pseudonym
 
 SHORTEST_TELLING_ID = 6
 

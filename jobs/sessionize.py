@@ -34,14 +34,14 @@ from jobs.sessions import (
 )
 from jobs.shares import in_tasks, read_rows
 from jobs.write import write_partitions
-from schemas.cli import day, log, run_command, run_id_default
 from schemas.contract import Contract, load_contract
-from schemas.lake import Lake, open_lake
-from schemas.settings import get_settings
-from schemas.spark import spark_session
-from schemas.staging import Attempt, open_attempt
-from schemas.tags import add_snapshot_option, inputs_for
-from schemas.where import one_of
+from schemas.lake.filters import one_of
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.snapshots import add_snapshot_option, inputs_for
+from schemas.publishing.staging import Attempt, open_attempt
+from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.settings import get_settings
+from schemas.spark.session import spark_session
 
 DEFAULT_GAP = timedelta(minutes=30)
 EVENTS = "events"

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 import polars as pl
 
 from schemas.contract import load_contract
-from schemas.files import open_parquet
-from schemas.reading import conformed
+from schemas.lake.conform import conformed
+from schemas.lake.storage import open_parquet
 
 BYTES_A_TASK = 8 << 20
 

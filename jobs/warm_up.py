@@ -10,8 +10,8 @@ from typing import Any
 import polars as pl
 
 from jobs.exchange import exchange
-from schemas.cli import run_command
-from schemas.spark import spark_session
+from schemas.runtime.cli import run_command
+from schemas.spark.session import spark_session
 
 
 def produce(numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:

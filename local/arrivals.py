@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 HOUR = timedelta(hours=1)
 LINES_A_PART = 60

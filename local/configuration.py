@@ -10,7 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
-from schemas.settings import Settings, private_file
+from schemas.runtime.settings import Settings, private_file
 
 USER = "admin"
 

@@ -27,12 +27,12 @@ from local.report import write_report
 from local.services import Services
 from local.show import show
 from local.tracking import Tracking
-from schemas.cli import explain_os_error, one_line
 from schemas.contract import table_names
-from schemas.errors import ClickwrightError, ConfigError
-from schemas.lake import open_lake
-from schemas.settings import Settings, get_settings
-from schemas.staging import write_atomically
+from schemas.lake.lake import open_lake
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import explain_os_error, one_line
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.settings import Settings, get_settings
 
 SERVED_ON = movielens.LAST_DAY + timedelta(days=1)
 INTERRUPTED = 130

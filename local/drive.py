@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from local.airflow_client import AirflowClient, Run, Task
-from schemas.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError
 
 DAY_DAG = "behaviour_day"
 LATE_DAG = "reprocess_day"

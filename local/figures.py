@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 from local.airflow_client import AirflowClient, Run
 from local.drive import name
-from schemas.audit_record import read_audit
 from schemas.contract import load_contract, table_names
-from schemas.errors import ClickwrightError
-from schemas.lake import Lake, row_counts
-from schemas.settings import Settings
+from schemas.lake.lake import Lake, row_counts
+from schemas.publishing.audit_record import read_audit
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
 
 
 def tables(lake: Lake) -> list[dict[str, Any]]:

@@ -13,11 +13,11 @@ from local.services import Services
 from local.stories import stories
 from local.tracking import Tracking
 from local.verify import read_planted, verify
-from schemas.docs import write_docs
-from schemas.errors import ClickwrightError
-from schemas.lake import Lake, open_lake
-from schemas.settings import Settings
-from schemas.version import code_version
+from schemas.lake.lake import Lake, open_lake
+from schemas.pages.table_docs import write_docs
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
+from schemas.runtime.version import code_version
 
 
 def gather(

@@ -24,10 +24,10 @@ from typing import Any, NamedTuple
 
 from local.arrivals import HOUR, Line, arrival_day, compress, folder, hour_of, iso, place, to_json, write_new
 from local.defects import Kind, plant, records
-from schemas.cli import run_command
-from schemas.errors import ConfigError
-from schemas.settings import get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import get_settings
 
 SOURCE = "movielens"
 ITEMS = "movielens-items"

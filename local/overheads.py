@@ -1,8 +1,8 @@
 """Where a day's time goes: Spark, PyTorch and Great Expectations at work, and all that is none of them.
 
 ``python -m local.overheads 1998-04-20`` reads from the running Airflow when the day's tasks began and ended, and from their
-logs when something worked (`schemas.cli.at_work`). What is left is start-up (Python, the JVM, imports), reading and writing
-the lake's metadata, and waiting for the scheduler.
+logs when something worked (`schemas.runtime.cli.at_work`). What is left is start-up (Python, the JVM, imports), reading
+and writing the lake's metadata, and waiting for the scheduler.
 """
 
 import argparse
@@ -17,9 +17,9 @@ from rich.table import Table
 from local.airflow_client import AirflowClient, Run
 from local.drive import DAY_DAG, RECOMMEND_DAG
 from local.services import Services
-from schemas.cli import day, run_command
-from schemas.errors import NothingToDo
-from schemas.settings import get_settings
+from schemas.runtime.cli import day, run_command
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import get_settings
 
 WORKERS = ("spark", "pytorch", "great_expectations")
 Span = tuple[datetime, datetime]

@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.cli import run_command
-from schemas.settings import get_settings
+from schemas.runtime.cli import run_command
+from schemas.runtime.settings import get_settings
 
 LANDING = ("landing", "landing-truth")
 BLOCK = 1 << 22

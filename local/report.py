@@ -15,11 +15,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from local.figures import by_stage
 from local.show import SHOWN_METRICS
-from schemas.cli import run_command
 from schemas.contract import load_contract, table_names
-from schemas.errors import ClickwrightError
-from schemas.settings import get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 
 TEMPLATES = Path(__file__).parent / "templates"
 SPARK_WIDTH, SPARK_HEIGHT = 640, 72

@@ -26,9 +26,9 @@ import httpx
 from local.airflow_client import AirflowClient, AirflowError
 from local.configuration import USER, airflow_database, password, passwords_file, write_config, write_spark_config
 from local.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
-from schemas.cli import explain_os_error
-from schemas.errors import ClickwrightError, ConfigError
-from schemas.settings import Settings, get_settings
+from schemas.runtime.cli import explain_os_error
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.settings import Settings, get_settings
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 300

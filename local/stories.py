@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.lake import Lake
+from schemas.lake.lake import Lake
 
 LAST_EVENTS = 8
 SEGMENTS = ("regular", "casual", "new", "lapsed")

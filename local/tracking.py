@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from schemas.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError
 
 API = "/api/2.0/mlflow"
 TRAINING_TAG = "clickwright.training"

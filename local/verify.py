@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from local.defects import Kind, Outcome
-from schemas.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError
 
 Place = tuple[str, int]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.threads import cpu_seconds, share_the_machine
-from schemas.cli import log
-from schemas.errors import ConfigError
-from schemas.settings import get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from ml.models.base import Library
@@ -192,6 +192,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

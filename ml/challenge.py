@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ml.evidence import JUDGED_BY, gather
 from ml.evidence_report import FILE, log_report
 from ml.threads import share_the_machine
-from schemas.cli import log, run_id_default
-from schemas.errors import ClickwrightError
-from schemas.settings import Settings, get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -204,6 +204,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

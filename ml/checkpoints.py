@@ -12,7 +12,7 @@ import mlflow.artifacts
 from mlflow import MlflowClient
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-from schemas.cli import log
+from schemas.runtime.cli import log
 
 FOLDER = "checkpoints"
 MARK = ".json"

@@ -25,13 +25,13 @@ from ml.language_model import LanguageModel, prompt
 from ml.lexicon import DEFAULT, Lexicon, load_lexicon
 from ml.prepare import FOLDER, language_model_folder
 from ml.reasons import named_title
-from schemas.cli import at_work, day, log, run_id_default
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError
-from schemas.lake import Lake, open_lake
-from schemas.settings import get_settings
-from schemas.staging import open_attempt
-from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
+from schemas.publishing.staging import open_attempt
+from schemas.runtime.cli import at_work, day, log, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 
 TRIES = 3
 BATCH = 36
@@ -225,6 +225,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -11,9 +11,9 @@ from typing import Any
 
 import requests
 
-from schemas.errors import ClickwrightError
-from schemas.lake import Commit, Lake, open_lake
-from schemas.settings import Settings, get_settings
+from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
 
 ALIAS = "champion"
 SECONDS = 20
@@ -110,6 +110,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.cli import log
-from schemas.erase.receipt import Receipt, read_receipt, receipts, write_receipt
-from schemas.errors import ConfigError, NothingToDo
-from schemas.settings import Settings, get_settings
+from schemas.erasure.receipt import Receipt, read_receipt, receipts, write_receipt
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError, NothingToDo
+from schemas.runtime.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     settings = get_settings()
     if args.receipt is not None and not args.receipt.is_file():
-        raise ConfigError(f"no such receipt; {args.receipt}; `python -m schemas.erase` prints where it wrote one")
+        raise ConfigError(f"no such receipt; {args.receipt}; `python -m schemas.erasure` prints where it wrote one")
     paths = [args.receipt] if args.receipt is not None else receipts(settings)
     if not paths:
         raise NothingToDo("nobody was ever erased; there is nothing to mark")
@@ -79,6 +79,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ml.data import Catalog, Interactions, spans
-from schemas.settings import get_settings
+from schemas.runtime.settings import get_settings
 
 SCATTERED_AT_ONCE = 100_000
 PREFIX = 2

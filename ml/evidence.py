@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schemas.errors import ClickwrightError
-from schemas.settings import Settings
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
 
 if TYPE_CHECKING:
     from mlflow.entities import Run
@@ -158,7 +158,7 @@ def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "Mod
     from ml.evaluate import evaluate
     from ml.registry import TAG, load_version
     from ml.splits import read_split
-    from schemas.lake import open_lake
+    from schemas.lake.lake import open_lake
 
     split = read_split(open_lake(), pinned)
     model, item_ids = load_version(settings, champion)

@@ -17,16 +17,16 @@ import schemas
 from ml.conditions import TRIED, Condition, conditions
 from ml.evidence import BY_QUESTION, JUDGED_BY, OF_LISTS
 from ml.segments import ACTIVITY, ITEM_GROUPS
-from schemas.cli import log, run_id_default
-from schemas.errors import ClickwrightError
-from schemas.settings import get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 FILE = "evidence.html"
-TEMPLATES = (Path(__file__).parent / "templates", Path(schemas.__file__).parent / "templates")
+TEMPLATES = (Path(__file__).parent / "templates", Path(schemas.__file__).parent / "pages" / "templates")
 CURVE = "epoch/"
 LABELS = {
     "ndcg": "NDCG@10",
@@ -193,6 +193,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

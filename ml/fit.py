@@ -10,7 +10,7 @@ from ml.evaluate import Evaluation, evaluate
 from ml.models import build, load_recommender, save_recommender
 from ml.models.base import Library, Log, Recommender
 from ml.splits import Split
-from schemas.cli import log
+from schemas.runtime.cli import log
 
 
 @dataclass

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ml.conditions import AGAIN, conditions
-from schemas.cli import log, run_id_default
-from schemas.errors import NothingToDo, Refused
-from schemas.settings import Settings, get_settings
+from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.errors import NothingToDo, Refused
+from schemas.runtime.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -125,7 +125,7 @@ def inspect(
 
 
 def _exists(table: str, snapshot: int) -> bool:
-    from schemas.lake import open_lake
+    from schemas.lake.lake import open_lake
 
     lake = open_lake()
     return lake.exists(table) and lake.table(table).snapshot_by_id(snapshot) is not None
@@ -193,6 +193,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -7,7 +7,7 @@ from typing import Any
 from ml.facts import Copy, Facts
 from ml.lexicon import Lexicon
 from ml.text import quiet_transformers
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 MAX_NEW_TOKENS = 120
 # The grammar keeps the text in order, so the temperature may be high: without it nearly every ad would begin alike.

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 DEFAULT = Path(__file__).parent / "lexicons" / "films.yaml"
 REFERENCE = re.compile(r"\{(\w+)\}")

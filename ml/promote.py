@@ -10,10 +10,10 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.cli import log
-from schemas.errors import Refused
-from schemas.lock import one_at_a_time
-from schemas.settings import get_settings
+from schemas.lake.lock import one_at_a_time
+from schemas.runtime.cli import log
+from schemas.runtime.errors import Refused
+from schemas.runtime.settings import get_settings
 
 
 def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]:
@@ -93,6 +93,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

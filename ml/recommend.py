@@ -26,13 +26,13 @@ from ml.inference.offer import offer_of
 from ml.inference.score import Origin, Policy, Scorer
 from ml.inference.shards import TABLE, USER_COLUMNS, Inputs, Work, open_inputs
 from ml.threads import share_the_machine
-from schemas.cli import at_work, day, log, run_id_default
-from schemas.errors import ClickwrightError
-from schemas.lake import Lake, open_lake
-from schemas.settings import get_settings
-from schemas.staging import open_attempt
-from schemas.tags import add_snapshot_option, catalogue_of, inputs_for
-from schemas.version import code_version
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
+from schemas.publishing.staging import open_attempt
+from schemas.runtime.cli import at_work, day, log, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
+from schemas.runtime.version import code_version
 
 BATCH_USERS = 256
 INPUTS = ("profiles", "items", "session_events")
@@ -140,6 +140,6 @@ def reads(served_on: date, catalogue: date | None) -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -14,8 +14,8 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from ml.models import Recommender, load_recommender
-from schemas.errors import ClickwrightError
-from schemas.settings import Settings, get_settings
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"

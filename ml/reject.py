@@ -7,9 +7,9 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.cli import log
-from schemas.errors import Refused
-from schemas.settings import get_settings
+from schemas.runtime.cli import log
+from schemas.runtime.errors import Refused
+from schemas.runtime.settings import get_settings
 
 
 def reject(run: str, by: str) -> dict[str, Any]:
@@ -44,6 +44,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ml.data import ITEM_FIELDS, Catalog, Interactions, catalog_from
 from ml.events import SCHEMA, Events, cut, everything, gather
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 NEEDED = ("user_id", "item_id", "timestamp")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ml.models import load_recommender
-from schemas.settings import Settings
+from schemas.runtime.settings import Settings
 
 USERS = 64
 LONGEST = 200

@@ -99,7 +99,7 @@ def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
     """The split of a pinned training.
 
     Args:
-        lake: what ``schemas.lake.open_lake`` returns.
+        lake: what ``schemas.lake.lake.open_lake`` returns.
         pinned: what ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
     """
     items = ITEM_FIELDS.empty_table()

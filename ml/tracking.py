@@ -14,8 +14,8 @@ from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array, DataType
 
 from ml.registry import ARTIFACT
-from schemas.settings import ROOT
-from schemas.tags import training_tag
+from schemas.lake.snapshots import training_tag
+from schemas.runtime.settings import ROOT
 
 if TYPE_CHECKING:
     from ml.fit import Fitted
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 SERVING_MODEL = Path(__file__).with_name("serving_model.py")
 CODE = (
     *("ml/__init__.py", "ml/data.py", "ml/models", "ml/processes.py", "ml/threads.py", "ml/top.py"),
-    *("schemas/__init__.py", "schemas/cli.py", "schemas/errors.py", "schemas/settings.py"),
+    *("schemas/__init__.py", "schemas/runtime/cli.py", "schemas/runtime/errors.py", "schemas/runtime/settings.py"),
 )
 """The part of this project that a logged model needs to be loaded and asked; it is logged with it."""
 REQUIREMENTS = (
@@ -53,7 +53,7 @@ class IcebergSource(DatasetSource):
 
     def load(self) -> Any:
         """The rows, as an Arrow table."""
-        from schemas.lake import open_lake
+        from schemas.lake.lake import open_lake
 
         return open_lake().arrow(self.table, snapshot=self.snapshot)
 

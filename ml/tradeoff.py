@@ -21,7 +21,7 @@ from ml.inference.lists import Best, Lists
 from ml.models import build
 from ml.models.base import Recommender
 from ml.threads import share_the_machine
-from schemas.settings import get_settings
+from schemas.runtime.settings import get_settings
 
 K, BATCH = 10, 256
 
@@ -82,6 +82,6 @@ def table(rows: dict[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -19,10 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from ml.processes import from_first, is_first, together
 from ml.threads import share_the_machine
-from schemas.cli import log, run_id_default
-from schemas.errors import ConfigError
-from schemas.settings import Settings, get_settings
-from schemas.version import code_version
+from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.version import code_version
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -40,7 +40,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     from ml.pin import read_pin
     from ml.registry import connect, finished_runs
     from ml.splits import read_split
-    from schemas.lake import open_lake
+    from schemas.lake.lake import open_lake
 
     for name in recipes:
         recipe(name)  # an unknown one fails now, not after an hour
@@ -255,6 +255,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

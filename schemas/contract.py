@@ -23,8 +23,8 @@ from open_data_contract_standard.model import (
 from packaging.version import InvalidVersion, Version
 from pydantic import ValidationError
 
-from schemas.errors import ConfigError
 from schemas.rules import RowRule, RowRuleKind, TableRule, TableRuleKind
+from schemas.runtime.errors import ConfigError
 from schemas.types import arrow_type
 
 if TYPE_CHECKING:
@@ -277,6 +277,6 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    from schemas.cli import run_command
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(main))

@@ -10,9 +10,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.contract import load_contract
-from schemas.errors import ConfigError
-from schemas.paths import steps_of
-from schemas.settings import Settings
+from schemas.json_path import steps_of
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings
 
 SOURCES = Path(__file__).parent / "sources"
 MADE_BY_CLEAN = {
@@ -50,7 +50,7 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """Where a column's text stands in a line.
 
-    One of ``path``, a name or (JSON lines, Parquet) a path as ``schemas.paths`` has it; ``paths``, several whose texts are
+    One of ``path``, a name or (JSON lines, Parquet) a path as ``schemas.json_path`` has it; ``paths``, several whose texts are
     joined, where the first has to be there; ``constant``, which stands for every line.
     """
 

@@ -4,7 +4,7 @@ import re
 
 import pyarrow as pa
 
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 SCALARS: dict[str, pa.DataType] = {
     "string": pa.string(),

@@ -49,8 +49,8 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The Spark session of the jobs, as a shell gets it, kept small."""
-    from schemas.settings import Settings
-    from schemas.spark import spark_session
+    from schemas.runtime.settings import Settings
+    from schemas.spark.session import spark_session
 
     settings = Settings(var=tmp_path_factory.mktemp("spark"), spark_shuffle_partitions=2, spark_driver_memory="1g")
     session = spark_session("tests", settings)

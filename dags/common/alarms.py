@@ -39,7 +39,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 
 if TYPE_CHECKING:
-    from schemas.settings import Settings
+    from schemas.runtime.settings import Settings
 
 TIMEOUT_S = 15
 """For each way. A dead worker's alarm is sent by the DAG processor, which ends whatever takes longer than 50 s."""
@@ -153,8 +153,8 @@ def day_late(context: Mapping[str, Any], tables: Sequence[str] = ()) -> None:
 def tell(alarm: Alarm) -> None:
     """Send an alarm by all ways that the settings name. Never raises."""
     # Here and not above, because reading a workflow's file must not import it.
-    from schemas.errors import ClickwrightError
-    from schemas.settings import get_settings
+    from schemas.runtime.errors import ClickwrightError
+    from schemas.runtime.settings import get_settings
 
     try:
         settings = get_settings()
@@ -247,7 +247,7 @@ def _one_line(text: str) -> str:
     """A message on one line, of bearable length, without the secrets that Airflow knows and without passwords in addresses."""
     from airflow.sdk._shared.secrets_masker import redact
 
-    from schemas.settings import shown
+    from schemas.runtime.settings import shown
 
     line = shown(str(redact(" ".join(text.split()))))
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} ..."

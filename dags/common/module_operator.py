@@ -22,7 +22,7 @@ class ModuleOperator(BaseOperator):
     depends on its exit code (see `dags.common.process`).
 
     Args:
-        module: the module to run, such as ``schemas.audit``.
+        module: the module to run, such as ``schemas.publishing.audit``.
         arguments: its arguments (templated); one that renders to nothing is left out.
         writes: the tables that are not written when it fails, for the alarm.
     """

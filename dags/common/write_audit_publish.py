@@ -57,6 +57,8 @@ def model_tables(
 
 def _audited(job: str, build: BaseOperator, writes: Sequence[str], outlets: Sequence[Asset]) -> None:
     which = ["--job", job, "--run", RUN]
-    audit = ModuleOperator(task_id="audit", module="schemas.audit", arguments=which, writes=writes)
-    publish = ModuleOperator(task_id="publish", module="schemas.publish", arguments=which, writes=writes, outlets=list(outlets))
+    audit = ModuleOperator(task_id="audit", module="schemas.publishing.audit", arguments=which, writes=writes)
+    publish = ModuleOperator(
+        task_id="publish", module="schemas.publishing.publish", arguments=which, writes=writes, outlets=list(outlets)
+    )
     build >> audit >> publish

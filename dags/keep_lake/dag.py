@@ -19,7 +19,7 @@ models are trained and tables are read.
 
 **When.** Each day at 04:00 UTC. Ages count back from the day that ended; nothing younger than `keep_days`
 is removed, so that no reader and no job loses what it reads. A request for erasure does not wait for that
-age, and need not wait for this workflow: `python -m schemas.erase --from FILE --date DAY`.
+age, and need not wait for this workflow: `python -m schemas.erasure --from FILE --date DAY`.
 
 **Rerun.** Clear any task: what is done already is not there to be done again.
 
@@ -27,7 +27,7 @@ age, and need not wait for this workflow: `python -m schemas.erase --from FILE -
 
 - `retention`: refused, as nothing would be left of a table. More often than not the date is wrong, or the
   data are old, such as the demonstration's: leave this workflow paused then, or run
-  `python -m schemas.keep.retention --allow-empty` by hand.
+  `python -m schemas.maintenance.retention --allow-empty` by hand.
 - `mark_models`: is MLflow up? Then clear the task.
 - one that waits: upkeep and erasures of one machine take turns, by the lock `lake/keep.lock`.
 """
@@ -42,10 +42,12 @@ DATE = ["--date", "{{ data_interval_end | ds }}", "--run", RUN]
 AGE = ["--keep-days", "{{ params.keep_days }}"]
 
 
-def duty(name: str, arguments: list[str]) -> ModuleOperator:
+def duty(name: str, arguments: list[str], module: str | None = None) -> ModuleOperator:
     """One duty of upkeep; that nobody waits to be erased does not skip it."""
     rule = TriggerRule.NONE_FAILED
-    return ModuleOperator(task_id=name, module=f"schemas.keep.{name}", arguments=[*DATE, *arguments], trigger_rule=rule)
+    return ModuleOperator(
+        task_id=name, module=f"schemas.maintenance.{module or name}", arguments=[*DATE, *arguments], trigger_rule=rule
+    )
 
 
 with DAG(
@@ -68,11 +70,12 @@ with DAG(
         )
     },
 ):
-    erase = ModuleOperator(task_id="erase", module="schemas.erase", arguments=["--pending"])
+    erase = ModuleOperator(task_id="erase", module="schemas.erasure", arguments=["--pending"])
     forget = ModuleOperator(task_id="forget", module="jobs.forget", trigger_rule=TriggerRule.NONE_FAILED)
     mark_models = ModuleOperator(task_id="mark_models", module="ml.erasure", trigger_rule=TriggerRule.NONE_FAILED)
     retention, compact = duty("retention", []), duty("compact", [])
-    expire, orphans, statistics = duty("expire", AGE), duty("orphans", AGE), duty("statistics", [])
+    expire = duty("expire", AGE, "expire_snapshots")
+    orphans, statistics = duty("orphans", AGE, "orphan_files"), duty("statistics", [], "table_statistics")
 
     erase >> forget >> mark_models
     erase >> [retention, compact]

@@ -9,7 +9,7 @@ import orjson
 import polars as pl
 
 from jobs.readers.lines import Problem, RawLine, numbered_lines, text_of
-from schemas.paths import Element, Key, Lookup, Step, steps_of
+from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 CHUNK_LINES = 100_000
 

@@ -10,7 +10,7 @@ from polars.datatypes import DataTypeClass
 
 from jobs.readers.frames import problem_frame
 from jobs.readers.lines import Problem
-from schemas.paths import Element, Key, Lookup, Step, steps_of
+from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 BATCH_ROWS = 1 << 18
 NOT_TEXT = object()

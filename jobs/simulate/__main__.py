@@ -16,9 +16,9 @@ from jobs.simulate.tasks import run_tasks, run_tasks_on_spark
 from jobs.simulate.words import TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, SECOND_TOPIC, World
 from jobs.simulate.write import ITEMS_FOLDER, PARQUET_FOLDER, SOURCE, Plan, write_bytes, write_catalogue
-from schemas.cli import day, log, run_command
-from schemas.errors import ConfigError
-from schemas.settings import Settings, get_settings
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
 
 EVENTS_A_USER = 60
 EVENTS_A_TASK = {"json_lines": 200_000, "parquet": 1_000_000}
@@ -148,7 +148,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _on_spark(plan: Plan) -> dict[str, Any]:
-    from schemas.spark import spark_session
+    from schemas.spark.session import spark_session
 
     spark = spark_session("simulate")
     try:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jobs.simulate.words import BRANDS, TOPICS
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 K = len(TOPICS)
 CELL = 2048

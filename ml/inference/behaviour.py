@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from ml.data import IGNORED_EVENTS, microseconds
 from ml.reasons import History
 from schemas.contract import load_contract
-from schemas.lake import Lake
+from schemas.lake.lake import Lake
 
 EVENT_COLUMNS = ["user_id", "event_time", "event_id", "event_type", "item_id", "value"]
 EVENT_SCHEMA = pa.schema([load_contract("session_events").arrow_schema.field(name) for name in EVENT_COLUMNS])

@@ -22,8 +22,8 @@ from ml.inference.score import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
 from ml.models import Recommender, load_recommender
 from ml.threads import share_the_machine
-from schemas.cli import log
-from schemas.spark import spark_session
+from schemas.runtime.cli import log
+from schemas.spark.session import spark_session
 
 
 @dataclass(frozen=True)

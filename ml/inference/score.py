@@ -17,7 +17,7 @@ from ml.inference.offer import Offer
 from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
 from ml.models.base import Recommender
 from ml.reasons import History, reasons
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 
 @dataclass(frozen=True)

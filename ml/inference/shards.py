@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 
 from ml.inference.behaviour import EVENT_SCHEMA
 from schemas.contract import load_contract
-from schemas.settings import get_settings
+from schemas.runtime.settings import get_settings
 
 TABLE = "recommendations"
 RECOMMENDATIONS = load_contract(TABLE).arrow_schema

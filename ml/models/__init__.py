@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.models.base import Library, Recommender, read_config
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 ITEMS_FILE = "items.json"
 SHORT_HISTORIES: dict[str, Any] = {

@@ -28,7 +28,7 @@ from ml.models.base import (
     write_config,
 )
 from ml.models.search import ascend
-from schemas.settings import get_settings
+from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -96,7 +96,7 @@ class ALS(Recommender):
         Raises:
             ConfigError: there is no Java for Spark.
         """
-        from schemas.spark import session_for_a_while
+        from schemas.spark.session import session_for_a_while
 
         settings = get_settings()
         long_job = {"spark_driver_java_options": settings.spark_driver_java_options.replace(QUICK_COMPILER, "")}

@@ -22,8 +22,8 @@ from ml.models.loss import multiplies_bfloat16
 from ml.models.network import SequenceModel
 from ml.models.sequences import LikeLengths, Windows
 from ml.processes import from_first, is_first, processes, together, wait_for_all
-from schemas.errors import ClickwrightError
-from schemas.settings import get_settings
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from ml.checkpoints import Checkpoints

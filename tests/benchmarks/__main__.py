@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.prepare import archive_classes
-from schemas.cli import log, run_command
-from schemas.settings import Settings, get_settings
-from schemas.spark_home import prepared
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.settings import Settings, get_settings
+from schemas.spark.home import prepared
 from tests.benchmarks.checksum import checksums
 from tests.benchmarks.data import make_input
 from tests.benchmarks.engines.two_jobs import missing

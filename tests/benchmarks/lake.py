@@ -19,13 +19,13 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from schemas import audit, publish
-from schemas.audit_record import read_audit
-from schemas.cli import log, run_command
-from schemas.lake import open_lake
-from schemas.settings import get_settings
-from schemas.staging import open_attempt, read_manifest
-from schemas.where import equals
+from schemas.lake.filters import equals
+from schemas.lake.lake import open_lake
+from schemas.publishing import audit, publish
+from schemas.publishing.audit_record import read_audit
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.settings import get_settings
 from tests.benchmarks.rows import PLAN, PUBLISH, Book, Row
 from tests.benchmarks.tables import lake_costs
 from tests.schemas.conftest import session_rows

@@ -13,7 +13,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
 from tests.benchmarks.rows import GROWTH, Book, Row
 
 PICTURE = ROOT / "docs" / "pictures" / "growth.png"

@@ -5,8 +5,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from schemas.java import find_java
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
+from schemas.spark.java import find_java
 from tests.benchmarks.job import THREADS
 
 PEERS = ROOT / ".venv-bench" / "bin" / "python"

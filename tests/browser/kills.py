@@ -44,7 +44,7 @@ def kill_a_job(world: Stack) -> None:
 
 def kill_a_task(world: Stack) -> None:
     """The process in which Airflow runs a task, with the command of the task below it."""
-    supervised = working(world, "schemas.audit").parent()
+    supervised = working(world, "schemas.publishing.audit").parent()
     assert supervised is not None
     supervised.kill()
 

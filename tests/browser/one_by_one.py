@@ -13,10 +13,10 @@ from types import ModuleType
 
 from jobs import clean, items, profiles, sessionize
 from jobs.late import late_sessions
-from schemas import audit, publish
-from schemas.errors import NothingToDo
-from schemas.lake import open_lake
-from schemas.settings import ROOT
+from schemas.lake.lake import open_lake
+from schemas.publishing import audit, publish
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import ROOT
 from tests.jobs.here import run_jobs_here
 
 

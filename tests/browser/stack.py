@@ -22,8 +22,8 @@ from pydantic import SecretStr
 from local.airflow_client import GRACE, AirflowClient
 from local.configuration import password
 from local.services import Services
-from schemas.lake import Lake, open_lake
-from schemas.settings import ROOT, Settings
+from schemas.lake.lake import Lake, open_lake
+from schemas.runtime.settings import ROOT, Settings
 from tests.browser.one_by_one import one_by_one
 from tests.faults.versions import Partitions, partitions
 from tests.jobs.simulated import FIRST_DAY, simulate

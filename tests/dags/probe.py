@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.cli import run_command
-from schemas.errors import ClickwrightError, ConfigError, NothingToDo, Refused
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 
 ERRORS = {
     "fail": ClickwrightError,

@@ -98,7 +98,7 @@ def test_tables_are_built_then_audited_then_published(dag: Any) -> None:
         if step in CLOSERS:
             assert f"{group}.{CLOSERS[step]}" in task["downstream"]
         if step in ("audit", "publish"):
-            assert task["module"] == f"schemas.{step}"
+            assert task["module"] == f"schemas.publishing.{step}"
         if task["job"]:
             assert task["pool"] == "spark"
     wiring = Path(dag["file"]).read_text().split('"""', 2)[2]
@@ -160,5 +160,6 @@ def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure
     assert {task["trigger_rule"] for name, task in tasks.items() if name != "erase"} == {"none_failed"}
     modules = {name: task["module"] for name, task in tasks.items()}
     assert modules.pop("mark_models") == "ml.erasure"
-    assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erase", "jobs.forget")
-    assert modules == {name: f"schemas.keep.{name}" for name in modules}
+    assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.forget")
+    renamed = {"expire": "expire_snapshots", "orphans": "orphan_files", "statistics": "table_statistics"}
+    assert modules == {name: f"schemas.maintenance.{renamed.get(name, name)}" for name in modules}

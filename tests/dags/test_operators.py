@@ -109,7 +109,7 @@ def test_a_spark_job_gives_its_result_and_can_be_ended(spark_submit: None, tmp_p
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment that the services give to tasks, with everything of this test in its own folder."""
     from local.services import Services
-    from schemas.settings import Settings
+    from schemas.runtime.settings import Settings
 
     for key, value in Services(Settings(var=tmp_path)).env().items():
         monkeypatch.setenv(key, value)

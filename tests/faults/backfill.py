@@ -16,12 +16,12 @@ from pathlib import Path
 
 from jobs import clean, items, profiles, sessionize
 from jobs.late import late_sessions
-from schemas import audit, publish
-from schemas.cli import run_command
-from schemas.errors import ClickwrightError, Refused
-from schemas.lake import open_lake
-from schemas.settings import get_settings
-from schemas.staging import open_attempt
+from schemas.lake.lake import open_lake
+from schemas.publishing import audit, publish
+from schemas.publishing.staging import open_attempt
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ClickwrightError, Refused
+from schemas.runtime.settings import get_settings
 from tests.jobs.here import run_jobs_here
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.schemas.conftest import session_rows

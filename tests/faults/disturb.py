@@ -20,10 +20,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from schemas import gx  # noqa: F401 - imported before the first fork, as it takes seconds
-from schemas.catalog import has_tables
-from schemas.lake import open_lake
-from schemas.settings import get_settings
+from schemas.lake.catalog import has_tables
+from schemas.lake.lake import open_lake
+from schemas.publishing import validator  # noqa: F401 - imported before the first fork, as it takes seconds
+from schemas.runtime.settings import get_settings
 from tests.faults.backfill import WHAT, Journal, backfill, beside, deliver
 from tests.faults.child import Child
 from tests.faults.servers import Postgres

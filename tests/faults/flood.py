@@ -13,12 +13,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from schemas import audit, gx, publish  # noqa: F401 - imported before the first fork, as it takes seconds
-from schemas.audit_record import read_audit
-from schemas.errors import ClickwrightError
-from schemas.lake import PROPERTY, Lake, open_lake
-from schemas.settings import get_settings
-from schemas.staging import open_attempt, read_manifest
+from schemas.lake.lake import PROPERTY, Lake, open_lake
+from schemas.publishing import audit, publish, validator  # noqa: F401 - imported before the first fork, as it takes seconds
+from schemas.publishing.audit_record import read_audit
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 from tests.faults.child import Child
 from tests.schemas.conftest import DAY, session_rows
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import ClickwrightError
-from schemas.lake import open_lake
+from schemas.lake.lake import open_lake
+from schemas.runtime.errors import ClickwrightError
 from tests.faults.backfill import beside
 from tests.faults.versions import Versions, partitions
 

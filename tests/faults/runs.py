@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
 
 
 def driver(name: str, *arguments: object, env: Mapping[str, str], inside: Sequence[str] = ()) -> dict[str, Any]:

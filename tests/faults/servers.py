@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pyarrow.fs as fs
 
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
 
 STARTS_WITHIN = 60.0
 NOBODY = "nobody"

@@ -17,18 +17,19 @@ from jobs.shares import read_rows
 from ml.models.sequences import Windows
 from ml.pin import pin
 from ml.splits import by_time, read_split
-from schemas import audit, files, publish
-from schemas.erase.__main__ import main as erase
-from schemas.errors import ConfigError, Refused
-from schemas.lake import open_lake, row_counts
-from schemas.settings import ROOT, get_settings
-from schemas.staging import open_attempt, read_manifest
+from schemas.erasure.__main__ import main as erase
+from schemas.lake import storage
+from schemas.lake.lake import open_lake, row_counts
+from schemas.publishing import audit, publish
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.errors import ConfigError, Refused
+from schemas.runtime.settings import ROOT, get_settings
 from tests.faults.backfill import ENVIRONMENT
 from tests.faults.runs import driver
 from tests.faults.servers import BUCKET, KEY, ObjectStore
 from tests.ml.conftest import TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, publish_walk, walk_events, walk_items
 from tests.schemas.conftest import DAY, session_rows
-from tests.schemas.erase.search import search
+from tests.schemas.erasure.search import search
 from tests.schemas.lakes import DAYS, RAW, person, write_day
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -51,7 +52,7 @@ def test_rows_are_staged_audited_published_and_read(object_store: ObjectStore, v
     (name,) = lake.files("sessions", f"closed_on = '{DAY}'")
     assert name.startswith(f"s3://{BUCKET}/")
     assert sum(map(len, read_rows(name, ["session_id"]))) == 5
-    assert files.exists(name)
+    assert storage.exists(name)
     assert not list((var / "lake").rglob("*.parquet"))
     assert not list((var / "lake").rglob("*.avro"))
 
@@ -61,10 +62,10 @@ def test_a_byte_changed_in_the_store_is_refused(object_store: ObjectStore) -> No
     audit.main(JOB)
     (name,) = read_manifest("sessionize", "r").tables["sessions"].paths
     with object_store.filesystem().open_output_stream(name.removeprefix("s3://")) as file:
-        file.write(files.read_bytes(name).replace(b"e1", b"e2", 1))
+        file.write(storage.read_bytes(name).replace(b"e1", b"e2", 1))
     with pytest.raises(Refused, match="changed or went after its audit"):
         publish.main(JOB)
-    files.delete(name)
+    storage.delete(name)
     with pytest.raises(Refused, match="changed or went after its audit"):
         publish.main(JOB)
 
@@ -78,23 +79,23 @@ def test_an_attempt_that_fails_leaves_nothing(object_store: ObjectStore) -> None
 
     with pytest.raises(RuntimeError):
         build()
-    assert files.listing(get_settings().lake_files) == {}
+    assert storage.listing(get_settings().lake_files) == {}
 
 
 def test_files_are_listed_and_deleted_as_on_a_disk(object_store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"12345")
     folder = f"{get_settings().lake_files}/some/folder"
-    files.upload(tmp_path / "x", f"{folder}/x")
-    assert {name: found.bytes for name, found in files.listing(folder).items()} == {f"{folder}/x": 5}
-    assert files.digest(f"{folder}/x") == files.digest(str(tmp_path / "x"))
-    files.delete_folder(folder)
-    assert files.listing(folder) == {}
-    files.delete_folder(folder)
-    files.delete(f"{folder}/x")
+    storage.upload(tmp_path / "x", f"{folder}/x")
+    assert {name: found.bytes for name, found in storage.listing(folder).items()} == {f"{folder}/x": 5}
+    assert storage.digest(f"{folder}/x") == storage.digest(str(tmp_path / "x"))
+    storage.delete_folder(folder)
+    assert storage.listing(folder) == {}
+    storage.delete_folder(folder)
+    storage.delete(f"{folder}/x")
 
 
 def publishing(**changed: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "schemas.publish", *JOB]
+    command = [sys.executable, "-m", "schemas.publishing.publish", *JOB]
     return subprocess.run(command, cwd=ROOT, env=os.environ | changed, capture_output=True, text=True, check=False)
 
 
@@ -149,10 +150,10 @@ def test_a_person_is_erased_from_the_store(object_store: ObjectStore, var: Path,
     before = row_counts(lake)
     erase(["--raw-id", RAW[0], "--date", str(DAYS[-1])])
     assert row_counts(lake) == {table: rows * 2 // 3 for table, rows in before.items()}
-    for name in files.listing(get_settings().lake_files):
+    for name in storage.listing(get_settings().lake_files):
         path = tmp_path / "store" / name.removeprefix("s3://")
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(files.read_bytes(name))
+        path.write_bytes(storage.read_bytes(name))
     found, looked = search(tmp_path / "store", gone)
     assert (found, looked > 0) == ([], True)
     assert search(var, gone)[0] == []

@@ -16,8 +16,8 @@ from mlflow.entities import Run
 from ml import pin
 from ml.checkpoints import FOLDER
 from ml.registry import connect, training_runs
-from schemas.lake import Lake
-from schemas.settings import get_settings
+from schemas.lake.lake import Lake
+from schemas.runtime.settings import get_settings
 
 pytestmark = [pytest.mark.faults, pytest.mark.slow]
 STEPS_AN_EPOCH = 6  # 86 users, 16 windows a batch

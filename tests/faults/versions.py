@@ -5,7 +5,7 @@ import json
 from collections import defaultdict
 
 from schemas.contract import table_names
-from schemas.lake import Lake
+from schemas.lake.lake import Lake
 
 Partitions = dict[str, dict[str, str]]
 """Table -> value of the replaced partition field -> digest of its rows."""

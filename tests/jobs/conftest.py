@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from schemas.publishing.staging import open_attempt, read_manifest
 from schemas.source import Source, load_source
-from schemas.staging import open_attempt, read_manifest
 
 DAY = date(1998, 4, 16)
 GOOD = {
@@ -57,8 +57,8 @@ def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
         import pyarrow.parquet as pq
 
         from jobs.clean import clean
-        from schemas.lake import open_lake
-        from schemas.settings import get_settings
+        from schemas.lake.lake import open_lake
+        from schemas.runtime.settings import get_settings
 
         with open_attempt("clean", run, inputs={}) as attempt:
             known = list(sources or [load_source("movielens")])

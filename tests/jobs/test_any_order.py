@@ -19,11 +19,11 @@ from jobs.late import CONTENT, TOUCHED, late_profiles, late_sessions, spans
 from jobs.sessionize import stage_sessions
 from jobs.write import content, write_partitions
 from schemas.contract import load_contract
-from schemas.lake import Lake, open_lake
-from schemas.settings import get_settings
-from schemas.staging import Manifest, open_attempt, read_manifest
-from schemas.tags import inputs_for, tag_snapshots
-from schemas.where import equals
+from schemas.lake.filters import equals
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.snapshots import inputs_for, tag_snapshots
+from schemas.publishing.staging import Manifest, open_attempt, read_manifest
+from schemas.runtime.settings import get_settings
 from tests.jobs import oracle
 from tests.jobs.here import exchange_here
 from tests.jobs.oracle import Event

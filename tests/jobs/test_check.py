@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from jobs import check
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.jobs.conftest import GOOD, line
 
 MAPPING = """
@@ -126,7 +126,7 @@ def test_clean_checks_without_a_jvm_and_its_last_line_is_the_result(tmp_path: Pa
     path.write_text(line() + "\n")
     code = (
         "import os, sys; os.environ['JAVA_HOME'] = os.environ['SPARK_HOME'] = '/nowhere'\n"
-        "from jobs import clean; from schemas.cli import run_command\n"
+        "from jobs import clean; from schemas.runtime.cli import run_command\n"
         f"sys.exit(run_command(lambda: clean.main(['--check', 'movielens', {str(path)!r}])))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

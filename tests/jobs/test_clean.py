@@ -10,12 +10,13 @@ import pytest
 
 from jobs import landing
 from jobs.clean import digest_of, landing_rows
-from schemas import audit, docs, publish
 from schemas.contract import CONTRACTS, table_names
-from schemas.errors import ClickwrightError
-from schemas.lake import open_lake
-from schemas.pseudonyms import pseudonym
-from schemas.settings import get_settings
+from schemas.lake.lake import open_lake
+from schemas.pages import table_docs
+from schemas.privacy.pseudonyms import pseudonym
+from schemas.publishing import audit, publish
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 from tests.jobs.conftest import DAY, GOOD, Deliver, line
 
 pytestmark = pytest.mark.slow
@@ -182,7 +183,9 @@ def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleane
     audit.main(["--job", "clean", "--run", "r"])
     publish.main(["--job", "clean", "--run", "r"])
     lake = open_lake()
-    rules = {r["id"]: (r["rejected"], r["suite"]) for r in docs.describe(docs.load_contract("events"), lake, 0)["rules"]}
+    rules = {
+        r["id"]: (r["rejected"], r["suite"]) for r in table_docs.describe(table_docs.load_contract("events"), lake, 0)["rules"]
+    }
     assert {rule: counts for rule, counts in rules.items() if counts != (0, 0)} == {
         "user_id.required": (2, 2),
         "value.range": (1, 1),
@@ -190,7 +193,7 @@ def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleane
         "event_date.required": (1, 1),
         "lag_seconds.required": (1, 1),
     }
-    pages = docs.write_docs(var / "docs", lake)
+    pages = table_docs.write_docs(var / "docs", lake)
     assert '<td class="n">2</td><td class="n">2</td>' in (var / "docs" / "events.html").read_text()
     assert len(pages) == 1 + len(table_names())
     assert result["figures"]["reasons"]["line.not_json"] == 1
@@ -213,17 +216,17 @@ def test_changing_one_rule_in_the_yaml_changes_quarantine_suite_and_documentatio
         (folder / path.name).write_text(path.read_text())
     events = folder / "events.odcs.yaml"
     events.write_text(events.read_text().replace("maximum: 1000000000", "maximum: 4"))
-    for function in (docs.load_contract, docs.write_docs):
+    for function in (table_docs.load_contract, table_docs.write_docs):
         monkeypatch.setattr(function, "__defaults__", (folder,))
     deliver(*[line(event_id=f"s{i}", item=str(i), rating=4) for i in range(9)], line(event_id="five", rating=5))
     result = cleaned()
     assert reasons(result) == [["value.range"]]
     audit.main(["--job", "clean", "--run", "r"])
     publish.main(["--job", "clean", "--run", "r"])
-    docs.write_docs(var / "docs", open_lake())
+    table_docs.write_docs(var / "docs", open_lake())
     page = (var / "docs" / "events.html").read_text()
     assert "value must be at least 0 and at most 4" in page
-    assert docs.seen_by_suite(open_lake(), "events") == {"value.range": 1} == docs.rejected_by_rule(open_lake())
+    assert table_docs.seen_by_suite(open_lake(), "events") == {"value.range": 1} == table_docs.rejected_by_rule(open_lake())
 
 
 def test_a_chain_that_no_person_makes_is_set_aside(deliver: Deliver, cleaned: Cleaned) -> None:

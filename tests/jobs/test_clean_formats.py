@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobs import landing, shares
-from schemas import audit
+from schemas.publishing import audit
 from schemas.source import Source
 from tests.jobs.conftest import Deliver, line
 

@@ -14,9 +14,9 @@ import polars as pl
 import psutil
 import pytest
 
-from schemas.settings import ROOT, get_settings
-from schemas.spark_home import prepared
-from schemas.staging import read_manifest
+from schemas.publishing.staging import read_manifest
+from schemas.runtime.settings import ROOT, get_settings
+from schemas.spark.home import prepared
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.local.conftest import free_port
 

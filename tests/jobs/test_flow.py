@@ -12,10 +12,10 @@ import pytest
 
 from jobs import clean, items, profiles, sessionize
 from local.privacy import scan
-from schemas import audit, publish
-from schemas.errors import NothingToDo
-from schemas.lake import open_lake, row_counts
-from schemas.settings import ROOT
+from schemas.lake.lake import open_lake, row_counts
+from schemas.publishing import audit, publish
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import ROOT
 from tests.jobs.conftest import Deliver, line
 from tests.jobs.here import NoSpark, exchange_here
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
@@ -104,7 +104,7 @@ def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
     assert missing.stderr.splitlines()[-1].startswith("error: source movielens has no files for 1998-04-16; expected in ")
     outside = command("jobs.landing", "--arrived-on", "2026-11-20")
     assert outside.returncode == 99
-    unaudited = command("schemas.publish", "--job", "clean", "--run", "r")
+    unaudited = command("schemas.publishing.publish", "--job", "clean", "--run", "r")
     assert unaudited.returncode == 1
     assert "run its build first" in unaudited.stderr
 

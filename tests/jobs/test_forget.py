@@ -16,12 +16,12 @@ from jobs.forget import landing_files, lines_of_erased
 from jobs.parse import Arrival, parse, reject_rows, wanted_fields, without_erased
 from jobs.readers import read
 from schemas.contract import load_contract
-from schemas.erase.__main__ import main as erase
-from schemas.erase.receipt import read_receipt, receipts
-from schemas.erased import read_erased
-from schemas.errors import NothingToDo
-from schemas.pseudonyms import pseudonym
-from schemas.settings import get_settings
+from schemas.erasure.__main__ import main as erase
+from schemas.erasure.receipt import read_receipt, receipts
+from schemas.privacy.pseudonyms import pseudonym
+from schemas.privacy.suppression_list import read_erased
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import Deliver, line
 

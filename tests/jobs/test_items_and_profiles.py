@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 from jobs.items import build_items, expect_catalogue
 from jobs.profiles import profiles
 from schemas.contract import load_contract
-from schemas.errors import ClickwrightError, NothingToDo
-from schemas.staging import open_attempt, read_manifest
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.errors import ClickwrightError, NothingToDo
 from tests.jobs.conftest import Deliver
 
 pytestmark = pytest.mark.slow

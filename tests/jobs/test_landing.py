@@ -7,7 +7,7 @@ import pytest
 
 from jobs import landing
 from jobs.landing import arrival_files, expect_arrival
-from schemas.errors import ClickwrightError, NothingToDo, Refused
+from schemas.runtime.errors import ClickwrightError, NothingToDo, Refused
 from schemas.source import load_source
 
 D = date(1998, 4, 16)

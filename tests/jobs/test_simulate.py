@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from jobs.simulate.behaviour import Events, Kind, cell_day
 from jobs.simulate.world import DAY, MINUTE, Purpose
 from jobs.simulate.write import Plan, run_task
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from schemas.source import load_source
 from tests.jobs.simulated import FIRST_DAY, contents, genuine, raw_lines, read, simulate, truth, utc, world
 

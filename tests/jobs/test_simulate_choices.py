@@ -9,7 +9,7 @@ import pytest
 from jobs.simulate.behaviour import CellDay, Kind, cell_day
 from jobs.simulate.choices import choices_table
 from jobs.simulate.world import K
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.jobs.simulated import FIRST_DAY, read, simulate, truth, world
 
 FOUR_ERRORS = 4.0

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from schemas.contract import load_contract
-from schemas.pseudonyms import pseudonym
-from schemas.settings import get_settings
+from schemas.privacy.pseudonyms import pseudonym
+from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.simulated import FIRST_DAY, contents, genuine, raw_lines, simulate, truth
 

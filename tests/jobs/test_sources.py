@@ -9,7 +9,7 @@ import pytest
 from jobs.parse import Arrival, Parsed, parse, wanted_fields
 from jobs.readers import read
 from schemas.contract import load_contract
-from schemas.pseudonyms import pseudonym
+from schemas.privacy.pseudonyms import pseudonym
 from schemas.source import SOURCES, load_source
 
 KEY = b"a key of the tests"

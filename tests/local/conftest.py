@@ -9,7 +9,7 @@ import pytest
 
 from local.airflow_client import AirflowClient
 from local.services import Services
-from schemas.settings import Settings
+from schemas.runtime.settings import Settings
 
 LIVE_DAGS = Path(__file__).with_name("live_dags")
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
 
 FILE = ROOT / "local" / "airflow" / "airflow_local_settings.py"
 

@@ -9,8 +9,8 @@ import pytest
 
 from local.drive import DAY_DAG
 from local.services import Services
-from schemas.lake import open_lake, row_counts
-from schemas.settings import Settings
+from schemas.lake.lake import open_lake, row_counts
+from schemas.runtime.settings import Settings
 from tests.jobs.conftest import line
 from tests.jobs.test_cluster import Cluster, running
 from tests.jobs.test_items_and_profiles import ALIEN

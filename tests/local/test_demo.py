@@ -22,8 +22,8 @@ from local.defects import Kind
 from local.drive import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, Driver, Watch, at_work
 from local.show import show
 from local.stories import choose
-from schemas.errors import ClickwrightError
-from schemas.settings import ROOT
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import ROOT
 from schemas.source import Source
 from tests.local.test_report import figures
 

@@ -9,8 +9,8 @@ import pytest
 from local import figures
 from local.stories import stories
 from schemas.contract import load_contract
-from schemas.lake import Lake, open_lake
-from schemas.staging import Attempt
+from schemas.lake.lake import Lake, open_lake
+from schemas.publishing.staging import Attempt
 
 DAY, SERVED_ON = date(1998, 4, 16), date(1998, 4, 17)
 ANN, BOB = "a" * 64, "b" * 64

@@ -11,7 +11,7 @@ from jobs.late import late_days
 from local.airflow_client import AirflowClient, Run
 from local.drive import DAY_DAG, LATE_DAG
 from local.services import Services
-from schemas.lake import Lake, open_lake
+from schemas.lake.lake import Lake, open_lake
 from tests.jobs.conftest import line
 from tests.jobs.test_items_and_profiles import ALIEN
 from tests.local.test_refused_day import deliver

@@ -3,7 +3,7 @@
 import re
 from importlib.metadata import version
 
-from schemas.settings import ROOT
+from schemas.runtime.settings import ROOT
 
 LINES = [line for line in (ROOT / "requirements.lock").read_text().splitlines() if line and not line.startswith("#")]
 

@@ -17,7 +17,7 @@ from local import movielens
 from local.arrivals import Line, Placed, arrival_day, compress, iso, place, write_new
 from local.defects import Kind, Outcome, plant, records
 from local.verify import read_planted, verify
-from schemas.errors import ClickwrightError, ConfigError
+from schemas.runtime.errors import ClickwrightError, ConfigError
 
 DAYS = [movielens.FIRST_DAY + timedelta(days=i) for i in range(7)]
 

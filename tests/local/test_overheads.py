@@ -13,7 +13,7 @@ def at(second: float) -> datetime:
 
 def test_a_line_says_who_worked_until_when_and_for_how_long() -> None:
     lines = [
-        {"event": "Running: python -m schemas.audit"},
+        {"event": "Running: python -m schemas.publishing.audit"},
         {"event": "timestamp=2026-01-05T01:00:09Z level=info event=worked on=great_expectations seconds=2.5"},
         {"event": "timestamp=2026-01-05T01:00:10Z level=info event=staged job=clean seconds=3"},
         {"level": "info"},

@@ -9,7 +9,7 @@ import pytest
 
 from local.airflow_client import AirflowClient
 from local.services import Services
-from schemas.lake import open_lake, row_counts
+from schemas.lake.lake import open_lake, row_counts
 from tests.jobs.conftest import line
 from tests.jobs.test_items_and_profiles import ALIEN
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from local.report import clock, day_bars, flow, leads, link, main, number, render, sparkline, write_report
-from schemas.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError
 
 
 def figures() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from local import services as services_module
 from local.airflow_client import AirflowClient, AirflowError
 from local.configuration import password, passwords_file, write_config
 from local.services import Services
-from schemas.settings import Settings
+from schemas.runtime.settings import Settings
 from tests.dags.test_operators import gone, wait_for
 from tests.local.conftest import free_port
 from tests.waiting import until

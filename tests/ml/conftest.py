@@ -16,8 +16,8 @@ from ml.events import SCHEMA, Events, cut, everything, gather
 from ml.models import RECIPES
 from ml.splits import Split, by_time
 from schemas.contract import load_contract
-from schemas.lake import Lake, open_lake
-from schemas.staging import open_attempt, read_manifest
+from schemas.lake.lake import Lake, open_lake
+from schemas.publishing.staging import open_attempt, read_manifest
 
 TRAIN_UNTIL = date(2024, 3, 1)
 FIRST_DAY = date(2024, 1, 1)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ml import benchmark
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import walk_events
 
 QUICK = "popularity,markov,cooccurrence"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from ml.due import champion_version, decide, has_copy, newest_publish
-from schemas.errors import ClickwrightError
-from schemas.lake import Commit, open_lake
-from schemas.settings import get_settings
+from schemas.lake.lake import Commit, open_lake
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 
 DAY = date(2024, 2, 29)
 

@@ -8,12 +8,12 @@ import pytest
 
 from ml import challenge, erasure, gate, pin, promote, train
 from ml.registry import connect, tags_of
-from schemas.erase.__main__ import erase
-from schemas.erase.receipt import ErasedFrom, Receipt, read_receipt
-from schemas.erase.requests import Request
-from schemas.errors import ConfigError, NothingToDo
-from schemas.lake import Lake
-from schemas.settings import get_settings
+from schemas.erasure.__main__ import erase
+from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt
+from schemas.lake.lake import Lake
+from schemas.privacy.erasure_requests import Request
+from schemas.runtime.errors import ConfigError, NothingToDo
+from schemas.runtime.settings import get_settings
 from tests.ml.conftest import pseudonym
 
 

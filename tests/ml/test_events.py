@@ -13,7 +13,7 @@ from ml import events as store
 from ml.data import Catalog, microseconds
 from ml.events import SCHEMA, cut, everything, gather, items_met
 from ml.splits import before
-from schemas.settings import get_settings
+from schemas.runtime.settings import get_settings
 
 USER = st.sampled_from(["0a1", "0a2", "1", "ff", "é9"])
 ROW = st.tuples(USER, st.integers(0, 3), st.sampled_from("xy"), st.sampled_from("abc"), st.integers(0, 2))

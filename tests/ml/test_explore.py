@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ml.inference.explore import draws, explored, probabilities
 from ml.inference.lists import NOTHING, Lists
 from ml.inference.score import Policy
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 
 def lists(*rows: list[int]) -> Lists:

@@ -7,7 +7,7 @@ import pytest
 
 from ml.challenge import choose, markdown
 from ml.gate import judge
-from schemas.errors import Refused
+from schemas.runtime.errors import Refused
 
 
 def plain(difference: float, users: int) -> dict[str, float]:

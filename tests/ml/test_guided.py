@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from ml.facts import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts, failed_checks
 from ml.guided import Guide, SeededNoise, Tokens, Writer
 from ml.lexicon import Lexicon, load_lexicon
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 END = 3
 

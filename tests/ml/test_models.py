@@ -13,7 +13,7 @@ from ml.models.item_knn import ItemKNN
 from ml.models.linear import LinearRecommender, strongest
 from ml.models.markov import Markov
 from ml.splits import Split
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import EVERY_RECIPE, SMALL, tiny
 
 HISTORIES = [np.array([], dtype=np.int32), np.array([4]), np.array([4, 5, 7, 8])]

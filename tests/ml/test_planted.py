@@ -9,7 +9,7 @@ import pytest
 from ml import planted
 from ml.data import Cases
 from ml.models import RECIPES
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.jobs.simulated import simulate
 from tests.ml.conftest import tiny
 

@@ -10,7 +10,7 @@ from ml.copywriter import Ad, write_all
 from ml.facts import Facts, failed_checks
 from ml.language_model import LanguageModel
 from ml.lexicon import load_lexicon
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 ADS = [
     Ad("0" * 64, "1", Facts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),

@@ -16,9 +16,9 @@ import yaml
 
 from ml import challenge, gate, pin, promote, reject, train
 from ml.registry import by_alias, connect, load_champion
-from schemas.errors import ClickwrightError, ConfigError, NothingToDo, Refused
-from schemas.lake import Lake
-from schemas.settings import ROOT, get_settings
+from schemas.lake.lake import Lake
+from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
+from schemas.runtime.settings import ROOT, get_settings
 
 pytestmark = pytest.mark.slow
 BASELINES = "popularity,markov,cooccurrence"
@@ -133,7 +133,7 @@ def test_a_logged_model_is_served_where_the_project_is_not(walk_lake: Lake, tmp_
     assert json.loads(done.stdout)[0] in ("i03", "i04")
 
     # Where the project is at hand, a model that was loaded first does not hide it.
-    script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.registry, schemas.settings"
+    script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.registry, schemas.runtime.settings"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
 

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import httpx
 import pytest
 
-from schemas.errors import ClickwrightError
-from schemas.lake import open_lake
+from schemas.lake.lake import open_lake
+from schemas.runtime.errors import ClickwrightError
 from tests.faults.servers import free_ports, postgres, wait_until
 
 pytestmark = pytest.mark.slow

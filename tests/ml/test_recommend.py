@@ -20,10 +20,10 @@ from ml.models import Recommender, recipe
 from ml.registry import connect
 from ml.splits import Split
 from ml.top import best
-from schemas import audit, publish
-from schemas.errors import ClickwrightError, Refused
-from schemas.lake import Lake, open_lake
-from schemas.settings import get_settings
+from schemas.lake.lake import Lake, open_lake
+from schemas.publishing import audit, publish
+from schemas.runtime.errors import ClickwrightError, Refused
+from schemas.runtime.settings import get_settings
 from tests.ml.conftest import (
     EVERY_RECIPE,
     SMALL,

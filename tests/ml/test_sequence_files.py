@@ -7,7 +7,7 @@ import pytest
 
 from ml.data import DAY_US
 from ml.sequence_files import in_order, is_timed, read_sequences, read_timed
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 TIMED = "user_id:token\titem_id:token\trating:float\ttimestamp:float\n9\tb\t4\t86400\n9\ta\t5\t10\n7\tb\t3\t86401\n"
 

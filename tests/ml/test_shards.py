@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 from ml import challenge, gate, pin, promote, recommend, train
 from ml.inference.behaviour import EVENT_SCHEMA
 from ml.inference.shards import RECOMMENDATIONS, TABLE, Inputs, Work, shard_of
-from schemas.erase import __main__ as erase
-from schemas.lake import Lake
-from schemas.pseudonyms import as_pseudonym
-from schemas.settings import ROOT, get_settings
-from schemas.staging import read_manifest
+from schemas.erasure import __main__ as erase
+from schemas.lake.lake import Lake
+from schemas.privacy.pseudonyms import as_pseudonym
+from schemas.publishing.staging import read_manifest
+from schemas.runtime.settings import ROOT, get_settings
 from tests.jobs.test_cluster import running
 from tests.ml.conftest import pseudonym, publish_profiles, walk_events
 

@@ -11,7 +11,7 @@ from ml import smoke
 from ml.models import save_recommender
 from ml.models.cooccurrence import Cooccurrence
 from ml.splits import Split
-from schemas.settings import Settings
+from schemas.runtime.settings import Settings
 
 
 @pytest.fixture

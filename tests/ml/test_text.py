@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ml.text import DIMENSIONS, encode, package_folder
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 TEXTS = ["Alien (1979): Horror, Sci-Fi", "", "a film about toys that come to life", "Toy Story", "tax law " * 300]
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.contract import load_contract
-from schemas.staging import open_attempt
+from schemas.publishing.staging import open_attempt
 
 DAY = date(2026, 11, 20)
 Stage = Callable[..., pa.Table]

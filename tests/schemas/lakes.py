@@ -7,12 +7,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas import publish
-from schemas.audit_record import AuditRecord, RuleResult, write_audit
 from schemas.contract import load_contract
-from schemas.pseudonyms import pseudonym
-from schemas.settings import get_settings
-from schemas.staging import open_attempt, read_manifest
+from schemas.privacy.pseudonyms import pseudonym
+from schemas.publishing import publish
+from schemas.publishing.audit_record import AuditRecord, RuleResult, write_audit
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.settings import get_settings
 
 DAYS = [date(2026, 11, 18) + timedelta(days=i) for i in range(3)]
 RAW = ("anna@people.example", "bela@people.example", "zora@people.example")

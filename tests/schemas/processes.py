@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
-from schemas.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["schemas.erase.__main__", "schemas.keep.__main__", "schemas.publish", "tests.schemas.lakes"])
+CONTEXT.set_forkserver_preload(["schemas.erasure", "schemas.maintenance", "schemas.publishing.publish", "tests.schemas.lakes"])
 ROWS = 6
 """Rows of every partition that the publishers write."""
 MOST_ATTEMPTS = 20
@@ -35,8 +35,8 @@ def _with_settings(settings: dict[str, str], target: Callable[..., None], args: 
 
 
 def erase_from(file: str) -> None:
-    from schemas.cli import run_command
-    from schemas.erase.__main__ import main
+    from schemas.erasure.__main__ import main
+    from schemas.runtime.cli import run_command
 
     raise SystemExit(run_command(lambda: main(["--from", file, "--date", "2026-11-21"])))
 
@@ -57,8 +57,8 @@ def publish_version(day: date, version: int) -> None:
     """Stage and publish a version of a day, a file a row."""
     import pyarrow.parquet as pq
 
-    from schemas import publish
-    from schemas.staging import open_attempt
+    from schemas.publishing import publish
+    from schemas.publishing.staging import open_attempt
     from tests.schemas.lakes import pass_audit
 
     run, rows = f"{day}-{version}", version_rows(day, version)
@@ -95,7 +95,7 @@ def keep_publishing(day: date, until: float, said: "Queue[Any]") -> None:
 
 def keep_reading(until: float, said: "Queue[Any]") -> None:
     """Read the whole table again and again: each partition is there once, in one version, and in none older than before."""
-    from schemas.lake import open_lake
+    from schemas.lake.lake import open_lake
 
     lake, seen, reads = open_lake(), dict[date, int](), 0
     try:
@@ -115,8 +115,8 @@ def keep_reading(until: float, said: "Queue[Any]") -> None:
 
 def keep_keeping(until: float, age_s: float, said: "Queue[Any]") -> None:
     """Compact, expire and remove without a pause, until there was something of each; a day goes by in ``age_s`` seconds."""
-    from schemas.keep import compact, expire, orphans
-    from schemas.lake import open_lake
+    from schemas.lake.lake import open_lake
+    from schemas.maintenance import compact, expire_snapshots, orphan_files
 
     lake, done, began = open_lake(), dict.fromkeys(("compacted", "expired", "removed"), 0), time.time()
     try:
@@ -124,8 +124,8 @@ def keep_keeping(until: float, age_s: float, said: "Queue[Any]") -> None:
             before = datetime.now(UTC) - timedelta(seconds=age_s)
             on = date(2026, 11, 21) + timedelta(days=int((time.time() - began) / age_s))
             done["compacted"] += compact.compact(lake, "sessions", "keep", fewest=2)["into"]
-            done["expired"] += expire.expire(lake, "sessions", before)["expired"]
-            done["removed"] += orphans.remove(lake, ["sessions"], on, before)["tables"]["sessions"]["data_files"]
+            done["expired"] += expire_snapshots.expire(lake, "sessions", before)["expired"]
+            done["removed"] += orphan_files.remove(lake, ["sessions"], on, before)["tables"]["sessions"]["data_files"]
             time.sleep(random.uniform(0, 0.05))
         said.put(("kept", "sessions", done))
     except Exception as error:

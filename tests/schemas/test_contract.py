@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from schemas.contract import load_contract, parse_contract, table_names
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 
 TABLES = [
     "conflicts", "creatives", "events", "items", "landing_files", "profiles", "recommendations", "rejects", "session_events",

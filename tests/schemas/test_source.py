@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from schemas.errors import ConfigError
-from schemas.paths import Element, Key, Lookup, steps_of
+from schemas.json_path import Element, Key, Lookup, steps_of
+from schemas.runtime.errors import ConfigError
 from schemas.source import SOURCES, load_source, read_source
 
 GOOD: dict[str, Any] = {

@@ -25,7 +25,7 @@ from jobs.shares import in_tasks, read_rows
 from jobs.write import write_rows
 from schemas.contract import load_contract
 from schemas.rules import RowRule, RowRuleKind, to_polars
-from schemas.spark import spark_session
+from schemas.spark.session import spark_session
 from tests.benchmarks.job import COLUMNS, EVENT_COLUMNS, EVENTS, GAP, LATEST, SESSION_COLUMNS, SESSIONS, input_files
 
 BUCKET_EVENTS = 1_000_000

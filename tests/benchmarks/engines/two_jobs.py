@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from schemas.source import load_source
 from tests.benchmarks.data import FIRST_NIGHT
 from tests.benchmarks.job import input_files
@@ -48,10 +48,10 @@ def main(source: Path, target: Path) -> dict[str, Any]:
         return found
 
     cleaned = run("jobs.clean", "--arrived-on", str(arrived_on), "--history-since", str(date(1990, 1, 1)))
-    run("schemas.audit", "--job", "clean")
-    run("schemas.publish", "--job", "clean")
+    run("schemas.publishing.audit", "--job", "clean")
+    run("schemas.publishing.publish", "--job", "clean")
     run("jobs.sessionize", "--from", str(first), "--to", str(last))
-    run("schemas.audit", "--job", "sessionize")
+    run("schemas.publishing.audit", "--job", "sessionize")
     return {"events": cleaned["events"]}
 
 

@@ -15,10 +15,10 @@ from statistics import median
 from typing import Any
 
 from ml.sequence_files import opened, read_sequences
-from schemas.cli import log, run_command
-from schemas.errors import ConfigError
-from schemas.settings import ROOT, get_settings
-from schemas.staging import write_atomically
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import ROOT, get_settings
 
 PACKAGE = "tests.benchmarks.epochs"
 PEER = ROOT / ".venv-recbole/bin/python"

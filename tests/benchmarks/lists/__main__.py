@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from schemas.cli import log, run_command
-from schemas.settings import ROOT, get_settings
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.settings import ROOT, get_settings
 from tests.benchmarks.lists.engines import ENGINES, PARQUET, K
 
 SCRIPT = Path(__file__).with_name("engines.py")

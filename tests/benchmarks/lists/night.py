@@ -36,8 +36,8 @@ from ml.models.markov import Markov
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.transformer import Transformer
 from ml.threads import share_the_machine
-from schemas.cli import run_command
-from schemas.settings import get_settings
+from schemas.runtime.cli import run_command
+from schemas.runtime.settings import get_settings
 
 DAY = date(2026, 1, 12)
 EVENTS = 60

@@ -23,7 +23,7 @@ from ml.data import IGNORED_EVENTS, Catalog, Interactions
 from ml.models.network import SequenceConfig, SequenceModel
 from ml.models.sequences import Windows, as_batch, sequence
 from ml.models.start import initialise
-from schemas.cli import log, run_command
+from schemas.runtime.cli import log, run_command
 
 WIDTH, LENGTH, BATCH, SEED = 64, 64, 16, 7
 

@@ -1,0 +1,117 @@
+"""Erase persons from the lake, by their raw ids, and write a receipt. Best read from a file or from standard input (``-``): an
+argument stands in the list of processes while the command runs.
+
+``python -m schemas.erasure --from requests.txt --date 2026-11-20``
+
+What follows it: ``python -m jobs.forget`` looks after the landing zone, ``python -m ml.erasure`` marks the models. A command
+that was killed is run again as it was, or with ``--pending``.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from schemas.contract import load_contract, table_names
+from schemas.erasure.pages import paint_over
+from schemas.erasure.progress import Progress, TableProgress, forget_progress, read_progress, write_progress
+from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
+from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
+from schemas.lake.lake import Lake, open_lake
+from schemas.maintenance.options import one_at_a_time
+from schemas.privacy.erasure_requests import Request, pending, read_raw_ids, read_request, write_request
+from schemas.privacy.personal_data import is_personal
+from schemas.privacy.suppression_list import mark_erased
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.version import code_version
+
+
+def erase(lake: Lake, settings: Settings, request: Request) -> Path:
+    """Erase the persons of a request.
+
+    Returns:
+        Where the receipt is.
+    """
+    progress = read_progress(settings, request)
+
+    def save() -> None:
+        write_progress(request, progress)
+
+    save()
+    for person in request.persons:  # before all else: from here on nothing of them is published
+        mark_erased(settings, person, request.id)
+    for name in table_names():
+        if is_personal(load_contract(name)):
+            found = progress.of(name)
+            if lake.exists(name):
+                rewrite_table(lake, name, request, found, save)
+                forget_snapshots(lake, name, request, found, save)
+            sweep(lake, name, request, found, save)
+    painted, elsewhere = paint_over(settings, request.persons)
+    progress.pages |= set(painted)
+    save()
+    path = write_receipt(settings, receipt_of(request, progress, elsewhere))
+    forget_progress(request)
+    request.path.unlink(missing_ok=True)
+    log.info("erased", request=request.id, persons=len(request.persons), receipt=str(path))
+    return path
+
+
+def receipt_of(request: Request, progress: Progress, elsewhere: list[str]) -> Receipt:
+    """What the receipt of a request says, with what it said when the same was asked for before."""
+    before = progress.before
+    tables = dict(before.tables) if before else {}
+    for name, found in progress.tables.items():
+        if found.rows or found.snapshots or found.deleted:
+            tables[name] = with_progress(tables.get(name, ErasedFrom()), found)
+    return Receipt(
+        request=request.id,
+        on=before.on if before else request.on,
+        persons=len(request.persons),
+        code_version=code_version(),
+        tables=dict(sorted(tables.items())),
+        pages_painted_over=sorted(progress.pages | set(before.pages_painted_over if before else ())),
+        files_elsewhere=elsewhere,
+        landing=before.landing if before else None,
+        model_versions=before.model_versions if before else None,
+    )
+
+
+def with_progress(earlier: ErasedFrom, found: TableProgress) -> ErasedFrom:
+    """What was erased from a table, then and now together."""
+    return ErasedFrom(
+        rows=earlier.rows + sum(found.rows.values()),
+        files_rewritten=earlier.files_rewritten + len(found.rows),
+        files_deleted=earlier.files_deleted + len(found.deleted),
+        snapshots=sorted({*earlier.snapshots, *found.snapshots}),
+        tags=sorted({*earlier.tags, *found.tags}),
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Erase persons, or finish what was begun."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument("--from", dest="file", metavar="FILE", help="a file of raw user ids, one a line; - is standard input")
+    who.add_argument("--raw-id", help="one raw user id")
+    who.add_argument("--pending", action="store_true", help="finish requests that were begun and not finished")
+    parser.add_argument("--date", type=day, help="the day of the request, YYYY-MM-DD")
+    args = parser.parse_args(argv)
+    settings = get_settings()
+    if not args.pending:
+        if args.date is None:
+            parser.error("--date is needed")
+        write_request(settings, [args.raw_id] if args.file is None else read_raw_ids(args.file), args.date)
+    with one_at_a_time():
+        requests = [read_request(settings, path) for path in pending(settings)]
+        if not requests:
+            raise NothingToDo("no erasure is waiting; there is nothing to do")
+        lake = open_lake(settings)
+        done = [erase(lake, settings, request) for request in requests]
+    return {"receipts": {str(path): read_receipt(path).model_dump(mode="json") for path in done}}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

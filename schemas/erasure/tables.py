@@ -1,0 +1,154 @@
+"""Erase persons from one table: rewrite the files that hold them, expire the snapshots that do, remove what is left of both."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyiceberg.manifest import ManifestFile
+from pyiceberg.table import Table
+
+from schemas.contract import Contract, load_contract
+from schemas.erasure.avro import decoded
+from schemas.erasure.progress import TableProgress
+from schemas.lake.lake import Lake
+from schemas.lake.referenced_files import Reach, metadata_folder, reach
+from schemas.lake.rewrite import Swap, live_files, swap_files
+from schemas.lake.storage import listing, open_parquet, plain, read_bytes, write_parquet
+from schemas.lake.store import remove
+from schemas.maintenance.expire_snapshots import expire_snapshots
+from schemas.privacy.erasure_requests import Request
+from schemas.privacy.personal_data import TRACE, holds, rows_of
+from schemas.publishing.staging import data_folder
+
+JOB = "erase"
+ABANDONED = timedelta(hours=1)
+"""A Parquet file without an end that nobody wrote to for so long was left by a job that was killed."""
+Save = Callable[[], None]
+
+
+def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
+    """Take the persons' rows out of the current snapshot, in one commit.
+
+    The commit is made even when there is nothing to take out: a publish that began before the persons were put on the list of
+    the erased then loses, and sees the list.
+    """
+    contract, first = load_contract(name), True
+    while True:
+        live = live_files(lake.table(name))
+        held = {path: n for path in live if (n := holds(path, contract, request.persons))}
+        if not held and not first:
+            return
+        found.rows = {path: n for path, n in found.rows.items() if path not in live} | held
+        save()
+        attempt = f"{request.id}-{uuid.uuid4().hex}"
+        swaps = [Swap((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
+        notes = {"rows_removed": sum(held.values()), "erasure": request.id}
+        made = swap_files(lake, name, swaps, JOB, request.id, notes, forget=True)
+        for swap in swaps:
+            if swap not in made:  # its partition was replaced meanwhile
+                for path in swap.new:
+                    remove(path)
+        first = False
+
+
+def rewritten(contract: Contract, path: str, persons: Collection[str], attempt: str) -> tuple[str, ...]:
+    """Write the rows of a file that are not about the persons, in their order, beside it; nothing when none is left."""
+    with open_parquet(path) as file:
+        rows = file.read()
+    about = rows_of(contract, rows, persons)
+    kept = rows.filter(pc.invert(about))
+    if kept.num_rows == 0:
+        return ()
+    inside = plain(path).removeprefix(f"{data_folder(contract.name)}/").split("/")[1:-1]
+    name = "/".join([data_folder(contract.name), attempt, *inside, f"part-{uuid.uuid4().hex}.parquet"])
+    write_parquet(kept, name)
+    return (name,)
+
+
+def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
+    """Expire the snapshots that still hold the persons, tags included, and remove the files that only those referred to."""
+    table = lake.table(name)
+    traced = set(snapshots_with(table, load_contract(name), request.persons))
+    others = {s.snapshot_id for s in table.snapshots()} - traced
+    of_them, kept = reach(table, traced), reach(table, others)
+    found.snapshots |= traced
+    found.tags |= {tag for tag, ref in table.refs().items() if ref.snapshot_id in traced}
+    found.doomed |= (of_them.data | of_them.metadata) - kept.data - kept.metadata
+    save()
+    expire_snapshots(lake, name, traced, found.tags)
+    used = reach(lake.table(name))
+    for path in sorted(found.doomed - used.data - used.metadata):
+        found.deleted.add(path)
+        remove(path)
+
+
+def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -> Iterator[int]:
+    """The snapshots that hold the persons, or in whose manifests the bounds of a column give them away; not the newest."""
+    prefixes = [person[:TRACE].encode() for person in persons]
+    seen: dict[str, bool] = {}
+    files: dict[str, bool] = {}
+    newest = table.metadata.current_snapshot_id
+
+    def gives_away(manifest: ManifestFile) -> bool:
+        for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False):
+            file = entry.data_file
+            bounds = [*(file.lower_bounds or {}).values(), *(file.upper_bounds or {}).values()]
+            if any(prefix in bound for prefix in prefixes for bound in bounds):
+                return True
+            if file.file_path not in files:
+                files[file.file_path] = _still_holds(file.file_path, contract, persons)
+            if files[file.file_path]:
+                return True
+        return False
+
+    for snapshot in table.snapshots():
+        if snapshot.snapshot_id == newest:
+            continue
+        for manifest in snapshot.manifests(table.io):
+            if manifest.manifest_path not in seen:
+                seen[manifest.manifest_path] = gives_away(manifest)
+            if seen[manifest.manifest_path]:
+                yield snapshot.snapshot_id
+                break
+
+
+def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
+    """Remove files of the persons that no snapshot refers to: of attempts that were staged, and of commits that lost."""
+    contract = load_contract(name)
+    data = listing(data_folder(name))
+    metadata = listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
+    used = reach(lake.table(name)) if lake.exists(name) else Reach()
+    abandoned = datetime.now(UTC) - ABANDONED
+    begun = f"{data_folder(name)}/{request.id}-"  # what a run of this request left that was killed
+    gone = [
+        path
+        for path, file in data.items()
+        if path not in used.data
+        and (path.startswith(begun) or _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned))
+    ]
+    gone += [path for path in metadata if path not in used.metadata and _gives_away(path, request.persons)]
+    found.deleted |= set(gone)
+    save()
+    for path in gone:
+        remove(path)
+
+
+def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> bool:
+    """Whether a file is there and holds the persons; ``unreadable`` is the answer for one whose writer did not end."""
+    try:
+        return holds(path, contract, persons) > 0
+    except FileNotFoundError:
+        return False
+    except pa.ArrowInvalid:
+        return unreadable
+
+
+def _gives_away(path: str, persons: Collection[str]) -> bool:
+    """Whether a file of a table's metadata tells of a person, in the bounds of columns or otherwise."""
+    try:
+        content = read_bytes(path)
+    except FileNotFoundError:
+        return False
+    return any(person[:TRACE].encode() in text for person in persons for text in (content, decoded(content)))

@@ -1,0 +1,356 @@
+"""The lake: Iceberg tables that hold to their contracts. Reading, and the one commit that replaces partitions.
+
+Spark and PyTorch get files or Arrow batches from here; nobody else knows where a table's files lie. The catalog is any SQL
+database (SQLite by default); the files stay where an attempt wrote them, in a folder of its own.
+"""
+
+import json
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.expressions import AlwaysTrue, BooleanExpression
+from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import assign_fresh_schema_ids
+from pyiceberg.table import DataScan, Table
+from pyiceberg.table.snapshots import Snapshot
+from pyiceberg.transforms import IdentityTransform
+
+from schemas.contract import Contract, load_contract, table_names
+from schemas.lake.catalog import NAMESPACE, lost_catalog, open_catalog, until_committed
+from schemas.lake.commit_history import remembered
+from schemas.lake.conform import check_filter, conformed, schema_of
+from schemas.lake.evolution import VERSION, check_major, evolve
+from schemas.lake.filters import one_of
+from schemas.lake.storage import location, plain
+from schemas.privacy.suppression_list import refuse_erased
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
+
+PROPERTY = "clickwright."
+TABLE_PROPERTIES = {
+    # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
+    "commit.retry.num-retries": "0",
+    # Each commit writes the whole history anew: without this a table of a thousand days would keep a thousand histories.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+}
+warnings.filterwarnings("ignore", message="Delete operation did not match any records")
+Where = str | BooleanExpression | None
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What a snapshot was made from, read back from its summary."""
+
+    snapshot_id: int
+    sequence_number: int
+    committed_ms: int
+    run: str
+    job: str
+    code_version: str
+    inputs: dict[str, int]
+    replaced: dict[str, list[str]]
+    notes: dict[str, Any]
+    audit: dict[str, Any]
+
+
+class Lake:
+    """All tables under one catalog and one folder of files."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.folder = settings.lake_dir
+        settings.table_files.mkdir(parents=True, exist_ok=True)
+        self.catalog = open_catalog(settings)
+
+    # ---- reading -------------------------------------------------------------------------------------------------
+
+    def exists(self, table: str) -> bool:
+        return self._find(table) is not None
+
+    def _find(self, name: str) -> Table | None:
+        try:
+            return self.catalog.load_table((NAMESPACE, name))
+        except NoSuchTableError:
+            if self.catalog.namespace_exists(NAMESPACE):
+                return None
+            raise lost_catalog(self.settings) from None
+
+    def table(self, name: str) -> Table:
+        """The Iceberg table as it is now.
+
+        Raises:
+            ClickwrightError: nothing was ever published to it.
+        """
+        load_contract(name)
+        if (found := self._find(name)) is None:
+            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first")
+        return found
+
+    def snapshot(self, name: str) -> int | None:
+        """The id of the snapshot that readers see now, or None when nothing was published yet."""
+        table = self._find(name)
+        current = None if table is None else table.current_snapshot()
+        return None if current is None else current.snapshot_id
+
+    def arrow(
+        self,
+        name: str,
+        where: Where = None,
+        snapshot: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """Rows as one Arrow table, with the contract's types, in no particular order."""
+        reader = self.batches(name, where, snapshot, columns)
+        return pa.Table.from_batches(reader, schema=reader.schema)
+
+    def batches(
+        self,
+        name: str,
+        where: Where = None,
+        snapshot: int | None = None,
+        columns: Sequence[str] | None = None,
+    ) -> pa.RecordBatchReader:
+        """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
+        contract = load_contract(name)
+        schema = schema_of(contract, columns)
+        scan = _scan(self.table(name), where, snapshot)
+        held = [column for column in schema.names if column in scan.projection().column_names]
+        reader = scan.select(*(held or contract.partition_by)).to_arrow_batch_reader()
+        return pa.RecordBatchReader.from_batches(schema, (conformed(batch, contract, columns) for batch in reader))
+
+    def files(self, name: str, where: Where = None, snapshot: int | None = None) -> list[str]:
+        """Paths of the data files that hold rows for ``where``, planned from metadata alone. Rows still need the filter."""
+        return list(self.sized_files(name, where, snapshot))
+
+    def sized_files(self, name: str, where: Where = None, snapshot: int | None = None) -> dict[str, int]:
+        """The files that :meth:`files` names, in that order, with their bytes."""
+        table = self._find(name)
+        tasks = [] if table is None else _scan(table, where, snapshot).plan_files()
+        return dict(sorted((plain(t.file.file_path), t.file.file_size_in_bytes) for t in tasks))
+
+    def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
+        """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
+        table = self._find(name)
+        if table is None:
+            return []
+        position = next(i for i, part in enumerate(table.spec().fields) if part.name == field)
+        kind = load_contract(name).arrow_schema.field(field).type
+        values = {task.file.partition[position] for task in _scan(table, where, snapshot).plan_files()}
+        return sorted(pa.array(list(values), pa.int32()).cast(kind).to_pylist() if pa.types.is_date(kind) else values)
+
+    def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
+        """The newest value of a partition field that is not after ``up_to``.
+
+        Raises:
+            ClickwrightError: there is none.
+        """
+        known = [value for value in self.partitions(name, field, snapshot) if value <= up_to]
+        if not known:
+            raise ClickwrightError(
+                f"no {field} up to {up_to} is published; in table {name}; run the job that writes it for an earlier day first"
+            )
+        return known[-1]
+
+    # ---- lineage -------------------------------------------------------------------------------------------------
+
+    def history_folder(self, name: str) -> Path:
+        """Where it is written down what expired snapshots of a table were made from; see ``schemas.lake.commit_history``."""
+        return self.folder / "history" / name
+
+    def _commits(self, table: Table, snapshot: int | None = None) -> Iterator[Commit]:
+        return _commits(table, remembered(self.history_folder(table.name()[-1])), snapshot)
+
+    def commits(self, name: str, snapshot: int | None = None) -> list[Commit]:
+        """What was published up to a snapshot (or now), newest first, expired snapshots among it.
+
+        One entry a publish, with the snapshot that readers saw after it.
+        """
+        return [] if not self.exists(name) else list(self._commits(self.table(name), snapshot))
+
+    def current_commits(self, name: str, snapshot: int | None = None) -> dict[str, Commit]:
+        """For each replaced partition value (as text) the commit that its rows come from, as of a snapshot (or now)."""
+        current: dict[str, Commit] = {}
+        for commit in self.commits(name, snapshot):
+            for value in (v for values in commit.replaced.values() for v in values):
+                current.setdefault(value, commit)
+        return dict(sorted(current.items()))
+
+    def sequence(self, name: str, snapshot: int) -> int:
+        """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
+        return self._order(name).get(snapshot, 0)
+
+    def tag(self, name: str, snapshot: int, tag: str) -> None:
+        """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
+        table = self.table(name)
+        ref = table.refs().get(tag)
+        if ref is None or ref.snapshot_id != snapshot:
+            table.manage_snapshots().create_tag(snapshot, tag).commit()
+
+    # ---- writing -------------------------------------------------------------------------------------------------
+
+    def replace(
+        self,
+        name: str,
+        field: str,
+        files_by_value: dict[Any, list[str]],
+        properties: dict[str, Any],
+        inputs: dict[str, int],
+    ) -> Commit | None:
+        """Replace partitions by files, in one atomic commit; readers see all of it or nothing.
+
+        A partition that was already made from newer inputs than these keeps what it has: so whichever of two runs
+        ends last, the rows follow from the newest inputs.
+
+        Args:
+            name: the table.
+            field: the partition field that says what is replaced.
+            files_by_value: for each replaced value its new files; an empty list empties the partition.
+            properties: what the commit shall say of itself.
+            inputs: the snapshot of every input table.
+
+        Returns:
+            The commit, or None when every partition was superseded.
+
+        Raises:
+            Refused: a file holds rows of a person who was erased.
+            ClickwrightError: other writers won every time.
+        """
+        contract = load_contract(name)
+
+        def attempt() -> Commit | None:
+            table = self._ensure(contract)
+            refuse_erased(contract, [file for files in files_by_value.values() for file in files])
+            superseded = self._superseded(table, field, list(files_by_value), inputs)
+            kept = {v: f for v, f in files_by_value.items() if v not in superseded}
+            if not kept:
+                return None
+            summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
+            with table.transaction() as transaction:
+                evolve(transaction, table, contract)
+                if table.current_snapshot() is not None:
+                    transaction.delete(one_of(field, kept), snapshot_properties=summary)
+                files = sorted(file for paths in kept.values() for file in paths)
+                if not files:  # an empty append, so that the commit and its lineage are there all the same
+                    transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
+                else:
+                    # Not checked for files that the table has: what could be among them has been deleted above, and
+                    # looking for it would read the manifests of all partitions.
+                    names = [location(file) for file in files]
+                    transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
+            return next(self._commits(table), None)  # as it was committed: another writer may have been here since
+
+        return until_committed(attempt, f"table {name}", "run publish again: the staged rows are still there")
+
+    def _ensure(self, contract: Contract) -> Table:
+        identifier = (NAMESPACE, contract.name)
+        if (found := self._find(contract.name)) is not None:
+            return found
+        schema = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(contract.arrow_schema))
+        fields = [
+            PartitionField(schema.find_field(column).field_id, 1000 + i, IdentityTransform(), column)
+            for i, column in enumerate(contract.partition_by)
+        ]
+        try:
+            return self.catalog.create_table(
+                identifier,
+                schema,
+                partition_spec=PartitionSpec(*fields),
+                properties={**TABLE_PROPERTIES, VERSION: str(contract.version)},
+            )
+        except TableAlreadyExistsError:  # another process was first
+            return self.catalog.load_table(identifier)
+
+    def _superseded(self, table: Table, field: str, values: list[Any], inputs: dict[str, int]) -> set[Any]:
+        """The partitions that were made from newer inputs already."""
+        newest: dict[str, Commit] = {}
+        for commit in self._commits(table):
+            for value in commit.replaced.get(field, []):
+                newest.setdefault(value, commit)
+        made_from = {value: newest[_key(value)].inputs for value in values if _key(value) in newest}
+        known = {name for those in made_from.values() for name in those} & inputs.keys()
+        order = {name: self._order(name) for name in known}
+        return {
+            value
+            for value, those in made_from.items()
+            if any(order[name].get(those[name], 0) > order[name].get(inputs[name], 0) for name in those.keys() & known)
+        }
+
+    def _order(self, name: str) -> dict[int, int]:
+        """The place of each snapshot in the order of a table's commits, expired ones among it."""
+        table = self._find(name)
+        if table is None:
+            return {}
+        snapshots = [*remembered(self.history_folder(name)).values(), *table.snapshots()]
+        return {s.snapshot_id: s.sequence_number or 0 for s in snapshots}
+
+
+def _key(value: Any) -> str:
+    return value.isoformat() if isinstance(value, date | datetime) else str(value)
+
+
+def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
+    """What a commit says of itself, as Iceberg keeps it in the snapshot."""
+    values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
+    return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
+
+
+def _commits(table: Table, known: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
+    """Walk back from a snapshot, or the current one. A publish leaves two (delete, add): the later one stands for it."""
+    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # a parent that expired is named there alone
+    current = table.metadata.current_snapshot_id if last is None else last
+    snapshot, seen = None if current is None else known.get(current), ""
+    while snapshot is not None:
+        commit = _commit(snapshot)
+        if commit is not None and (manifest := _property(snapshot, "manifest")) != seen:
+            seen = manifest
+            yield commit
+        parent = snapshot.parent_snapshot_id
+        snapshot = None if parent is None else known.get(parent)
+
+
+def _property(snapshot: Snapshot, name: str) -> str:
+    return str((snapshot.summary.additional_properties if snapshot.summary else {}).get(f"{PROPERTY}{name}", ""))
+
+
+def _commit(snapshot: Snapshot) -> Commit | None:
+    if not _property(snapshot, "run"):
+        return None
+    return Commit(
+        snapshot.snapshot_id,
+        snapshot.sequence_number or 0,
+        snapshot.timestamp_ms,
+        _property(snapshot, "run"),
+        _property(snapshot, "job"),
+        _property(snapshot, "code-version"),
+        json.loads(_property(snapshot, "inputs") or "{}"),
+        json.loads(_property(snapshot, "replaced") or "{}"),
+        json.loads(_property(snapshot, "notes") or "{}"),
+        json.loads(_property(snapshot, "audit") or "{}"),
+    )
+
+
+def _scan(table: Table, where: Where, snapshot: int | None) -> DataScan:
+    contract = load_contract(table.name()[-1])
+    check_major(table, contract)
+    scan = table.scan(row_filter=AlwaysTrue() if where is None else where, snapshot_id=snapshot)
+    check_filter(scan, contract)
+    return scan
+
+
+def open_lake(settings: Settings | None = None) -> Lake:
+    """The lake of the settings; made when it is not there yet."""
+    return Lake(settings or get_settings())
+
+
+def row_counts(lake: Lake, names: Iterable[str] | None = None) -> dict[str, int]:
+    """Rows of each table that holds any, from metadata alone."""
+    tables = names if names is not None else table_names()
+    return {n: sum(t.file.record_count for t in lake.table(n).scan().plan_files()) for n in tables if lake.exists(n)}

@@ -1,0 +1,276 @@
+"""Lineage: from rows of any table back to the commits, the models, the sessions, the events and the lines that they came from.
+
+Every commit names its run, its code, the snapshot of each table that it read, and as filters which rows of it; the newest
+commit of a partition is the one that its rows come from. So the walk needs the lake alone. A row leads to the rows of an input
+with the same key, as far as both have it: a recommendation to all events of its user, a session event to its one event.
+
+``python -m schemas.lineage recommendations --partition 1998-04-23 --user U`` prints a tree; with ``--json`` all of it.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from pyiceberg.expressions.parser import parse
+from rich.console import Console
+
+from schemas.contract import load_contract, table_names
+from schemas.lake.filters import both, equals, one_of
+from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.lake.snapshots import snapshot_of
+from schemas.lineage.tree import as_tree
+from schemas.privacy.pseudonyms import as_pseudonym
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.settings import get_settings
+
+WHO = ("user_id", "session_id")
+"""Columns that lead from row to row, besides primary keys."""
+BESIDE = {"sessions": "session_events"}
+"""A table whose rows are explained by those of another that the same run made."""
+LANDING = "landing_files"
+WIDE = 10_000
+"""Where no terminal says how wide it is: no line is broken."""
+MOST_VALUES = 1000
+"""Of a key, in a filter; more are compared after reading."""
+
+
+@dataclass(frozen=True)
+class Node:
+    """Something that rows come from, and what it came from in turn.
+
+    ``kind`` is ``rows`` of a table at a snapshot, the ``commit`` that made some of them, a ``session``, a ``model``, or a
+    landing ``file``, where a walk ends.
+    """
+
+    kind: str
+    name: str
+    facts: dict[str, Any]
+    made_from: list["Node"] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {"kind": self.kind, "name": self.name, **self.facts, "made_from": [node.as_dict() for node in self.made_from]}
+
+    def of_kind(self, kind: str) -> Iterator["Node"]:
+        """All nodes of a kind, from the top down."""
+        if self.kind == kind:
+            yield self
+        for node in self.made_from:
+            yield from node.of_kind(kind)
+
+
+class Walk:
+    """One walk through a lake; what it looked up once it does not look up again."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self._commits: dict[tuple[str, int | None], dict[str, Commit]] = {}
+
+    def rows(self, table: str, snapshot: int | None, where: Any, alike: pl.DataFrame | None = None) -> pl.DataFrame:
+        """Rows of a table: those for a filter, and of these the ones with the keys of other rows.
+
+        Args:
+            table: the table.
+            snapshot: as of which; as they are now when not given or expired.
+            where: a filter, text or expression, or None.
+            alike: rows of another table that lead to these.
+        """
+        contract = load_contract(table)
+        columns = [name for name in contract.columns if contract.personal[name] != "personal"]
+        expression = parse(where) if isinstance(where, str) else where
+        keys = [] if alike is None else _shared_keys(table, alike, where)
+        for key in keys:
+            values = alike[key].drop_nulls().unique().sort().to_list() if alike is not None else []
+            if len(values) <= MOST_VALUES:
+                narrower = one_of(key, values)
+                expression = narrower if expression is None else both(expression, narrower)
+        found = pl.DataFrame(self.lake.arrow(table, expression, self._kept(table, snapshot), columns))
+        if keys and alike is not None:
+            found = found.join(alike.select(keys).unique(), on=keys, how="semi")
+        return found.sort(sorted(set(contract.primary_key)))
+
+    def _kept(self, table: str, snapshot: int | None) -> int | None:
+        """A snapshot, or None when it has expired."""
+        return snapshot if snapshot and self.lake.table(table).snapshot_by_id(snapshot) else None
+
+    def explain(self, table: str, snapshot: int | None, rows: pl.DataFrame, **facts: Any) -> Node:
+        """A node of rows, with what they came from."""
+        facts = {"snapshot": snapshot, "count": len(rows), **facts}
+        if snapshot and self._kept(table, snapshot) is None:
+            facts["expired"] = True  # the rows are those of now
+        return Node("rows", table, facts, list(self._made_by(table, snapshot, rows)))
+
+    def commits(self, table: str, snapshot: int | None) -> dict[str, Commit]:
+        """For each partition value the commit that its rows come from, as of a snapshot if it is known."""
+        if (table, snapshot) not in self._commits:
+            then = self.lake.current_commits(table, snapshot)
+            self._commits[table, snapshot] = then or self.lake.current_commits(table)  # nobody wrote down what expired
+        return self._commits[table, snapshot]
+
+    def _made_by(self, table: str, snapshot: int | None, rows: pl.DataFrame) -> Iterator[Node]:
+        """The commits that some rows come from, in the order of their partitions."""
+        made = self.commits(table, snapshot)
+        by = partition_field(table, made)
+        groups: dict[int, tuple[Commit, list[str]]] = {}
+        values = rows[by].unique().sort().cast(pl.String).to_list()
+        for value in values:
+            if (commit := made.get(value)) is not None:
+                groups.setdefault(commit.snapshot_id, (commit, []))[1].append(value)
+        for commit, own in groups.values():
+            part = rows.filter(pl.col(by).cast(pl.String).is_in(own))
+            facts = {**_facts_of(commit), "partitions": {by: own}, "count": len(part)}
+            yield Node("commit", f"{commit.job} {commit.run}", facts, list(self._sources(table, commit, part)))
+        if lost := [value for value in values if value not in made]:
+            yield Node("commit", "not known any more", {"partitions": {by: lost}})
+
+    def _sources(self, table: str, commit: Commit, rows: pl.DataFrame) -> Iterator[Node]:
+        """What a commit made some rows from."""
+        if "line_number" in rows.columns:
+            yield from self._files(table, commit, rows)
+        if model := commit.notes.get("model"):
+            yield self._model(model, rows)
+        if other := BESIDE.get(table):
+            yield self._beside(other, commit, rows)
+            return
+        reads = commit.notes.get("reads", {})
+        for name, snapshot in commit.inputs.items():
+            found = self.rows(name, snapshot, reads.get(name), rows)
+            if "session_id" not in rows.columns:
+                yield self.explain(name, snapshot, found)
+                continue
+            for session, own in rows.partition_by("session_id", as_dict=True, maintain_order=True).items():
+                keys = _shared_keys(name, own, reads.get(name))
+                theirs = found.join(own.select(keys).unique(), on=keys, how="semi")
+                facts = {"closed_on": str(own["closed_on"][0]), "count": len(own)}
+                yield Node("session", str(session[0]), facts, [self.explain(name, snapshot, theirs)])
+
+    def _beside(self, table: str, commit: Commit, rows: pl.DataFrame) -> Node:
+        """The rows of another table that the same run made."""
+        snapshot = self._of_same_run(table, commit)
+        dates = rows["closed_on"].unique().sort().to_list()
+        return self.explain(table, snapshot, self.rows(table, snapshot, one_of("closed_on", dates), rows))
+
+    def _of_same_run(self, table: str, commit: Commit) -> int | None:
+        """The snapshot that the run of a commit of another table published, or None when that is not known."""
+        runs = (c.snapshot_id for c in self.lake.commits(table) if (c.job, c.run) == (commit.job, commit.run))
+        return next(runs, None)
+
+    def _model(self, model: dict[str, Any], rows: pl.DataFrame) -> Node:
+        """A model version, with what it was trained on of these users and items."""
+        facts = {key: value for key, value in model.items() if key not in ("name", "version", "reads")}
+        reads, sources = model.get("reads", {}), []
+        for table, snapshot in model.get("snapshots", {}).items():
+            sources.append(self.explain(table, snapshot, self.rows(table, snapshot, reads.get(table), rows)))
+        return Node("model", f"{model['name']} version {model['version']}", facts, sources)
+
+    def _files(self, table: str, commit: Commit, rows: pl.DataFrame) -> Iterator[Node]:
+        """The landing files that rows stood in, and the lines."""
+        placed = rows.drop_nulls("source_file").group_by("source_file", maintain_order=True).agg("line_number")
+        known = self._landed(commit, rows) if "arrived_on" in rows.columns else {}
+        for name, lines in placed.sort("source_file").iter_rows():
+            yield Node("file", name, {**known.get(name, {}), "lines": sorted(lines)})
+        if unknown := len(rows) - sum(placed["line_number"].list.len()):
+            yield Node("file", "not recorded", {"rows": unknown})
+
+    def _landed(self, commit: Commit, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+        """Size and digest of landing files, as the run of a commit found them."""
+        snapshot = self._of_same_run(LANDING, commit)
+        if snapshot is None:
+            return {}
+        found = self.rows(LANDING, snapshot, one_of("arrived_on", rows["arrived_on"].unique().to_list()), rows)
+        return {row["source_file"]: {"bytes": row["bytes"], "sha256": row["sha256"]} for row in found.iter_rows(named=True)}
+
+
+def _shared_keys(table: str, rows: pl.DataFrame, where: Any) -> list[str]:
+    """The columns by which rows lead to those of a table: its key, as far as they have it and the filter does not say it."""
+    contract = load_contract(table)
+    keys = [name for name in dict.fromkeys([*contract.primary_key, *WHO]) if name in contract.columns]
+    return [name for name in keys if name in rows.columns and name not in str(where or "")]
+
+
+def _facts_of(commit: Commit) -> dict[str, Any]:
+    return {
+        "job": commit.job,
+        "run": commit.run,
+        "code_version": commit.code_version,
+        "snapshot": commit.snapshot_id,
+        "committed_at": datetime.fromtimestamp(commit.committed_ms / 1000, UTC).isoformat(timespec="seconds"),
+        "inputs": commit.inputs,
+    }
+
+
+def partition_field(table: str, made: dict[str, Commit]) -> str:
+    """The field by whose values a table's partitions are replaced."""
+    fields = {name for commit in made.values() for name in commit.replaced}
+    return next(iter(fields)) if len(fields) == 1 else load_contract(table).partition_by[-1]
+
+
+def lineage(lake: Lake, table: str, partition: str, user: str | None = None, as_of: str | None = None) -> Node:
+    """Where the rows of a partition come from, or those of one user in it.
+
+    Args:
+        lake: the lake.
+        table: any table.
+        partition: the value by which its partitions are replaced, such as a date.
+        user: a pseudonym.
+        as_of: a snapshot or a tag of the table; as it is now when not given.
+
+    Raises:
+        ConfigError: the table has no users, or no such snapshot or tag.
+        ClickwrightError: there is nothing of that kind.
+    """
+    lake.table(table)
+    snapshot = lake.snapshot(table) if as_of is None else snapshot_of(lake, table, as_of)
+    walk = Walk(lake)
+    made = walk.commits(table, snapshot)
+    by = partition_field(table, made)
+    if user is not None and "user_id" not in load_contract(table).columns:
+        raise ConfigError(f"table {table} has no user_id; in its contract; leave --user out")
+    day = equals(by, partition)
+    rows = walk.rows(table, snapshot, day if user is None else both(day, equals("user_id", user)))
+    if rows.is_empty():
+        of_user = "" if user is None else " of this user"
+        span = f"{min(made)} to {max(made)}" if made else "nothing"
+        raise ClickwrightError(
+            f"there is nothing{of_user} with {by} {partition}; in table {table}; it holds {span}: name another partition"
+            f"{'' if user is None else ' or user'}"
+        )
+    return walk.explain(table, snapshot, rows, shown=_shown(table, rows))
+
+
+def _shown(table: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows themselves, without what may tell who they are of."""
+    personal = load_contract(table).personal
+    return rows.select(name for name in rows.columns if personal[name] == "none").to_dicts()
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Print where rows come from."""
+    parser = argparse.ArgumentParser(
+        description="Print where the rows of a partition come from, back to the lines of the landing files."
+    )
+    parser.add_argument("table", choices=table_names(), metavar="TABLE", help=f"one of {', '.join(table_names())}")
+    parser.add_argument("--partition", required=True, help="value of the partition, such as 1998-04-23")
+    parser.add_argument(
+        "--user", help="of one user: a pseudonym, or a raw id, which is not shown; - reads it from standard input"
+    )
+    parser.add_argument("--as-of-snapshot", metavar="NAME", help="the table as of a snapshot id or a tag")
+    parser.add_argument("--json", action="store_true", help="all of it as one line of JSON in place of the tree")
+    args = parser.parse_args(argv)
+    user = sys.stdin.readline().strip() if args.user == "-" else args.user
+    who = None if user is None else as_pseudonym(user, get_settings())
+    found = lineage(open_lake(), args.table, args.partition, who, args.as_of_snapshot)
+    if args.json:
+        return found.as_dict()
+    Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)
+    files = {node.name: len(node.facts.get("lines", ())) for node in found.of_kind("file")}
+    return {"table": args.table, "partition": args.partition, "rows": found.facts["count"], "landing_files": len(files)}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,29 @@
+"""All duties of upkeep, one after the other; what the workflow ``keep_lake`` does in single tasks.
+
+``python -m schemas.maintenance --date 2026-11-20``
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.maintenance import compact, expire_snapshots, orphan_files, retention, table_statistics
+from schemas.maintenance.options import parser, with_age
+from schemas.runtime.cli import run_command
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Retention, compaction, expiry, orphans, statistics."""
+    args = with_age(parser("Look after the lake: retention, compaction, expiry, orphans, statistics.")).parse_args(argv)
+    common = ["--date", str(args.date), "--run", args.run, *(f"--table={name}" for name in args.table or [])]
+    dry, age = ["--dry-run"] if args.dry_run else [], ["--keep-days", str(args.keep_days)]
+    return {
+        "retention": retention.main([*common, *dry]),
+        "compact": compact.main([*common, *dry]),
+        "expire": expire_snapshots.main([*common, *dry, *age]),
+        "orphans": orphan_files.main([*common, *dry, *age]),
+        "statistics": table_statistics.main(common),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

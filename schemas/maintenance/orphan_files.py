@@ -1,0 +1,136 @@
+"""Remove files that nothing refers to: of expired snapshots, of commits that lost, of attempts that were never published.
+
+Only what is older than ``--keep-days`` goes. An attempt that is staged and not published is first given up: its manifest goes,
+so that nobody can begin to publish it. Its files go with the next removal of a later date.
+
+``python -m schemas.maintenance.orphan_files --date 2026-11-20``
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+from schemas.contract import table_names
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.referenced_files import Reach, metadata_folder, reach
+from schemas.lake.storage import listing
+from schemas.lake.store import remove as remove_file
+from schemas.maintenance.options import chosen, cutoff, one_at_a_time, parser, with_age
+from schemas.publishing.audit_record import RECORD
+from schemas.publishing.staging import MANIFEST, Manifest, data_folder, write_atomically
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.settings import get_settings
+
+GIVEN_UP = "given-up"
+"""Stands in a run's folder in place of its manifest: the attempt, and the date of the removal that gave it up."""
+
+
+@dataclass(frozen=True)
+class Orphans:
+    """Files to remove, with their bytes."""
+
+    data: dict[str, int]
+    metadata: dict[str, int]
+
+
+def manifests() -> dict[Path, Manifest]:
+    """The manifests of all runs that can be read."""
+    found = {}
+    for path in sorted(get_settings().staging.glob(f"*/*/{MANIFEST}")):
+        with suppress(ValueError, FileNotFoundError):
+            found[path] = Manifest.model_validate_json(path.read_text())
+    return found
+
+
+def orphans(lake: Lake, name: str, before: datetime, spared: set[str]) -> Orphans:
+    """What under a table's folders nothing refers to and nobody touched since a moment.
+
+    Args:
+        lake: the lake.
+        name: the table; nothing need have been published to it.
+        before: files that changed later stay.
+        spared: attempts that can still be published.
+    """
+    # Listed before the snapshots are read: what is published in between is then seen as referred to.
+    data, folder = listing(data_folder(name)), len(data_folder(name)) + 1
+    exists = lake.exists(name)
+    metadata = listing(metadata_folder(lake.table(name))) if exists else {}
+    used = reach(lake.table(name)) if exists else Reach()
+    newest: dict[str, datetime] = defaultdict(lambda: datetime.min.replace(tzinfo=UTC))
+    for path, found in data.items():
+        attempt = path[folder:].split("/", 1)[0]
+        newest[attempt] = max(newest[attempt], found.changed)
+    old = {attempt for attempt, changed in newest.items() if changed < before} - spared
+    return Orphans(
+        {p: f.bytes for p, f in data.items() if p not in used.data and p[folder:].split("/", 1)[0] in old},
+        {p: f.bytes for p, f in metadata.items() if p not in used.metadata and f.changed < before},
+    )
+
+
+def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) -> tuple[int, set[str]]:
+    """Give up attempts that were staged long ago and not published.
+
+    Returns:
+        How many were given up now, and the attempts whose files have to stay for this time.
+    """
+    used = {name: reach(lake.table(name)).data for name in chosen(lake, None)}
+    given_up, spared = 0, set()
+    for path, manifest in manifests().items():
+        published = any(file in used.get(name, ()) for name, table in manifest.tables.items() for file in table.paths)
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        spared.add(manifest.attempt)
+        if published or changed >= before:
+            continue
+        given_up += 1
+        if not dry_run:
+            write_atomically(path.with_name(GIVEN_UP), f"{manifest.attempt} {on}\n")
+            path.unlink(missing_ok=True)
+            path.with_name(RECORD).unlink(missing_ok=True)
+    for path in get_settings().staging.glob(f"*/*/{GIVEN_UP}"):
+        attempt, given_up_on = path.read_text().split()
+        if date.fromisoformat(given_up_on) >= on:
+            spared.add(attempt)
+        elif not dry_run:
+            path.unlink()
+            with suppress(OSError):  # the run was built again meanwhile
+                path.parent.rmdir()
+    return given_up, spared
+
+
+def remove(lake: Lake, names: Sequence[str], on: date, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:
+    """Remove the orphans of some tables."""
+    given_up, spared = give_up(lake, on, before, dry_run=dry_run)
+    found = {name: orphans(lake, name, before, spared) for name in names}
+    if not dry_run:
+        for table in found.values():
+            for path in (*table.data, *table.metadata):
+                remove_file(path)
+    return {
+        "given_up": given_up,
+        "tables": {
+            name: {
+                "data_files": len(table.data),
+                "metadata_files": len(table.metadata),
+                "bytes": sum(table.data.values()) + sum(table.metadata.values()),
+            }
+            for name, table in found.items()
+        },
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Remove the orphans of all tables."""
+    args = with_age(parser("Remove files that nothing refers to any more.")).parse_args(argv)
+    before, lake = cutoff(args.date, args.keep_days), open_lake()
+    with one_at_a_time():
+        found = remove(lake, args.table or table_names(), args.date, before, dry_run=args.dry_run)
+    log.info("removed", bytes=sum(t["bytes"] for t in found["tables"].values()), dry_run=args.dry_run)
+    return {"dry_run": args.dry_run, **found}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,64 @@
+"""Drop partitions that are older than their contract keeps them: days counted back from a date, by the first partition column.
+
+``python -m schemas.maintenance.retention --date 2026-11-20``
+"""
+
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from schemas.contract import load_contract
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.rewrite import Swap, live_files, partition_values, swap_files
+from schemas.maintenance.options import chosen, one_at_a_time, parser
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.errors import Refused
+
+JOB = "keep.retention"
+
+
+def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = False, dry_run: bool = False) -> dict[str, Any]:
+    """Drop what a table's contract does not keep any longer.
+
+    Raises:
+        Refused: that would be all of it, which is more often a wrong date than meant.
+    """
+    contract, table = load_contract(name), lake.table(name)
+    if contract.retention_days is None:
+        return {"dropped": 0, "rows": 0}
+    first_kept, field = on - timedelta(days=contract.retention_days), contract.partition_by[0]
+    live = live_files(table)
+    days = {path: v[field] for path, v in zip(live, partition_values(name, table, list(live.values())), strict=True)}
+    old = [path for path, day in days.items() if day < first_kept.isoformat()]
+    if old and len(old) == len(live) and not allow_empty:
+        raise Refused(
+            f"all of {name} is older than the {contract.retention_days} days that its contract keeps; before {first_kept}; "
+            "correct --date, or run python -m schemas.maintenance.retention with --allow-empty"
+        )
+    found = {
+        "kept_from": str(first_kept),
+        "dropped": len({days[path] for path in old}),
+        "rows": sum(live[path].record_count for path in old),
+    }
+    if old and not dry_run:
+        swap_files(lake, name, [Swap((path,)) for path in old], JOB, run, found)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Drop what the contracts do not keep any longer."""
+    made = parser("Drop partitions that are older than their contract keeps them.")
+    made.add_argument("--allow-empty", action="store_true", help="also where nothing of a table would be left")
+    args = made.parse_args(argv)
+    lake = open_lake()
+    with one_at_a_time():
+        found = {
+            name: retain(lake, name, args.date, args.run, allow_empty=args.allow_empty, dry_run=args.dry_run)
+            for name in chosen(lake, args.table)
+        }
+    log.info("dropped", partitions=sum(f["dropped"] for f in found.values()), dry_run=args.dry_run)
+    return {"dry_run": args.dry_run, "tables": found}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

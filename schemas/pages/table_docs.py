@@ -1,0 +1,99 @@
+"""The documentation of the tables: a page each, made from the contracts, with what every rule has caught so far.
+
+``python -m schemas.pages.table_docs --out var/docs``
+"""
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow.compute as pc
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from schemas.contract import CONTRACTS, Contract, load_contract, table_names
+from schemas.lake.lake import Lake, open_lake, row_counts
+from schemas.publishing.audit import QUARANTINE_OF
+from schemas.runtime.cli import run_command
+from schemas.runtime.settings import get_settings
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def rejected_by_rule(lake: Lake) -> dict[str, int]:
+    """How often ``rejects`` names each reason, over all published partitions."""
+    if not lake.exists("rejects"):
+        return {}
+    reasons = lake.arrow("rejects", columns=["reasons"])["reasons"].combine_chunks()
+    return dict(Counter(pc.list_flatten(reasons).to_pylist()))
+
+
+def seen_by_suite(lake: Lake, table: str) -> dict[str, int]:
+    """How many rejected candidates the suite saw break each rule, over the audits of all published partitions."""
+    counts: Counter[str] = Counter()
+    for commit in {c.snapshot_id: c for c in lake.current_commits(table).values()}.values():
+        counts.update(commit.audit.get("quarantined", {}))
+    return dict(counts)
+
+
+def describe(contract: Contract, lake: Lake, rows: int) -> dict[str, Any]:
+    """What the page of a table shows: columns, rules in words, and the counts of each rule."""
+    rejected = rejected_by_rule(lake) if contract.name in QUARANTINE_OF else {}
+    seen = seen_by_suite(lake, contract.name) if contract.name in QUARANTINE_OF else {}
+    rules = [
+        {
+            "id": r.id,
+            "sentence": r.sentence,
+            "why": r.why,
+            "rejected": rejected.get(r.id, 0),
+            "suite": seen.get(r.id, 0),
+        }
+        for r in contract.rules
+    ]
+    other = {reason: n for reason, n in sorted(rejected.items()) if reason not in {r.id for r in contract.rules}}
+    return {
+        "contract": contract,
+        "rows": rows,
+        "rules": rules,
+        "counts_rejects": contract.name in QUARANTINE_OF,
+        "other_reasons": other,
+        "keys": set(contract.primary_key),
+        "partitions": set(contract.partition_by),
+    }
+
+
+def write_docs(out: Path, lake: Lake, folder: Path = CONTRACTS) -> list[Path]:
+    """Write the index and a page for each contract in a folder.
+
+    Returns:
+        The pages, the index first.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=select_autoescape(),
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    rows = row_counts(lake)
+    tables = [describe(load_contract(n, folder), lake, rows.get(n, 0)) for n in table_names(folder)]
+    pages = [out / "index.html"]
+    pages[0].write_text(environment.get_template("index.html").render(tables=tables))
+    for table in tables:
+        pages.append(out / f"{table['contract'].name}.html")
+        pages[-1].write_text(environment.get_template("table.html").render(table=table, tables=tables))
+    return pages
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Write the documentation of all tables."""
+    parser = argparse.ArgumentParser(description="Write the documentation of the tables, with what every rule caught.")
+    parser.add_argument("--out", type=Path, help="folder of the pages (default: <var>/docs)")
+    args = parser.parse_args(argv)
+    pages = write_docs(args.out or get_settings().var / "docs", open_lake())
+    return {"index": str(pages[0]), "pages": len(pages)}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

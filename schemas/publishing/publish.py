@@ -1,0 +1,96 @@
+"""Publish what an audit passed: one atomic commit a table.
+
+``python -m schemas.publishing.publish --job clean --run RUN``
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+from typing import Any
+
+from schemas.contract import load_contract
+from schemas.lake.lake import Lake, open_lake
+from schemas.lake.storage import digest, exists
+from schemas.publishing.audit_record import AuditRecord, met, read_audit
+from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
+from schemas.runtime.cli import log, run_command, run_id_default
+from schemas.runtime.errors import Refused
+
+
+def publish(lake: Lake, manifest: Manifest, audit: AuditRecord) -> dict[str, Any]:
+    """Commit every staged table of a manifest.
+
+    Returns:
+        For each table its rows and its snapshot; ``superseded`` where newer inputs had already been published.
+
+    Raises:
+        Refused: the audit did not pass, was of something else, or a staged file changed after it.
+    """
+    check(manifest, audit)
+    return {name: _publish_table(lake, name, table, manifest, audit) for name, table in manifest.tables.items()}
+
+
+def check(manifest: Manifest, audit: AuditRecord) -> None:
+    """Refuse whatever is not, byte for byte, what the audit passed."""
+    what = f"{manifest.job} run {manifest.run} ({manifest.where})"
+    if audit.manifest != manifest.digest:
+        raise Refused(f"the audit was of other rows than these; {what}; run the audit again")
+    if not (audit.passed and met(audit.tables)):
+        raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
+    for name in manifest.tables:
+        judged = {result.rule for result in audit.tables.get(name, [])}
+        if lacking := sorted(load_contract(name).sentences.keys() - judged):
+            raise Refused(f"the audit did not judge {', '.join(lacking)} of {name}; {what}; run the audit again")
+    files = [file for table in manifest.tables.values() for file in table.files]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for file, same in zip(files, pool.map(_as_audited, files), strict=True):
+            if not same:
+                raise Refused(f"a staged file changed or went after its audit; {file.path}; run the build and the audit again")
+
+
+def _as_audited(file: StagedFile) -> bool:
+    return exists(file.path) and digest(file.path) == file.sha256
+
+
+def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest, audit: AuditRecord) -> dict[str, Any]:
+    is_date = "date" in str(load_contract(name).arrow_schema.field(table.field).type)
+    files: dict[Any, list[str]] = {date.fromisoformat(v) if is_date else v: [] for v in table.values}
+    for file in table.files:
+        files[date.fromisoformat(file.value) if is_date else file.value].append(file.path)
+    properties = {
+        "run": manifest.run,
+        "job": manifest.job,
+        "code-version": manifest.code_version,
+        "contract": str(load_contract(name).version),
+        "manifest": manifest.digest,
+        "notes": json.dumps(manifest.notes, default=str),
+        "audit": json.dumps(
+            {
+                "expectations": len(audit.tables[name]),
+                "quarantined": {r.rule: r.quarantined for r in audit.tables[name] if r.quarantined},
+                "docs": audit.docs,
+            }
+        ),
+    }
+    commit = lake.replace(name, table.field, files, properties, manifest.inputs)
+    result = {"rows": table.rows, "partitions": len(table.values)}
+    if commit is None:
+        log.info("superseded", table=name, reason="published already from newer inputs")
+        return {**result, "superseded": True}
+    log.info("published", table=name, snapshot=commit.snapshot_id, **result)
+    return {**result, "snapshot": commit.snapshot_id}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Publish a run's audited attempt."""
+    parser = argparse.ArgumentParser(description="Publish what an audit passed, by one atomic commit a table.")
+    parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
+    parser.add_argument("--run", default=run_id_default(), help="run that staged them (default: this shell's)")
+    args = parser.parse_args(argv)
+    return publish(open_lake(), read_manifest(args.job, args.run), read_audit(args.job, args.run))
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,33 @@
+"""What stands in an Avro file is found, also when its writer was killed half-way."""
+
+from pathlib import Path
+
+import pytest
+from pyiceberg.avro.file import AvroFile
+from pyiceberg.io.pyarrow import PyArrowFileIO
+
+from schemas.erasure.avro import decoded
+from tests.schemas.lakes import DAYS, RAW, person, write_day
+
+
+@pytest.fixture
+def manifest(var: Path) -> Path:
+    write_day("sessions", DAYS[0])
+    return next((var / "lake").rglob("*-m0.avro"))
+
+
+def test_bounds_of_columns_are_found_as_the_library_finds_them(manifest: Path) -> None:
+    least = min(map(person, RAW))[:16]
+    with AvroFile(PyArrowFileIO().new_input(manifest.as_uri())) as records:
+        assert least in repr(list(records))
+    assert least.encode() not in manifest.read_bytes(), "it is compressed"
+    assert least.encode() in decoded(manifest.read_bytes())
+
+
+def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(manifest: Path) -> None:
+    content = manifest.read_bytes()
+    whole = decoded(content)
+    found = [decoded(content[:end]) for end in range(0, len(content), 7)]
+    assert all(whole.startswith(part) for part in found)
+    assert sum(0 < len(part) < len(whole) for part in found) > 3
+    assert decoded(b"no Avro at all") == b""

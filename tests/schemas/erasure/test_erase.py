@@ -1,0 +1,249 @@
+"""A person who asks for it goes from every byte of the lake, and does not come back; all others stay."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from schemas.erasure.__main__ import main as erase
+from schemas.erasure.receipt import receipts
+from schemas.lake.lake import open_lake, row_counts
+from schemas.maintenance import compact, expire_snapshots
+from schemas.privacy.personal_data import TRACE
+from schemas.privacy.suppression_list import read_erased
+from schemas.publishing import audit, publish
+from schemas.publishing.audit_record import read_audit
+from schemas.publishing.staging import open_attempt, read_manifest
+from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
+from schemas.runtime.settings import get_settings
+from tests.schemas.erasure.search import search
+from tests.schemas.lakes import DAYS, FIELD, RAW, pass_audit, person, rows_of, stage, write_day
+
+ANNA, BELA, ZORA = RAW
+DATE = ["--date", "2026-11-21"]
+
+
+def fill(days: int = 1) -> None:
+    for table in FIELD:
+        for day in DAYS[:days]:
+            write_day(table, day)
+
+
+def traces(raw: str) -> list[str]:
+    """The texts that give a person away: the raw id, the pseudonym, and so much of it as Iceberg keeps in bounds."""
+    return [raw, person(raw)[:TRACE]]
+
+
+def test_every_byte_is_free_of_the_person_and_the_others_are_as_they_were(var: Path) -> None:
+    fill()
+    write_day("sessions", DAYS[0], run="again")  # older snapshots hold the person too
+    lake = open_lake()
+    lake.tag("session_events", int(lake.snapshot("session_events") or 0), "train-1")
+    before = {table: lake.arrow(table).to_pylist() for table in FIELD}
+    assert search(var / "lake", traces(ANNA))[0]
+    answer = erase(["--raw-id", ANNA, *DATE])
+    found, looked = search(var, traces(ANNA))
+    assert found == []
+    assert looked > 100_000
+    for table, rows in before.items():
+        left = [row for row in rows if person(ANNA) not in str(row)]
+        assert sorted(map(str, lake.arrow(table).to_pylist())) == sorted(map(str, left))
+        assert len(left) == 2
+    (receipt,) = answer["receipts"].values()
+    assert {table: found["rows"] for table, found in receipt["tables"].items()} == dict.fromkeys(sorted(FIELD), 1)
+    assert receipt["tables"]["session_events"]["tags"] == ["train-1"]
+    assert "train-1" not in lake.table("session_events").refs()
+
+
+@pytest.mark.parametrize("raw", RAW)
+def test_least_greatest_and_middle_leave_no_bounds_behind(var: Path, raw: str) -> None:
+    """The least and the greatest text of a file stand in its manifest; of a file that is gone too, for a while."""
+    for people in (RAW, RAW[::-1]):
+        write_day("sessions", DAYS[0], people)
+    compact.compact(open_lake(), "sessions", "keep", fewest=2)
+    erase(["--raw-id", raw, *DATE])
+    assert search(var / "lake", traces(raw))[0] == []
+    assert open_lake().arrow("sessions").num_rows == 2
+
+
+def test_only_the_files_that_hold_the_person_are_rewritten() -> None:
+    write_day("sessions", DAYS[0], RAW[1:])
+    write_day("sessions", DAYS[1])
+    lake = open_lake()
+    untouched = lake.files("sessions", f"closed_on = '{DAYS[0]}'")
+    erase(["--raw-id", ANNA, *DATE])
+    assert lake.files("sessions", f"closed_on = '{DAYS[0]}'") == untouched
+    assert lake.arrow("sessions").num_rows == 4
+
+
+def test_a_partition_of_nobody_else_is_empty_then() -> None:
+    write_day("sessions", DAYS[0], [ANNA])
+    erase(["--raw-id", ANNA, *DATE])
+    assert row_counts(open_lake(), ["sessions"]) == {"sessions": 0}
+
+
+def test_the_commit_says_that_rows_were_removed_and_lineage_goes_on() -> None:
+    write_day("sessions", DAYS[0])
+    lake = open_lake()
+    origin = lake.current_commits("sessions")
+    erase(["--raw-id", ANNA, *DATE])
+    newest = lake.commits("sessions")[0]
+    assert (newest.job, newest.notes["rows_removed"], newest.audit) == ("erase", 1, {})
+    assert lake.current_commits("sessions") == origin
+
+
+def test_several_persons_from_standard_input_are_one_request(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{ANNA}\n\n  {ZORA}  \n"))
+    answer = erase(["--from", "-", *DATE])
+    (receipt,) = answer["receipts"].values()
+    assert receipt["persons"] == 2
+    assert search(var, [*traces(ANNA), *traces(ZORA)])[0] == []
+    assert set(row_counts(open_lake()).values()) == {1}
+
+
+def test_asking_again_changes_nothing_and_loses_nothing_of_the_receipt(tmp_path: Path) -> None:
+    fill()
+    asked = tmp_path / "asked.txt"
+    asked.write_text(ANNA + "\n")
+    erase(["--from", str(asked), *DATE])
+    (receipt,) = receipts(get_settings())
+    first = receipt.read_text()
+    erase(["--from", str(asked), "--date", "2026-12-01"])
+    assert receipts(get_settings()) == [receipt]
+    again, before = json.loads(receipt.read_text()), json.loads(first)
+    assert {t: f["rows"] for t, f in again["tables"].items()} == {t: f["rows"] for t, f in before["tables"].items()}
+    assert again["on"] == "2026-11-21"
+
+
+def test_of_somebody_who_is_in_no_table_nothing_is_found_and_the_list_knows_them() -> None:
+    write_day("sessions", DAYS[0])
+    (receipt,) = erase(["--raw-id", "nobody@people.example", *DATE])["receipts"].values()
+    assert receipt["tables"] == {}
+    assert read_erased().among([person("nobody@people.example"), person(ANNA)]).keys() == {person("nobody@people.example")}
+
+
+def test_staged_rows_of_the_person_go_and_cannot_be_published(var: Path) -> None:
+    write_day("sessions", DAYS[0], RAW[1:])
+    stage("sessions", DAYS[1], run="waiting")
+    pass_audit("waiting")
+    erase(["--raw-id", ANNA, *DATE])
+    assert search(var, traces(ANNA))[0] == []
+    with pytest.raises(Refused, match="changed or went after its audit"):
+        publish.main(["--job", "test", "--run", "waiting"])
+
+
+@pytest.mark.parametrize("table", ["sessions", "rejects", "conflicts"])
+def test_a_job_that_read_the_person_before_cannot_bring_them_back(table: str) -> None:
+    write_day(table, DAYS[0])
+    with open_attempt("test", "slow", {}) as attempt:
+        rows = rows_of(table, RAW, DAYS[1], 1)
+        erase(["--raw-id", ANNA, *DATE])
+        attempt.write_arrow(table, rows, replaces=(FIELD[table], [DAYS[1]]))
+    pass_audit("slow")
+    with pytest.raises(Refused, match="erased meanwhile were staged"):
+        publish.main(["--job", "test", "--run", "slow"])
+    assert open_lake().arrow(table).num_rows == 2
+
+
+def test_a_publish_that_began_before_loses_and_sees_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The moment that matters: the staged rows were found to be in order, and the commit is about to be made."""
+    import schemas.lake.lake as module
+
+    write_day("sessions", DAYS[0], RAW[1:])
+    stage("sessions", DAYS[1], run="racing")
+    pass_audit("racing")
+    refuse, first = module.refuse_erased, [True]
+
+    def just_before(*args: object) -> None:
+        refuse(*args)  # type: ignore[arg-type]
+        if first.pop() if first else False:
+            hidden = list(Path(get_settings().table_files).rglob("*.parquet"))
+            kept = {path: path.read_bytes() for path in hidden}
+            erase(["--raw-id", ANNA, *DATE])
+            for path, content in kept.items():  # as if the erasure had not seen the staged file
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(content)
+
+    monkeypatch.setattr(module, "refuse_erased", just_before)
+    with pytest.raises(Refused, match="erased meanwhile were staged"):
+        publish.main(["--job", "test", "--run", "racing"])
+    assert open_lake().arrow("sessions").num_rows == 2
+
+
+def test_pages_and_records_that_show_the_pseudonym_are_painted_over(var: Path) -> None:
+    """Great Expectations puts values that break a rule on its pages."""
+    rows = rows_of("sessions", RAW, DAYS[0], 1)
+    twice = rows.set_column(rows.schema.get_field_index("user_id"), "user_id", [[f"{person(ANNA)}!"] * 3])
+    with open_attempt("test", "broken", {}) as attempt:
+        attempt.write_arrow("sessions", twice.cast(rows.schema), replaces=("closed_on", [DAYS[0]]))
+    with pytest.raises(Refused, match="user_id must match"):
+        audit.main(["--job", "test", "--run", "broken"])
+    pages = search(var / "audits", [person(ANNA)])[0]
+    assert pages
+    (receipt,) = erase(["--raw-id", ANNA, *DATE])["receipts"].values()
+    assert receipt["pages_painted_over"] == [f"audits/{page}" for page in pages]
+    assert search(var / "audits", [person(ANNA)])[0] == []
+    assert "(erased)" in (var / "audits" / pages[0]).read_text()
+    assert read_audit("test", "broken").passed is False
+
+
+def test_readers_of_a_snapshot_without_the_person_are_not_disturbed() -> None:
+    lake = open_lake()
+    write_day("sessions", DAYS[0], RAW[1:])
+    pinned = lake.snapshot("sessions")
+    write_day("sessions", DAYS[1])
+    erase(["--raw-id", ANNA, *DATE])
+    assert lake.arrow("sessions", snapshot=pinned).num_rows == 2
+
+
+def test_upkeep_goes_on_after_an_erasure(now: object) -> None:
+    for people in (RAW[1:], RAW, RAW):
+        write_day("sessions", DAYS[0], people)
+    erase(["--raw-id", ANNA, *DATE])
+    lake = open_lake()
+    expire_snapshots.expire(lake, "sessions", now)  # type: ignore[arg-type]
+    assert len(lake.table("sessions").snapshots()) == 1
+    write_day("sessions", DAYS[0], RAW[1:])
+    assert lake.arrow("sessions").num_rows == 2
+
+
+def test_a_request_waits_where_only_its_owner_reads_it_until_it_is_done(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import schemas.erasure.__main__ as module
+
+    write_day("sessions", DAYS[0])
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "sweep", lambda *_: (_ for _ in ()).throw(ClickwrightError("the power failed")))
+        with pytest.raises(ClickwrightError, match="power"):
+            erase(["--raw-id", ANNA, *DATE])
+    (request,) = (var / "erasures").glob("*.request.json")
+    assert request.stat().st_mode & 0o777 == 0o600
+    (receipt,) = erase(["--pending"])["receipts"].values()
+    assert receipt["tables"]["sessions"]["rows"] == 1
+    assert not list((var / "erasures").glob("*.json"))
+    with pytest.raises(NothingToDo, match="no erasure is waiting"):
+        erase(["--pending"])
+
+
+def test_the_receipt_and_the_list_tell_nobody_who_it_was(var: Path) -> None:
+    fill()
+    erase(["--raw-id", ANNA, *DATE])
+    assert search(var / "erasures", traces(ANNA))[0] == []
+    assert len(list((var / "erasures" / "erased").iterdir())) == 1
+
+
+def test_what_names_nobody_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.txt"
+    empty.write_text("\n \n")
+    with pytest.raises(ConfigError, match="nobody is named"):
+        erase(["--from", str(empty), *DATE])
+    with pytest.raises(ConfigError, match="no such file"):
+        erase(["--from", str(tmp_path / "missing.txt"), *DATE])
+
+
+def test_what_was_staged_for_others_is_published_as_before() -> None:
+    erase(["--raw-id", ANNA, *DATE])
+    write_day("sessions", DAYS[0], RAW[1:])
+    assert open_lake().arrow("sessions").num_rows == 2
+    assert read_manifest("test", f"sessions-{DAYS[0]}").tables["sessions"].rows == 2

@@ -1,0 +1,73 @@
+"""The catalog: what may pass is tried again, what is a wrong setting is not, and a lost one is not replaced by an empty one."""
+
+from pathlib import Path
+
+import pytest
+
+from schemas.lake.catalog import CatalogBusy
+from schemas.lake.lake import Lake, open_lake
+from schemas.publishing import audit, publish
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from tests.schemas.conftest import Stage
+
+JOB = ["--job", "sessionize", "--run", "r"]
+
+
+def published(stage_sessions: Stage) -> Lake:
+    stage_sessions(2)
+    audit.main(JOB)
+    publish.main(JOB)
+    return open_lake()
+
+
+def test_a_database_that_does_not_answer_may_answer_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", "postgresql://lake:s3cret@127.0.0.1:9/lake")
+    with pytest.raises(ClickwrightError, match=r"the catalog cannot be used \(.*\); at .*127\.0\.0\.1:9/lake; ") as error:
+        open_lake()
+    assert error.value.exit_code == 1
+    assert "s3cret" not in str(error.value)
+
+
+@pytest.mark.parametrize("address", ["nonsense", "nosuchdatabase://127.0.0.1/lake"])
+def test_an_address_that_is_none_is_a_wrong_setting(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", address)
+    with pytest.raises(ConfigError, match="the catalog's address is none"):
+        open_lake()
+
+
+def test_a_lost_catalog_is_not_replaced_by_an_empty_one(stage_sessions: Stage, var: Path) -> None:
+    before = published(stage_sessions)
+    catalog = var / "lake" / "catalog.db"
+    catalog.rename(var / "away.db")
+    for reads in (open_lake, lambda: before.exists("sessions"), lambda: before.arrow("sessions")):
+        with pytest.raises(ClickwrightError, match=r"the catalog (is gone|cannot be used)"):
+            reads()
+        before.catalog.engine.dispose()  # as a process does that connects anew
+    assert not catalog.exists()  # nobody made an empty one, whose journal would spoil the one that is put back
+    with pytest.raises(ClickwrightError, match=r"put the catalog of .* back"):
+        publish.main(JOB)
+    (var / "away.db").replace(catalog)
+    publish.main(JOB)
+    assert open_lake().arrow("sessions").num_rows == 2
+
+
+def test_a_catalog_that_is_no_database_is_said_in_one_line(stage_sessions: Stage, var: Path) -> None:
+    published(stage_sessions)
+    (var / "lake" / "catalog.db").write_bytes(b"something else" * 1000)
+    with pytest.raises(ClickwrightError, match="the catalog cannot be used"):
+        open_lake()
+
+
+def test_who_waits_for_a_busy_catalog_in_vain_is_told_so(
+    stage_sessions: Stage, var: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sqlite3
+
+    monkeypatch.setattr("schemas.lake.catalog.BUSY_SECONDS", 0)
+    lake = published(stage_sessions)
+    with sqlite3.connect(var / "lake" / "catalog.db") as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(CatalogBusy, match=r"the catalog is busy .*; run the same command again"):
+            lake.exists("sessions")
+        other.rollback()
+    assert lake.exists("sessions")

@@ -1,0 +1,42 @@
+"""The lock between all who share a lake: one at a time, and nobody waits for the dead."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from schemas.lake.catalog import CatalogBusy
+from schemas.lake.lake import open_lake
+from schemas.lake.lock import one_at_a_time
+from schemas.runtime.settings import get_settings
+from tests.schemas.processes import start
+
+
+def hold(held: Path) -> None:
+    with one_at_a_time(get_settings()):
+        held.touch()
+        time.sleep(60)
+
+
+def test_who_is_killed_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_lake()
+    holder = start(hold, tmp_path / "held")
+    while not (tmp_path / "held").exists():
+        time.sleep(0.05)
+    monkeypatch.setattr("schemas.lake.catalog.BUSY_SECONDS", 0)
+    with pytest.raises(CatalogBusy, match="the catalog is busy"), one_at_a_time(get_settings()):
+        pass
+    holder.kill()
+    holder.join()
+    with one_at_a_time(get_settings()):
+        pass
+
+
+def test_nothing_is_left_of_it(var: Path) -> None:
+    lake = open_lake()
+    before = lake.catalog.load_namespace_properties("clickwright")
+    with pytest.raises(ValueError, match="in the middle"), one_at_a_time(get_settings()):
+        raise ValueError("in the middle")
+    with one_at_a_time(get_settings()):
+        pass
+    assert lake.catalog.load_namespace_properties("clickwright") == before
