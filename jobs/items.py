@@ -19,11 +19,11 @@ from typing import Any
 import polars as pl
 from pyspark.sql import SparkSession
 
-from jobs.exchange import buckets_for, exchange
-from jobs.landing import LandingFile, item_files
-from jobs.readers import read
-from jobs.shares import in_tasks
-from jobs.write import write_partitions
+from jobs.exchange.exchange import buckets_for, exchange
+from jobs.exchange.parquet_writer import write_partitions
+from jobs.exchange.tasks import in_tasks
+from jobs.landing.files import LandingFile, item_files
+from jobs.landing.readers import read
 from schemas.contract import Contract, load_contract
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.rules import to_polars

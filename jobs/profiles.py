@@ -17,10 +17,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.exchange import Exchange, buckets_for, exchange
-from jobs.sessions import first_arrivals
-from jobs.shares import in_tasks, read_rows
-from jobs.write import write_partitions
+from jobs.cleaning.event_identity import first_arrivals
+from jobs.exchange.exchange import Exchange, buckets_for, exchange
+from jobs.exchange.parquet_writer import write_partitions
+from jobs.exchange.tasks import in_tasks, read_rows
 from schemas.contract import Contract, load_contract
 from schemas.lake.filters import at_most, equals
 from schemas.lake.lake import Lake, open_lake

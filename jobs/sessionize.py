@@ -1,17 +1,15 @@
 """Sessionise: events of a user in order of (event_time, event_id) become sessions, exactly, for any range of closing dates.
 
-The rules stand in ``jobs.sessions``, what a closing date follows from in ``jobs.look_back``. Here the events come together.
-Dates that were published and that later arrivals change are found by ``jobs.late``.
+The rules stand in ``jobs.sessions.rules``, what a closing date follows from in ``jobs.sessions.lookback``. Here the events
+come together. Dates that were published and that later arrivals change are found by ``jobs.late_days``.
 
 ``python -m jobs.sessionize --from 1998-04-16 --to 1998-04-16``
 """
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -19,22 +17,13 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.exchange import Exchange, buckets_for, exchange
-from jobs.look_back import look_back, reach
-from jobs.sessions import (
-    ORDER,
-    SAME_EVENT,
-    SESSION,
-    closing_date,
-    conflicts,
-    first_arrivals,
-    in_order,
-    summary,
-    with_sessions,
-)
-from jobs.shares import in_tasks, read_rows
-from jobs.write import write_partitions
-from schemas.contract import Contract, load_contract
+from jobs.cleaning.event_identity import SAME_EVENT
+from jobs.exchange.exchange import Exchange, buckets_for, exchange
+from jobs.exchange.tasks import in_tasks
+from jobs.sessions.closing import Closing, close_and_write, read_events
+from jobs.sessions.lookback import look_back
+from jobs.sessions.rules import ORDER, summary, with_sessions
+from schemas.contract import load_contract
 from schemas.lake.filters import one_of
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for
@@ -44,7 +33,6 @@ from schemas.runtime.settings import get_settings
 from schemas.spark.session import spark_session
 
 DEFAULT_GAP = timedelta(minutes=30)
-EVENTS = "events"
 
 
 # ---- for Spark frames -----------------------------------------------------------------------------------------------------
@@ -119,63 +107,6 @@ def _plain(schema: pa.Schema) -> pa.Schema:
 
 
 # ---- for closing dates ----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Closing:
-    """All that the tasks of one sessionising have to know."""
-
-    dates: tuple[date, ...]
-    gap: timedelta
-    files: tuple[str, ...]
-    session_events: Contract
-    sessions: Contract
-    folders: dict[str, Path]
-
-    @property
-    def columns(self) -> list[str]:
-        made = {"closed_on", "session_id", "position"}
-        return [*(name for name in self.session_events.columns if name not in made), "text"]
-
-
-def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The events that the closing dates can follow from, by user."""
-    start, end = reach(of.dates, of.gap)
-    for number in numbers:
-        for rows in read_rows(of.files[number], of.columns, EVENTS):
-            yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
-
-
-def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write the sessions of a bucket that close on the dates, and their events; name what came back with other content."""
-    rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
-    came_back = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
-    yield {
-        "conflicts": came_back.to_dicts(),
-        "sessions": write_partitions(sessions, of.sessions, of.folders["sessions"]),
-        "session_events": write_partitions(rows, of.session_events, of.folders["session_events"]),
-    }
-
-
-def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The sessions that close on some dates: rule 3, and what follows from it.
-
-    Args:
-        events: rows of ``events``, of whole users, at least those within :func:`reach`; copies count once.
-        dates: the closing dates.
-        gap: as in sessions.
-
-    Returns:
-        Their events, with ``session_id``, ``position`` and ``closed_on``, and one row a session; users in order.
-    """
-    start, end = reach(dates, gap)
-    known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
-    rows = with_sessions(in_order(first_arrivals(known)), gap)
-    sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))
-    wanted = sessions["closed_on"].is_in(sorted(set(dates)))
-    closed = sessions["closed_on"].gather(rows[SESSION]).alias("closed_on")
-    chosen = wanted.gather(rows[SESSION])
-    return rows.with_columns(closed).filter(chosen).drop(SESSION), sessions.filter(wanted)
 
 
 def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | None, dates: Sequence[date]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from rich.console import Console
 from rich.padding import Padding
 
-from jobs.late import late_days
+from jobs.late_days import late_days
 from local import movielens
 from local.airflow_client import AirflowError, Run
 from local.drive import LATE_DAG, Driver

@@ -199,8 +199,10 @@ class Services:
 
     @cached_property
     def spark_starts(self) -> dict[str, str]:
-        """Where Spark starts from on this machine, as `jobs.prepare` says; made on the first call of all, in about a minute."""
-        command = [sys.executable, "-m", "jobs.prepare"]
+        """Where Spark starts from on this machine, as `jobs.prepare_spark` says; made on the first call of all, in about a
+        minute.
+        """
+        command = [sys.executable, "-m", "jobs.prepare_spark"]
         environment = {
             **os.environ,
             "CLICKWRIGHT_VAR": str(self.settings.var),

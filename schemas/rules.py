@@ -1,7 +1,8 @@
 """Rules on rows and on whole tables, as data: what a contract says, before any engine sees it.
 
 ``to_polars`` here and ``schemas.publishing.expectations`` are the only two readers of a rule, so that what
-sends a row to quarantine and what Great Expectations checks is one and the same thing. A null breaks ``required`` and no other rule, in both.
+sends a row to quarantine and what Great Expectations checks is one and the same thing. A null breaks ``required`` and no
+other rule, in both.
 """
 
 from dataclasses import dataclass

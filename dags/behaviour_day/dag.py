@@ -80,7 +80,9 @@ with DAG(
     tags=["behaviour", "daily", "spark"],
     params=PARAMS,
 ):
-    arrivals = ModuleOperator(task_id="arrivals", module="jobs.landing", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY])
+    arrivals = ModuleOperator(
+        task_id="arrivals", module="jobs.arrivals", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY]
+    )
     clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects", writes=WRITES["clean"])
     items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads", writes=WRITES["items"])
     sessionize = spark_tables(
@@ -91,7 +93,7 @@ with DAG(
     )
     late_days = PartitionsOperator(
         task_id="late_days",
-        module="jobs.late",
+        module="jobs.late_days",
         asset=LATE_DAYS,
         listed="late_days",
         trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # what one table of the day lacks does not silence the others

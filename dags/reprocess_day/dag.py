@@ -52,8 +52,8 @@ with DAG(
     },
 ):
     days_at_work = RunsEnded(task_id="days_at_work", of=["behaviour_day"], timeout=timedelta(hours=3))
-    late_sessions = ModuleOperator(task_id="late_sessions", module="jobs.late", arguments=["--closed-on", DAY])
-    late_profiles = ModuleOperator(task_id="late_profiles", module="jobs.late", arguments=["--as-of", DAY])
+    late_sessions = ModuleOperator(task_id="late_sessions", module="jobs.late_days", arguments=["--closed-on", DAY])
+    late_profiles = ModuleOperator(task_id="late_profiles", module="jobs.late_days", arguments=["--as-of", DAY])
     sessionize = spark_tables(
         "sessionize",
         ["--from", DAY, "--to", DAY],

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.simulate import clicks
-from jobs.simulate.dirt import Planted
-from jobs.simulate.tasks import run_tasks, run_tasks_on_spark
-from jobs.simulate.words import TOPICS
+from jobs.simulate.defects import Planted
+from jobs.simulate.runner import run_tasks, run_tasks_on_spark
+from jobs.simulate.task import ITEMS_FOLDER, PARQUET_FOLDER, SOURCE, Plan, write_bytes, write_catalogue
+from jobs.simulate.vocabulary import TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, SECOND_TOPIC, World
-from jobs.simulate.write import ITEMS_FOLDER, PARQUET_FOLDER, SOURCE, Plan, write_bytes, write_catalogue
 from schemas.runtime.cli import day, log, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings

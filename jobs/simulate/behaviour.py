@@ -14,7 +14,7 @@ import numpy as np
 
 from jobs.simulate.clicks import SLATE
 from jobs.simulate.visits import LAST_REQUEST, SEARCHES, Requests, Sessions, plan_requests, plan_sessions
-from jobs.simulate.words import BLAME, FIRST_BLAME, FIRST_PRAISE, PRAISE, QUERIES_A_TOPIC
+from jobs.simulate.vocabulary import BLAME, FIRST_BLAME, FIRST_PRAISE, PRAISE, QUERIES_A_TOPIC
 from jobs.simulate.world import MINUTE, SECOND, Catalogue, People, Purpose, World
 
 LONG_PAUSES, EXACT_PAUSES = 0.03, 0.004  # shares of the pauses between requests

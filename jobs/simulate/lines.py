@@ -10,7 +10,7 @@ import pyarrow.compute
 
 from jobs.simulate.behaviour import Events, Kind
 from jobs.simulate.visits import SURFACES
-from jobs.simulate.words import BRANDS, COLOURS, TEXTS, TOPICS
+from jobs.simulate.vocabulary import BRANDS, COLOURS, TEXTS, TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, HOUR, World
 
 USER_PREFIX, USER_DIGITS, USER_SUFFIX = "shopper-", 10, "@sim.example"

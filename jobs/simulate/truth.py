@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from jobs.simulate.behaviour import CellDay, Events, Kind
 from jobs.simulate.lines import hex_ids, item_names, user_names
-from jobs.simulate.words import TOPICS
+from jobs.simulate.vocabulary import TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, K, World
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jobs.simulate.words import BRANDS, TOPICS
+from jobs.simulate.vocabulary import BRANDS, TOPICS
 from schemas.runtime.errors import ConfigError
 
 K = len(TOPICS)

@@ -26,7 +26,7 @@ class ErasedFrom(BaseModel):
 
 
 class Landing(BaseModel):
-    """What ``python -m jobs.forget`` found of the persons in the landing zone."""
+    """What ``python -m jobs.erase_landing`` found of the persons in the landing zone."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -1,7 +1,7 @@
 """Where Spark starts from on this machine: its Java, a home from which it starts quickly, an archive of its classes.
 
 A job on a small day lives for seconds, most of them start-up. Two things make it short, and both are made by ``python -m
-jobs.prepare``, which prints where they are:
+jobs.prepare_spark``, which prints where they are:
 
 - A Spark home without ``pyspark.zip``. Spark puts that file before everything else on the path of every Python that it starts,
   and Python compiles what it imports from a zip file anew each time; without it they import the installed package.

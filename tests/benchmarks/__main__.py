@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jobs.prepare import archive_classes
+from jobs.prepare_spark import archive_classes
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.settings import Settings, get_settings
 from schemas.spark.home import prepared

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 from jobs import clean, items, profiles, sessionize
-from jobs.late import late_sessions
+from jobs.late_days import late_sessions
 from schemas.lake.lake import open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import NothingToDo

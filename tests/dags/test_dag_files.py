@@ -140,7 +140,7 @@ def test_late_days_start_a_workflow_that_looks_once_more_before_it_works(parsed:
     assert tasks["days_at_work"]["downstream"] == ["late_profiles", "late_sessions"]
     for name, job in (("late_sessions", "sessionize"), ("late_profiles", "profiles")):
         assert tasks[name]["downstream"] == [f"{job}.build"]
-        assert tasks[name]["module"] == tasks_of_a_day["late_days"]["module"] == "jobs.late"
+        assert tasks[name]["module"] == tasks_of_a_day["late_days"]["module"] == "jobs.late_days"
 
 
 def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
@@ -160,6 +160,6 @@ def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure
     assert {task["trigger_rule"] for name, task in tasks.items() if name != "erase"} == {"none_failed"}
     modules = {name: task["module"] for name, task in tasks.items()}
     assert modules.pop("mark_models") == "ml.erasure"
-    assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.forget")
+    assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.erase_landing")
     renamed = {"expire": "expire_snapshots", "orphans": "orphan_files", "statistics": "table_statistics"}
     assert modules == {name: f"schemas.maintenance.{renamed.get(name, name)}" for name in modules}

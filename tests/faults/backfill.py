@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from jobs import clean, items, profiles, sessionize
-from jobs.late import late_sessions
+from jobs.late_days import late_sessions
 from schemas.lake.lake import open_lake
 from schemas.publishing import audit, publish
 from schemas.publishing.staging import open_attempt

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from jobs.shares import read_rows
+from jobs.exchange.tasks import read_rows
 from ml.models.sequences import Windows
 from ml.pin import pin
 from ml.splits import by_time, read_split

@@ -6,7 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from jobs import clean, items, profiles, sessionize
-from jobs.exchange import Consume, Produce, _first_stage, _second_stage
+from jobs.exchange.exchange import Consume, Produce, _first_stage, _second_stage
 
 
 def exchange_here(work: Any, buckets: int, produce: Produce, consume: Consume) -> list[dict[str, Any]]:

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.late import CONTENT, TOUCHED, late_profiles, late_sessions, spans
+from jobs.cleaning.commit_notes import CONTENT, TOUCHED, spans
+from jobs.exchange.parquet_writer import content, write_partitions
+from jobs.late_days import late_profiles, late_sessions
 from jobs.sessionize import stage_sessions
-from jobs.write import content, write_partitions
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake

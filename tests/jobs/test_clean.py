@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from jobs import landing
-from jobs.clean import digest_of, landing_rows
+from jobs.cleaning.accounting import digest_of, landing_rows
+from jobs.landing import files
 from schemas.contract import CONTRACTS, table_names
 from schemas.lake.lake import open_lake
 from schemas.pages import table_docs
@@ -243,7 +243,7 @@ def test_a_chain_that_no_person_makes_is_set_aside(deliver: Deliver, cleaned: Cl
 def test_an_event_id_of_two_users_is_a_conflict_wherever_they_are_computed(
     deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch, bucket_bytes: int
 ) -> None:
-    monkeypatch.setattr("jobs.exchange.BUCKET_BYTES", bucket_bytes)
+    monkeypatch.setattr("jobs.exchange.exchange.BUCKET_BYTES", bucket_bytes)
     deliver(*[line(event_id=str(i), user=f"shopper-{i:04d}", item=str(i)) for i in range(20)])
     again = [line(event_id=str(i), user=f"shopper-{i + 1:04d}", item="x", time="1998-04-16T12:00:00Z") for i in range(5)]
     deliver(*again, line(event_id="7", user="shopper-0007", item="7"), hour="1998-04-16T16")
@@ -261,7 +261,7 @@ def test_a_file_that_grows_while_it_is_read_stops_the_job(
     path = deliver(line())
 
     def grows(*args: Any) -> Any:
-        found = landing.expect_arrival(*args)
+        found = files.expect_arrival(*args)
         path.write_bytes(path.read_bytes() + b"more")  # between the look at the folder and the reading
         return found
 
@@ -274,7 +274,7 @@ def test_a_file_that_grows_while_it_is_read_stops_the_job(
 def test_landing_files_are_told_whole_though_they_were_read_in_pieces(deliver: Deliver, var: Path) -> None:
     path = deliver(line())
     hour = datetime(1998, 4, 16, 16, tzinfo=UTC)
-    file = landing.found_file("movielens", path, var / "landing", hour)
+    file = files.found_file("movielens", path, var / "landing", hour)
     pieces = [{"read": [(0, 3, 2, None, False)]}, {"read": [(0, 0, 5, "ab" * 32, False)]}]  # in any order
     landed = landing_rows(pieces, [file], DAY)
     (row,) = landed.to_pylist()

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import landing, shares
+from jobs.exchange import tasks
+from jobs.landing import files
 from schemas.publishing import audit
 from schemas.source import Source
 from tests.jobs.conftest import Deliver, line
@@ -49,9 +50,9 @@ def test_a_large_parquet_file_is_read_in_pieces_and_gives_the_same_rows(
     path = var / "landing" / "typed" / "arrived=1998-04-16T15" / "part.parquet"
     write_typed(path, 2000, 200)
     whole = cleaned(sources=[TYPED])
-    monkeypatch.setattr(shares, "BYTES_A_TASK", path.stat().st_size // 4)
-    files = landing.arrival_files(var / "landing", "typed", "typed", START.date())
-    assert len(landing.in_tasks(files, {"typed": TYPED})) >= 4
+    monkeypatch.setattr(tasks, "BYTES_A_TASK", path.stat().st_size // 4)
+    arrived = files.arrival_files(var / "landing", "typed", "typed", START.date())
+    assert len(files.in_tasks(arrived, {"typed": TYPED})) >= 4
     pieces = cleaned(sources=[TYPED], run="pieces")
     assert pieces["figures"] == whole["figures"]
     assert (whole["figures"]["lines_read"], whole["figures"]["events"]) == (2000, 1980)

@@ -102,7 +102,7 @@ def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
     missing = command("jobs.clean", "--arrived-on", DAY)
     assert missing.returncode == 1
     assert missing.stderr.splitlines()[-1].startswith("error: source movielens has no files for 1998-04-16; expected in ")
-    outside = command("jobs.landing", "--arrived-on", "2026-11-20")
+    outside = command("jobs.arrivals", "--arrived-on", "2026-11-20")
     assert outside.returncode == 99
     unaudited = command("schemas.publishing.publish", "--job", "clean", "--run", "r")
     assert unaudited.returncode == 1

@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.sessions import ORDER, in_order
+from jobs.sessions.rules import ORDER, in_order
 
 MOMENTS = st.sampled_from([0, 1, 2, 86_400_000_000, 10**15]) | st.integers(0, 2 * 10**17)
 USERS, SOURCES = st.sampled_from(["u", "v", "é", "\x00", ""]), st.sampled_from(["shop", "news"])

@@ -9,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from jobs.look_back import look_ahead, look_back
-from jobs.sessionize import closing_sessions, sessionize, summarize
+from jobs.sessionize import sessionize, summarize
+from jobs.sessions.closing import closing_sessions
+from jobs.sessions.lookback import look_ahead, look_back
 from tests.jobs import oracle
 from tests.jobs.oracle import Event
 

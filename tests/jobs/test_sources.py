@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from jobs.parse import Arrival, Parsed, parse, wanted_fields
-from jobs.readers import read
+from jobs.cleaning.candidates import Arrival, Parsed, parse, wanted_fields
+from jobs.landing.readers import read
 from schemas.contract import load_contract
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.source import SOURCES, load_source

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobs.late import late_days
+from jobs.late_days import late_days
 from local.airflow_client import AirflowClient, Run
 from local.drive import DAY_DAG, LATE_DAG
 from local.services import Services

@@ -17,12 +17,12 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.decide import ROW, runaways, same_ids
-from jobs.exchange import exchange
-from jobs.ids import shared_ids, write_ids
-from jobs.sessions import in_order, summary, with_sessions
-from jobs.shares import in_tasks, read_rows
-from jobs.write import write_rows
+from jobs.cleaning.event_ids import shared_ids, write_ids
+from jobs.cleaning.outcomes import ROW, runaways, same_ids
+from jobs.exchange.exchange import exchange
+from jobs.exchange.parquet_writer import write_rows
+from jobs.exchange.tasks import in_tasks, read_rows
+from jobs.sessions.rules import in_order, summary, with_sessions
 from schemas.contract import load_contract
 from schemas.rules import RowRule, RowRuleKind, to_polars
 from schemas.spark.session import spark_session

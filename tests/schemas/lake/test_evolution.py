@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
 
-from jobs.shares import read_rows
+from jobs.exchange.tasks import read_rows
 from schemas.contract import SUFFIX, load_contract, parse_contract
 from schemas.lake import evolution
 from schemas.lake.conform import conformed, spark_rows

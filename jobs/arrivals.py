@@ -1,0 +1,39 @@
+"""List what arrived on a day, or say what is missing."""
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from jobs.landing.files import ends_at, expect_arrival
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import Refused
+from schemas.runtime.settings import get_settings
+from schemas.source import load_source
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """List the files of an arrival day."""
+    parser = argparse.ArgumentParser(description="List what arrived on a day, or say what is missing.")
+    parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
+    parser.add_argument("--by", type=datetime.fromisoformat, help="moment by which the day has to be over, with its time zone")
+    parser.add_argument("--history-since", default="", help="accepted for symmetry with jobs.clean; not used")
+    args = parser.parse_args(argv)
+    if args.by is not None and ends_at(args.arrived_on) > args.by:
+        raise Refused(
+            f"arrival day {args.arrived_on} is not over; it ends at {ends_at(args.arrived_on):%Y-%m-%d %H:%M} UTC; "
+            "run it after that"
+        )
+    settings = get_settings()
+    files = expect_arrival(settings.landing_dir, [load_source(n) for n in settings.source_names], args.arrived_on)
+    for file in files:
+        log.info("arrived", file=file.relative, bytes=file.path.stat().st_size)
+    return {
+        "arrived_on": args.arrived_on,
+        "files": len(files),
+        "bytes": sum(f.path.stat().st_size for f in files),
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,76 @@
+"""The accounts of a cleaning run: lines read = events + rejects + duplicates, for the whole run and for each file."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from jobs.cleaning.outcomes import Fate
+from jobs.landing.files import LandingFile
+from schemas.contract import load_contract
+from schemas.runtime.errors import ClickwrightError
+
+
+def landing_rows(results: list[dict[str, Any]], files: Sequence[LandingFile], arrived_on: date) -> pa.Table:
+    """Rows of ``landing_files``: each file that was read, with its size, lines and digest."""
+    lines, digests = Counter[int](), dict[int, str]()
+    for number, _, count, sha256, _ in (row for result in results for row in result["read"]):
+        lines[number] += count
+        digests |= {number: sha256} if sha256 else {}
+    rows = [
+        {
+            "arrived_on": arrived_on,
+            "source_file": file.relative,
+            "source": file.source,
+            "arrived_at": file.arrived_at,
+            "bytes": file.size,
+            "lines": lines[number],
+            "sha256": digests[number],
+        }
+        for number, file in enumerate(files)
+    ]
+    return pa.Table.from_pylist(rows, schema=load_contract("landing_files").arrow_schema)
+
+
+def digest_of(landed: pa.Table) -> dict[str, Any]:
+    """What the commit says of the landing files: how many bytes, and one digest of all their names and contents."""
+    listed = "".join(f"{row['sha256']}  {row['source_file']}\n" for row in landed.sort_by("source_file").to_pylist())
+    return {"bytes": sum(landed["bytes"].to_pylist()), "sha256": hashlib.sha256(listed.encode()).hexdigest()}
+
+
+def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
+    """Add up lines by fate and by reason, and check that none is missing.
+
+    Lines are counted where they are read and again where their fate is decided, on the other side of the exchange.
+    """
+    read = {(file, piece): (lines, changed) for result in results for file, piece, lines, _, changed in result["read"]}
+    for (number, _), (_, changed) in sorted(read.items()):
+        if changed:
+            raise ClickwrightError(
+                f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
+            )
+    fates, reasons = Counter[str](), Counter[str]()
+    for result in results:
+        fates.update({fate: result.get(fate, 0) for fate in Fate} | {n: result[n] for n in ("late", "set_aside")})
+        reasons.update(result["reasons"])
+    figures = {
+        "lines_read": sum(lines for lines, _ in read.values()),
+        "events": fates[Fate.EVENT],
+        "rejects": fates[Fate.REJECT],
+        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
+        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "late_events": fates["late"],
+        "set_aside": fates["set_aside"],
+        "reasons": dict(sorted(reasons.items())),
+    }
+    accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
+    if figures["lines_read"] != accounted or len(read) != pieces:
+        raise ClickwrightError(
+            f"{figures['lines_read']} lines of {len(read)} files or pieces were read, but {accounted} lines of {pieces} are "
+            "accounted for; in jobs.clean; this is a fault of the job: nothing was published"
+        )
+    return figures

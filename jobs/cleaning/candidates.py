@@ -1,0 +1,277 @@
+"""From raw columns to candidate events: the source mapping applied, types read, what cannot be read named.
+
+A candidate has every column of the ``events`` contract, null where the line says nothing. A candidate that breaks no rule is
+sound; any other is refused, with every reason and with what of its line may be kept.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+import orjson
+import polars as pl
+
+from jobs.cleaning.event_identity import CONTENT
+from jobs.cleaning.pseudonymize import with_pseudonyms
+from jobs.cleaning.reject_reasons import LineReason
+from jobs.cleaning.timestamps import utc_time
+from schemas.contract import Contract
+from schemas.privacy.suppression_list import Erased
+from schemas.rules import to_polars
+from schemas.source import MADE_BY_CLEAN, Column, Source
+
+EXCERPT = 200
+LONGEST_MASKED_LINE = 4000
+NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
+AGENT = "agent"
+WHO_AND_WHAT = ["user_id", *CONTENT]
+SKIP = "skip."
+"""Before the name of a source's rule: the field that it looks at."""
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What is the same for every line of a landing file. Lateness does not apply to ``history``."""
+
+    source: str
+    source_file: str
+    arrived_at: datetime
+    arrived_on: date
+    history: bool
+
+    def constants(self) -> dict[str, pl.Expr]:
+        moment = pl.lit(self.arrived_at).cast(pl.Datetime("us", "UTC"))
+        return {
+            "source": pl.lit(self.source),
+            "source_file": pl.lit(self.source_file),
+            "arrived_at": moment,
+            "arrived_on": pl.lit(self.arrived_on),
+        }
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside.
+
+    Only a readable line would have become an event; one that its source sets aside would not."""
+
+    sound: pl.DataFrame
+    refused: pl.DataFrame
+
+
+def wanted_fields(source: Source) -> dict[str, str]:
+    """Which fields a reader has to bring: what columns are made of, and what the source's rules look at."""
+    fields = {
+        part: where
+        for name, column in source.columns.items()
+        for part, where in zip(_parts(name, column), column.origins, strict=True)
+    }
+    fields |= {f"{SKIP}{name}": rule.path for name, rule in source.skip.items()}
+    return {**fields, AGENT: source.robots.path} if source.robots else fields
+
+
+def _parts(name: str, column: Column) -> list[str]:
+    """The fields that a column is made of; the first has the column's own name."""
+    return [name if number == 0 else f"{name}.{number}" for number in range(len(column.origins))]
+
+
+def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, events: Contract) -> Parsed:
+    """Candidates of the lines of one file.
+
+    Args:
+        raw: as a reader gives it, with the columns of :func:`wanted_fields`.
+        source: the mapping.
+        key: key of the pseudonyms.
+        arrival: where and when the lines arrived.
+        events: the contract.
+    """
+    raw = _trimmed(raw, source)
+    set_aside = _set_aside(raw, source)
+    raw = with_pseudonyms(_assembled(raw, source), raw["user_id"] if "user_id" in raw.columns else None, key)
+    frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
+    frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
+    frame = _with_event_ids(frame).select(events.columns)
+    broken = _broken(frame, raw, set_aside, source, events)
+    is_refused = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
+    return Parsed(frame.filter(~is_refused), _refused(frame, raw, broken, is_refused, shown_fields(source, events)))
+
+
+def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
+    """The same, but the lines of erased persons are refused, and nothing is kept of them but where they stood."""
+    sound, refused = (_turned_away(frame, erased) for frame in (parsed.sound, parsed.refused))
+    if sound is None and refused is None:
+        return parsed
+    kept = parsed.sound if sound is None else parsed.sound.filter(~sound)
+    gone = [parsed.refused if refused is None else parsed.refused.filter(~refused)]
+    for frame, hit in ((parsed.sound, sound), (parsed.refused, refused)):
+        if hit is not None:
+            gone.append(_nothing_but_the_place(frame.filter(hit), parsed.refused))
+    return Parsed(kept, pl.concat(gone))
+
+
+def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
+    """Which candidates are of erased persons; None where none is."""
+    persons = erased.among(frame["user_id"].unique())
+    return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
+
+
+def _nothing_but_the_place(frame: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Refused candidates of which only source, file, line and arrival are known."""
+    known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
+    blank = {name: pl.lit(None, kind) for name, kind in refused.schema.items() if name not in known}
+    blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
+    return frame.with_columns(**blank).select(refused.columns)
+
+
+def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:
+    """What follows from ``event_time``, ``arrived_at`` and ``arrived_on``: date, lag and lateness."""
+    event_date = pl.col("event_time").dt.date()
+    late = pl.lit(None, pl.Int32) if history else (pl.col("arrived_on") - event_date).dt.total_days().cast(pl.Int32)
+    lag = (pl.col("arrived_at") - pl.col("event_time")).dt.total_microseconds() / 1e6
+    return frame.with_columns(event_date=event_date, days_late=late, lag_seconds=lag)
+
+
+def masked_lines(rows: pl.DataFrame, fields: list[str]) -> pl.Series:
+    """The fields of each row as a JSON object, nulls left out."""
+    return pl.Series([_as_json(row) for row in rows.select(fields).iter_rows(named=True)], dtype=pl.String)
+
+
+def shown_fields(source: Source, events: Contract) -> list[str]:
+    """The mapped columns that a reject may show: no personal text."""
+    return [name for name in source.columns if events.personal[name] != "personal"]
+
+
+def _trimmed(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Texts without blanks around them; what was nothing but blanks, or says that it is nothing, is null."""
+    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
+    bare = pl.col(texts).str.strip_chars()
+    return raw.with_columns(pl.when(~bare.is_in(["", *source.nothing])).then(bare))
+
+
+def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """For the rules of the source on lines as a whole, which lines they set aside."""
+    found = {}
+    for name, rule in source.skip.items():
+        text = raw[f"{SKIP}{name}"].cast(pl.String)
+        if rule.missing:
+            hit = text.is_null()
+        elif rule.unless is not None:
+            hit = ~text.str.contains(rule.unless).fill_null(False)
+        else:
+            hit = text.str.contains(str(rule.pattern)).fill_null(False)
+        found[f"{LineReason.SKIPPED}.{name}"] = hit
+    if source.robots is not None:
+        declared = raw[AGENT].cast(pl.String).str.contains(source.robots.pattern)
+        found[str(LineReason.ROBOT_DECLARED)] = declared.fill_null(False)
+    return pl.DataFrame(found)
+
+
+def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """One raw column for each mapped column: joined from its parts, with constants and defaults in their places."""
+    columns = []
+    for name, column in source.columns.items():
+        value = pl.lit(column.constant) if column.constant is not None else pl.col(name)
+        if column.paths is not None:
+            joined = pl.concat_str(_parts(name, column), separator=column.joined_by, ignore_nulls=True)
+            value = pl.when(pl.col(name).is_not_null()).then(joined)
+        if column.default is not None:
+            value = value.cast(pl.String).fill_null(column.default)
+        columns.append(value.alias(name))
+    return raw.select("line_number", "problem", "line", *columns)
+
+
+def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
+    column = pl.col(name)
+    if name == "event_time":
+        return utc_time(column, kind, source).alias(name)
+    if name in NUMBERS:
+        number = column.cast(NUMBERS[name], strict=False)
+        # Engines differ on NaN: one is a null to us.
+        return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
+    text = column.cast(pl.String)
+    if name == "event_type":
+        return text.replace_strict(source.event_types, default=None, return_dtype=pl.String)
+    return text.str.to_uppercase() if name == "country" else text
+
+
+def _complete(frame: pl.DataFrame, events: Contract) -> pl.DataFrame:
+    """All columns of the contract that a source can map; null where it does not."""
+    made = {*frame.columns, *MADE_BY_CLEAN}
+    absent = {name: pl.lit(None, kind) for name, kind in events.polars_schema.items() if name not in made}
+    return frame.with_columns(**absent)
+
+
+def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
+    """An event id for what came without: a digest of what the event says, with the user as a pseudonym."""
+    missing = frame["event_id"].is_null()
+    if not missing.any():
+        return frame
+    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in WHO_AND_WHAT]], separator="\x1f")
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame.filter(missing).select(said).to_series()]
+    ids = frame["event_id"].to_list() if not missing.all() else [None] * len(frame)
+    made = iter(digests)
+    return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
+
+
+def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
+    """For every rule, of the contract and of the source, which candidates break it.
+
+    A line with a problem breaks none. Of a line that is no behaviour by the source's own rules nothing else is demanded.
+    """
+    readable = raw["problem"].is_null()
+    skips = [name for name in set_aside.columns if name.startswith(f"{LineReason.SKIPPED}.")]
+    judged = readable & ~set_aside.select(pl.any_horizontal(skips)).to_series() if skips else readable
+    found = {rule.id: frame.select(to_polars(rule)).to_series() for rule in events.rules}
+    for name, column in source.columns.items():
+        lost = raw[name].is_not_null() & frame[name].is_null()
+        if name in {*NUMBERS, "event_time"}:
+            found[f"{name}.{LineReason.UNREADABLE}"] = lost
+        if name == "event_type":
+            found[f"{name}.{LineReason.UNKNOWN}"] = lost
+        if column.minimum is not None or column.maximum is not None:
+            low, high = column.minimum, column.maximum
+            inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
+            found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
+    found |= {name: set_aside[name] for name in set_aside.columns}
+    return pl.DataFrame([(hit & (readable if name in skips else judged)).alias(name) for name, hit in found.items()])
+
+
+def _refused(
+    frame: pl.DataFrame, raw: pl.DataFrame, broken: pl.DataFrame, is_refused: pl.Series, shown: list[str]
+) -> pl.DataFrame:
+    """The refused candidates with every reason; of a line that cannot be read only that, and its shape."""
+    lines, why = raw.filter(is_refused), broken.filter(is_refused)
+    of_rules = pl.concat_list([pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in why.columns]).list.drop_nulls()
+    reasons = why.select(of_rules.alias("reasons")).to_series()
+    problem = lines["problem"]
+    masked = pl.Series(
+        [
+            text if unread is None else _shape(line)
+            for text, unread, line in zip(masked_lines(lines, shown), problem, lines["line"], strict=True)
+        ],
+        dtype=pl.String,
+    )
+    return frame.filter(is_refused).with_columns(
+        reasons=pl.when(problem.is_not_null()).then(pl.concat_list(problem)).otherwise(reasons),
+        masked_line=masked,
+        readable=problem.is_null() & ~reasons.list.first().str.starts_with(f"{LineReason.SKIPPED}.").fill_null(False),
+    )
+
+
+def _shape(line: str | None) -> str | None:
+    """The start of a line that could not be read: letters and digits say nothing of whose they were."""
+    if line is None:
+        return None
+    return "".join("a" if c.isalpha() else "9" if c.isnumeric() else c for c in line[:EXCERPT])
+
+
+def _as_json(row: dict[str, Any]) -> str:
+    kept = {name: value for name, value in row.items() if value is not None}
+    return orjson.dumps(kept, default=str).decode()[:LONGEST_MASKED_LINE]
+
+
+def reject_rows(refused: pl.DataFrame, rejects: Contract, events: Contract) -> pl.DataFrame:
+    """The rows of ``rejects``: where it stood, every reason, what may be kept of it."""
+    candidate = pl.when(pl.col("readable")).then(pl.struct(events.columns))
+    return refused.with_columns(line=pl.col("masked_line"), candidate=candidate).select(rejects.columns)

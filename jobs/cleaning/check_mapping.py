@@ -1,0 +1,174 @@
+"""Try a mapping on a file: what would be kept, what refused and why, before anything is written. Needs no Spark.
+
+The arrival is taken from the name of the file's folder (``arrived=2026-11-10T14``); a file that lies elsewhere is checked as a
+history load, to which lateness does not apply, and which cannot tell of what came after its last change. Examples hold no raw
+user id: the pseudonyms are made with a key that is forgotten afterwards, and shortened.
+
+``python -m jobs.clean --check schemas/sources/shop.yaml access.log.gz``
+"""
+
+import argparse
+import secrets
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
+from jobs.cleaning.outcomes import Fate, decide
+from jobs.cleaning.reject_reasons import sentence
+from jobs.landing.files import FOLDER_FORMAT, HOUR, found_file
+from jobs.landing.readers import read
+from schemas.contract import load_contract
+from schemas.privacy.pseudonyms import shortened
+from schemas.runtime.cli import run_command
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
+from schemas.source import Source, load_source, read_source
+
+EXAMPLES = 5
+MOST_LINES = 1_000_000
+LONGEST_EXAMPLE = 400
+WORDS = {
+    Fate.EVENT: "kept as an event",
+    Fate.EXACT_DUPLICATE: "the same event again",
+    Fate.NEAR_DUPLICATE: "the same behaviour again within seconds",
+}
+
+
+@dataclass
+class Checked:
+    """What becomes of the lines of a file: how many by outcome (a fate, or a reason of a reject), and some as (line, text)."""
+
+    lines: int = 0
+    rejects: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    complete: bool = True
+
+    def add(self, outcome: str, rows: pl.DataFrame, shown: list[str] | None = None) -> None:
+        """Count rows, and keep the first as examples: what may be shown of them, or their ``masked_line``."""
+        self.counts[outcome] += len(rows)
+        some = self.examples.setdefault(outcome, [])
+        first = rows.head(EXAMPLES - len(some))
+        texts = first["masked_line"] if shown is None else masked_lines(first, shown)
+        for number, text in zip(first["line_number"], texts, strict=True):
+            some.append((number, shortened(text or "")[:LONGEST_EXAMPLE]))
+
+
+def check(source: Source, path: Path, settings: Settings) -> Checked:
+    """Read, parse and decide the lines of a file, or the first million of them."""
+    found = Checked()
+    events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
+    shown = shown_fields(source, events)
+    sound = [events.polars_schema.to_frame()]
+    for raw in read(path, source, wanted_fields(source)):
+        parsed = parse(raw, source, key, arrival, events)
+        found.lines += len(raw)
+        found.rejects += len(parsed.refused)
+        sound.append(parsed.sound)
+        for reason in parsed.refused["reasons"].explode().unique(maintain_order=True).drop_nulls():
+            found.add(reason, parsed.refused.filter(pl.col("reasons").list.contains(reason)))
+        if found.lines >= MOST_LINES:
+            found.complete = False
+            break
+    decided = decide(
+        pl.concat(sound),
+        near_duplicate_seconds=settings.near_duplicate_seconds,
+        robot_events_per_day=settings.robot_events_per_day,
+        robot_chain=settings.robot_chain,
+        gap=settings.session_gap,
+    ).sort("line_number")
+    for fate in WORDS:
+        found.add(fate, decided.filter(pl.col("fate") == fate), shown)
+    turned_down = decided.filter(pl.col("fate") == Fate.REJECT)
+    found.rejects += len(turned_down)
+    for reason in turned_down["reason"].unique(maintain_order=True):
+        found.add(reason, turned_down.filter(pl.col("reason") == reason), shown)
+    return found
+
+
+def arrival_of(path: Path, source: Source) -> Arrival:
+    """When a file arrived, by its folder's name or else by its last change."""
+    try:
+        hour = datetime.strptime(path.resolve().parent.name, FOLDER_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        return Arrival(source.name, path.name, changed, changed.date(), True)
+    file = found_file(source.name, path, path.parent, hour + HOUR)
+    return Arrival(source.name, path.name, file.arrived_at, file.arrived_on, False)
+
+
+def show(found: Checked, source: Source, path: Path, console: Console) -> None:
+    """The outcomes as a table, and under it some lines of each."""
+    events = load_contract("events")
+    words = {str(fate): text for fate, text in WORDS.items()}
+    outcomes = [str(fate) for fate in WORDS if found.counts[fate]]
+    outcomes += [name for name, _ in found.counts.most_common() if name not in words]
+    what = "" if found.complete else " (the first of the file)"
+    table = Table(title=f"{path.name} as {source.name}: {found.lines:,} lines{what}", title_justify="left")
+    for name, justify in (("outcome", "left"), ("lines", "right"), ("share", "right"), ("in words", "left")):
+        table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    for name in outcomes:
+        share = f"{100 * found.counts[name] / max(1, found.lines):.1f} %"
+        table.add_row(name, f"{found.counts[name]:,}", share, words.get(name) or sentence(name, source, events))
+    console.print(table)
+    examples = Table(title="Examples", title_justify="left")
+    for name in ("outcome", "line", "what may be shown of it"):
+        examples.add_column(name, overflow="fold", justify="right" if name == "line" else "left")
+    for name in outcomes:
+        for at, (number, text) in enumerate(found.examples[name]):
+            last = at == len(found.examples[name]) - 1
+            examples.add_row("" if at else name, str(number), text, end_section=last)
+    console.print(examples)
+
+
+def source_of(name_or_path: str) -> Source:
+    """A mapping, by its name or by its file.
+
+    Raises:
+        ConfigError: there is none, or it is not valid.
+    """
+    path = Path(name_or_path)
+    if path.suffix not in (".yaml", ".yml"):
+        return load_source(name_or_path)
+    if not path.is_file():
+        raise ConfigError(f"no source mapping; at {path}; give the path of a YAML file or the name of a known source")
+    return read_source(path)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Check a file against a mapping."""
+    parser = argparse.ArgumentParser(description="Show what would become of the lines of a file; writes nothing.")
+    parser.add_argument("source", help="a mapping: its file, or the name of a known one")
+    parser.add_argument("file", type=Path, help="a file of raw lines")
+    args = parser.parse_args(argv)
+    source = source_of(args.source)
+    if not args.file.is_file():
+        raise ConfigError(f"no such file; {args.file}; give the path of a file of raw lines")
+    found = check(source, args.file, get_settings())
+    console = Console(stderr=True)
+    show(found, source, args.file, console if console.is_terminal else Console(stderr=True, width=128))
+    fates = {str(fate): found.counts[fate] for fate in WORDS}
+    return {
+        "source": source.name,
+        "file": str(args.file),
+        "complete": found.complete,
+        "lines_read": found.lines,
+        "events": fates[Fate.EVENT],
+        "rejects": found.rejects,
+        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
+        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in fates},
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,36 @@
+"""Which lines are the same event, which copy of it counts, and which copies contradict each other."""
+
+import polars as pl
+
+SAME_EVENT = ["user_id", "source", "event_id"]
+"""What makes two rows copies of one event."""
+
+CONTENT = ["event_type", "event_time", "item_id", "value", "text"]
+"""What an event of a user says; its id is only its name."""
+
+
+def first_arrivals(events: pl.DataFrame) -> pl.DataFrame:
+    """Each event once: of copies in several arrivals the first counts, whatever the order of the runs.
+
+    Args:
+        events: rows of ``events``, of whole users; within one arrival an event stands once.
+    """
+    suspects = events["event_id"].is_duplicated()
+    if not suspects.any():
+        return events
+    copies = events.filter(suspects).sort("arrived_on").unique(SAME_EVENT, keep="first")
+    return pl.concat([events.filter(~suspects), copies])
+
+
+def conflicts(events: pl.DataFrame) -> pl.DataFrame:
+    """The copies that say something else than the one that arrived first: ``user_id``, ``source``, ``event_id``,
+    ``arrived_on``, and ``kept_on``, the arrival of the first.
+
+    Args:
+        events: as for :func:`first_arrivals`.
+    """
+    copies = events.filter(events["event_id"].is_duplicated()).sort(*SAME_EVENT, "arrived_on")
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).first().over(SAME_EVENT)) for name in CONTENT)
+    kept_on = pl.col("arrived_on").first().over(SAME_EVENT)
+    marked = copies.with_columns(kept_on=kept_on, _differs=differs).filter("_differs")
+    return marked.select(*SAME_EVENT, "arrived_on", "kept_on")

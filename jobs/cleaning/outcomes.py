@@ -1,0 +1,130 @@
+"""What becomes of each sound line of an arrival: an event, a duplicate, or a reject after all. All lines of a user together.
+
+Every rule is a vectorised look for suspects, and a closer look at those alone: in sound logs there are few.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+
+import polars as pl
+
+from jobs.cleaning.candidates import WHO_AND_WHAT
+from jobs.cleaning.reject_reasons import LineReason
+
+
+class Fate(StrEnum):
+    """What becomes of a line."""
+
+    EVENT = "event"
+    REJECT = "reject"
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+
+
+AS_THEY_ARRIVED = ["arrived_at", "source_file", "line_number"]
+ROW = "_row"
+
+
+def decide(
+    candidates: pl.DataFrame,
+    *,
+    near_duplicate_seconds: float,
+    robot_events_per_day: int,
+    robot_chain: timedelta,
+    gap: timedelta,
+) -> pl.DataFrame:
+    """Give every sound candidate its ``fate``, and its ``reason`` where that is a reject.
+
+    Args:
+        candidates: rows of ``events``: all those of each user that is among them.
+        near_duplicate_seconds: the same behaviour of a user again within this time is a duplicate.
+        robot_events_per_day: a user with more events in a UTC day is no person.
+        robot_chain: a user who goes on for longer than this without a pause longer than ``gap`` is no person.
+        gap: as in sessions.
+    """
+    frame = candidates.with_row_index(ROW).with_columns(fate=pl.lit(str(Fate.EVENT)), reason=pl.lit(None, pl.String))
+    frame = _set(frame, *same_ids(frame))
+    frame = _set(frame, {}, runaways(frame, robot_events_per_day), LineReason.ROBOT_TOO_MANY)
+    frame = _set(frame, {}, endless(frame, robot_chain, gap), LineReason.ROBOT_ENDLESS)
+    near = near_duplicates(frame, near_duplicate_seconds)
+    return _set(frame, {Fate.NEAR_DUPLICATE: near}).drop(ROW)
+
+
+def _set(
+    frame: pl.DataFrame, fates: dict[Fate, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
+) -> pl.DataFrame:
+    """Change the fate of some rows, given by their numbers; rejects get a reason too."""
+    for fate, rows in fates.items():
+        if len(rows):
+            frame = frame.with_columns(
+                fate=pl.when(pl.col(ROW).is_in(rows.implode())).then(pl.lit(str(fate))).otherwise("fate")
+            )
+    if rejects is not None and len(rejects):
+        hit = pl.col(ROW).is_in(rejects.implode())
+        frame = frame.with_columns(
+            fate=pl.when(hit).then(pl.lit(str(Fate.REJECT))).otherwise("fate"),
+            reason=pl.when(hit).then(pl.lit(str(reason))).otherwise("reason"),
+        )
+    return frame
+
+
+def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str]:
+    """Of the lines with one event id the first that arrived counts; the same again is a duplicate, other content a conflict."""
+    suspects = frame.filter(frame["event_id"].hash(seed=0).is_duplicated())
+    if suspects.is_empty():
+        return {}, pl.Series([], dtype=pl.UInt32), LineReason.ID_CONFLICT
+    suspects = suspects.sort("source", "event_id", *AS_THEY_ARRIVED)
+    name = ["source", "event_id"]
+    again = suspects.select(pl.int_range(pl.len()).over(name) > 0).to_series()
+    same = suspects.select(
+        pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(name)) for c in WHO_AND_WHAT)
+    ).to_series()
+    return (
+        {Fate.EXACT_DUPLICATE: suspects.filter(again & same)[ROW]},
+        suspects.filter(again & ~same)[ROW],
+        LineReason.ID_CONFLICT,
+    )
+
+
+def runaways(frame: pl.DataFrame, cap: int) -> pl.Series:
+    """The events of users who did more in a UTC day than a person does."""
+    events = frame.filter(pl.col("fate") == Fate.EVENT)
+    days = events.group_by("user_id", "event_date").len().filter(pl.col("len") > cap)
+    if days.is_empty():
+        return pl.Series([], dtype=pl.UInt32)
+    return events.join(days, on=["user_id", "event_date"], how="semi")[ROW]
+
+
+def endless(frame: pl.DataFrame, longest: timedelta, gap: timedelta) -> pl.Series:
+    """The events of chains (no pause longer than ``gap``) that go on for longer than a person does."""
+    events = frame.filter(pl.col("fate") == Fate.EVENT).select(ROW, "user_id", "event_time")
+    span = events.group_by("user_id").agg(pl.col("event_time").max() - pl.col("event_time").min())
+    candidates = span.filter(pl.col("event_time") > longest)
+    if candidates.is_empty():
+        return pl.Series([], dtype=pl.UInt32)
+    events = events.join(candidates, on="user_id", how="semi").sort("user_id", "event_time")
+    pause = pl.col("event_time").diff()
+    starts = (pl.col("user_id") != pl.col("user_id").shift()).fill_null(True) | (pause > gap)
+    events = events.with_columns(_chain=starts.cum_sum())
+    length = pl.col("event_time").last().over("_chain") - pl.col("event_time").first().over("_chain")
+    return events.filter(length > longest)[ROW]
+
+
+def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
+    """The same behaviour within some seconds of the one before it, under another id: the earlier one counts."""
+    same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
+    events = frame.filter((pl.col("fate") == Fate.EVENT) & pl.col("item_id").is_not_null())
+    if events.is_empty():
+        return pl.Series([], dtype=pl.UInt32)
+    digest = events.select(pl.struct(same).hash(seed=0)).to_series().alias("_same")
+    order = events.select(ROW, "event_time", "event_id", digest).sort("_same", "event_time", "event_id")
+    close = (order["_same"] == order["_same"].shift()) & (order["event_time"].diff() <= timedelta(seconds=seconds))
+    close = close.fill_null(False)
+    if not close.any():
+        return pl.Series([], dtype=pl.UInt32)
+    # Two behaviours may share a digest: those that look alike are compared in full.
+    digests = order.filter(close)["_same"].unique()
+    suspects = events.filter(digest.is_in(digests.implode())).sort(*same, "event_time", "event_id")
+    alike = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in same)
+    within = pl.col("event_time").diff() <= timedelta(seconds=seconds)
+    return suspects.filter((alike & within & (pl.int_range(pl.len()) > 0)).fill_null(False))[ROW]

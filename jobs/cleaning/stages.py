@@ -1,0 +1,173 @@
+"""The two stages of cleaning: tasks read the files of a day, then decide about all lines of one user together."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from pyspark.sql import SparkSession
+
+from jobs.cleaning.candidates import (
+    Arrival,
+    derived,
+    masked_lines,
+    parse,
+    reject_rows,
+    shown_fields,
+    wanted_fields,
+    without_erased,
+)
+from jobs.cleaning.event_ids import id_digests, write_ids
+from jobs.cleaning.outcomes import Fate, decide, same_ids
+from jobs.cleaning.reject_reasons import LineReason
+from jobs.exchange.exchange import exchange
+from jobs.exchange.parquet_writer import content, write_partitions
+from jobs.landing.files import LandingFile, Piece
+from jobs.landing.readers import read
+from schemas.contract import Contract
+from schemas.lake.storage import digest
+from schemas.privacy.suppression_list import Erased
+from schemas.runtime.settings import Settings
+from schemas.source import Source
+
+SOUND, REFUSED, READ = "sound", "refused", "read"
+
+WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
+
+FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
+"""Columns of a candidate that follow from its file and its time: they need not travel."""
+
+
+@dataclass(frozen=True)
+class Day:
+    """All that the tasks of one cleaning have to know."""
+
+    arrived_on: date
+    history: bool
+    files: tuple[LandingFile, ...]
+    sources: dict[str, Source]
+    settings: Settings
+    key: bytes = field(repr=False)
+    events: Contract
+    rejects: Contract
+    erased: Erased
+    folders: dict[str, Path]
+    conflicts: frozenset[tuple[int, int]] = frozenset()
+    """(file, line) of lines whose event id another user's line has used before."""
+
+    def arrival(self, file: LandingFile) -> Arrival:
+        return Arrival(file.source, file.relative, file.arrived_at, self.arrived_on, self.history)
+
+
+def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The candidates of some files: sound ones by user, refused ones together, and how many lines there were."""
+    for piece in pieces:
+        number, first, _ = piece
+        file, lines = of.files[number], 0
+        for sound, refused in candidates(of, piece):
+            lines += len(sound) + len(refused)
+            yield REFUSED, refused, None
+            yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
+        sha256 = None if first else digest(str(file.path))  # of a file in pieces, the first one's task takes it
+        yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
+
+
+def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+    """(sound, refused) of the lines of a file or of a piece of it, some at a time."""
+    number, first, last = piece
+    file = of.files[number]
+    source = of.sources[file.source]
+    groups = None if first is None or last is None else (first, last)
+    for raw in read(file.path, source, wanted_fields(source), groups=groups):
+        parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
+        lost = [line for n, line in of.conflicts if n == number]
+        if not lost:
+            yield parsed.sound, parsed.refused
+            continue
+        again = pl.col("line_number").is_in(lost)
+        conflicting = refuse(parsed.sound.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events))
+        yield parsed.sound.filter(~again), pl.concat([parsed.refused, conflicting])
+
+
+def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
+    """Candidates that could be read and are refused for one reason, as ``jobs.cleaning.candidates`` gives those that it
+    refuses.
+    """
+    return rows.with_columns(reasons=pl.concat_list(reason), masked_line=masked_lines(rows, shown), readable=pl.lit(True))
+
+
+def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write the events and rejects of a bucket, and account for every line of it."""
+    settings = of.settings
+    decided = decide(
+        _complete(of, frames[SOUND]) if SOUND in frames else of.events.polars_schema.to_frame(),
+        near_duplicate_seconds=settings.near_duplicate_seconds,
+        robot_events_per_day=settings.robot_events_per_day,
+        robot_chain=settings.robot_chain,
+        gap=settings.session_gap,
+    )
+    events = decided.filter(pl.col("fate") == Fate.EVENT).select(of.events.columns)
+    turned_down = decided.filter(pl.col("fate") == Fate.REJECT).partition_by("source", as_dict=True)
+    refused = [frames[REFUSED]] if REFUSED in frames else []
+    for (source,), rows in turned_down.items():
+        refused.append(refuse(rows.drop("fate", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events)))
+    rejects = reject_rows(pl.concat(refused), of.rejects, of.events) if refused else of.rejects.polars_schema.to_frame()
+    yield {
+        **dict(decided["fate"].value_counts().iter_rows()),
+        Fate.REJECT: len(rejects),
+        "late": int((events["days_late"] > 0).sum()),
+        "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
+        "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
+        "event_dates": events["event_date"].unique().to_list(),
+        "read": frames[READ].rows() if READ in frames else [],
+        "content": content(events),
+        "ids": write_ids(events, of.folders["events"]),
+        "wrote": {
+            "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
+            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
+        },
+    }
+
+
+def _set_aside(reasons: pl.Series) -> pl.Series:
+    """Which reasons say nothing against a source: its own rules, and persons who asked to be erased."""
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | (reasons == LineReason.ERASED)
+
+
+def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
+    """Sound candidates as rows of ``events`` again."""
+    files = pl.DataFrame(
+        {
+            "_file": pl.Series(range(len(of.files)), dtype=pl.Int32),
+            "source": [file.source for file in of.files],
+            "source_file": [file.relative for file in of.files],
+            "arrived_at": pl.Series([file.arrived_at for file in of.files], dtype=pl.Datetime("us", "UTC")),
+            "arrived_on": [of.arrived_on for _ in of.files],
+        }
+    )
+    whole = derived(sound.join(files, on="_file", how="left"), of.history)
+    return whole.select(of.events.columns)
+
+
+def conflicting_lines(
+    spark: SparkSession, of: Day, tasks: list[list[Piece]], shared: frozenset[int]
+) -> frozenset[tuple[int, int]]:
+    """(file, line) of the lines whose event id an earlier line of another user has."""
+    results = exchange(spark, tasks, 1, partial(_lines_of, of, shared), _later_ones)
+    return frozenset((file, line) for result in results for file, line in result["lines"])
+
+
+def _lines_of(of: Day, shared: frozenset[int], pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    for piece in pieces:
+        for sound, _ in candidates(of, piece):
+            rows = sound.filter(id_digests(sound).is_in(list(shared)))
+            yield SOUND, rows.with_columns(_file=pl.lit(piece[0], pl.Int32)), None
+
+
+def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    rows = frames[SOUND].with_row_index("_row")
+    _, conflicts, _ = same_ids(rows)
+    yield {"lines": rows.filter(pl.col("_row").is_in(conflicts.implode())).select("_file", "line_number").rows()}

@@ -1,0 +1,209 @@
+"""Look for erased persons in the landing zone, and blank their lines where the landing zone is ours to rewrite.
+
+Whose a line is follows from the source's mapping, as in cleaning. A line that is blanked stays as an empty one (a Parquet row
+as one of nulls), so that the numbers of all others hold. Where ``CLICKWRIGHT_LANDING_IS_OURS`` is not set nothing is changed,
+and the receipts say which files still hold them. A broken line tells of nobody: to find a raw id in those too, give it with
+``--from``.
+
+``python -m jobs.erase_landing``
+"""
+
+import argparse
+import gzip
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import zstandard
+
+from jobs.cleaning.candidates import Arrival, parse, wanted_fields
+from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
+from jobs.landing.files import FOLDER_FORMAT, HOUR, LandingFile, found_file
+from jobs.landing.readers import Problem, read
+from jobs.landing.readers.lines import open_lines
+from schemas.contract import load_contract
+from schemas.erasure.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
+from schemas.privacy.erasure_requests import read_raw_ids
+from schemas.privacy.suppression_list import Erased, read_erased
+from schemas.runtime.cli import log, run_command
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import Settings, get_settings
+from schemas.source import SOURCES, Source, load_source
+
+BROKEN = "a broken line"
+WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED}
+"""Problems of files that cannot be written again as they are."""
+
+
+@dataclass
+class Lines:
+    """What a landing file holds of erased persons."""
+
+    of: dict[int, str] = field(default_factory=dict)
+    """Line -> request that erased whose it is."""
+    starts: list[int] = field(default_factory=list)
+    """Where the records of the file start."""
+    sound: bool = True
+    """Whether the file can be written again."""
+
+
+def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
+    """All event files of the landing zone whose source has a mapping."""
+    for folder in sorted(settings.landing_dir.glob("*/arrived=*")):
+        if not (SOURCES / f"{folder.parent.name}.yaml").exists():
+            continue
+        source = load_source(folder.parent.name)
+        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
+        for path in sorted(folder.glob("[!._]*")):
+            yield found_file(source.name, path, settings.landing_dir, arrived_at), source
+
+
+def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erased, raw_ids: Collection[str] = ()) -> Lines:
+    """The lines of a file that are about erased persons.
+
+    Args:
+        file: the file.
+        source: its mapping.
+        key: key of the pseudonyms.
+        erased: whom to look for.
+        raw_ids: what to look for in lines that cannot be read; texts that are too short to tell anything are left out.
+    """
+    found, events = Lines(), load_contract("events")
+    arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, True)
+    telling = [raw for raw in raw_ids if len(raw) >= SHORTEST_TELLING_ID]
+    for raw in read(file.path, source, wanted_fields(source)):
+        found.starts += raw["line_number"].to_list()
+        found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
+        parsed = parse(raw, source, key, arrival, events)
+        lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.sound, parsed.refused)])
+        persons = erased.among(lines["user_id"].unique())
+        hits = lines.filter(pl.col("user_id").is_in(list(persons)))
+        found.of |= {line: persons[user] for line, user in hits.iter_rows()}
+        for line, text in raw.filter(pl.col("line").is_not_null()).select("line_number", "line").iter_rows():
+            if any(raw_id in text for raw_id in telling):
+                found.of[line] = BROKEN
+    return found
+
+
+def blank(path: Path, lines: Lines) -> None:
+    """Blank lines of a file, by one rename: whoever reads it sees the old or the new one."""
+    fresh = path.with_name(f".{path.name}.blanked")
+    try:
+        if path.suffix == ".parquet":
+            _blank_rows(path, fresh, lines.of)
+        else:
+            _blank_text(path, fresh, lines)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def _blank_rows(path: Path, fresh: Path, rows: Collection[int]) -> None:
+    with pq.ParquetFile(path) as file:
+        table = file.read()
+        codec = file.metadata.row_group(0).column(0).compression
+    keep = pc.invert(pc.is_in(pa.array(range(1, table.num_rows + 1)), pa.array(sorted(rows), pa.int64())))
+    nothing = [pa.nulls(table.num_rows, column.type) for column in table.columns]
+    columns = [pc.if_else(keep, column, null) for column, null in zip(table.columns, nothing, strict=True)]
+    schema = pa.schema([column.with_nullable(True) for column in table.schema])
+    pq.write_table(pa.table(columns, schema=schema), fresh, compression=codec)
+
+
+def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
+    """A record goes on to the start of the next: in CSV it may be several lines."""
+    starts = sorted(set(lines.starts))
+    following = dict(zip(starts, [*starts[1:], None], strict=True))
+    blanking = False
+    with open_lines(path) as old, _written(fresh, path.name) as new:
+        for number, content in enumerate(old, 1):
+            if number in following:
+                blanking = number in lines.of
+            new.write(b"\n" if blanking else content)
+
+
+@contextmanager
+def _written(path: Path, like: str) -> Iterator[IO[bytes]]:
+    """A file to write, compressed as its name says."""
+    with path.open("wb") as file:
+        if like.endswith(".gz"):
+            with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as packed:
+                yield packed  # type: ignore[misc]
+        elif like.endswith((".zst", ".zstd")):
+            with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+                yield packed  # type: ignore[misc]
+        else:
+            yield file
+
+
+def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Collection[str] = ()) -> dict[str, Receipt]:
+    """Look through the landing zone for the persons of some requests, and say in their receipts what was found.
+
+    Args:
+        settings: the settings.
+        open_receipts: by request.
+        raw_ids: see :func:`lines_of_erased`.
+    """
+    known = read_erased(settings)
+    erased = replace(known, requests={d: r for d, r in known.requests.items() if r in open_receipts})
+    key, ours = settings.pseudonym_secret(), settings.landing_is_ours
+    done = {request: receipt.landing or Landing(ours_to_rewrite=ours) for request, receipt in open_receipts.items()}
+    for request in done:
+        done[request] = done[request].model_copy(update={"ours_to_rewrite": ours, "still_hold": []})
+    for file, source in landing_files(settings):
+        lines = lines_of_erased(file, source, key, erased, raw_ids)
+        counts: dict[str, int] = defaultdict(int)
+        for request in lines.of.values():
+            for concerned in done if request == BROKEN else [request]:
+                counts[concerned] += 1
+        for request, n in counts.items():
+            if ours and lines.sound:
+                done[request].lines_blanked[file.relative] = n
+                write_receipt(settings, open_receipts[request].model_copy(update={"landing": done[request]}))
+            else:
+                done[request].still_hold.append(file.relative)
+        if counts and ours and lines.sound:
+            blank(file.path, lines)
+    answer = {request: receipt.model_copy(update={"landing": done[request]}) for request, receipt in open_receipts.items()}
+    for receipt in answer.values():
+        write_receipt(settings, receipt)
+    return answer
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Look after the landing zone for all erasures that were not looked after yet."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--all", action="store_true", help="look again for every erasure there ever was")
+    parser.add_argument("--from", dest="file", metavar="FILE", help="raw user ids to find in broken lines; - is standard input")
+    args = parser.parse_args(argv)
+    settings = get_settings()
+    known = [read_receipt(path) for path in receipts(settings)]
+    waiting = {receipt.request: receipt for receipt in known if args.all or args.file or _waits(receipt, settings)}
+    if not waiting:
+        raise NothingToDo("every erasure was looked after in the landing zone; there is nothing to do")
+    answer = forget(settings, waiting, read_raw_ids(args.file) if args.file else [])
+    landing = {request: receipt.landing for request, receipt in answer.items() if receipt.landing is not None}
+    holding = sorted({file for found in landing.values() for file in found.still_hold})
+    if holding:
+        log.warning("landing files still hold erased persons", files=len(holding))
+    return {
+        "requests": sorted(landing),
+        "lines_blanked": sum(sum(found.lines_blanked.values()) for found in landing.values()),
+        "still_hold": holding,
+    }
+
+
+def _waits(receipt: Receipt, settings: Settings) -> bool:
+    """Whether a receipt does not tell of the landing zone, or tells of what the settings allow to change now."""
+    return receipt.landing is None or (settings.landing_is_ours and not receipt.landing.ours_to_rewrite)
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

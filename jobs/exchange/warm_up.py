@@ -1,0 +1,36 @@
+"""A small job that touches what the real jobs touch, for :mod:`jobs.prepare_spark` to see which classes they load.
+
+``python -m jobs.exchange.warm_up``
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from jobs.exchange.exchange import exchange
+from schemas.runtime.cli import run_command
+from schemas.spark.session import spark_session
+
+
+def produce(numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    yield "rows", pl.DataFrame({"user_id": [str(number) for number in numbers]}), "user_id"
+
+
+def consume(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    yield {"bucket": bucket, "rows": len(frames["rows"])}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Run an exchange of a few rows, as every job does."""
+    parser = argparse.ArgumentParser(description="Run a small job that touches what the real jobs touch.")
+    parser.parse_args(argv)
+    spark = spark_session("warm up")
+    results = exchange(spark, [[1, 2], [3]], 2, produce, consume)
+    spark.stop()
+    return {"rows": sum(result["rows"] for result in results)}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

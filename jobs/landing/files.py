@@ -1,0 +1,146 @@
+"""The landing zone: which files an arrival day holds. The outside world writes it; the jobs only read.
+
+Files lie under ``<landing>/<source>/arrived=YYYY-MM-DDTHH/``. An arrival day goes from one grace hour after midnight to the
+next (01:00 to 01:00 UTC), so that what comes in seconds after midnight is not late.
+
+``python -m jobs.arrivals --arrived-on 1998-04-16`` lists a day's files, or says what is missing.
+"""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+from jobs.exchange import tasks
+from jobs.landing.readers.parquet import row_groups
+from schemas.runtime.errors import ClickwrightError, NothingToDo, Refused
+from schemas.source import Source
+
+GRACE = timedelta(hours=1)
+HOUR = timedelta(hours=1)
+FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
+
+
+@dataclass(frozen=True)
+class LandingFile:
+    """A file of raw lines. ``arrived_at`` is the end of the hour in which it arrived; size and time are as it was found."""
+
+    source: str
+    path: Path
+    relative: str
+    arrived_at: datetime
+    size: int
+    modified_ns: int
+
+    @property
+    def arrived_on(self) -> date:
+        """Its arrival day: hours up to the grace hour belong to the day before."""
+        return (self.arrived_at - HOUR - GRACE).date()
+
+    def changed(self) -> bool:
+        """Whether it is another file now than the one that was found."""
+        try:
+            now = self.path.stat()
+        except FileNotFoundError:
+            return True
+        return (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns)
+
+
+def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> LandingFile:
+    """A landing file as it is now."""
+    now = path.stat()
+    return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
+
+
+Piece = tuple[int, int | None, int | None]
+"""The number of a file, and the first and last row group of the piece; none and none for the whole of a file."""
+
+
+def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
+    """The files shared out among tasks: small ones together, a large Parquet file in pieces."""
+    pieces: list[Piece] = []
+    sizes: list[int] = []
+    for number, file in enumerate(files):
+        splits = file.size > tasks.BYTES_A_TASK and sources[file.source].format == "parquet"
+        groups = row_groups(file.path, tasks.BYTES_A_TASK) if splits else []
+        pieces += [(number, first, last) for (first, last), _ in groups] or [(number, None, None)]
+        sizes += [size for _, size in groups] or [file.size]
+    return [[pieces[i] for i in task] for task in tasks.in_tasks(sizes)]
+
+
+def hours(arrived_on: date) -> Iterator[datetime]:
+    """The starts of the 24 hours of an arrival day, UTC."""
+    start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
+    return (start + i * HOUR for i in range(24))
+
+
+def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> list[LandingFile]:
+    """The files that arrived on a day, in the order of their names. Hidden and temporary files do not count."""
+    found = []
+    for hour in hours(arrived_on):
+        for path in sorted((landing / folder / hour.strftime(FOLDER_FORMAT)).glob("*")):
+            if path.is_file() and not path.name.startswith((".", "_")):
+                found.append(found_file(source, path, landing, hour + HOUR))
+    return found
+
+
+def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -> list[LandingFile]:
+    """The event files of a day, of all sources that deliver on it.
+
+    Raises:
+        NothingToDo: no source delivers on that day.
+        Refused: the day is before anything arrived.
+        ClickwrightError: a source that should have delivered did not, or a file cannot be read.
+    """
+    delivering = [source for source in sources if source.delivers_on(arrived_on)]
+    if not delivering:
+        lives = "; ".join(f"{s.name} {s.first_day or '...'} to {s.last_day or '...'}" for s in sources)
+        raise NothingToDo(f"no source delivers on {arrived_on}; lifetimes: {lives}; nothing to do")
+    files = []
+    for source in delivering:
+        of_source = arrival_files(landing, source.name, source.name, arrived_on)
+        if not of_source:
+            began = first_day(landing, source)
+            if began is not None and arrived_on < began:
+                raise Refused(
+                    f"{arrived_on} is before the first arrival of source {source.name}, {began}; in {landing / source.name}; "
+                    f"begin with that day, or say in its mapping (first_day) when its lifetime begins"
+                )
+            first = landing / source.name / next(hours(arrived_on)).strftime(FOLDER_FORMAT)
+            raise ClickwrightError(
+                f"source {source.name} has no files for {arrived_on}; expected in {first} and the 23 hours after it; "
+                "deliver them, then clear this task"
+            )
+        files += of_source
+    for file in files:
+        if not os.access(file.path, os.R_OK):
+            raise ClickwrightError(
+                f"landing file is not readable; {file.path}; give this user the right to read it, then clear this task"
+            )
+    return files
+
+
+def first_day(landing: Path, source: Source) -> date | None:
+    """The arrival day of the first thing that a source ever delivered; None before that."""
+    folders = [folder.name for folder in (landing / source.name).glob("arrived=*")]
+    return (datetime.strptime(min(folders), FOLDER_FORMAT).replace(tzinfo=UTC) - GRACE).date() if folders else None
+
+
+def ends_at(arrived_on: date) -> datetime:
+    """When an arrival day is over."""
+    return next(hours(arrived_on)) + timedelta(days=1)
+
+
+def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
+    """The catalogue files of a source that arrived up to a day, oldest first."""
+    if source.items is None:
+        return []
+    end = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + GRACE + timedelta(days=1)
+    found = []
+    for folder in sorted((landing / source.items.folder).glob("arrived=*")):
+        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
+        if arrived_at <= end:
+            for path in sorted(folder.glob("[!._]*")):
+                found.append(found_file(source.name, path, landing, arrived_at))
+    return found

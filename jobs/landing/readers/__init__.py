@@ -1,0 +1,67 @@
+"""Landing files as frames of raw columns: one module a format, one shape.
+
+A reader yields frames with these columns:
+
+- ``line_number`` (i64): the line in its file, from 1, where its record starts; of Parquet the row. 0 tells of the file itself.
+- ``problem`` (string): why the line could not be read at all; null for a line that was read.
+- ``line`` (string): the text of a line with a problem, as far as there is one; null otherwise.
+- for each wanted field a column of its name: the text that stands there, or what the format has in its place (a number, a
+  time); null where nothing stands there.
+
+Every line that is not blank is a row of one frame. Text formats may be compressed (``.gz``, ``.zst``).
+"""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import polars as pl
+
+from jobs.landing.readers.delimited import read_delimited
+from jobs.landing.readers.json_lines import read_json_lines
+from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.parquet import Groups, read_parquet
+from jobs.landing.readers.pattern import read_pattern
+from schemas.source import Source
+
+__all__ = ["Groups", "Problem", "read"]
+
+
+def read(
+    path: Path,
+    source: Source,
+    wanted: Mapping[str, str],
+    lists: frozenset[str] = frozenset(),
+    groups: Groups | None = None,
+) -> Iterator[pl.DataFrame]:
+    """The frames of a landing file.
+
+    Args:
+        path: the file.
+        source: the mapping, which says what the format is.
+        wanted: field -> where it stands in a line (a path or a column's name).
+        lists: the fields that hold several texts; a list of strings then stands in the column.
+        groups: only these row groups, for a format that has some.
+    """
+    separators = {name: source.items.columns[name].separator for name in lists if source.items and name in source.items.columns}
+    in_a_text = {name: separator for name, separator in separators.items() if separator is not None}
+    match source.format:
+        case "json_lines":
+            frames = read_json_lines(path, wanted, lists - set(in_a_text))
+        case "csv":
+            frames = read_delimited(path, source, wanted)
+        case "parquet":
+            frames = read_parquet(path, wanted, lists - set(in_a_text), groups)
+        case "pattern":
+            frames = read_pattern(path, source, wanted)
+    for frame in frames:
+        yield frame.with_columns(_list(name, frame.schema[name], in_a_text.get(name)) for name in sorted(lists))
+
+
+def _list(name: str, kind: pl.DataType, separator: str | None) -> pl.Expr:
+    """A list of texts, of what is one or is a text between separators."""
+    if isinstance(kind, pl.List):
+        return pl.col(name)
+    text = pl.col(name).cast(pl.String)
+    parts = text.str.split(separator) if separator is not None else pl.concat_list(text)
+    trimmed = parts.list.eval(pl.element().str.strip_chars())
+    return pl.when(text.is_not_null()).then(trimmed.list.filter(pl.element() != "")).alias(name)

@@ -1,0 +1,106 @@
+"""JSON lines: one object a line."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from jobs.landing.readers.lines import Problem, RawLine, numbered_lines, text_of
+from schemas.json_path import Element, Key, Lookup, Step, steps_of
+
+CHUNK_LINES = 100_000
+
+
+def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
+    """The frames of a file of JSON lines; a path's steps are keys, one in the other."""
+    lines = numbered_lines(path)
+    while chunk := list(islice(lines, CHUNK_LINES)):
+        yield _frame(chunk, wanted, lists)
+
+
+def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str]) -> pl.DataFrame:
+    objects: list[Any] = []
+    problems: list[str | None] = []
+    texts: list[str | None] = []
+    for _, content, problem in chunk:
+        found: Any = None
+        if problem is None:
+            try:
+                found = orjson.loads(content)
+            except orjson.JSONDecodeError:
+                problem = _why(content)
+        objects.append(found if type(found) is dict else {})
+        problems.append(problem)
+        texts.append(None if problem is None else text_of(content))
+    columns: dict[str, pl.Series] = {
+        "line_number": pl.Series([line.number for line in chunk], dtype=pl.Int64),
+        "problem": pl.Series(problems, dtype=pl.String),
+        "line": pl.Series(texts, dtype=pl.String),
+    }
+    for name, where in wanted.items():
+        get = _getter(where)
+        if name in lists:
+            columns[name] = pl.Series([_texts(get(o)) for o in objects], dtype=pl.List(pl.String))
+        else:
+            values = [get(o) for o in objects]
+            columns[name] = pl.Series([v if type(v) is str else _text(v) for v in values], dtype=pl.String)
+    return pl.DataFrame(columns)
+
+
+def _why(content: bytes) -> Problem:
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return Problem.NOT_UTF8
+    return Problem.NOT_JSON
+
+
+def _getter(where: str) -> Callable[[dict[str, Any]], Any]:
+    first, *rest = steps_of(where)
+    if not isinstance(first, Key):
+        return lambda _: None
+    name = first.name
+    if not rest:
+        return lambda o: o.get(name)
+    takers = [_taker(step) for step in rest]
+
+    def get(value: Any) -> Any:
+        value = value.get(name)
+        for take in takers:
+            value = take(value)
+        return value
+
+    return get
+
+
+def _taker(step: Step) -> Callable[[Any], Any]:
+    """One step on from a value; nothing where it has no such step."""
+    match step:
+        case Key(name):
+            return lambda v: v.get(name) if type(v) is dict else None
+        case Element(number):
+            return lambda v: v[number] if type(v) is list and number < len(v) else None
+        case Lookup(name, text):
+            return lambda v: next((e for e in _objects(v) if _text(e.get(name)) == text), None)
+
+
+def _objects(value: Any) -> Iterator[dict[str, Any]]:
+    return (element for element in value if type(element) is dict) if type(value) is list else iter(())
+
+
+def _text(value: Any) -> str | None:
+    """A scalar as text; an object or a list where a scalar should stand is nothing."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int | float):
+        return str(value)
+    return None
+
+
+def _texts(value: Any) -> list[str] | None:
+    if not isinstance(value, list):
+        return None
+    return [text for element in value if (text := _text(element)) is not None]

@@ -1,0 +1,191 @@
+"""Raw lines out of a file, plain or compressed, each with its number; what is wrong becomes a line with a problem."""
+
+import gzip
+import io
+import zlib
+from collections.abc import Iterator
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, NamedTuple
+
+import zstandard
+
+LONGEST_LINE = 1 << 20
+BLOCK_BYTES = 8 << 20
+EXCERPT_BYTES = 200
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Problem(StrEnum):
+    """Why a line could not be read at all; its sentence is in ``jobs.cleaning.reject_reasons``."""
+
+    NOT_JSON = "line.not_json"
+    NOT_UTF8 = "line.not_utf8"
+    WRONG_ENCODING = "line.wrong_encoding"
+    TOO_LONG = "line.too_long"
+    WRONG_FIELDS = "line.wrong_fields"
+    BROKEN_QUOTES = "line.broken_quotes"
+    HEADER_AGAIN = "line.header_again"
+    NO_HEADER = "line.no_header"
+    NO_MATCH = "line.no_match"
+    DAMAGED = "row.damaged"
+    EMPTY = "file.empty"
+    TRUNCATED = "file.truncated"
+    UNREADABLE = "file.unreadable"
+
+
+class RawLine(NamedTuple):
+    """A line's number (0 for the file itself), its bytes, and what is wrong with it."""
+
+    number: int
+    content: bytes
+    problem: Problem | None
+
+
+class Block(NamedTuple):
+    """Whole lines on end, each with its line feed, and the number of the first. One with a problem is an excerpt of one line
+    (number 0: nothing of the file itself)."""
+
+    first: int
+    content: bytes
+    problem: Problem | None
+
+
+def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
+    """The lines of a file in blocks of about ``size`` bytes. A line too long to hold is passed over in pieces."""
+    number, rest = 1, b""
+    try:
+        with open_lines(path) as file:
+            for piece in _pieces(file, size):
+                if number == 1 and not rest:
+                    piece = piece.removeprefix(BYTE_ORDER_MARK)
+                end = piece.rfind(b"\n") + 1
+                if not end:
+                    rest += piece
+                    if len(rest) > LONGEST_LINE + 2:
+                        excerpt = rest[:EXCERPT_BYTES]
+                        while piece and not piece.endswith(b"\n"):
+                            piece = file.readline(LONGEST_LINE)
+                        yield Block(number, excerpt, Problem.TOO_LONG)
+                        number, rest = number + 1, b""
+                    continue
+                content, rest = rest + piece[:end], piece[end:]
+                yield from _without_long_lines(number, content)
+                number += content.count(b"\n")
+            if rest:
+                yield from _without_long_lines(number, rest + b"\n")
+    except EOFError:
+        yield Block(0, b"", Problem.TRUNCATED)
+    except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        yield Block(0, b"", Problem.UNREADABLE)
+
+
+def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
+    """The bytes of a file in pieces; also those before the place where it turns out to be broken."""
+    gathered: list[bytes] = []
+    wanted = size
+    try:
+        while piece := file.read1(wanted):
+            gathered.append(piece)
+            wanted -= len(piece)
+            if wanted <= 0:
+                whole, gathered, wanted = b"".join(gathered), [], size
+                yield whole
+    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+        yield b"".join(gathered)
+        raise
+    yield b"".join(gathered)
+
+
+def _without_long_lines(number: int, content: bytes) -> Iterator[Block]:
+    """A block as it is, or cut where a line is too long."""
+    start = 0
+    while len(content) - start > LONGEST_LINE:
+        found = _long_line(content, start)
+        if found is None:
+            break
+        begin, end = found
+        if begin > start:
+            yield Block(number, content[start:begin], None)
+            number += content.count(b"\n", start, begin)
+        yield Block(number, content[begin : begin + EXCERPT_BYTES], Problem.TOO_LONG)
+        number, start = number + 1, end
+    if start < len(content):
+        yield Block(number, content[start:], None)
+
+
+def _long_line(content: bytes, start: int) -> tuple[int, int] | None:
+    """Begin and end of the first line, from ``start`` on, that is too long. Looks at few bytes where lines are short."""
+    while start < len(content):
+        end = content.rfind(b"\n", start, start + LONGEST_LINE + 2) + 1
+        if not end:
+            return start, content.index(b"\n", start) + 1
+        start = end
+    return None
+
+
+def numbered_lines(path: Path) -> Iterator[RawLine]:
+    """Every line that is not blank, without its end."""
+    for block in blocks(path):
+        if block.problem is not None:
+            yield RawLine(*block)
+            continue
+        for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first):
+            line = raw.rstrip(b"\r")
+            if line.strip():
+                yield RawLine(number, line, None)
+
+
+def text_of(content: bytes) -> str:
+    """The text of a line that cannot be used: as UTF-8 where it is, byte by byte where it is not."""
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return content.decode("latin-1")
+
+
+def not_decoded(encoding: str) -> Problem:
+    """What a line is that is not in the encoding that the mapping names."""
+    return Problem.NOT_UTF8 if encoding == "utf-8" else Problem.WRONG_ENCODING
+
+
+def open_lines(path: Path) -> io.BufferedIOBase:
+    """The bytes of a file, uncompressed."""
+    if path.name.endswith(".gz"):
+        return gzip.open(path, "rb")
+    if path.name.endswith((".zst", ".zstd")):
+        return io.BufferedReader(_Zstandard(path.open("rb")), 1 << 20)
+    return path.open("rb")
+
+
+class _Zstandard(io.RawIOBase):
+    """Decompresses Zstandard; says so, as ``gzip`` does and ``zstandard.open`` does not, when a file ends in the middle."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._frame: zstandard.ZstdDecompressionObj | None = None
+        self._compressed = self._ready = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while not self._ready:
+            compressed = self._compressed or self._file.read(1 << 14)
+            if not compressed:
+                if self._frame is not None:
+                    raise EOFError("the file ends in the middle of a frame")
+                return 0
+            if self._frame is None:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._ready = self._frame.decompress(compressed)
+            self._compressed = self._frame.unused_data if self._frame.eof else b""
+            self._frame = None if self._frame.eof else self._frame
+        given = self._ready[: len(buffer)]
+        self._ready = self._ready[len(given) :]
+        buffer[: len(given)] = given
+        return len(given)

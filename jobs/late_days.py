@@ -1,0 +1,88 @@
+"""Late days: published days whose rows do not follow from the newest events any more.
+
+An arrival may bring events of days before its own. ``clean`` notes which event dates each of its commits touches. A closing
+date that can follow from one of them is late when its sessions were made from events that are older than the commit. The
+profiles as of a day are late when an arrival of that day or before was published, or changed, after they were made: a day that
+was mended, or one that another overtook. A commit that puts the same rows back makes nothing late. A day that was never
+published is left to its own run. Who looks, and when, changes nothing about what is late: a day that was told once and was
+forgotten is told again by whoever looks next.
+
+``python -m jobs.late_days`` lists them all; ``--closed-on 1998-04-16`` asks about the sessions of one day, ``--as-of``
+about its profiles.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from jobs.cleaning.commit_notes import CONTENT, TOUCHED, days_of
+from jobs.sessions.lookback import look_ahead
+from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.errors import NothingToDo
+
+
+def changes(lake: Lake) -> list[Commit]:
+    """The commits of ``events`` that changed something, oldest first: not those that put the same rows back."""
+    known: dict[str, Any] = {}
+    found = []
+    for commit in reversed(lake.commits("events")):
+        arrivals = [value for values in commit.replaced.values() for value in values]
+        content = commit.notes.get(CONTENT)
+        if content is None or any(known.get(arrival) != content for arrival in arrivals):
+            found.append(commit)
+        known.update(dict.fromkeys(arrivals, content))
+    return found
+
+
+def made_from(lake: Lake, table: str) -> dict[date, int]:
+    """The published days of a table, and the place in the order of commits of the events that each was made from."""
+    made = {date.fromisoformat(text): commit for text, commit in lake.current_commits(table).items()}
+    return {d: lake.sequence("events", commit.inputs.get("events", 0)) for d, commit in made.items()}
+
+
+def late_sessions(lake: Lake) -> list[date]:
+    """The published closing dates that are late, in order."""
+    made = made_from(lake, "sessions")
+    late = set[date]()
+    for commit in changes(lake):
+        changed = look_ahead(days_of(commit.notes.get(TOUCHED, ())))
+        late.update(d for d in changed if d in made and made[d] < commit.sequence_number)
+    return sorted(late)
+
+
+def late_profiles(lake: Lake) -> list[date]:
+    """The published days of profiles that are late, in order."""
+    made = made_from(lake, "profiles")
+    late = set[date]()
+    for commit in changes(lake):
+        first = min(date.fromisoformat(value) for values in commit.replaced.values() for value in values)
+        late.update(d for d in made if first <= d and made[d] < commit.sequence_number)
+    return sorted(late)
+
+
+def late_days(lake: Lake) -> list[date]:
+    """The days of which anything is late, in order."""
+    return sorted({*late_sessions(lake), *late_profiles(lake)})
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """List the late days, or ask about one."""
+    parser = argparse.ArgumentParser(description="List the published days that newer events change.")
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--closed-on", type=day, help="ask about the sessions of this day; where they are not late, nothing to do")
+    one.add_argument("--as-of", type=day, help="ask about the profiles as of this day; where they are not late, nothing to do")
+    args = parser.parse_args(argv)
+    lake = open_lake()
+    for asked, what, find in ((args.closed_on, "sessions", late_sessions), (args.as_of, "profiles", late_profiles)):
+        if asked is not None and asked not in find(lake):
+            raise NothingToDo(f"the {what} of {asked} are not late: no newer events change them; nothing to do")
+    asked = args.closed_on or args.as_of
+    late = late_days(lake) if asked is None else [asked]
+    log.info("late days", count=len(late))
+    return {"late_days": late}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,75 @@
+"""The sessions that close on a date, in the two stages of an exchange."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from jobs.cleaning.event_identity import SAME_EVENT, conflicts, first_arrivals
+from jobs.exchange.parquet_writer import write_partitions
+from jobs.exchange.tasks import read_rows
+from jobs.sessions.lookback import reach
+from jobs.sessions.rules import SESSION, closing_date, in_order, summary, with_sessions
+from schemas.contract import Contract
+
+EVENTS = "events"
+
+
+@dataclass(frozen=True)
+class Closing:
+    """All that the tasks of one sessionising have to know."""
+
+    dates: tuple[date, ...]
+    gap: timedelta
+    files: tuple[str, ...]
+    session_events: Contract
+    sessions: Contract
+    folders: dict[str, Path]
+
+    @property
+    def columns(self) -> list[str]:
+        made = {"closed_on", "session_id", "position"}
+        return [*(name for name in self.session_events.columns if name not in made), "text"]
+
+
+def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
+    """The events that the closing dates can follow from, by user."""
+    start, end = reach(of.dates, of.gap)
+    for number in numbers:
+        for rows in read_rows(of.files[number], of.columns, EVENTS):
+            yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
+
+
+def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
+    """Write the sessions of a bucket that close on the dates, and their events; name what came back with other content."""
+    rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
+    came_back = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
+    yield {
+        "conflicts": came_back.to_dicts(),
+        "sessions": write_partitions(sessions, of.sessions, of.folders["sessions"]),
+        "session_events": write_partitions(rows, of.session_events, of.folders["session_events"]),
+    }
+
+
+def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The sessions that close on some dates: rule 3, and what follows from it.
+
+    Args:
+        events: rows of ``events``, of whole users, at least those within :func:`reach`; copies count once.
+        dates: the closing dates.
+        gap: as in sessions.
+
+    Returns:
+        Their events, with ``session_id``, ``position`` and ``closed_on``, and one row a session; users in order.
+    """
+    start, end = reach(dates, gap)
+    known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
+    rows = with_sessions(in_order(first_arrivals(known)), gap)
+    sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))
+    wanted = sessions["closed_on"].is_in(sorted(set(dates)))
+    closed = sessions["closed_on"].gather(rows[SESSION]).alias("closed_on")
+    chosen = wanted.gather(rows[SESSION])
+    return rows.with_columns(closed).filter(chosen).drop(SESSION), sessions.filter(wanted)

@@ -1,0 +1,79 @@
+"""Lines out of files: numbered, whole, and what is wrong with a file said once."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.landing.readers.lines import LONGEST_LINE, Problem, blocks, numbered_lines
+
+
+def lines_of(path: Path) -> list[tuple[int, bytes, Problem | None]]:
+    return [tuple(line) for line in numbered_lines(path)]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+def test_lines_are_numbered_as_an_editor_does_and_blank_ones_do_not_count(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbffirst\r\n\n  \nfourth\nno end")
+    assert lines_of(path) == [(1, b"first", None), (4, b"fourth", None), (5, b"no end", None)]
+
+
+def test_a_line_of_fifty_megabytes_is_passed_over(path: Path) -> None:
+    path.write_bytes(b"a\n" + b"x" * 50_000_000 + b"\nb\n")
+    assert lines_of(path) == [(1, b"a", None), (2, b"x" * 200, Problem.TOO_LONG), (3, b"b", None)]
+
+
+def test_a_long_line_among_short_ones_in_one_block_is_cut_out(path: Path) -> None:
+    path.write_bytes(b"a\nb\n" + b"x" * (LONGEST_LINE + 2) + b"\n" + b"c\n" * 3 + b"y" * LONGEST_LINE + b"\nd")
+    assert [(number, problem) for number, _, problem in lines_of(path)] == [
+        (1, None), (2, None), (3, Problem.TOO_LONG), (4, None), (5, None), (6, None), (7, None), (8, None),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "compress"), [("log.gz", gzip.compress), ("log.zst", zstandard.compress)])
+def test_a_compressed_file_that_ends_in_the_middle_gives_its_lines_and_says_so(
+    tmp_path: Path, name: str, compress: object
+) -> None:
+    text = b"".join(b"%d %d\n" % (i, i * i * 7919) for i in range(200_000))
+    whole = compress(text)  # type: ignore[operator]
+    path = tmp_path / name
+    path.write_bytes(whole)
+    assert len(lines_of(path)) == 200_000
+    path.write_bytes(whole[: len(whole) * 2 // 3])
+    *read, last = lines_of(path)
+    assert last == (0, b"", Problem.TRUNCATED)
+    assert 100_000 < len(read) < 200_000
+    assert [content for _, content, _ in read] == text.split(b"\n")[: len(read)]
+
+
+@pytest.mark.parametrize("name", ["log.gz", "log.zst"])
+def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(b"plain text, and not a little of it")
+    assert lines_of(tmp_path / name) == [(0, b"", Problem.UNREADABLE)]
+
+
+def test_several_compressed_parts_on_end_are_one_file(tmp_path: Path) -> None:
+    for name, compress in (("log.gz", gzip.compress), ("log.zst", zstandard.compress)):
+        (tmp_path / name).write_bytes(compress(b"a\nb") + compress(b"c\nd\n"))
+        assert [content for _, content, _ in lines_of(tmp_path / name)] == [b"a", b"bc", b"d"]
+
+
+@given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line)), st.integers(1, 40))
+def test_blocks_of_any_size_hold_the_same_lines(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], size: int
+) -> None:
+    path = tmp_path_factory.mktemp("blocks") / "log"
+    path.write_bytes(b"first\n" + b"".join(line + b"\n" for line in lines))
+    found = list(blocks(path, size))
+    assert b"".join(block.content for block in found) == path.read_bytes()
+    number = 1
+    for block in found:
+        assert (block.first, block.problem) == (number, None)
+        number += block.content.count(b"\n")

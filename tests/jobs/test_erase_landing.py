@@ -1,0 +1,190 @@
+"""Erased persons do not come back from the landing zone; where it is ours their lines are blanked, and no other line moves."""
+
+import gzip
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import zstandard
+
+from jobs import erase_landing
+from jobs.cleaning.candidates import Arrival, parse, reject_rows, wanted_fields, without_erased
+from jobs.erase_landing import landing_files, lines_of_erased
+from jobs.landing.readers import read
+from schemas.contract import load_contract
+from schemas.erasure.__main__ import main as erase
+from schemas.erasure.receipt import read_receipt, receipts
+from schemas.privacy.pseudonyms import pseudonym
+from schemas.privacy.suppression_list import read_erased
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import get_settings
+from schemas.source import load_source
+from tests.jobs.conftest import Deliver, line
+
+ANNA, BELA = "anna@people.example", "bela@people.example"
+RAILS = {"source": "online_retail", "hour": "2011-12-01T10", "name": "part.csv"}
+
+
+@pytest.fixture
+def ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_LANDING_IS_OURS", "true")
+
+
+@pytest.fixture
+def erased(tmp_path: Path) -> Callable[[str], str]:
+    """Erase somebody from a lake that knows nothing of them; gives the request."""
+
+    def ask(raw: str) -> str:
+        asked = tmp_path / "asked.txt"
+        asked.write_text(raw)
+        (receipt,) = erase(["--from", str(asked), "--date", "2026-11-21"])["receipts"].values()
+        return str(receipt["request"])
+
+    return ask
+
+
+def test_lines_of_an_erased_person_are_refused_and_nothing_of_them_is_kept(
+    deliver: Deliver, erased: Callable[[str], str]
+) -> None:
+    path = deliver(line(user=ANNA), line(user=ANNA, type="jump"), line(user=BELA), line(user=BELA, type="jump"))
+    erased(ANNA)
+    source, events, key = load_source("movielens"), load_contract("events"), get_settings().pseudonym_secret()
+    file = next(file for file, _ in landing_files(get_settings()))
+    arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, False)
+    (raw,) = read(path, source, wanted_fields(source))
+    parsed = without_erased(parse(raw, source, key, arrival, events), read_erased())
+    assert parsed.sound["line_number"].to_list() == [3]
+    rejects = reject_rows(parsed.refused, load_contract("rejects"), events).sort("line_number")
+    assert rejects["line_number"].to_list() == [1, 2, 4]
+    assert rejects["reasons"].to_list() == [["person.erased"], ["person.erased"], ["event_type.required", "event_type.unknown"]]
+    gone = rejects.filter(rejects["line_number"] < 3)
+    assert gone["line"].to_list() == gone["candidate"].to_list() == [None, None]
+    assert pseudonym(key, ANNA) not in str(parsed.refused.to_dicts())
+    assert pseudonym(key, BELA) in str(rejects.to_dicts())
+
+
+def test_without_an_erasure_nothing_is_looked_at(deliver: Deliver) -> None:
+    deliver(line())
+    with pytest.raises(NothingToDo, match="looked after"):
+        erase_landing.main([])
+
+
+def test_where_the_landing_zone_is_not_ours_the_receipt_says_which_files_hold_the_person(
+    deliver: Deliver, erased: Callable[[str], str]
+) -> None:
+    holding = deliver(line(user=ANNA), line(user=BELA))
+    deliver(line(user=BELA), name="other.jsonl.gz")
+    before = holding.read_bytes()
+    erased(ANNA)
+    answer = erase_landing.main([])
+    assert answer["still_hold"] == ["movielens/arrived=1998-04-16T15/part-000.jsonl.gz"]
+    assert holding.read_bytes() == before
+    landing = read_receipt(receipts(get_settings())[0]).landing
+    assert landing is not None
+    assert (landing.ours_to_rewrite, landing.still_hold) == (False, answer["still_hold"])
+    with pytest.raises(NothingToDo):
+        erase_landing.main([])
+
+
+@pytest.mark.parametrize("name", ["part.jsonl", "part.jsonl.gz", "part.jsonl.zst"])
+def test_lines_are_blanked_and_the_numbers_of_others_hold(
+    var: Path, ours: None, erased: Callable[[str], str], name: str
+) -> None:
+    path = var / "landing" / "movielens" / "arrived=1998-04-16T15" / name
+    path.parent.mkdir(parents=True)
+    lines = [line(user=BELA), line(user=ANNA), "", line(user=f"{ANNA}x"), line(user=ANNA, item="7"), line(user=BELA)]
+    content = "\n".join(lines).encode()
+    pack = {".gz": gzip.compress, ".zst": zstandard.compress}.get(path.suffix, bytes)
+    unpack = {".gz": gzip.decompress, ".zst": lambda c: zstandard.ZstdDecompressor().stream_reader(c).read()}
+    path.write_bytes(pack(content))
+    request = erased(ANNA)
+    assert erase_landing.main([]) == {"requests": [request], "lines_blanked": 2, "still_hold": []}
+    left = unpack.get(path.suffix, bytes)(path.read_bytes()).decode().split("\n")
+    assert left == [lines[0], "", "", lines[3], "", lines[5]]
+    assert erase_landing.main(["--all"])["lines_blanked"] == 2, "it was done once, and the receipt still says so"
+    landing = read_receipt(receipts(get_settings())[0]).landing
+    assert landing is not None
+    assert landing.lines_blanked == {f"movielens/arrived=1998-04-16T15/{name}": 2}
+    assert [p.name for p in path.parent.iterdir()] == [name]
+
+
+def test_a_record_of_several_lines_is_blanked_whole(var: Path, ours: None, erased: Callable[[str], str]) -> None:
+    path = var / "landing" / "online_retail" / "arrived=2011-12-01T10" / "part.csv"
+    path.parent.mkdir(parents=True)
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    rows = [f'1,A{i},"two\nlines",1,2011-12-01 08:26:00,2.5,{user},Portugal' for i, user in enumerate((12345, 99999, 12345))]
+    path.write_text("\n".join([header, *rows]) + "\n")
+    source = load_source("online_retail")
+    file, _ = next(landing_files(get_settings()))
+    erased("99999")
+    found = lines_of_erased(file, source, get_settings().pseudonym_secret(), read_erased())
+    assert list(found.of) == [4]
+    erase_landing.main([])
+    assert path.read_text().split("\n") == "\n".join([header, rows[0], "\n", rows[2], ""]).split("\n")
+
+
+def test_parquet_rows_become_rows_of_nulls(var: Path, ours: None, erased: Callable[[str], str]) -> None:
+    source = load_source("simulated_parquet")
+    path = var / "landing" / source.name / "arrived=2026-11-10T10" / "part.parquet"
+    path.parent.mkdir(parents=True)
+    columns = {name: column.path for name, column in source.columns.items()}
+    user = columns["user_id"]
+    assert user is not None
+    table = pa.table({user: [BELA, ANNA, BELA], "n": [1, 2, 3], "tags": [["a"], ["b"], ["c"]]})
+    pq.write_table(table, path, compression="zstd")
+    erased(ANNA)
+    assert erase_landing.main([])["lines_blanked"] == 1
+    left = pq.read_table(path)
+    assert left.to_pylist() == [table.to_pylist()[0], dict.fromkeys(table.column_names), table.to_pylist()[2]]
+    assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
+
+
+def test_a_broken_line_is_found_by_the_raw_id(
+    deliver: Deliver, ours: None, erased: Callable[[str], str], tmp_path: Path
+) -> None:
+    path = deliver(line(user=BELA), line(user=ANNA)[:-9], '{"user": "someb')
+    erased(ANNA)
+    assert erase_landing.main([])["lines_blanked"] == 0
+    assert erase_landing.main(["--from", str(tmp_path / "asked.txt")])["lines_blanked"] == 1
+    assert [bool(text) for text in gzip.decompress(path.read_bytes()).split(b"\n")] == [True, False, True, False]
+
+
+def test_a_file_that_cannot_be_written_again_as_it_is_stays_and_is_named(
+    deliver: Deliver, ours: None, erased: Callable[[str], str]
+) -> None:
+    path = deliver(*[line(user=ANNA if i == 0 else BELA, event_id=f"e{i}", item=str(i * i)) for i in range(2000)])
+    path.write_bytes(path.read_bytes()[:-2000])
+    before = path.read_bytes()
+    erased(ANNA)
+    answer = erase_landing.main([])
+    assert answer["still_hold"] == ["movielens/arrived=1998-04-16T15/part-000.jsonl.gz"]
+    assert path.read_bytes() == before
+
+
+@pytest.mark.slow
+def test_a_day_that_is_done_again_does_not_bring_the_person_back(
+    deliver: Deliver, erased: Callable[[str], str], cleaned: Callable[..., dict[str, object]]
+) -> None:
+    deliver(
+        line(user=ANNA, event_id="a1"),
+        line(user=ANNA, event_id="a1"),
+        line(user=ANNA, event_id="a2", type="jump"),
+        line(user=BELA, event_id="b1"),
+    )
+    before = cleaned()
+    erased(ANNA)
+    after = cleaned(run="again")
+    who = pseudonym(get_settings().pseudonym_secret(), ANNA)
+    assert who in json.dumps(before["events"], default=str)
+    assert who not in json.dumps([after["events"], after["rejects"]], default=str)
+    figures = after["figures"]
+    assert isinstance(figures, dict)
+    assert {k: figures[k] for k in ("lines_read", "events", "rejects", "duplicates", "set_aside")} == {
+        "lines_read": 4, "events": 1, "rejects": 3, "duplicates": 0, "set_aside": 3,
+    }  # fmt: skip
+    assert figures["reasons"] == {"person.erased": 3}
+    assert date(1998, 4, 16) == after["events"][0]["arrived_on"]  # type: ignore[index]
