@@ -80,7 +80,7 @@ test-browser: $(STAMP) $(SERVERS_STAMP) chromium ## Airflow and MLflow as people
 	@$(BIN)/python -m pytest -m browser tests/browser
 
 test-cluster: $(STAMP) ## jobs, a day of the workflow and recommending on a standalone Spark cluster, one of whose workers is killed
-	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py tests/local/test_cluster.py tests/ml/test_shards.py
+	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py tests/local/test_cluster.py tests/ml/inference/test_shards.py
 
 test-long: $(STAMP) ## tests in which recipes learn for a minute
 	@$(BIN)/python -m pytest -m long tests/ml

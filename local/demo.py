@@ -106,7 +106,7 @@ class Demo:
 
     def _preparing_models(self) -> "subprocess.Popen[str]":
         """In a process of its own: it loads a language model, whose memory is then free again."""
-        command = [sys.executable, "-m", "ml.prepare"]
+        command = [sys.executable, "-m", "ml.prepare_models"]
         return subprocess.Popen(command, cwd=self.settings.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
     def _prepared(self, models: "subprocess.Popen[str]") -> None:
@@ -117,7 +117,9 @@ class Demo:
         """
         _, said = models.communicate()
         if models.returncode:
-            raise ClickwrightError((said.strip().splitlines() or ["ml.prepare said nothing"])[-1].removeprefix("error: "))
+            raise ClickwrightError(
+                (said.strip().splitlines() or ["ml.prepare_models said nothing"])[-1].removeprefix("error: ")
+            )
 
     def _served(self, tracking: Tracking) -> bool:
         """Whether the champion's recommendations and their ad copy are published."""

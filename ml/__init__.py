@@ -2,5 +2,5 @@
 
 from pkgutil import extend_path
 
-# A logged model carries a part of this package (ml.tracking); where the project is at hand too, it has the rest.
+# A logged model carries a part of this package (ml.tracking.model_package); where the project is at hand too, it has the rest.
 __path__ = extend_path(__path__, __name__)

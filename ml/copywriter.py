@@ -1,9 +1,9 @@
 """Ad copy: a headline and a body for the first recommendation of a few dozen users, written by the language model.
 
 The model knows an ad's facts (title, year, categories, the near title that the reason names) and writes within the
-lexicon's grammar (``ml.guided``); every check of ``ml.facts`` judges what it wrote. It gets a few tries, each with a
-seed of its own; then a template takes its place, whose copy says so in ``origin`` and goes through the same checks.
-What does not pass them all is not written.
+lexicon's grammar (``ml.copywriting.guided_decoding``); every check of ``ml.copywriting.guards`` judges what it wrote. It
+gets a few tries, each with a seed of its own; then a template takes its place, whose copy says so in ``origin`` and goes
+through the same checks. What does not pass them all is not written.
 
     python -m ml.copywriter --served-on 1998-04-23 --limit 36
 """
@@ -20,11 +20,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml.facts import CHECKS, HEADLINE_LENGTH, Copy, Facts, failed_checks, spoken_title
-from ml.language_model import LanguageModel, prompt
-from ml.lexicon import DEFAULT, Lexicon, load_lexicon
-from ml.prepare import FOLDER, language_model_folder
-from ml.reasons import named_title
+from ml.copywriting.guards import CHECKS, HEADLINE_LENGTH, Copy, Facts, failed_checks, spoken_title
+from ml.copywriting.language_model import LanguageModel, prompt
+from ml.copywriting.lexicon import DEFAULT, Lexicon, load_lexicon
+from ml.copywriting.smollm2 import FOLDER, language_model_folder
+from ml.reasons.sentences import named_title
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for

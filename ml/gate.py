@@ -12,7 +12,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.conditions import AGAIN, conditions
+from ml.promotion.conditions import AGAIN, conditions
 from schemas.runtime.cli import log, run_id_default
 from schemas.runtime.errors import NothingToDo, Refused
 from schemas.runtime.settings import Settings, get_settings
@@ -33,7 +33,7 @@ def judge(version: str, evidence: dict[str, Any], champion: str | None, champion
 
     Args:
         version: the challenger's version.
-        evidence: what :mod:`ml.challenge` gathered.
+        evidence: what :mod:`ml.register_challenger` gathered.
         champion: the version that is champion now, None when there is none.
         champion_digest: the digest of its model.
 
@@ -53,7 +53,7 @@ def evidence_of(version: "ModelVersion") -> dict[str, Any]:
     Raises:
         Refused: it carries none, or none that can be read.
     """
-    from ml.registry import tags_of
+    from ml.tracking.registry import tags_of
 
     number, text = str(version.version), tags_of(version).get("evidence")
     if not text:
@@ -73,7 +73,7 @@ def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[
     from jinja2 import TemplateError
     from mlflow.exceptions import MlflowException
 
-    from ml.evidence_report import log_report
+    from ml.promotion.report import log_report
 
     try:
         log_report(client, str(version.version), evidence, verdict)
@@ -93,10 +93,10 @@ def inspect(
     from mlflow.exceptions import MlflowException
     from mlflow.models import get_model_info
 
-    from ml.erasure import ERASURE_DUE
+    from ml.mark_erased import ERASURE_DUE
     from ml.models import digest
-    from ml.registry import download, tags_of
-    from ml.smoke import smoke
+    from ml.promotion.smoke_test import smoke
+    from ml.tracking.registry import download, tags_of
 
     number, tags = str(version.version), tags_of(version)
     try:
@@ -140,16 +140,17 @@ def gate(run: str) -> dict[str, Any]:
         Refused: it must not be promoted.
         NothingToDo: it was promoted already.
     """
-    from ml.erasure import warn_of
+    from ml.mark_erased import warn_of
     from ml.pin import read_pin
-    from ml.registry import CHAMPION, TAG, by_alias, connect, of_training, tags_of
+    from ml.tracking.registry import CHAMPION, TAG, by_alias, connect, of_training, tags_of
 
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
     version = of_training(client, settings, pinned["training"])
     if version is None:
         raise Refused(
-            f"training {pinned['training']} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
+            f"training {pinned['training']} has no challenger; in the model registry; "
+            "run `python -m ml.register_challenger` for it first"
         )
     champion = by_alias(client, settings, CHAMPION)
     if champion is not None and champion.version == version.version:

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from ml.text import encoder_digest
+from ml.text.encoder import encoder_digest
 from schemas.lake.lake import open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
 from schemas.publishing.staging import slug, write_atomically

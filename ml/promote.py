@@ -30,10 +30,10 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
     Raises:
         Refused: it did not pass the gate, or the champion changed while a rollback waited for another promotion.
     """
-    from ml.erasure import warn_of
     from ml.gate import NOBODY
+    from ml.mark_erased import warn_of
     from ml.pin import read_pin
-    from ml.registry import CHAMPION, TAG, by_alias, connect, numbered, of_training, tags_of
+    from ml.tracking.registry import CHAMPION, TAG, by_alias, connect, numbered, of_training, tags_of
 
     settings = get_settings()
     client = connect(settings)
@@ -47,7 +47,8 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
             found = of_training(client, settings, training)
             if found is None:
                 raise Refused(
-                    f"training {training} has no challenger; in the model registry; run `python -m ml.challenge` first"
+                    f"training {training} has no challenger; in the model registry; "
+                    "run `python -m ml.register_challenger` first"
                 )
             version = found
         champion = by_alias(client, settings, CHAMPION)

@@ -21,11 +21,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml.inference.behaviour import known_events
-from ml.inference.offer import offer_of
-from ml.inference.score import Origin, Policy, Scorer
+from ml.compute.threads import share_the_machine
+from ml.inference.eligible_items import offer_of
+from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import TABLE, USER_COLUMNS, Inputs, Work, open_inputs
-from ml.threads import share_the_machine
+from ml.inference.user_histories import known_events
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
     from ml.models import digest, load_recommender
-    from ml.registry import champion, connect, download, provenance, version_uri  # MLflow: heavy, and only needed here
+    from ml.tracking.registry import champion, connect, download, provenance, version_uri  # MLflow: heavy, and only needed here
 
     started = time.perf_counter()
     settings = get_settings()
@@ -107,9 +107,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 offer = offer_of(catalogue, parts, item_ids, args.served_on)
                 scorer = Scorer(model, offer, policy, origin)
                 if settings.recommend_on == "spark":
-                    from ml.inference import on_spark  # PySpark: only where it is wanted
+                    from ml.inference import spark_shards  # PySpark: only where it is wanted
 
-                    on_spark.finish_shards(scorer, files, dealt, work)
+                    spark_shards.finish_shards(scorer, files, dealt, work)
                 else:
                     finish_shards(scorer, dealt, work)
         work.stage(attempt.folder(TABLE))

@@ -19,7 +19,7 @@ def reject(run: str, by: str) -> dict[str, Any]:
         Refused: the training has chosen none.
     """
     from ml.pin import read_pin
-    from ml.registry import TAG, connect, of_training
+    from ml.tracking.registry import TAG, connect, of_training
 
     settings = get_settings()
     client = connect(settings)
@@ -27,7 +27,7 @@ def reject(run: str, by: str) -> dict[str, Any]:
     version = of_training(client, settings, training)
     if version is None:
         raise Refused(
-            f"training {training} has no challenger; in the model registry; run `python -m ml.challenge` for it first"
+            f"training {training} has no challenger; in the model registry; run `python -m ml.register_challenger` for it first"
         )
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}rejected_by", by)
     log.info("rejected", version=version.version, by=by)

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.processes import from_first, is_first, together
-from ml.threads import share_the_machine
+from ml.compute.distributed import from_first, is_first, together
+from ml.compute.threads import share_the_machine
 from schemas.runtime.cli import log, run_id_default
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-    from ml.fit import Fitted
+    from ml.data.splits import Split
     from ml.models.base import Library
-    from ml.splits import Split
+    from ml.training.fit import Fitted
 
 
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
     """Train ``recipes`` for a pinned training; returns for each its MLflow run and headline figures."""
     share_the_machine()
+    from ml.data.splits import read_split
     from ml.models import recipe
     from ml.pin import read_pin
-    from ml.registry import connect, finished_runs
-    from ml.splits import read_split
+    from ml.tracking.registry import connect, finished_runs
     from schemas.lake.lake import open_lake
 
     for name in recipes:
@@ -72,8 +72,8 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
 
 def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "Library") -> None:
     """The part that every process but the first has in training a network."""
-    from ml.checkpoints import RunCheckpoints
-    from ml.fit import fit, refit
+    from ml.tracking.run_checkpoints import RunCheckpoints
+    from ml.training.fit import fit, refit
 
     kept = RunCheckpoints(client, from_first(""))
     tuned = fit(name, split, seed, library, kept)
@@ -86,7 +86,7 @@ def expect_encoder(pinned: dict[str, Any]) -> None:
     Raises:
         ConfigError: it is another one by now.
     """
-    from ml.text import encoder_digest, encoder_source
+    from ml.text.encoder import encoder_digest, encoder_source
 
     now, then = encoder_digest(), pinned.get("encoder")
     if then is not None and now != then:  # a pin from before encoders were noted has none
@@ -121,10 +121,10 @@ def train_one(
     """One recipe, one MLflow run: that which this code began and did not finish, or a new one."""
     import mlflow
 
-    from ml.checkpoints import RunCheckpoints
-    from ml.fit import fit_and_test
     from ml.models import recipe
-    from ml.registry import TAG, experiment_id
+    from ml.tracking.registry import TAG, experiment_id
+    from ml.tracking.run_checkpoints import RunCheckpoints
+    from ml.training.fit import fit_and_test
 
     tags = {
         f"{TAG}training": pinned["training"],
@@ -161,7 +161,7 @@ def train_one(
 
 def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
     """The run of a recipe that this code began and did not finish, or None. Others that never finished are deleted."""
-    from ml.registry import TAG, training_runs
+    from ml.tracking.registry import TAG, training_runs
 
     found = None
     for run in training_runs(client, settings, training):
@@ -180,10 +180,10 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted")
     """Everything that a reader of the run wants: parameters, data, metrics, pictures, the model."""
     import mlflow
 
-    from ml import plots
-    from ml.question_table import write_questions
-    from ml.registry import TAG
-    from ml.tracking import log_data, log_model
+    from ml.evaluation import plots
+    from ml.evaluation.query_table import write_questions
+    from ml.tracking.model_package import log_data, log_model
+    from ml.tracking.registry import TAG
 
     mlflow.log_params(
         {

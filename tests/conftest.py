@@ -13,7 +13,7 @@ from tests.chromium import of_the_system
 LIVING = "tests/local/"
 TOGETHER = {
     LIVING: "the living Airflow and MLflow",
-    "tests/ml/test_prepare.py": "the prepared language model",
+    "tests/ml/copywriting/test_smollm2.py": "the prepared language model",
     "tests/ml/test_recommend.py": "the prepared language model",
 }
 """What one worker does in order, as it shares something that takes long to make. Elsewhere that is a file."""

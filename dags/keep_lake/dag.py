@@ -72,7 +72,7 @@ with DAG(
 ):
     erase = ModuleOperator(task_id="erase", module="schemas.erasure", arguments=["--pending"])
     forget = ModuleOperator(task_id="forget", module="jobs.erase_landing", trigger_rule=TriggerRule.NONE_FAILED)
-    mark_models = ModuleOperator(task_id="mark_models", module="ml.erasure", trigger_rule=TriggerRule.NONE_FAILED)
+    mark_models = ModuleOperator(task_id="mark_models", module="ml.mark_erased", trigger_rule=TriggerRule.NONE_FAILED)
     retention, compact = duty("retention", []), duty("compact", [])
     expire = duty("expire", AGE, "expire_snapshots")
     orphans, statistics = duty("orphans", AGE, "orphan_files"), duty("statistics", [], "table_statistics")

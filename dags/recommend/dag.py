@@ -56,7 +56,7 @@ with DAG(
     tags=["recommender", "advertising", "gpu"],
 ):
     days = RunsEnded(task_id="days_at_work", of=["behaviour_day", "reprocess_day"], timeout=timedelta(hours=1))
-    due = ModuleOperator(task_id="due", module="ml.due", trigger_rule=TriggerRule.NONE_FAILED)  # an hour is enough
+    due = ModuleOperator(task_id="due", module="ml.recommend_due", trigger_rule=TriggerRule.NONE_FAILED)  # an hour is enough
     recommend = model_tables("recommend", SERVED_ON, tooltip="ten items for every user", writes=["recommendations"])
     copywriter = model_tables("copywriter", SERVED_ON, tooltip="headline and reason for some of them", writes=["creatives"])
 

@@ -90,7 +90,7 @@ with DAG(
     of_run = ["--run", TRAINING]
     pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=[*of_run, "--train-until", TRAIN_UNTIL, VALID_DAYS])
     baselines, transformer = fit("fit_baselines", BASELINES), fit("fit_transformer", CANDIDATES)
-    challenge = ModuleOperator(task_id="challenge", module="ml.challenge", arguments=of_run)
+    challenge = ModuleOperator(task_id="challenge", module="ml.register_challenger", arguments=of_run)
     gate = ModuleOperator(task_id="gate", module="ml.gate", arguments=of_run)
     approve = DeadlineApproval(
         task_id="approve", subject=QUESTION, body=EVIDENCE, asked_by="challenge", approved="promote", rejected="rejected"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ml.inference.lists import NOTHING, Lists
+from ml.inference.slates import NOTHING, Lists
 
 EMPTY = -1e9
 """Worth of a place without an item: less than that of any item."""

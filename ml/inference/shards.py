@@ -23,7 +23,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ml.inference.behaviour import EVENT_SCHEMA
+from ml.inference.user_histories import EVENT_SCHEMA
 from schemas.contract import load_contract
 from schemas.runtime.settings import get_settings
 

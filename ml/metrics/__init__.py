@@ -1,8 +1,8 @@
 """Every measure, each a short function with its formula: of rankings, of lists, of click probabilities, and their intervals."""
 
+from ml.metrics.beyond_accuracy import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
 from ml.metrics.bootstrap import bootstrap_interval, bootstrap_share, mean_by_user
-from ml.metrics.clicks import auc, calibration_error, log_loss, normalised_entropy, reliability
-from ml.metrics.lists import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
+from ml.metrics.probability import auc, calibration_error, log_loss, normalised_entropy, reliability
 from ml.metrics.ranking import BEHIND, average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
 
 __all__ = [

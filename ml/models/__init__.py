@@ -34,7 +34,7 @@ _PLACES = {
     "content": ("ml.models.content", "Content"),
     "cooccurrence": ("ml.models.cooccurrence", "Cooccurrence"),
     "als": ("ml.models.als", "ALS"),
-    "transformer": ("ml.models.transformer", "Transformer"),
+    "transformer": ("ml.models.transformer.recommender", "Transformer"),
     "hybrid": ("ml.models.hybrid", "Hybrid"),
 }
 _VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {

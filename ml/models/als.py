@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from ml.data import Cases, Catalog, Interactions
+from ml.data.interactions import Cases, Catalog, Interactions
 from ml.models.base import (
     WEIGHTS_FILE,
     Log,
@@ -27,7 +27,7 @@ from ml.models.base import (
     with_fallback,
     write_config,
 )
-from ml.models.search import ascend
+from ml.models.coordinate_ascent import ascend
 from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class ALS(Recommender):
         "alpha": (4.0, 20.0),
         "regularisation": (0.01, 0.05, 0.2),
     }
-    """Values to try, once through (:mod:`ml.models.search`): four more fits."""
+    """Values to try, once through (:mod:`ml.models.coordinate_ascent`): four more fits."""
 
     def __init__(self, **settings: float) -> None:
         self._settings = settled(self.name, self.DEFAULTS, settings)
@@ -131,7 +131,7 @@ class ALS(Recommender):
         self.item_factors[factors["id"].to_numpy()] = np.stack(factors["features"].to_numpy())
 
     def _search(self, spark: "SparkSession", train: Interactions, seed: int, cases: Cases) -> None:
-        from ml.evaluate import ndcg_of, rank_cases
+        from ml.evaluation.evaluate import ndcg_of, rank_cases
 
         def changed(model: ALS, name: str, value: float) -> ALS:
             other = ALS(**{**model._settings, name: value})

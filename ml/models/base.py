@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import sparse
 
-from ml.data import DAY_US, Cases, Catalog, Interactions, spans
+from ml.data.interactions import DAY_US, Cases, Catalog, Interactions, spans
 
 if TYPE_CHECKING:
-    from ml.checkpoints import Checkpoints
+    from ml.tracking.run_checkpoints import Checkpoints
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -132,7 +132,7 @@ class Recommender(ABC):
 class Factored(ABC):
     """What a recommender offers besides when its scores are a product: scores = states @ vectors.T + bias.
 
-    Then the best items can be found without writing all scores down (``ml.inference.search``).
+    Then the best items can be found without writing all scores down (``ml.inference.inner_product_search``).
     """
 
     @abstractmethod

@@ -7,9 +7,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from ml.data import Cases, Catalog, Interactions
+from ml.compute.distributed import is_first
+from ml.data.interactions import Cases, Catalog, Interactions
 from ml.models.base import Library, Log, Recommender, Scores, read_config, write_config
-from ml.processes import is_first
 
 MEMBERS = ("transformer", "als", "cooccurrence", "markov")
 STEPS = 20
@@ -96,8 +96,8 @@ class Hybrid(Recommender):
 
     def _choose(self, added: int, cases: Cases, batch_size: int = 256) -> None:
         """Form and share of one member with the best NDCG@10, the members before it blended as they are."""
-        from ml.evaluate import ndcg_of, rank_of_target
-        from ml.top import leave_out
+        from ml.evaluation.evaluate import ndcg_of, rank_of_target
+        from ml.models.rank import leave_out
 
         member, parts = self.members[1 + added], self._chosen["blend"]
         shares = [step / STEPS for step in range(STEPS + 1)]

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from ml.data import Cases, Catalog, Interactions
+from ml.data.interactions import Cases, Catalog, Interactions
 from ml.models.base import (
     WEIGHTS_FILE,
     Log,
@@ -26,7 +26,7 @@ from ml.models.base import (
     with_fallback,
     write_config,
 )
-from ml.models.search import ascend
+from ml.models.coordinate_ascent import ascend
 
 TUNING_QUESTIONS = 6000
 ROUNDS = 2
@@ -40,7 +40,7 @@ class LinearRecommender(Recommender):
     DEFAULTS: ClassVar[dict[str, float]]
     """``half_life`` (events until a weight halves), ``last`` (events looked back), ``neighbours``, and the recipe's own."""
     SEARCH: ClassVar[dict[str, tuple[float, ...]]] = {}
-    """Values to try (:mod:`ml.models.search`)."""
+    """Values to try (:mod:`ml.models.coordinate_ascent`)."""
 
     def __init__(self, **settings: float) -> None:
         self._settings = settled(self.name, self.DEFAULTS, settings)
@@ -83,7 +83,7 @@ class LinearRecommender(Recommender):
         return strongest(matrix, int(self._settings["neighbours"]))
 
     def _search(self, prepared: Any, cases: Cases) -> None:
-        from ml.evaluate import ndcg_of, rank_cases
+        from ml.evaluation.evaluate import ndcg_of, rank_cases
 
         def changed(model: LinearRecommender, name: str, value: float) -> LinearRecommender:
             other = type(self)(**{**model._settings, name: value})

@@ -5,7 +5,7 @@ from typing import ClassVar
 import numpy as np
 from scipy import sparse
 
-from ml.data import Interactions
+from ml.data.interactions import Interactions
 from ml.models.linear import LinearRecommender, pairs
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from ml.data import Cases, Catalog, Interactions
+from ml.data.interactions import Cases, Catalog, Interactions
 from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, popularity, read_config, write_config
 
 
@@ -42,7 +42,7 @@ class Popularity(Recommender):
         return self
 
     def _judged(self, train: Interactions, validation: Cases, days: float) -> float:
-        from ml.evaluate import ndcg_of, rank_cases
+        from ml.evaluation.evaluate import ndcg_of, rank_cases
 
         self.popularity = popularity(train, days)
         return ndcg_of(rank_cases(self, validation).ranks, validation)

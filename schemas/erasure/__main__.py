@@ -3,7 +3,7 @@ argument stands in the list of processes while the command runs.
 
 ``python -m schemas.erasure --from requests.txt --date 2026-11-20``
 
-What follows it: ``python -m jobs.erase_landing`` looks after the landing zone, ``python -m ml.erasure`` marks the models. A
+What follows it: ``python -m jobs.erase_landing`` looks after the landing zone, ``python -m ml.mark_erased`` marks the models. A
 command that was killed is run again as it was, or with ``--pending``.
 """
 

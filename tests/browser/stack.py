@@ -112,7 +112,7 @@ class Stack:
         """Train in a shell, and register the best. Returns its version."""
         self.command("ml.pin", "--run", run, "--train-until", str(HISTORY[2]), "--valid-days", "1")
         self.command("ml.train", "--run", run, "--recipes", recipes)
-        return str(self.command("ml.challenge", "--run", run)["version"])
+        return str(self.command("ml.register_challenger", "--run", run)["version"])
 
     @cached_property
     def mlflow(self) -> MlflowClient:

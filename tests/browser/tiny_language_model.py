@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
-from ml.prepare import gguf_file
+from ml.copywriting.smollm2 import gguf_file
 
 
 def save(folder: Path) -> None:

@@ -159,7 +159,7 @@ def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure
         assert tasks[task]["downstream"] == [following]
     assert {task["trigger_rule"] for name, task in tasks.items() if name != "erase"} == {"none_failed"}
     modules = {name: task["module"] for name, task in tasks.items()}
-    assert modules.pop("mark_models") == "ml.erasure"
+    assert modules.pop("mark_models") == "ml.mark_erased"
     assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.erase_landing")
     renamed = {"expire": "expire_snapshots", "orphans": "orphan_files", "statistics": "table_statistics"}
     assert modules == {name: f"schemas.maintenance.{renamed.get(name, name)}" for name in modules}

@@ -14,9 +14,9 @@ import torch
 from torch.utils.data import DataLoader
 
 from jobs.exchange.tasks import read_rows
-from ml.models.sequences import Windows
+from ml.data.splits import by_time, read_split
+from ml.models.transformer.sequences import Windows
 from ml.pin import pin
-from ml.splits import by_time, read_split
 from schemas.erasure.__main__ import main as erase
 from schemas.lake import storage
 from schemas.lake.lake import open_lake, row_counts

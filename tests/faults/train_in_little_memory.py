@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ml.data import Catalog, Interactions
-from ml.events import SCHEMA, cut, everything, gather
-from ml.models.transformer import Transformer
+from ml.data.event_log import SCHEMA, cut, everything, gather
+from ml.data.interactions import Catalog, Interactions
+from ml.models.transformer.recommender import Transformer
 
 USERS, EVENTS, ITEMS, AT_ONCE = 100_000, 60, 24, 200
 ALLOWED = 80_000_000

@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from ml.data import ITEM_FIELDS, Catalog, Interactions, microseconds
-from ml.events import SCHEMA, Events, cut, everything, gather
+from ml.data.event_log import SCHEMA, Events, cut, everything, gather
+from ml.data.interactions import ITEM_FIELDS, Catalog, Interactions, microseconds
+from ml.data.splits import Split, by_time
 from ml.models import RECIPES
-from ml.splits import Split, by_time
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing.staging import open_attempt, read_manifest
@@ -81,12 +81,12 @@ def walk_items() -> pd.DataFrame:
 
 
 def catalogue(frame: pd.DataFrame) -> pa.Table:
-    """The items of a frame with the columns of ``ml.data.ITEM_FIELDS``."""
+    """The items of a frame with the columns of ``ml.data.interactions.ITEM_FIELDS``."""
     return pa.Table.from_pandas(frame, ITEM_FIELDS, preserve_index=False)
 
 
 def gathered(frame: pd.DataFrame) -> Events:
-    """The events of a frame with the columns of ``ml.events.SCHEMA``."""
+    """The events of a frame with the columns of ``ml.data.event_log.SCHEMA``."""
     columns = [pa.array(frame[name].tolist(), SCHEMA.field(name).type) for name in SCHEMA.names]
     return gather([pa.record_batch(columns, schema=SCHEMA)])
 
@@ -182,8 +182,8 @@ def publish_walk(lake: Lake) -> Lake:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The language model as ``python -m ml.prepare`` leaves it (half a minute)."""
-    from ml.prepare import FOLDER, prepare
+    """The language model as ``python -m ml.prepare_models`` leaves it (half a minute)."""
+    from ml.copywriting.smollm2 import FOLDER, prepare
 
     folder = tmp_path_factory.mktemp("models") / FOLDER
     assert prepare(folder)["made_now"]

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ml.challenge import choose, markdown
 from ml.gate import judge
+from ml.register_challenger import choose, markdown
 from schemas.runtime.errors import Refused
 
 

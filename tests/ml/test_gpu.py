@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from ml.evaluate import evaluate
-from ml.models.loss import multiplies_bfloat16
-from ml.models.network import SequenceModel
-from ml.models.trainer import training_arguments
-from ml.models.transformer import Transformer
-from ml.splits import Split
+from ml.data.splits import Split
+from ml.evaluation.evaluate import evaluate
+from ml.models.transformer.loss import multiplies_bfloat16
+from ml.models.transformer.network import SequenceModel
+from ml.models.transformer.recommender import Transformer
+from ml.models.transformer.trainer import training_arguments
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")]
 SMALL = {"width": 32, "max_length": 16, "batch_size": 16, "learning_rate": 1e-2}

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from ml import challenge, gate, pin, promote, reject, train
-from ml.registry import by_alias, connect, load_champion
+from ml import gate, pin, promote, register_challenger, reject, train
+from ml.tracking.registry import by_alias, connect, load_champion
 from schemas.lake.lake import Lake
 from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 from schemas.runtime.settings import ROOT, get_settings
@@ -36,7 +36,7 @@ def report_of(challenger: dict[str, Any]) -> str:
 def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var: Path) -> None:
     trained = pin_and_train("first")
     assert set(trained["recipes"]) == {"popularity", "markov", "cooccurrence"}
-    challenger = challenge.main(["--run", "first"])
+    challenger = register_challenger.main(["--run", "first"])
     assert challenger["recipe"] in ("markov", "cooccurrence")
     assert "| popularity |" in challenger["evidence"]
     assert "By this evidence it may pass the gate" in report_of(challenger)
@@ -53,7 +53,7 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
     assert promote.main(["--run", "first"])["moved"] is False
     again = train.main(["--run", "first", "--recipes", BASELINES])
     assert all(row["reused"] for row in again["recipes"].values())
-    assert challenge.main(["--run", "first"])["version"] == "1"
+    assert register_challenger.main(["--run", "first"])["version"] == "1"
     with pytest.raises(
         NothingToDo, match="version 1 is the champion already; in the model registry; there is nothing to promote"
     ):
@@ -64,7 +64,7 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
 
     # Another training on the same data gives the same model: there is nothing better in it.
     pin_and_train("second")
-    assert challenge.main(["--run", "second"])["version"] == "2"
+    assert register_challenger.main(["--run", "second"])["version"] == "2"
     with pytest.raises(Refused, match="the same model as the champion, version 1"):
         gate.main(["--run", "second"])
     with pytest.raises(Refused, match="did not pass the gate"):
@@ -93,7 +93,7 @@ def test_a_run_carries_everything_that_explains_it(walk_lake: Lake) -> None:
 
     uri = run.data.tags["clickwright.model_uri"]
     files = {path.name for path in Path(mlflow.artifacts.download_artifacts(uri)).rglob("*") if path.is_file()}
-    assert {"weights.safetensors", "recommender.json", "items.json", "serving_model.py"} <= files
+    assert {"weights.safetensors", "recommender.json", "items.json", "pyfunc.py"} <= files
     assert not {name for name in files if name.endswith((".pkl", ".pickle", ".pt", ".bin"))}
     model = mlflow.pyfunc.load_model(uri)
     assert model.metadata.signature is not None
@@ -133,24 +133,24 @@ def test_a_logged_model_is_served_where_the_project_is_not(walk_lake: Lake, tmp_
     assert json.loads(done.stdout)[0] in ("i03", "i04")
 
     # Where the project is at hand, a model that was loaded first does not hide it.
-    script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.registry, schemas.runtime.settings"
+    script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.tracking.registry, schemas.runtime.settings"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
 
 def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
     """Two challengers are judged against the same champion; the first promotion makes the second stale."""
     pin_and_train("weak", "popularity,markov")
-    challenge.main(["--run", "weak"])
+    register_challenger.main(["--run", "weak"])
     gate.main(["--run", "weak"])
     pin_and_train("strong", "popularity,cooccurrence")
-    challenge.main(["--run", "strong"])
+    register_challenger.main(["--run", "strong"])
     gate.main(["--run", "strong"])
     promote.main(["--run", "weak"])
     overtaken = promote.main(["--run", "strong"])
     assert (overtaken["moved"], overtaken["overtaken_by"]) == (False, "1")
     with pytest.raises(Refused, match="does not compare it with the champion, version 1"):
         gate.main(["--run", "strong"])
-    evidence = challenge.main(["--run", "strong"])["evidence"]
+    evidence = register_challenger.main(["--run", "strong"])["evidence"]
     assert "champion: version 1, markov" in evidence
     settings = get_settings()
     client = connect(settings)
@@ -170,12 +170,12 @@ def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
 
 def test_the_gate_judges_what_was_chosen_last_and_not_what_is_newest(walk_lake: Lake) -> None:
     pin_and_train("turn", "popularity")
-    assert challenge.main(["--run", "turn"])["version"] == "1"
+    assert register_challenger.main(["--run", "turn"])["version"] == "1"
     markov = train.main(["--run", "turn", "--recipes", "markov"])["recipes"]["markov"]["run_id"]
-    assert challenge.main(["--run", "turn"])["version"] == "2"
+    assert register_challenger.main(["--run", "turn"])["version"] == "2"
     assert gate.main(["--run", "turn"])["version"] == "2"
     connect(get_settings()).delete_run(markov)
-    assert challenge.main(["--run", "turn"])["version"] == "1"
+    assert register_challenger.main(["--run", "turn"])["version"] == "1"
     with pytest.raises(Refused, match="version 1 is refused: popularity was the best of its training"):
         gate.main(["--run", "turn"])
     with pytest.raises(Refused, match="version 1 did not pass the gate"):
@@ -188,7 +188,7 @@ def test_a_reject_is_noted_on_the_version_and_moves_nothing(walk_lake: Lake) -> 
     pin_and_train("first", "popularity,markov")
     with pytest.raises(Refused, match="has no challenger"):
         reject.main(["--run", "first", "--by", "alice"])
-    challenge.main(["--run", "first"])
+    register_challenger.main(["--run", "first"])
     assert reject.main(["--run", "first", "--by", "alice"]) == {"version": "1", "rejected_by": "alice"}
     settings = get_settings()
     client = connect(settings)
@@ -202,7 +202,7 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
     client = connect(settings)
     with pytest.raises(Refused, match="has no challenger"):
         gate.main(["--run", "bare"])
-    challenge.main(["--run", "bare"])
+    register_challenger.main(["--run", "bare"])
     tag = "clickwright.evidence"
     version = client.get_model_version("recommender", "1")
     evidence = version.tags[tag]
@@ -268,7 +268,7 @@ def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
     with pytest.raises(ClickwrightError, match="no version of recommender is @champion"):
         load_champion()
     with pytest.raises(ClickwrightError, match="has no finished run of popularity"):
-        challenge.main(["--run", "known"])
+        register_challenger.main(["--run", "known"])
     with pytest.raises(NothingToDo, match="no session closed on 2025-03-01 or later"):
         pin.main(["--run", "future", "--train-until", "2025-03-01"])
     pin.main(["--run", "early", "--train-until", "2023-03-01"])
@@ -279,7 +279,7 @@ def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
 def test_a_training_sees_the_pinned_rows_whatever_comes_later(walk_lake: Lake) -> None:
     from datetime import date
 
-    from ml.splits import read_split
+    from ml.data.splits import read_split
     from tests.ml.conftest import as_contract, publish_directly, walk_items
 
     pinned = pin.main(["--run", "pinned", "--train-until", "2024-03-01"])

@@ -10,16 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from ml import challenge, copywriter, due, gate, pin, promote, recommend, train
-from ml.inference import lists
-from ml.inference.behaviour import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
-from ml.inference.cold import shares
-from ml.inference.offer import Offer, offer_of
-from ml.inference.score import Origin, Policy, Scorer
+from ml import copywriter, gate, pin, promote, recommend, recommend_due, register_challenger, train
+from ml.data.splits import Split
+from ml.inference import slates
+from ml.inference.cold_start import shares
+from ml.inference.eligible_items import Offer, offer_of
+from ml.inference.scorer import Origin, Policy, Scorer
+from ml.inference.user_histories import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
 from ml.models import Recommender, recipe
-from ml.registry import connect
-from ml.splits import Split
-from ml.top import best
+from ml.models.rank import best
+from ml.tracking.registry import connect
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import ClickwrightError, Refused
@@ -133,7 +133,7 @@ def of_walk(walk: Split) -> Day:
 def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
     (one, figures), many = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
-    monkeypatch.setattr(lists, "SCORES_AT_ONCE", 3 * len(walk.catalog))
+    monkeypatch.setattr(slates, "SCORES_AT_ONCE", 3 * len(walk.catalog))
     for rows, same in (many, of_walk.rows(model, batch_users=64)):  # the second's scores are made for three users at a time
         assert one.drop_columns("score").equals(rows.drop_columns("score"))
         np.testing.assert_allclose(one["score"], rows["score"], rtol=1e-5, atol=1e-5)
@@ -213,7 +213,7 @@ def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> 
     for run, recipes in (("first", "popularity,markov"), ("second", "popularity")):
         pin.main(["--run", run, "--train-until", str(SERVED_ON)])
         train.main(["--run", run, "--recipes", recipes])
-        challenge.main(["--run", run])
+        register_challenger.main(["--run", run])
     gate.main(["--run", "first"])
     promote.main(["--run", "first"])
     connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in MLflow's page
@@ -222,7 +222,7 @@ def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> 
 
     back = promote.main(["--version", "1"])
     assert (back["moved"], back["previous"]) == (True, "2")
-    assert due.main([])["why"] == "recommendations for 2024-03-01 are by version 2, and @champion is 1"
+    assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 are by version 2, and @champion is 1"
     run_all(recommend, "recommend", "rolled-back")
     assert served_by(walk_lake) == {"1"}
     with pytest.raises(Refused, match="version 2 did not pass the gate"):
@@ -242,7 +242,7 @@ def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
     publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)])
     pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
     train.main(["--run", "t", "--recipes", "popularity,markov,content"])
-    challenge.main(["--run", "t"])
+    register_challenger.main(["--run", "t"])
     gate.main(["--run", "t"])
     promote.main(["--run", "t"])
     run_all(recommend, "recommend", "r")
@@ -261,12 +261,12 @@ def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
 def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
     with pytest.raises(ClickwrightError, match=r"table profiles holds nothing; .*; run `behaviour_day` for a day first"):
         recommend.main(["--served-on", str(SERVED_ON), "--run", "r"])
-    assert due.main([])["why"] == "no profiles are published yet"
+    assert recommend_due.main([])["why"] == "no profiles are published yet"
     as_of = SERVED_ON - timedelta(days=1)
     users = sorted({*walk_events()["user_id"], pseudonym(999)})
     publish_profiles(walk_lake, as_of, users)
     publish_directly(walk_lake, "items", as_contract("items", walk_items().assign(as_of=as_of, first_seen=as_of)), "as_of")
-    assert due.main([]) == {
+    assert recommend_due.main([]) == {
         "due": False,
         "served_on": "2024-03-01",
         "version": None,
@@ -277,11 +277,11 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
 
     pin.main(["--run", "t", "--train-until", "2024-03-01"])
     train.main(["--run", "t", "--recipes", "popularity,markov"])
-    challenge.main(["--run", "t"])
+    register_challenger.main(["--run", "t"])
     gate.main(["--run", "t"])
     promote.main(["--run", "t"])
 
-    assert due.main([])["due"] is True
+    assert recommend_due.main([])["due"] is True
     built = run_all(recommend, "recommend", "r")
     n = len(users)
     assert (built["users"], built["rows"], built["users_without"], built["model_version"]) == (n, 10 * n, 0, "1")
@@ -292,8 +292,8 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     commit = walk_lake.commits("recommendations")[0]
     assert commit.inputs == {name: walk_lake.snapshot(name) for name in recommend.INPUTS}
     assert commit.notes["model_version"] == "1"
-    assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 have no ad copy yet"
-    assert due.decide(as_of, "2", "1", True)["due"]
+    assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 have no ad copy yet"
+    assert recommend_due.decide(as_of, "2", "1", True)["due"]
 
     # Once more gives the same rows.
     run_all(recommend, "recommend", "again")
@@ -316,7 +316,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert (wrote["ads"], wrote["not_written"]) == (3, 0)
     assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
     publish.main(["--job", "copywriter", "--run", "c"])
-    assert due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
+    assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
     first = {row["user_id"]: row["item_id"] for row in rows if row["rank"] == 1}
     for creative in walk_lake.arrow("creatives").to_pylist():
         assert first[creative["user_id"]] == creative["item_id"]

@@ -14,7 +14,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from ml.sequence_files import opened, read_sequences
+from ml.benchmark.datasets import opened, read_sequences
 from schemas.publishing.staging import write_atomically
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import ConfigError

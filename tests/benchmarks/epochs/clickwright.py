@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
+from ml.benchmark.datasets import read_sequences
+from ml.data.splits import leave_one_out
 from ml.models import build
-from ml.sequence_files import read_sequences
-from ml.splits import leave_one_out
 from tests.benchmarks.epochs.clock import Clock
 
 

@@ -32,10 +32,10 @@ def plain(items: np.ndarray, bias: np.ndarray) -> Find:
 
 
 def clickwright(items: np.ndarray, bias: np.ndarray) -> Find:
-    """``ml.inference.search``."""
+    """``ml.inference.inner_product_search``."""
     import torch
 
-    from ml.inference.search import Search
+    from ml.inference.inner_product_search import Search
 
     torch.set_num_threads(1)  # the search has threads of its own
     search = Search(torch.from_numpy(items), torch.from_numpy(bias), np.ones(len(items), dtype=bool), threads=THREADS)

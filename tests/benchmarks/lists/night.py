@@ -22,20 +22,20 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
-from ml.data import Catalog, Interactions
-from ml.inference.behaviour import EVENT_SCHEMA, Behaviour, behaviour
-from ml.inference.lists import Best
-from ml.inference.offer import offer_of
-from ml.inference.score import Origin, Policy, Scorer
+from ml.compute.threads import share_the_machine
+from ml.data.interactions import Catalog, Interactions
+from ml.inference.eligible_items import offer_of
+from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
+from ml.inference.slates import Best
+from ml.inference.user_histories import EVENT_SCHEMA, Behaviour, behaviour
 from ml.models.als import ALS
 from ml.models.base import popularity
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import MEMBERS, Hybrid
 from ml.models.markov import Markov
-from ml.models.network import SequenceConfig, SequenceModel
-from ml.models.transformer import Transformer
-from ml.threads import share_the_machine
+from ml.models.transformer.network import SequenceConfig, SequenceModel
+from ml.models.transformer.recommender import Transformer
 from schemas.runtime.cli import run_command
 from schemas.runtime.settings import get_settings
 

@@ -1,7 +1,8 @@
 """Trained vectors to search: items of a simulated catalogue, and the states of its users after their last events.
 
-The network begins with an SVD of all that happened (``ml.models.start``) and is trained for a few hundred steps, as a nightly
-training would go on: what counts here is that the vectors have the lengths and directions of trained ones.
+The network begins with an SVD of all that happened (``ml.models.transformer.initialization``) and is trained for a few
+hundred steps, as a nightly training would go on: what counts here is that the vectors have the lengths and directions of
+trained ones.
 
 ``python -m tests.benchmarks.lists.vectors --to var/bench/vectors.safetensors``
 """
@@ -19,10 +20,10 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from ml.data import IGNORED_EVENTS, Catalog, Interactions
-from ml.models.network import SequenceConfig, SequenceModel
-from ml.models.sequences import Windows, as_batch, sequence
-from ml.models.start import initialise
+from ml.data.interactions import IGNORED_EVENTS, Catalog, Interactions
+from ml.models.transformer.initialization import initialise
+from ml.models.transformer.network import SequenceConfig, SequenceModel
+from ml.models.transformer.sequences import Windows, as_batch, sequence
 from schemas.runtime.cli import log, run_command
 
 WIDTH, LENGTH, BATCH, SEED = 64, 64, 16, 7

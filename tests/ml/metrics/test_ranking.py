@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml import metrics
-from ml.evaluate import BY_RANK
+from ml.evaluation.evaluate import BY_RANK
 
 K = 4
 # Where the right items stand in the list of four, and how many there are.

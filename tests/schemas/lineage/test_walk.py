@@ -60,7 +60,7 @@ def lines_of(user: str, before: date = SERVED_ON) -> set[Place]:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The folder of all state after the real jobs ran, each audited and published; what Spark would move moves in here."""
-    from ml import challenge, pin, recommend, train
+    from ml import pin, recommend, register_challenger, train
 
     root = tmp_path_factory.mktemp("made")
     with pytest.MonkeyPatch.context() as patch:
@@ -72,7 +72,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         items_and_sessions()
         pin.main(["--run", "weekly", "--train-until", str(TRAIN_UNTIL), "--valid-days", "1"])
         train.main(["--run", "weekly", "--recipes", "popularity"])
-        version = challenge.main(["--run", "weekly"])["version"]
+        version = register_challenger.main(["--run", "weekly"])["version"]
         crown(version)
         recommend.main(["--served-on", str(SERVED_ON), "--run", "served"])
         done("recommend", "served")
@@ -124,7 +124,7 @@ def done(job: str, run: str) -> None:
 
 def crown(version: str) -> None:
     """Make a version champion as a person does in the MLflow UI; the gate would want more than popularity."""
-    from ml.registry import connect
+    from ml.tracking.registry import connect
 
     connect().set_registered_model_alias("recommender", "champion", version)
 

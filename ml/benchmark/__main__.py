@@ -1,0 +1,197 @@
+"""Compare recipes on a file of behaviour, under the protocol of papers or by global time.
+
+Everything (settings, weights, when to stop) is chosen on validation before the test is looked at once. ``strict`` is a model
+fitted without the validation items, as most papers report; ``refit`` is fitted once more with them, nothing chosen again.
+Every item is ranked (Krichene and Rendle, 2020), intervals are 95 % paired bootstrap intervals over users.
+
+``python -m ml.benchmark --sequences Beauty.txt.gz --split leave-one-out --models popularity,cooccurrence --json beauty.json``
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.compute.threads import cpu_seconds, share_the_machine
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import get_settings
+
+if TYPE_CHECKING:
+    from ml.data.splits import Split
+    from ml.models.base import Library
+
+SHOWN = ("ndcg", "hit_rate")
+
+
+def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], against: str | None) -> dict[str, Any]:
+    """Fit, judge and compare every recipe. Returns what the table and the JSON file show."""
+    from ml.models import recipe
+
+    for name in models:
+        recipe(name)  # an unknown one fails now, not after an hour
+    library: Library = {}
+    runs = {
+        name: [run(name, split, seed, library) for seed in (seeds if recipe(name).seeded else seeds[:1])] for name in models
+    }
+    reference = against or max(models, key=lambda name: runs[name][0]["validation"].metrics["ndcg_at_10"])
+    return {
+        "users": split.refit.n_users,
+        "items": len(split.catalog),
+        "interactions": {"fit": len(split.fit), "refit": len(split.refit)},
+        "questions": {"validation": len(split.validation), "test": len(split.test)},
+        "against": reference,
+        "models": {name: told(found, runs[reference], seeds[0]) for name, found in runs.items()},
+    }
+
+
+def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, Any]:
+    """One recipe with one seed: its evaluations, what validation chose, and CPU seconds."""
+    from ml.evaluation.evaluate import evaluate
+    from ml.training.fit import fit, refit
+
+    began = cpu_seconds()
+    told_of = partial(progress, name, seed)
+    tuned = fit(name, split, seed, library, log=told_of)
+    chosen = cpu_seconds()
+    validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
+    strict = evaluate(tuned, split.test, split.catalog, split.fit.met)
+    judged = cpu_seconds()
+    final = refit(name, tuned.chosen, split, seed, library, log=told_of)
+    refitted = cpu_seconds()
+    with_all = evaluate(final, split.test, split.catalog, split.refit.met)
+    log.info("benchmarked", recipe=name, seed=seed, validation_ndcg=round(validation.metrics["ndcg_at_10"], 4))
+    return {
+        "seed": seed,
+        "settings": tuned.settings,
+        "validation": validation,
+        "strict": strict,
+        "refit": with_all,
+        "cpu_seconds": {"fit": chosen - began, "refit": refitted - judged, "evaluation": judged - chosen},
+    }
+
+
+def progress(name: str, seed: int, values: dict[str, float], epoch: int) -> None:
+    log.info("epoch", recipe=name, seed=seed, epoch=epoch, **{key: round(value, 5) for key, value in values.items()})
+
+
+def told(runs: list[dict[str, Any]], reference: list[dict[str, Any]], seed: int) -> dict[str, Any]:
+    """The figures of a recipe, means over its seeds, and its lead over the reference."""
+    from statistics import fmean
+
+    from ml.evaluation.evaluate import interval
+
+    result: dict[str, Any] = {"seeds": [found["seed"] for found in runs], "settings": [found["settings"] for found in runs]}
+    for part in ("validation", "strict", "refit"):
+        result[part] = {
+            measure: interval([found[part] for found in runs], seed=seed, measure=measure)
+            | {"by_seed": [found[part].metrics[f"{measure}_at_10"] for found in runs]}
+            for measure in SHOWN
+        }
+    ours, theirs = ([found["strict"] for found in side] for side in (runs, reference))
+    result["lead"] = {measure: interval(ours, theirs, seed=seed, measure=measure) for measure in SHOWN}
+    result["segments"] = {
+        segment: {"lead": interval(ours, theirs, seed=seed, segment=segment)} | interval(ours, seed=seed, segment=segment)
+        for segment, within in ours[0].segments.items()
+        if within.any()
+    }
+    lists = runs[0]["strict"].shown
+    result["lists"] = {name: value for name, value in lists.items() if name.endswith("_at_10")}
+    result["cpu_seconds"] = {step: fmean(found["cpu_seconds"][step] for found in runs) for step in runs[0]["cpu_seconds"]}
+    return result
+
+
+def table(found: dict[str, Any]) -> str:
+    """The comparison for people, best by validation first."""
+    lines = [
+        f"{found['users']:,} users, {found['items']:,} items, {found['interactions']['fit']:,} interactions to fit on, "
+        f"{found['questions']['test']:,} test questions",
+        "",
+        "| model | validation | strict NDCG@10 | strict HR@10 | refit NDCG@10 | refit HR@10 "
+        f"| lead over {found['against']}, strict NDCG@10 | CPU s |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+
+    def cell(value: dict[str, float], sign: str = "") -> str:
+        return f"{value['mean']:{sign}.4f} ({value['low']:{sign}.4f} to {value['high']:{sign}.4f})"
+
+    by_validation = sorted(found["models"].items(), key=lambda row: -row[1]["validation"]["ndcg"]["mean"])
+    for name, row in by_validation:
+        strict, refit = row["strict"], row["refit"]
+        lead = "" if name == found["against"] else cell(row["lead"]["ndcg"], "+")
+        lines.append(
+            f"| {name} | {row['validation']['ndcg']['mean']:.4f} | {cell(strict['ndcg'])} | {strict['hit_rate']['mean']:.4f} "
+            f"| {refit['ndcg']['mean']:.4f} | {refit['hit_rate']['mean']:.4f} | {lead} "
+            f"| {sum(row['cpu_seconds'].values()):.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def add_file_options(parser: argparse.ArgumentParser) -> None:
+    """What :func:`read` reads, and how it is cut."""
+    parser.add_argument("--sequences", type=Path, required=True, help="a user a line, or a header with times; perhaps .gz")
+    parser.add_argument("--items", type=Path, help="titles and categories, for a file with times")
+    parser.add_argument("--split", choices=("time", "leave-one-out"), default="time", help="how to cut (default: time)")
+    parser.add_argument("--ask", choices=("next", "window"), default="next", help="by time: what comes next, or in the window")
+    parser.add_argument("--valid-days", type=int, default=14, help="by time: days that choose (14)")
+    parser.add_argument("--test-days", type=int, default=14, help="by time: days that are reported (14)")
+
+
+def read(arguments: argparse.Namespace) -> "Split":
+    """The split that the arguments describe.
+
+    Raises:
+        ConfigError: the file holds no times, and ``--split time`` needs them; or nothing is left to fit on or to test on.
+    """
+    from ml.benchmark.datasets import in_order, is_timed, read_sequences, read_timed
+    from ml.data.interactions import day_of
+    from ml.data.splits import by_time, leave_one_out
+
+    path: Path = arguments.sequences
+    timed = is_timed(path)
+    if arguments.split == "leave-one-out":
+        split = leave_one_out(*(in_order(*read_timed(path, arguments.items)) if timed else read_sequences(path)))
+    elif timed:
+        events, items = read_timed(path, arguments.items)
+        until = day_of(int(events.arrived.max(initial=0))) + timedelta(days=1 - arguments.test_days)
+        split = by_time(events, items, until, arguments.valid_days, ask=arguments.ask)
+    else:
+        raise ConfigError(f"it has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")
+    if not (len(split.fit) and len(split.validation) and len(split.test)):
+        raise ConfigError(
+            f"there are {len(split.fit)} events to fit on, {len(split.validation)} questions to choose by, "
+            f"{len(split.test)} to test on; in {path}; change --valid-days or --test-days"
+        )
+    return split
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Compare recipes on a file."""
+    from ml.models import RECIPES
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_file_options(parser)
+    parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated recipes (default: all)")
+    parser.add_argument("--against", help="the recipe that leads are over (default: the best by validation)")
+    parser.add_argument("--seeds", default=str(get_settings().seed), help="comma-separated seeds, for recipes that draw")
+    parser.add_argument("--json", type=Path, help="where everything that was measured goes")
+    arguments = parser.parse_args(argv)
+    share_the_machine()
+    models = arguments.models.split(",")
+    if arguments.against not in (None, *models):
+        parser.error(f"--against {arguments.against} is not among --models")
+    found = benchmark(read(arguments), models, [int(seed) for seed in arguments.seeds.split(",")], arguments.against)
+    print(table(found), flush=True)
+    if arguments.json:
+        write_atomically(arguments.json, json.dumps(found, indent=1) + "\n")
+    return {name: {part: row[part]["ndcg"]["mean"] for part in ("strict", "refit")} for name, row in found["models"].items()}
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

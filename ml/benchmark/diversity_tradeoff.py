@@ -1,0 +1,88 @@
+"""What diverse lists cost in accuracy: lists of one recipe, made with several weights of relevance, on a file of behaviour.
+
+The recipe is tuned and fitted as ``ml.benchmark`` does it (*strict*); ``ml.inference.diversity`` says what a weight does.
+Intervals are 95 % paired bootstrap intervals over users.
+
+``python -m ml.benchmark.diversity_tradeoff --sequences ml-100k.inter --items ml-100k.item --model cooccurrence --relevance
+1,0.9,0.8,0.7,0.5``
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml import metrics
+from ml.benchmark.__main__ import add_file_options, read
+from ml.compute.threads import share_the_machine
+from ml.data.interactions import Cases
+from ml.inference.diversity import Categories, diversified
+from ml.inference.slates import Best, Lists
+from ml.models import build
+from ml.models.base import Recommender
+from schemas.runtime.settings import get_settings
+
+K, BATCH = 10, 256
+
+
+def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> Iterator[Lists]:
+    """The best unseen items of every question, a batch of questions at a time."""
+    best = Best(model, np.ones(n_items, dtype=bool))
+    for first in range(0, len(cases.first), BATCH):
+        asked = cases.first[first : first + BATCH]
+        times = None if cases.times is None else [cases.times[case] for case in asked]
+        yield best([cases.histories[case] for case in asked], times, wanted)
+
+
+def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64]:
+    """The place of each right item in its question's list, from 1; behind the list where it is not in it: ``[C]``."""
+    row = np.unique(cases.question, return_inverse=True)[1]
+    there = (lists[row] == cases.target[:, None]) & (cases.target[:, None] >= 0)
+    return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.BEHIND), dtype=np.int64)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Print accuracy, diversity and coverage for each weight."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_file_options(parser)
+    parser.add_argument("--model", default="cooccurrence", help="recipe (default: cooccurrence)")
+    parser.add_argument("--relevance", default="1,0.9,0.8,0.7,0.5,0.3", help="comma-separated weights of relevance")
+    arguments = parser.parse_args(argv)
+    share_the_machine()
+    settings = get_settings()
+    split = read(arguments)
+    model = build(arguments.model).fit(split.fit, split.catalog, seed=settings.seed, validation=split.validation)
+    found = list(candidates(model, split.test, len(split.catalog), max(K, settings.recommend_candidates)))
+    of_catalogue, user = Categories(split.catalog.categories), split.test.user[split.test.first]
+    rows: dict[str, Any] = {}
+    plain: npt.NDArray[np.float64] | None = None
+    for weight in map(float, arguments.relevance.split(",")):
+        lists = np.vstack([diversified(part, K, weight, of_catalogue).items[:, :K] for part in found])
+        ndcg = metrics.ndcg(*metrics.hits_of(ranks_in(lists, split.test), split.test.question, K))
+        by_user = metrics.mean_by_user(ndcg, user)
+        plain = by_user if plain is None else plain
+        rows[f"{weight:g}"] = {
+            "ndcg": metrics.bootstrap_interval(by_user, seed=settings.seed),
+            "change": metrics.bootstrap_interval(by_user - plain, seed=settings.seed),
+            "diversity": float(metrics.mean_by_user(metrics.diversity(lists, split.catalog.category_matrix), user).mean()),
+            "coverage": metrics.coverage(lists, len(split.catalog)),
+        }
+    print(table(rows), flush=True)
+    return rows
+
+
+def table(rows: dict[str, Any]) -> str:
+    """For people, the first weight being what the others are compared with."""
+    lines = ["| relevance | NDCG@10 | change | diversity@10 | coverage@10 |", "|--:|--:|--:|--:|--:|"]
+    for weight, row in rows.items():
+        ndcg, change = ("{:.4f} ({:.4f} to {:.4f})".format(*row["ndcg"]), "{:+.4f} ({:+.4f} to {:+.4f})".format(*row["change"]))
+        lines.append(f"| {weight} | {ndcg} | {change} | {row['diversity']:.3f} | {row['coverage']:.3f} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

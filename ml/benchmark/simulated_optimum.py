@@ -1,0 +1,266 @@
+"""What recipes find of what is there to be found, on a simulated world whose truth says how probable each click is.
+
+Asked is which items a person clicks for the first time in the world's last days, for a list made before them. The *planted
+optimum* ranks by the planted probability of a click, which knows the person's interests on those days, the hidden quality of
+the items and how the shop chooses what it shows, but not chance (the probability ranking principle: Robertson, 1977). A share
+of it is NDCG@10 / NDCG@10 of the optimum. Recipes are fitted without the validation window. Intervals are 95 % paired
+bootstrap intervals over users. *AUC among new items*: of those that the fit never met, the ones a person clicked against the
+ones that they did not click; 0.5 is chance.
+
+``python -m jobs.simulate --events 400000 --days 21 --users 1200 --items 1000 --format parquet --choice-days 2``
+
+``python -m ml.benchmark.simulated_optimum``
+"""
+
+import argparse
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.compute.threads import cpu_seconds, share_the_machine
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import get_settings
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ml.data.interactions import Cases
+    from ml.data.splits import Split
+    from ml.evaluation.evaluate import Evaluation
+    from ml.models.base import Library, Scores
+
+EVENTS, ITEMS = "simulated-parquet", "simulated-items"
+OPTIMUM = "planted optimum"
+SHOWN = ("ndcg", "hit_rate")
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A world's split, and of each test question the probability of a click on each item, up to a factor: ``[Q, I]``."""
+
+    split: "Split"
+    clicks: "Scores"
+
+
+def read_world(landing: Path, truth: Path, valid_days: int) -> Planted:
+    """Clicks, catalogue and choices that ``jobs.simulate`` wrote; what is asked is the days that have choices.
+
+    Raises:
+        ConfigError: it was written in another format, or without choices.
+    """
+    import pyarrow.dataset as ds
+
+    from ml.data.event_log import gather
+    from ml.data.splits import by_time
+
+    events_folder, choices_folder = landing / EVENTS, truth / "choices"
+    for folder, option in ((events_folder, "--format parquet"), (choices_folder, "--choice-days 2")):
+        if not folder.is_dir():
+            raise ConfigError(
+                f"this world was written without {option}; {folder} is not there; simulate it again with {option}"
+            )
+    choices = ds.dataset(choices_folder).to_table()
+    until: date = min(choices["day"].to_pylist())
+    events, items = _clicks(events_folder), _items(landing / ITEMS, until)
+    split = by_time(gather(events.to_batches()), items, until, valid_days, ask="window")
+
+    names = [name for part in sorted((truth / "items").iterdir()) for name in _column(part, "item_id")]
+    place = {name: i for i, name in enumerate(names)}
+    users, row = np.unique(choices["user_id"].to_numpy(), return_inverse=True)
+    clicks = np.zeros((len(users), len(names)), dtype=np.float32)
+    np.add.at(clicks, row, np.stack(choices["clicks"].to_numpy()))
+
+    # A session from before the days that are asked about may reach into them: who came in it alone has no choices.
+    asking = np.unique(events["user_id"].to_numpy())[split.test.user]
+    kept = np.flatnonzero(np.isin(asking, users))
+    test = split.test.take(kept)
+    asked = np.searchsorted(users, asking[kept][test.first])
+    columns = np.array([place[item] for item in split.catalog.item_ids])
+    return Planted(replace(split, test=test), clicks[np.ix_(asked, columns)])
+
+
+def _column(path: Path, name: str) -> list[str]:
+    import pyarrow.parquet as pq
+
+    values: list[str] = pq.read_table(path, columns=[name])[name].to_pylist()
+    return values
+
+
+def _clicks(folder: Path) -> "pa.Table":
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    from ml.data.event_log import SCHEMA
+
+    clicks = ds.dataset(folder).to_table(filter=pc.field("event_type") == "click")
+    day = clicks["event_time"].cast("date32")  # they arrive on the day on which they happen
+    columns = [day if name == "arrived_on" else clicks[name].cast(SCHEMA.field(name).type) for name in SCHEMA.names]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _items(folder: Path, until: date) -> "pa.Table":
+    """The catalogue as it was known before a day."""
+    import pyarrow as pa
+
+    from ml.data.interactions import ITEM_FIELDS
+
+    days = [day for day in sorted(folder.iterdir()) if day.name < f"arrived={until}"]
+    files = [path for day in days for path in sorted(day.iterdir())]
+    rows = [json.loads(line) for path in files for line in gzip.decompress(path.read_bytes()).splitlines()]
+    columns = {"item_id": "item", "title": "name", "categories": "tags", "text": "about"}
+    return pa.table({column: [row[key] for row in rows] for column, key in columns.items()}, schema=ITEM_FIELDS)
+
+
+def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.integer[Any]]) -> "Evaluation":
+    """The measures of scores that no model made, ``[Q, I]``, one row a test question; those of the lists are left out."""
+    from ml import metrics
+    from ml.evaluation.evaluate import BY_RANK, Evaluation, K, rank_of_target
+    from ml.evaluation.slices import question_segments
+    from ml.models.rank import leave_out
+
+    cases = split.test
+    scores = scores.copy()
+    leave_out(scores, [cases.histories[case] for case in cases.first])
+    ranks = rank_of_target(scores[question_rows(cases)], cases.target)
+    by_rank = metrics.hits_of(ranks, cases.question, K)
+    return Evaluation(
+        k=K,
+        user=cases.user[cases.first],
+        by_question={name: measure(*by_rank) for name, measure in BY_RANK.items()},
+        segments=question_segments(cases, split.catalog, counts),
+        shown={},
+    )
+
+
+def question_rows(cases: "Cases") -> npt.NDArray[np.int64]:
+    """Which question, counted from 0, each case belongs to: ``[C]``."""
+    return np.repeat(np.arange(len(cases.first)), np.diff(np.append(cases.first, len(cases))))
+
+
+def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integer[Any]], seed: int) -> dict[str, float]:
+    """AUC among the items that training never met and the person had not either: clicked ones against the others.
+
+    Args:
+        scores: ``[Q, I]``.
+        counts: how often training met each item, ``[I]``.
+
+    Returns:
+        Mean over users with its interval, and how many ``users`` clicked a new item.
+    """
+    from ml import metrics
+
+    new = np.flatnonzero(counts == 0)
+    values, users = [], []
+    for row, targets in enumerate(np.split(cases.target, cases.first[1:])):
+        still = new[~np.isin(new, cases.histories[cases.first[row]])]
+        clicked = np.isin(still, targets)
+        if clicked.any() and not clicked.all():
+            values.append(metrics.auc(clicked.astype(np.float64), scores[row, still].astype(np.float64)))
+            users.append(cases.user[cases.first[row]])
+    by_user = metrics.mean_by_user(np.array(values), np.array(users, dtype=np.int64)) if values else np.empty(0)
+    mean, low, high = metrics.bootstrap_interval(by_user, seed=seed)
+    return {"mean": mean, "low": low, "high": high, "users": float(len(by_user))}
+
+
+def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
+    """Fit every recipe and hold it against the optimum and against popularity. Returns what the table and the file show."""
+    from ml import metrics
+    from ml.benchmark.__main__ import progress
+    from ml.evaluation.evaluate import interval
+    from ml.models import recipe
+    from ml.training.fit import fit
+
+    for name in models:
+        recipe(name)  # an unknown one fails now, not after an hour
+    split = world.split
+    counts = split.fit.met
+    histories = [split.test.histories[case] for case in split.test.first]
+    times = None if split.test.times is None else [split.test.times[case] for case in split.test.first]
+    scores, seconds = {OPTIMUM: world.clicks}, {OPTIMUM: 0.0}
+    library: Library = {}
+    for name in models:
+        began = cpu_seconds()
+        model = fit(name, split, seed, library, log=partial(progress, name, seed))
+        scores[name] = model.scores(histories, times)
+        seconds[name] = cpu_seconds() - began
+        log.info("fitted", recipe=name, cpu_seconds=round(seconds[name], 1))
+    found = {name: evaluate_scores(values, split, counts) for name, values in scores.items()}
+    result: dict[str, Any] = {}
+    for name, evaluation in found.items():
+        row: dict[str, Any] = {measure: interval([evaluation], seed=seed, measure=measure) for measure in SHOWN}
+        mean, low, high = metrics.bootstrap_share(evaluation.by_user("ndcg"), found[OPTIMUM].by_user("ndcg"), seed=seed)
+        row["share"] = {"mean": mean, "low": low, "high": high}
+        row["lead"] = interval([evaluation], [found["popularity"]], seed=seed)
+        row["new_items_auc"] = new_items_auc(scores[name], split.test, counts, seed)
+        result[name] = row | {"cpu_seconds": seconds[name]}
+    return {
+        "users": split.fit.n_users,
+        "items": {"all": len(split.catalog), "new": int((counts == 0).sum())},
+        "interactions": len(split.fit),
+        "questions": len(split.test.first),
+        "models": result,
+    }
+
+
+def table(found: dict[str, Any]) -> str:
+    """The comparison for people, best first."""
+    lines = [
+        f"{found['users']:,} users, {found['items']['all']:,} items of which {found['items']['new']:,} are new, "
+        f"{found['interactions']:,} clicks to fit on, {found['questions']:,} test questions",
+        "",
+        "| model | NDCG@10 | share of the optimum | HR@10 | lead over popularity, NDCG@10 | AUC among new items | CPU s |",
+        "|---|---|---|---|---|---|---|",
+    ]
+
+    def cell(value: dict[str, float], form: str = ".4f") -> str:
+        return f"{value['mean']:{form}} ({value['low']:{form}} to {value['high']:{form}})"
+
+    for name, row in sorted(found["models"].items(), key=lambda row: -row[1]["ndcg"]["mean"]):
+        lines.append(
+            f"| {name} | {cell(row['ndcg'])} | {cell(row['share'], '.1%')} | {row['hit_rate']['mean']:.4f} "
+            f"| {cell(row['lead'], '+.4f')} | {cell(row['new_items_auc'], '.3f')} | {row['cpu_seconds']:.0f} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Hold recipes against the planted optimum of a simulated world."""
+    from ml.models import RECIPES
+
+    settings = get_settings()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="the world's landing zone")
+    parser.add_argument("--truth", type=Path, default=settings.var / "truth" / "simulated", help="the world's truth")
+    parser.add_argument("--valid-days", type=int, default=4, help="days that choose (4)")
+    parser.add_argument(
+        "--models", default=",".join(RECIPES), help="comma-separated recipes, popularity with them (default: all)"
+    )
+    parser.add_argument("--seed", type=int, default=settings.seed, help="seed of everything random (default: CLICKWRIGHT_SEED)")
+    parser.add_argument("--json", type=Path, help="where everything that was measured goes")
+    arguments = parser.parse_args(argv)
+    models = arguments.models.split(",")
+    if "popularity" not in models:
+        parser.error("--models must name popularity: leads are over it")
+    share_the_machine()
+    found = compare(read_world(arguments.landing, arguments.truth, arguments.valid_days), models, arguments.seed)
+    print(table(found), flush=True)
+    if arguments.json:
+        write_atomically(arguments.json, json.dumps(found, indent=1) + "\n")
+    return {name: row["share"]["mean"] for name, row in found["models"].items()}
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

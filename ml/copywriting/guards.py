@@ -1,0 +1,215 @@
+"""What an ad may say, and the checks that hold it to that: one short function a check, each with a name.
+
+``Facts`` is all that is known of an ad; ``failed_checks`` says which checks a text does not pass. They judge the text alone,
+whoever wrote it: the language model and the template go through the same gate.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from ml.copywriting.lexicon import Lexicon, words_of
+
+HEADLINE_LENGTH = 60
+BODY_LENGTH = 200
+LONGEST_TITLE = 50  # so that a headline has room for a word beside it
+
+ARTICLES = r"The|A|An|Le|La|Les|L'|Il|El|Los|Las|Das|Der|Die|De|Het"
+CLAIMS = re.compile(
+    r"\b(award\w*|oscars?|prize\w*|winn\w*|won|best\w*|great\w*|classic\w*|masterpiece\w*|hit|hits|top|critic\w*|acclaim\w*|"
+    r"famous|popular\w*|favou?rite\w*|must|new|newest|latest|exclusive\w*|original|unforgettable|perfect\w*|amazing|"
+    r"free|price\w*|cheap\w*|discount\w*|sale|save|offer\w*|deal\w*|percent|bonus|limited|only|stars?|starring|starred|"
+    r"cast|actors?|actress\w*|director\w*|directed|writer|written|novel|book|sequel|remake|true story|everyone|everybody|"
+    r"million\w*|first|second|third|two|three|four|five|ten)\b|[%$€£]",
+    re.IGNORECASE,
+)
+PROMISES = re.compile(
+    r"\b(you(?:'ll|'re|'d| will| won't| can| are| get| need| must| should| deserve)|guarantee\w*|promise\w*|always|never|"
+    r"will|forever|ever)\b",
+    re.IGNORECASE,
+)
+ECHOES = re.compile(
+    r"\b(title|year|kind|close to|headline|body|ad|advert\w*|facts?|example|system|user|assistant|sure|certainly|"
+    r"here (?:is|are) (?:a|an|the|your|some))\s*:|<\||\|>|\b(?:language model|as an ai)\b",
+    re.IGNORECASE,
+)
+PERSONAL = re.compile(r"@|https?:|www\.|\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b|\+?\d[\d ()/-]{6,}\d", re.IGNORECASE)
+DANGLING = frozenset(re.findall(r"\w+", "a an and as at by for from if in is of on or so that the to with your"))
+WORD = re.compile(r"[^\W_]+|~")  # ~ stands for a title
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that an ad may build on. ``liked`` is the item of the user's own history that the model puts nearest, if any."""
+
+    title: str
+    year: int | None = None
+    categories: tuple[str, ...] = ()
+    liked: str | None = None
+
+
+@dataclass(frozen=True)
+class Copy:
+    headline: str
+    body: str
+
+
+def spoken_title(title: str) -> str:
+    """A catalogue's title as one says it, cut at a natural place when it is too long for a headline.
+
+    >>> spoken_title("Usual Suspects, The (1995)")
+    'The Usual Suspects'
+    >>> spoken_title("Shanghai Triad (Yao a yao yao dao waipo qiao)")
+    'Shanghai Triad'
+    >>> spoken_title("Unbearable Lightness of Being, The")
+    'The Unbearable Lightness of Being'
+    """
+    plain = " ".join("".join(c if c.isprintable() else " " for c in title).split())
+    plain = re.sub(r"\s*\([^()]*\)", "", plain).strip() or plain.strip("() ")
+    plain = re.sub(rf"^(.*), ({ARTICLES})$", lambda m: f"{m[2]}{'' if m[2].endswith(chr(39)) else ' '}{m[1]}", plain)
+    if len(plain) <= LONGEST_TITLE:
+        return plain
+    natural = [m.start() for m in re.finditer(r": | - |; |, ", plain) if 3 <= m.start() <= LONGEST_TITLE]
+    return plain[: natural[-1]] if natural else plain[:LONGEST_TITLE].rsplit(" ", 1)[0]
+
+
+def _occurrences(phrase: str, text: str) -> list[str]:
+    return re.findall(rf"(?<!\w){re.escape(phrase)}(?!\w)", text, re.IGNORECASE)
+
+
+def _without(text: str, *phrases: str | None) -> str:
+    """``text`` with the given phrases blanked out, the longest first."""
+    for phrase in sorted((p for p in phrases if p), key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", "~", text, flags=re.IGNORECASE)
+    return text
+
+
+def _both(copy: Copy) -> str:
+    return f"{copy.headline}\n{copy.body}"
+
+
+def _own_words(copy: Copy, facts: Facts) -> str:
+    """What is said beside the titles."""
+    return _without(_both(copy), facts.title, facts.liked)
+
+
+def _sentences(text: str) -> Iterator[str]:
+    return (part.strip() for part in re.split(r"[.!:\n]", text) if part.strip())
+
+
+def fits(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """The headline has 1 to 60 characters, the body 1 to 200."""
+    return 0 < len(copy.headline) <= HEADLINE_LENGTH and 0 < len(copy.body) <= BODY_LENGTH
+
+
+def printable(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """Each is one line of visible characters, without markup, without doubled spaces or punctuation."""
+    odd = re.compile(r"\s\s|[<>{}\[\]|\\*_#~^`]|[,;:.!?]\s*[,;:!?]|\s[,.;:!?]")
+    return all(
+        part.isprintable()
+        and part == part.strip()
+        and not odd.search(_without(part, facts.title, facts.liked).replace("~", "x"))
+        for part in (copy.headline, copy.body)
+    )
+
+
+def whole_sentences(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """The body ends as a sentence does, and no part of either ends in a dangling 'the', 'of' or 'and'."""
+    if copy.body[-1:] not in (".", "!"):
+        return False
+    return all(
+        WORD.findall(sentence)[-1].lower() not in DANGLING
+        for sentence in _sentences(_without(_own_words(copy, facts), *facts.categories))
+        if WORD.search(sentence)
+    )
+
+
+def names_the_title(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """The headline names the item."""
+    return facts.title.casefold() in copy.headline.casefold()
+
+
+def no_unknown_names(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No capital letter inside a sentence, but in the titles and categories."""
+    rest = _without(_own_words(copy, facts), *facts.categories)
+    return not any(word[0].isupper() for sentence in _sentences(rest) for word in WORD.findall(sentence)[1:])
+
+
+def no_unknown_numbers(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No number but the year, and that only as the year it is from."""
+    forms = [] if facts.year is None else lexicon.forms("year_from", {"year": str(facts.year)})
+    rest = _without(_own_words(copy, facts), *forms, *facts.categories)
+    return not any(character.isnumeric() for character in rest)
+
+
+def no_claims(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No award, praise, price, person or number in words."""
+    return not CLAIMS.search(_own_words(copy, facts))
+
+
+def no_promises(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """Nothing is promised to the reader."""
+    return not PROMISES.search(_own_words(copy, facts))
+
+
+def no_prompt_echo(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No label, marker or chatter of the prompt."""
+    return not ECHOES.search(_own_words(copy, facts))
+
+
+def no_personal_data(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No pseudonym, address, link or telephone number."""
+    return not PERSONAL.search(_own_words(copy, facts))
+
+
+def likeness_only(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """The other title is named only as something that this one is like."""
+    if facts.liked is None:
+        return True
+    rest = _without(_without(_both(copy), *lexicon.forms("near", {"liked": facts.liked})), facts.title)
+    return not _occurrences(facts.liked, rest)
+
+
+def plain_words(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """Every word comes from the facts, or is one of the lexicon's, which claim nothing."""
+    known = lexicon.plain_words | lexicon.own_words(facts.categories) | {str(facts.year)}
+    return words_of([_own_words(copy, facts)]) <= known
+
+
+def said_once(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+    """No longer word comes twice in a sentence, the body repeats no four words of the headline, a line names the title once."""
+    for sentence in _sentences(_own_words(copy, facts)):
+        words = [word for word in WORD.findall(sentence.lower()) if len(word) >= 4]
+        if len(set(words)) < len(words):
+            return False
+    runs = [
+        {tuple(words[i : i + 4]) for i in range(len(words) - 3)}
+        for words in (WORD.findall(_without(part, facts.title, facts.liked).lower()) for part in (copy.headline, copy.body))
+    ]
+    return not runs[0] & runs[1] and all(len(_occurrences(facts.title, part)) <= 1 for part in (copy.headline, copy.body))
+
+
+Check = Callable[[Copy, Facts, Lexicon], bool]
+CHECKS: dict[str, Check] = {
+    check.__name__: check
+    for check in (
+        fits,
+        printable,
+        whole_sentences,
+        names_the_title,
+        no_unknown_names,
+        no_unknown_numbers,
+        no_claims,
+        no_promises,
+        no_prompt_echo,
+        no_personal_data,
+        likeness_only,
+        plain_words,
+        said_once,
+    )
+}
+
+
+def failed_checks(copy: Copy, facts: Facts, lexicon: Lexicon) -> list[str]:
+    """Names of the checks that ``copy`` does not pass; empty when it may be shown."""
+    return [name for name, check in CHECKS.items() if not check(copy, facts, lexicon)]

@@ -1,0 +1,181 @@
+"""Interactions that lie on disk: gathered from Arrow batches, sorted a part at a time, read through memory maps.
+
+So memory holds a batch, or the events of a 256th of the users, however many there are. The files have no names: they are gone
+with the process, also when it is killed.
+
+Shapes: N events.
+"""
+
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml.data.interactions import Catalog, Interactions, spans
+from schemas.runtime.settings import get_settings
+
+SCATTERED_AT_ONCE = 100_000
+PREFIX = 2
+"""Events are sorted together whose users' ids begin with the same so many characters; pseudonyms are hexadecimal digits."""
+SCHEMA = pa.schema(
+    [
+        ("user_id", pa.string()),
+        ("event_time", pa.int64()),
+        ("event_id", pa.string()),
+        ("item_id", pa.string()),
+        ("arrived_on", pa.date32()),
+    ]
+)
+"""What is gathered; times are microseconds since 1970 UTC."""
+ORDER = ["user_id", "event_time", "event_id", "item_id"]
+"""How events are sorted. Rows that are equal in all of it are one event, which arrived when the first of them did."""
+Column = npt.NDArray[Any]
+Keep = Callable[[Column, Column], npt.NDArray[np.bool_]]
+"""Picks events by their times and days of arrival."""
+
+
+@dataclass(frozen=True)
+class Events:
+    """Every interaction of a log, sorted by user, time and event id."""
+
+    user: npt.NDArray[np.int32]
+    """Which user, ``[N]``, ascending."""
+    item: npt.NDArray[np.int32]
+    """Index into ``item_ids``, ``[N]``."""
+    time: npt.NDArray[np.int64]
+    """Microseconds since 1970 UTC, ``[N]``."""
+    arrived: npt.NDArray[np.int64]
+    """The start of the day of arrival, microseconds, ``[N]``."""
+    item_ids: list[str]
+    """Every item that an event names, in the order in which they were met first."""
+
+    def __len__(self) -> int:
+        return len(self.user)
+
+
+def gather(batches: Iterable[pa.RecordBatch]) -> Events:
+    """Sort the events of batches of ``SCHEMA``."""
+    parts, n = _scattered(batches)
+    user, item, time, arrived = (on_disk(n, dtype) for dtype in (np.int32, np.int32, np.int64, np.int64))
+    place: dict[str, int] = {}
+    rows = users = 0
+    for prefix in sorted(parts):
+        part = _distinct(parts.pop(prefix).read().sort_by([(column, "ascending") for column in [*ORDER, "arrived_on"]]))
+        own = slice(rows, rows + len(part))
+        new_user = np.concatenate([[True], _differs(part["user_id"])])
+        user[own] = users - 1 + np.cumsum(new_user)
+        ids = part["item_id"].combine_chunks().dictionary_encode()
+        known = np.array([place.setdefault(item_id, len(place)) for item_id in ids.dictionary.to_pylist()], dtype=np.int32)
+        item[own] = known[ids.indices.to_numpy()]
+        time[own] = part["event_time"].to_numpy()
+        arrived[own] = part["arrived_on"].cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+        rows, users = own.stop, users + int(new_user.sum())
+    return Events(user[:rows], item[:rows], time[:rows], arrived[:rows], list(place))
+
+
+class _Part:
+    """Events on disk, written batch by batch and read once."""
+
+    def __init__(self) -> None:
+        self.file = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115  # read once, after all was written
+        self.writer = pa.ipc.new_stream(self.file, SCHEMA)
+
+    def read(self) -> pa.Table:
+        self.writer.close()
+        self.file.seek(0)
+        return pa.ipc.open_stream(self.file).read_all()
+
+
+def _scattered(batches: Iterable[pa.RecordBatch]) -> tuple[dict[str, _Part], int]:
+    """Events by the first characters of their user's id, and how many rows there are."""
+    parts: dict[str, _Part] = {}
+    n = 0
+    for batch in _larger(batches):
+        n += len(batch)
+        prefix = pc.utf8_slice_codeunits(batch["user_id"], 0, PREFIX)
+        order = pc.sort_indices(prefix)
+        batch, prefix = batch.take(order), prefix.take(order)
+        ends = [*(np.flatnonzero(_differs(prefix)) + 1).tolist(), len(batch)]
+        for begin, end in zip([0, *ends[:-1]], ends, strict=True):
+            if begin < end:
+                parts.setdefault(prefix[begin].as_py(), _Part()).writer.write_batch(batch.slice(begin, end - begin))
+    return parts, n
+
+
+def _larger(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in batches that are worth being scattered."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        if sum(map(len, held)) >= SCATTERED_AT_ONCE:
+            yield pa.concat_batches(held)
+            held.clear()
+    if held:
+        yield pa.concat_batches(held)
+
+
+def _distinct(rows: pa.Table) -> pa.Table:
+    """Sorted rows without those that are equal to the one before."""
+    new = np.logical_or.reduce([_differs(rows[column]) for column in ORDER])
+    return rows.filter(pa.array(np.concatenate([[True], new])))
+
+
+def _differs(column: Any) -> npt.NDArray[np.bool_]:
+    """Whether each value but the first is another than the one before it."""
+    return np.asarray(pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False))
+
+
+def cut(events: Events, keep: Keep, catalog: Catalog) -> Interactions:
+    """The events that ``keep`` picks by time and arrival, with items as the catalogue counts them.
+
+    An item that it does not hold has a number of its own below 0.
+    """
+    places = (catalog.index.get(item_id) for item_id in events.item_ids)
+    index = np.array([-1 - code if place is None else place for code, place in enumerate(places)], dtype=np.int32)
+    n = sum(int(keep(events.time[rows], events.arrived[rows]).sum()) for rows in spans(len(events)))
+    found: dict[str, Any] = {name: on_disk(n, dtype) for name, dtype in Interactions.COLUMNS.items()}
+    done, user, last = 0, -1, -1
+    for rows in spans(len(events)):
+        kept = keep(events.time[rows], events.arrived[rows])
+        who = events.user[rows][kept]
+        if not len(who):
+            continue
+        own = slice(done, done + len(who))
+        found["user_index"][own] = user + np.cumsum(np.diff(who, prepend=last) != 0)
+        found["item_index"][own] = index[events.item[rows][kept]]
+        found["time"][own] = events.time[rows][kept]
+        found["arrived"][own] = events.arrived[rows][kept]
+        done, user, last = own.stop, int(found["user_index"][own.stop - 1]), int(who[-1])
+    return Interactions(n_users=user + 1, n_items=len(catalog), **found)
+
+
+def items_met(events: Events, keep: Keep) -> list[str]:
+    """The ids of the items of the events that ``keep`` picks."""
+    met = np.zeros(len(events.item_ids), dtype=np.bool_)
+    for rows in spans(len(events)):
+        met[events.item[rows][keep(events.time[rows], events.arrived[rows])]] = True
+    return [events.item_ids[code] for code in np.flatnonzero(met)]
+
+
+def everything(time: Column, arrived: Column) -> npt.NDArray[np.bool_]:
+    """Picks all events."""
+    return np.ones(len(time), dtype=np.bool_)
+
+
+def on_disk(n: int, dtype: Any) -> Column:
+    """An array that lies in a file without a name; the file goes when nobody reads it any more."""
+    if n == 0:
+        return np.empty(0, dtype=dtype)
+    with tempfile.TemporaryFile(dir=_folder()) as file:
+        return np.asarray(np.memmap(file, dtype=dtype, mode="w+", shape=(n,)))
+
+
+def _folder() -> str:
+    folder = get_settings().var / "scratch"
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)

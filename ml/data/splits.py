@@ -1,0 +1,117 @@
+"""Data for one training, cut by global time as of a moment, or leaving each user's last item out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ml.data.cases import next_event_cases, window_cases
+from ml.data.event_log import SCHEMA, Events, Keep, cut, everything, gather, items_met
+from ml.data.interactions import IGNORED_EVENTS, ITEM_FIELDS, Cases, Catalog, Interactions, catalog_from, microseconds
+
+
+@dataclass(frozen=True)
+class Split:
+    """Data for one training: ``fit`` then ``validation`` to decide, ``refit`` then ``test`` to report."""
+
+    catalog: Catalog
+    fit: Interactions
+    """Events before the validation window."""
+    validation: Cases
+    refit: Interactions
+    """Events before ``train_until``."""
+    test: Cases
+
+
+def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int, ask: str = "next") -> Split:
+    """Cut by global time: nothing that happened or arrived at or after ``train_until`` reaches a fit.
+
+    Args:
+        events: everything, the days of the test too.
+        items: the catalogue as known before ``train_until``, ``ITEM_FIELDS``.
+        ask: ``next``, what comes next after what a user met up to then, or ``window``, what comes in all the days of the window
+            for one list that is made before it.
+    """
+    valid_from = train_until - timedelta(days=valid_days)
+    known = before(train_until, train_until)
+    catalog = catalog_from(items, items_met(events, known))
+    refit = cut(events, known, catalog)
+    cases = {"next": next_event_cases, "window": window_cases}[ask]
+    return Split(
+        catalog=catalog,
+        fit=cut(events, before(valid_from, train_until), catalog),
+        # A history may have arrived in one piece, after it happened: what is chosen by knows all that may be fitted on.
+        validation=cases(refit, microseconds(valid_from), known_by=microseconds(train_until)),
+        refit=refit,
+        test=cases(cut(events, everything, catalog), microseconds(train_until)),
+    )
+
+
+def before(moment: date, arrival: date) -> Keep:
+    """Picks what happened before ``moment`` and had arrived before ``arrival`` (both 00:00 UTC)."""
+    until, known_by = microseconds(moment), microseconds(arrival)
+    return lambda time, arrived: (time < until) & (arrived < known_by)
+
+
+def leave_one_out(events: Interactions, catalog: Catalog) -> Split:
+    """Each user's last item is the test, the one before it the validation; users with fewer than three only train.
+
+    So papers cut. It flatters: the future of other users is in the fit.
+    """
+    length = np.diff(events.starts)
+    from_end = np.repeat(events.starts[1:], length) - np.arange(len(events))  # 1 is a user's last event
+    enough = np.repeat(length, length) >= 3
+    return Split(
+        catalog=catalog,
+        fit=_rows(events, ~enough | (from_end > 2)),
+        validation=_last(events, length, 2),
+        refit=_rows(events, ~enough | (from_end > 1)),
+        test=_last(events, length, 1),
+    )
+
+
+def _rows(events: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
+    changed = {name: getattr(events, name)[kept] for name in Interactions.COLUMNS}
+    return replace(events, **changed)
+
+
+def _last(events: Interactions, length: npt.NDArray[np.int64], back: int) -> Cases:
+    """For every user with three events or more the event ``back`` from the end, asked with what came before it."""
+    users = np.flatnonzero(length >= 3)
+    places = events.starts[1:][users] - back
+    begins = events.starts[:-1][users]
+    spans = [slice(a, b) for a, b in zip(begins, places, strict=True)]
+    return Cases(
+        user=users,
+        question=np.arange(len(users)),
+        target=events.item_index[places],
+        histories=[events.item_index[span] for span in spans],
+        times=[events.time[span] for span in spans] if events.timed else None,
+    )
+
+
+def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
+    """The split of a pinned training.
+
+    Args:
+        lake: what ``schemas.lake.lake.open_lake`` returns.
+        pinned: what ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
+    """
+    items = ITEM_FIELDS.empty_table()
+    if pinned["items_as_of"]:
+        where, snapshot = f"as_of = '{pinned['items_as_of']}'", pinned["snapshots"]["items"]
+        items = lake.arrow("items", where=where, snapshot=snapshot, columns=ITEM_FIELDS.names)
+    events = gather(read_events(lake, pinned["snapshots"]["session_events"]))
+    return by_time(events, items, date.fromisoformat(pinned["train_until"]), pinned["valid_days"])
+
+
+def read_events(lake: Any, snapshot: int | None) -> Iterator[pa.RecordBatch]:
+    """The interactions in ``session_events``: one row an event that names an item and is more than a display."""
+    for batch in lake.batches("session_events", snapshot=snapshot, columns=[*SCHEMA.names, "event_type"]):
+        ignored = pc.is_in(batch["event_type"], pa.array(IGNORED_EVENTS))
+        yield batch.filter(pc.and_(pc.is_valid(batch["item_id"]), pc.invert(ignored))).select(SCHEMA.names).cast(SCHEMA)

@@ -1,0 +1,37 @@
+"""An evaluation as a Parquet file, one row a question: what a run leaves so that others can be compared with it later."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ml.evaluation.evaluate import BY_RANK, Evaluation
+
+FILE = "test_questions.parquet"
+CLAIMED = "claimed"
+IN_SEGMENT = "in "
+"""What the columns of segments begin with."""
+
+
+def write_questions(found: Evaluation, folder: Path) -> Path:
+    """Columns: ``user`` (a number without meaning), each measure, ``claimed`` if known, ``in <segment>``; metadata: ``k``."""
+    columns: dict[str, Any] = {"user": found.user} | found.by_question
+    columns |= {} if found.claimed is None else {CLAIMED: found.claimed}
+    columns |= {f"{IN_SEGMENT}{name}": within for name, within in found.segments.items()}
+    table = pa.table({name: pa.array(values) for name, values in columns.items()})
+    path = folder / FILE
+    pq.write_table(table.replace_schema_metadata({"k": str(found.k)}), path)
+    return path
+
+
+def read_questions(path: Path) -> Evaluation:
+    """What ``write_questions`` wrote, without the measures of the lists."""
+    table = pq.read_table(path)
+    columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+    segments = {
+        name.removeprefix(IN_SEGMENT): values.astype(bool) for name, values in columns.items() if name.startswith(IN_SEGMENT)
+    }
+    by_question = {name: columns[name] for name in BY_RANK if name in columns}
+    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, segments, {}, columns.get(CLAIMED))

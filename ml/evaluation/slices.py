@@ -1,0 +1,53 @@
+"""Parts of an evaluation that are looked at on their own: quiet and busy users, new items, categories."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.data.interactions import Cases, Catalog
+
+NEW = "new"
+ACTIVITY = {NEW: (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
+"""Questions by how many events came before them, both ends included."""
+PROTECTED = (*ACTIVITY, "new_items")
+"""Segments that every run measures, and that no promotion may pay with; those of the categories are kept beside."""
+ITEM_GROUPS = ("new", "tail", "head")
+"""Items that training never met; those that together have less than half of its interactions; the few with the other half."""
+CATEGORIES = 12
+"""So many of the categories that are asked about most are segments."""
+
+
+def question_segments(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
+    """Which questions are in which segment, ``[Q]``: by activity, ``new_items``, and ``category: <name>`` for the largest.
+
+    A question with several right items is in a segment of items when one of them is.
+
+    Args:
+        counts: how often each item was met in training, ``[I]``.
+    """
+    lengths = np.array([len(cases.histories[case]) for case in cases.first], dtype=np.int64)
+    segments = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
+    known = cases.target >= 0
+    met = np.where(known, counts[np.maximum(cases.target, 0)] if len(counts) else 0, 0) > 0
+    segments["new_items"] = _any(~met, cases)
+    matrix = catalog.category_matrix
+    within = matrix[np.maximum(cases.target, 0)] * known[:, None] if len(catalog) else np.zeros((len(cases), 0))
+    asked = within.sum(axis=0)
+    largest = np.argsort(-asked, kind="stable")[:CATEGORIES]
+    names = catalog.category_names
+    return segments | {f"category: {names[j]}": _any(within[:, j] > 0, cases) for j in largest if asked[j]}
+
+
+def _any(rows: npt.NDArray[np.bool_], cases: Cases) -> npt.NDArray[np.bool_]:
+    return np.logical_or.reduceat(rows, cases.first) if len(cases) else np.zeros(0, dtype=np.bool_)
+
+
+def item_groups(counts: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
+    """The group of each item as an index into the names, ``[I]``, and the names."""
+    order = np.argsort(-counts, kind="stable")
+    before = np.cumsum(counts[order]) - counts[order]
+    group = np.empty(len(counts), dtype=np.int64)
+    group[order] = np.where(before < counts.sum() / 2, 2, 1)
+    group[counts == 0] = 0
+    return group, ITEM_GROUPS

@@ -1,0 +1,79 @@
+"""Shards finished by the tasks of a Spark cluster: the same rows, for the same module makes them.
+
+A task gets numbers of shards and gives back which it finished (``mapInArrow``); inputs and shards lie in the lake's folder,
+which every worker reaches, as for all jobs. The champion's files go to each worker once (``addArchive``), what is offered once
+too (a broadcast), and a worker's Python process loads the model once, however many shards come its way.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pyarrow as pa
+from pyspark import SparkFiles
+from pyspark.sql import functions as F
+
+from ml.compute.threads import share_the_machine
+from ml.inference.eligible_items import Offer
+from ml.inference.scorer import Origin, Policy, Scorer
+from ml.inference.shards import Inputs, Work
+from ml.models import Recommender, load_recommender
+from schemas.runtime.cli import log
+from schemas.spark.session import spark_session
+
+
+@dataclass(frozen=True)
+class Task:
+    """What a task has to know besides its shards."""
+
+    model: str
+    """Path of the champion's folder below the files that Spark ships."""
+    offer: Any
+    """A broadcast :class:`Offer`."""
+    policy: Policy
+    origin: Origin
+    inputs: Inputs
+    work: Work
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        offer: Offer = self.offer.value
+        scorer = Scorer(_loaded(SparkFiles.get(self.model)), offer, self.policy, self.origin)
+        for batch in batches:
+            for shard in batch["shard"].to_pylist():
+                scorer.finish(shard, self.inputs, self.work)
+                yield pa.record_batch([pa.array([shard], pa.int32())], names=["shard"])
+
+
+@lru_cache(maxsize=1)
+def _loaded(folder: str) -> Recommender:
+    share_the_machine()
+    return load_recommender(Path(folder))[0]
+
+
+def finish_shards(scorer: Scorer, files: Path, inputs: Inputs, work: Work) -> None:
+    """Make the shards that are not finished, each in a task of its own.
+
+    Args:
+        scorer: with the model that ``files`` holds.
+        files: the champion's folder.
+        inputs: of the shards.
+        work: where they go.
+    """
+    spark = spark_session(f"recommend {scorer.origin.served_on}")
+    try:
+        with TemporaryDirectory() as scratch:
+            # A cluster takes no folder; of an archive each worker makes one, with the archive's name.
+            archive = Path(shutil.make_archive(f"{scratch}/champion", "tar", files.parent, files.name))
+            spark.sparkContext.addArchive(str(archive))
+            offer = spark.sparkContext.broadcast(scorer.offer)
+            task = Task(f"{archive.name}/{files.name}", offer, scorer.policy, scorer.origin, inputs, work)
+            shards = spark.createDataFrame(pa.table({"shard": pa.array(work.waiting, pa.int32())}))
+            shards = shards.repartitionById(work.shards, F.col("shard"))
+            finished = shards.mapInArrow(task, "shard int").collect()
+            log.info("recommended", shards=len(finished), master=spark.sparkContext.master)
+    finally:
+        spark.stop()

@@ -1,0 +1,84 @@
+"""Mark the model versions that were trained on erased persons: the gate and a promotion then say so.
+
+A version counts as trained on them when the lake's snapshots that it was trained from held them. The next training leaves them
+out, as their rows are gone. Run again, it also finds versions that were registered meanwhile.
+
+``python -m ml.mark_erased``
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.erasure.receipt import Receipt, read_receipt, receipts, write_receipt
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError, NothingToDo
+from schemas.runtime.settings import Settings, get_settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ERASURE_DUE = "erasure_due"
+"""Tag of a version: the request of an erasure whose persons it was trained on."""
+
+
+def trained_on(snapshots: dict[str, int], receipt: Receipt) -> bool:
+    """Whether a training on these snapshots of tables saw the persons of an erasure."""
+    return any(table in receipt.tables and snapshot in receipt.tables[table].snapshots for table, snapshot in snapshots.items())
+
+
+def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[str]:
+    """Mark the versions that were trained on the persons of an erasure.
+
+    Returns:
+        Their numbers.
+    """
+    from ml.tracking.registry import TAG, tags_of
+
+    marked = []
+    for version in client.search_model_versions(f"name = '{settings.registered_model}'"):
+        tags = tags_of(version)
+        if trained_on(json.loads(tags.get("snapshots", "{}")), receipt):
+            if ERASURE_DUE not in tags:
+                client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{ERASURE_DUE}", receipt.request)
+            marked.append(str(version.version))
+    return sorted(marked, key=int)
+
+
+def warn_of(version: str, tags: dict[str, Any]) -> dict[str, str]:
+    """Say that a version was trained on an erased person, where it was; what a command adds to its result."""
+    if ERASURE_DUE not in tags:
+        return {}
+    log.warning("trained on a person who was erased; train again soon", version=version, request=tags[ERASURE_DUE])
+    return {ERASURE_DUE: str(tags[ERASURE_DUE])}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Mark the versions of all erasures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--receipt", type=Path, help="only of this erasure (default: of all)")
+    args = parser.parse_args(argv)
+    settings = get_settings()
+    if args.receipt is not None and not args.receipt.is_file():
+        raise ConfigError(f"no such receipt; {args.receipt}; `python -m schemas.erasure` prints where it wrote one")
+    paths = [args.receipt] if args.receipt is not None else receipts(settings)
+    if not paths:
+        raise NothingToDo("nobody was ever erased; there is nothing to mark")
+    from ml.tracking.registry import connect  # MLflow takes seconds to import
+
+    client, answer = connect(settings), {}
+    for path in paths:
+        receipt = read_receipt(path)
+        answer[receipt.request] = mark(client, settings, receipt)
+        write_receipt(settings, receipt.model_copy(update={"model_versions": answer[receipt.request]}))
+        if answer[receipt.request]:
+            log.warning("trained on erased persons", request=receipt.request, versions=",".join(answer[receipt.request]))
+    return {"marked": answer}
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

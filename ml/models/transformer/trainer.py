@@ -1,0 +1,282 @@
+"""How the network is trained: Hugging Face's Trainer, judged by validation after every epoch, resumable after any step."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.utils.data import Sampler
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer import TRAINER_STATE_NAME
+from transformers.utils import SAFE_WEIGHTS_NAME
+from transformers.utils.logging import disable_progress_bar
+
+from ml.compute.distributed import from_first, is_first, processes, together, wait_for_all
+from ml.models.base import Log
+from ml.models.transformer.loss import multiplies_bfloat16
+from ml.models.transformer.network import SequenceModel
+from ml.models.transformer.sequences import LikeLengths, Windows
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
+
+if TYPE_CHECKING:
+    from ml.tracking.run_checkpoints import Checkpoints
+
+MEASURE = "ndcg_at_10"
+BEST_AND_NEWEST = 2
+BATCH_FILE = "batch.safetensors"
+
+
+Judged = Callable[[], float]
+
+
+class SequenceTrainer(Trainer):
+    """Trainer on windows; what validation says is the measure by which it stops and goes back to the best epoch."""
+
+    def __init__(self, network: SequenceModel, windows: Windows, arguments: TrainingArguments, judged: Judged | None) -> None:
+        self.judged = judged
+        self.order = LikeLengths(windows.lengths, arguments.train_batch_size, arguments.seed)
+        # The Trainer wants something to evaluate on; what ``evaluate`` asks is in ``judged``.
+        super().__init__(network, arguments, data_collator=as_it_is, train_dataset=windows, eval_dataset=windows)
+        self.remove_callback(PrinterCallback)  # standard output is for the command's result
+        self.add_callback(InOrder(self.order))
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+        return self.order
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """Every process asks all of validation, so that all decide alike."""
+        assert self.judged is not None
+        metrics = {f"eval_{MEASURE}": self.judged()}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def training_step(self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
+        """As the Trainer's.
+
+        Raises:
+            ClickwrightError: the loss is not finite; the batch is kept.
+        """
+        batch = dict(inputs)
+        loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
+        if not torch.isfinite(loss):
+            folder = Path(str(self.args.output_dir)) / "not_finite"
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file({name: values.cpu().contiguous() for name, values in batch.items()}, folder / BATCH_FILE)
+            raise NotFiniteError(self.state.global_step + 1, float(loss), folder / BATCH_FILE)
+        return loss
+
+
+def as_it_is(batch: Any) -> Any:
+    """Windows are asked for a batch at a time, and answer with one."""
+    return batch
+
+
+class NotFiniteError(ClickwrightError):
+    """The loss is no number any more."""
+
+    def __init__(self, step: int, loss: float, batch: Path) -> None:
+        super().__init__(
+            f"the loss of step {step} is {loss}; in training of the transformer; "
+            "lower the learning rate, or look at the batch that was kept"
+        )
+        self.batch = batch
+
+
+class InOrder(TrainerCallback):
+    """Tells the order of the windows which epoch it is."""
+
+    def __init__(self, order: LikeLengths) -> None:
+        self.order = order
+
+    def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self.order.epoch = int(state.epoch or 0)
+
+
+class Progress(TrainerCallback):
+    """Passes on what is logged: the loss of an epoch and what validation says of it."""
+
+    def __init__(self, log: Log) -> None:
+        self.log = log
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: dict[str, float] | None = None, **_: Any) -> None:
+        self.tell({**(logs or {}), "epoch": state.epoch})
+
+    def tell(self, logs: dict[str, float]) -> None:
+        if "loss" in logs:
+            self.log({"loss": logs["loss"], "learning_rate": logs["learning_rate"]}, round(logs["epoch"]))
+        elif f"eval_{MEASURE}" in logs:
+            self.log({f"validation_{MEASURE}": logs[f"eval_{MEASURE}"]}, round(logs["epoch"]))
+
+
+class StopAfter(TrainerCallback):
+    """Ends after so many epochs, of a schedule that was made for more."""
+
+    def __init__(self, epochs: int) -> None:
+        self.epochs = epochs
+
+    def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        control.should_training_stop = 0 < self.epochs <= round(state.epoch)
+
+
+class Keep(TrainerCallback):
+    """Saves every so many steps besides every epoch, and gives what was saved to a store."""
+
+    def __init__(self, store: "Checkpoints", steps: int) -> None:
+        self.store, self.steps = store, steps
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        steps_an_epoch = state.max_steps // state.num_train_epochs
+        # At the end of an epoch it is saved after validation was asked, or that would be lost.
+        if state.global_step % self.steps == 0 and state.global_step % steps_an_epoch:
+            control.should_save = True
+
+    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        wait_for_all()  # every process has written its part
+        if is_first():
+            self.store.keep(sorted(Path(args.output_dir).glob("checkpoint-*"), key=step_of))
+
+
+def step_of(checkpoint: Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def train(
+    network: SequenceModel,
+    windows: Windows,
+    settings: dict[str, Any],
+    *,
+    seed: int,
+    judged: Judged | None,
+    log: Log | None,
+    store: "Checkpoints | None",
+) -> int:
+    """Train ``network`` in place; returns the epoch whose weights it has.
+
+    With ``judged``, that is the best one, and training ends when none was better for ``patience`` epochs; without, it is
+    ``epochs``. With ``store``, a training that was cut off goes on from its newest checkpoint, to the same weights.
+
+    Raises:
+        NotFiniteError: the loss became something that is no number.
+    """
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    progress = Progress(log or (lambda values, epoch: None))
+    stop = EarlyStoppingCallback(int(settings["patience"])) if judged else StopAfter(int(settings["epochs"]))
+    with common_folder() as folder:
+        trainer = SequenceTrainer(
+            network, windows, training_arguments(folder, settings, seed, judged is not None, store is not None), judged
+        )
+        begun = None
+        for callback in (progress, stop, *([Keep(store, get_settings().checkpoint_steps)] if store else [])):
+            trainer.add_callback(callback)
+        if store is not None:
+            begun = fetched(store, folder)
+        for logs in begun.state["log_history"] if begun else ():
+            progress.tell(logs)
+        if begun is not None and begun.ended:
+            network.load_state_dict(load_file(begun.best / SAFE_WEIGHTS_NAME), strict=False)
+            return begun.best_epoch
+        try:
+            trainer.train(resume_from_checkpoint=str(begun.newest) if begun else None)
+        except NotFiniteError as error:
+            if store is not None:
+                store.keep_file(error.batch)
+            raise
+        state = trainer.state
+        return epoch_of(state.best_global_step or state.global_step, state.max_steps, state.num_train_epochs)
+
+
+def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged: bool, resumable: bool) -> TrainingArguments:
+    """What the Trainer is told. ``batch_size`` is that of all processes together."""
+    cuda = torch.cuda.is_available()
+    return TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=int(settings["max_epochs"]),
+        per_device_train_batch_size=max(1, int(settings["batch_size"]) // processes()),
+        gradient_accumulation_steps=int(settings["accumulation"]),
+        learning_rate=settings["learning_rate"],
+        weight_decay=settings["weight_decay"],
+        lr_scheduler_type="linear",
+        warmup_steps=int(settings["warmup_steps"]),
+        max_grad_norm=1.0,
+        logging_strategy="epoch",
+        logging_nan_inf_filter=False,  # such a loss ends the training
+        eval_strategy="epoch" if judged else "no",
+        save_strategy="epoch",
+        save_total_limit=BEST_AND_NEWEST,
+        save_only_model=not resumable,
+        restore_callback_states_from_checkpoint=True,  # early stopping goes on counting
+        load_best_model_at_end=judged,
+        metric_for_best_model=MEASURE if judged else None,
+        greater_is_better=True if judged else None,
+        report_to="none",
+        disable_tqdm=True,
+        remove_unused_columns=False,
+        use_cpu=not cuda,
+        bf16=cuda and multiplies_bfloat16(torch.device("cuda")),
+        torch_compile=cuda and get_settings().compile_network,
+        dataloader_pin_memory=cuda,
+        ddp_backend="gloo" if together() and not cuda else None,
+        ddp_find_unused_parameters=False,
+        seed=seed,
+        data_seed=seed,
+    )
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A training that was cut off, as its checkpoints say."""
+
+    newest: Path
+    best: Path
+    """The checkpoint with the best weights by validation; the newest where there is no validation."""
+    state: dict[str, Any]
+    """What the Trainer wrote of it."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether it was cut off after its last step."""
+        return bool(self.state["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"])
+
+    @property
+    def best_epoch(self) -> int:
+        return epoch_of(step_of(self.best), self.state["max_steps"], self.state["num_train_epochs"])
+
+
+def epoch_of(step: int, max_steps: int, epochs: int) -> int:
+    return round(step * epochs / max_steps)
+
+
+def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
+    """The checkpoints of a store, brought to ``folder`` by the first process; None where there are none."""
+    if is_first():
+        store.fetch(folder)
+    wait_for_all()
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=step_of)
+    if not checkpoints:
+        return None
+    newest = checkpoints[-1]
+    path = newest / TRAINER_STATE_NAME
+    state = json.loads(path.read_text())
+    best = folder / f"checkpoint-{state['best_global_step']}" if state["best_global_step"] else newest
+    if state["best_global_step"]:
+        state["best_model_checkpoint"] = str(best)  # it lay elsewhere
+        if is_first():
+            path.write_text(json.dumps(state))
+        wait_for_all()
+    return Begun(newest, best, state)
+
+
+@contextmanager
+def common_folder() -> Iterator[Path]:
+    """A folder that all processes see, gone at the end."""
+    with TemporaryDirectory() as own:
+        yield Path(from_first(own))
+        wait_for_all()

@@ -1,0 +1,168 @@
+"""The evidence for a challenger: every recipe of its training and the champion, measured on the same test questions.
+
+What is gathered here is what a gate, a person, or a reader a year later needs to judge it; it is kept as JSON with the version.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+    from mlflow.entities.model_registry import ModelVersion
+
+    from ml.evaluation.evaluate import Evaluation
+
+JUDGED_BY = "ndcg_at_10"
+BY_QUESTION = ("ndcg", "hit_rate", "mrr")
+"""Measures with an interval; where a question has one right item, recall is the hit rate."""
+OF_LISTS = ("coverage", "diversity", "novelty", "popularity_bias", "personalisation", "exposure_gap")
+CATEGORY = "category: "
+
+
+def gather(
+    settings: Settings, pinned: dict[str, Any], runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
+) -> dict[str, Any]:
+    """The evidence for ``name``, against the other recipes and the champion."""
+    from ml.tracking.registry import TAG
+
+    seed, tested = pinned["seed"], {other: test_questions(run) for other, run in runs.items()}
+    own = tested[name]
+    models = {
+        other: {
+            "run_id": run.info.run_id,
+            "validation": chosen_metrics(run.data.metrics, "validation_"),
+            **of_test(tested[other], chosen_metrics(run.data.metrics, "test_"), seed),
+            "lead": None if other == name else lead_over(own, tested[other], seed),
+        }
+        for other, run in runs.items()
+    }
+    against, rival = None, tested["popularity"]
+    if champion is not None:
+        rival, seen_until = evaluate_champion(settings, pinned, champion)
+        against = {
+            "version": str(champion.version),
+            "recipe": champion.tags.get(f"{TAG}recipe", "unknown"),
+            "digest": champion.tags.get(f"{TAG}digest", ""),
+            "train_until": seen_until,
+            **of_test(rival, chosen_metrics(rival.metrics, ""), seed),
+            "lead": lead_over(own, rival, seed),
+        }
+    run = runs[name]
+    return {
+        "recipe": name,
+        "run_id": run.info.run_id,
+        "experiment_id": run.info.experiment_id,
+        "digest": run.data.tags[f"{TAG}digest"],
+        "training": pinned["training"],
+        "train_until": pinned["train_until"],
+        "valid_days": pinned["valid_days"],
+        "seed": seed,
+        "snapshots": pinned["snapshots"],
+        "encoder": pinned.get("encoder"),
+        "code_version": run.data.tags[f"{TAG}code_version"],
+        "cases": int(run.data.metrics["test_cases"]),
+        "users": int(run.data.metrics["test_users"]),
+        "models": models,
+        "champion": against,
+        "categories": {
+            segment.removeprefix(CATEGORY): lead_in(segment, own, rival, seed)
+            for segment in own.segments
+            if segment.startswith(CATEGORY)
+        },
+    }
+
+
+def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:
+    """The measures that evidence shows, without their prefix."""
+    shown = [*(f"{name}_at_10" for name in (*BY_QUESTION, *OF_LISTS)), *exposure_metrics()]
+    return {key: metrics[f"{prefix}{key}"] for key in shown if f"{prefix}{key}" in metrics}
+
+
+def exposure_metrics() -> list[str]:
+    """Names of each item group's share of the attention, and of the right answers."""
+    from ml.evaluation.slices import ITEM_GROUPS
+
+    return [*(f"exposure_{group}_at_10" for group in ITEM_GROUPS), *(f"answers_{group}" for group in ITEM_GROUPS)]
+
+
+def of_test(found: "Evaluation", metrics: dict[str, float], seed: int) -> dict[str, Any]:
+    """What one model did in the test: ``test`` figures, ``intervals`` (95 %, low and high) and ``calibration``."""
+    from ml.evaluation.evaluate import interval
+
+    bounds = {name: interval([found], seed=seed, measure=name) for name in BY_QUESTION}
+    return {
+        "test": metrics,
+        "intervals": {f"{name}_at_{found.k}": [bound["low"], bound["high"]] for name, bound in bounds.items()},
+        "calibration": calibration(found),
+    }
+
+
+def calibration(found: "Evaluation") -> dict[str, Any] | None:
+    """The probability that a model gave to its lists, beside how often the right item was in them; None where it gave none.
+
+    ``bins`` are rows of mean probability, share of questions with a hit, and questions; ``error`` is the expected calibration
+    error over them. Every question counts the same.
+    """
+    from ml.metrics import calibration_error, reliability
+
+    if found.claimed is None or not len(found.claimed):
+        return None
+    hits = found.by_question["hit_rate"]
+    return {"bins": reliability(hits, found.claimed).tolist(), "error": calibration_error(hits, found.claimed)}
+
+
+def test_questions(run: "Run") -> "Evaluation":
+    """What a run noted of each question of its test, in the order of the pinned data.
+
+    Raises:
+        ClickwrightError: it noted nothing.
+    """
+    import mlflow
+    from mlflow.exceptions import MlflowException
+
+    from ml.evaluation.query_table import FILE, read_questions
+
+    try:
+        return read_questions(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
+    except (MlflowException, OSError) as error:
+        raise ClickwrightError(
+            f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (it was trained by code from before)"
+        ) from error
+
+
+def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
+    """The lead in NDCG@10 with its interval, over all questions and in each segment that is asked."""
+    from ml.evaluation.slices import PROTECTED
+
+    segments = {name: lead_in(name, own, theirs, seed) for name in PROTECTED if own.segments[name].any()}
+    return {**lead_in(None, own, theirs, seed), "segments": segments}
+
+
+def lead_in(segment: str | None, own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, float]:
+    """The lead in one segment, or over all questions: ``difference``, ``low``, ``high``, ``users``, ``questions``."""
+    from ml.evaluation.evaluate import interval
+
+    found = interval([own], [theirs], seed=seed, segment=segment)
+    asked = len(own.user) if segment is None else int(own.segments[segment].sum())
+    return {"difference": found.pop("mean"), **found, "questions": asked}
+
+
+def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
+    """The champion on this training's test cases, asked in its own vocabulary; and the day until which it was fitted."""
+    from ml.data.cases import in_vocabulary
+    from ml.data.splits import read_split
+    from ml.evaluation.evaluate import evaluate
+    from ml.tracking.registry import TAG, load_version
+    from schemas.lake.lake import open_lake
+
+    split = read_split(open_lake(), pinned)
+    model, item_ids = load_version(settings, champion)
+    own, cases = in_vocabulary(item_ids, split.catalog, split.test)
+    places = [split.catalog.index.get(item) for item in item_ids]
+    counts = np.array([0 if place is None else split.refit.met[place] for place in places], dtype=np.int64)
+    return evaluate(model, cases, own, counts), champion.tags.get(f"{TAG}train_until")

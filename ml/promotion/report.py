@@ -1,0 +1,197 @@
+"""The evidence for a challenger as a page: one HTML file that needs no network, with plots, to be looked at in MLflow.
+
+``ml.register_challenger`` makes it, and ``ml.gate`` makes it again with its verdict. By hand, from the evidence in the
+training's folder: ``python -m ml.render_evidence --run RUN --out evidence.html``
+"""
+
+import argparse
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+import schemas
+from ml.evaluation.slices import ACTIVITY, ITEM_GROUPS
+from ml.promotion.conditions import TRIED, Condition, conditions
+from ml.promotion.evidence import BY_QUESTION, JUDGED_BY, OF_LISTS
+from schemas.publishing.staging import write_atomically
+from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+FILE = "evidence.html"
+TEMPLATES = (Path(__file__).parent / "templates", Path(schemas.__file__).parent / "pages" / "templates")
+CURVE = "epoch/"
+LABELS = {
+    "ndcg": "NDCG@10",
+    "hit_rate": "hit rate@10",
+    "mrr": "MRR@10",
+    "coverage": "catalogue shown",
+    "popularity_bias": "popularity bias",
+    "exposure_gap": "exposure gap",
+    "diversity": "diversity",
+    "novelty": "novelty (bits)",
+    "personalisation": "personalisation",
+}
+Epochs = list[dict[str, float]]
+
+
+def render(
+    version: str, evidence: dict[str, Any], curves: Mapping[str, Epochs], verdict: Mapping[str, Any] | None = None
+) -> str:
+    """The page.
+
+    Args:
+        version: the challenger's version.
+        evidence: as :func:`ml.promotion.evidence.gather` gives it.
+        curves: by recipe, what it said of each epoch.
+        verdict: once the gate has judged: ``refused``, its message, or None and what it measured.
+    """
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["groups"] = _groups
+    return environment.get_template("evidence.html.j2").render(
+        version=version,
+        e=evidence,
+        rows=rows_of(evidence),
+        conditions=asked(version, evidence),
+        tried=TRIED,
+        verdict=verdict,
+        by_question=BY_QUESTION,
+        of_lists=OF_LISTS,
+        labels=LABELS,
+        segments=words_for_segments(),
+        rival="popularity" if evidence["champion"] is None else f"the champion, version {evidence['champion']['version']}",
+        plots=draw(evidence, curves),
+    )
+
+
+def _groups(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def asked(version: str, evidence: dict[str, Any]) -> list[Condition]:
+    """The gate's conditions, with the champion of the evidence as that of today."""
+    rival = evidence["champion"]
+    return list(conditions(version, evidence, rival and rival["version"], rival and rival["digest"]))
+
+
+def rows_of(evidence: dict[str, Any]) -> list[dict[str, Any]]:
+    """The models of the evidence, best by validation first and the champion last, each with a ``name``."""
+    models = evidence["models"]
+    names = sorted(models, key=lambda name: -models[name]["validation"][JUDGED_BY])
+    rows = [{"name": name, "chosen": name == evidence["recipe"], **models[name]} for name in names]
+    champion = evidence["champion"]
+    if champion is not None:
+        named = f"champion: {champion['recipe']}, version {champion['version']}"
+        rows.append({"name": named, "chosen": False, "validation": {}, **champion})
+    return rows
+
+
+def words_for_segments() -> dict[str, str]:
+    """What each protected segment holds."""
+    words = {"new_items": "items that training never met"}
+    for name, (low, high) in ACTIVITY.items():
+        events = "no events" if high == 0 else f"{low} or more events" if high >= 10**9 else f"{low} to {high} events"
+        words[name] = f"{name}: {events} before"
+    return words
+
+
+def draw(evidence: dict[str, Any], curves: Mapping[str, Epochs]) -> dict[str, Any]:
+    """The plots by name, as SVG."""
+    from ml.evaluation import plots
+    from ml.promotion import report_plots
+    from ml.promotion.report_plots import as_svg
+
+    rows = rows_of(evidence)
+    leads = [{"name": row["name"], **row["lead"]} for row in reversed(rows) if row["lead"] is not None]
+    words = words_for_segments()
+    rival = evidence["champion"] or evidence["models"]["popularity"]
+    by_segment = [{"name": words[name], **lead} for name, lead in ((rival["lead"] or {}).get("segments", {})).items()]
+    by_category = [{"name": name, **lead} for name, lead in evidence["categories"].items()]
+    calibrated = {row["name"]: row["calibration"] for row in rows if row["calibration"] is not None}
+    shares = {row["name"]: _shares(row["test"], "exposure_{}_at_10") for row in rows}
+    shares["the right answers"] = _shares(rows[0]["test"], "answers_{}")
+    found = {
+        "leads": as_svg(report_plots.forest(leads, "Lead over every other model"), "leads over the other models")
+        if leads
+        else "",
+        "segments": as_svg(report_plots.forest(by_segment, "By history and by item"), "leads by segment") if by_segment else "",
+        "categories": as_svg(report_plots.forest(by_category, "By category of the right item"), "leads by category")
+        if by_category
+        else "",
+        "exposure": as_svg(report_plots.exposure(shares), "share of the attention by group of items"),
+        "calibration": as_svg(report_plots.reliability(calibrated), "reliability of the probabilities") if calibrated else "",
+    }
+    learnt = {name: rows for name, rows in curves.items() if any("loss" in row for row in rows)}
+    learning = [as_svg(plots.learning_curve(rows, name), f"learning curve of {name}") for name, rows in learnt.items()]
+    return {**found, "learning": learning}
+
+
+def _shares(test: Mapping[str, float], named: str) -> dict[str, float]:
+    return {group: test[named.format(group)] for group in ITEM_GROUPS}
+
+
+def learning_curves(client: "MlflowClient", evidence: dict[str, Any]) -> dict[str, Epochs]:
+    """What the runs logged of each epoch before the validation window, by recipe."""
+    curves: dict[str, Epochs] = {}
+    for name, row in evidence["models"].items():
+        epochs: dict[int, dict[str, float]] = {}
+        for metric in client.get_run(row["run_id"]).data.metrics:
+            if metric.startswith(CURVE):
+                for point in client.get_metric_history(row["run_id"], metric):
+                    epochs.setdefault(point.step, {"epoch": float(point.step)})[metric.removeprefix(CURVE)] = point.value
+        if epochs:
+            curves[name] = [epochs[step] for step in sorted(epochs)]
+    return curves
+
+
+def log_report(
+    client: "MlflowClient", version: str, evidence: dict[str, Any], verdict: Mapping[str, Any] | None = None
+) -> None:
+    """Leave the page with the challenger's run; a later one takes the place of an earlier."""
+    page = render(version, evidence, learning_curves(client, evidence), verdict)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / FILE
+        path.write_text(page)
+        client.log_artifact(evidence["run_id"], str(path))
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Write the page of a training's evidence to a file.
+
+    Raises:
+        ClickwrightError: the training has no evidence yet.
+    """
+    from ml.pin import training_folder
+    from ml.tracking.registry import connect, newest_with
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
+    parser.add_argument("--out", type=Path, default=Path(FILE), help="default: %(default)s")
+    arguments = parser.parse_args(argv)
+    path = training_folder(arguments.run) / "evidence.json"
+    if not path.exists():
+        raise ClickwrightError(
+            f"training {arguments.run} has no evidence; no {path}; run `python -m ml.register_challenger` for it first"
+        )
+    settings, evidence = get_settings(), json.loads(path.read_text())
+    client = connect(settings)
+    version = newest_with(client, settings, "run_id", evidence["run_id"])
+    number = "not registered" if version is None else str(version.version)
+    write_atomically(arguments.out, render(number, evidence, learning_curves(client, evidence)))
+    log.info("wrote", page=str(arguments.out))
+    return {"page": str(arguments.out), "version": number}
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

@@ -1,0 +1,141 @@
+"""Why an item is recommended, in plain words that say only what the data and the model hold.
+
+A reason names the nearest item of the user's own history, with what the user did, and the categories that both have; or,
+where nothing in the history speaks for the item, how many people met it of late. Titles stand between “ and ”, so that the
+copywriter can read the named title back from the text.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+import numpy.typing as npt
+
+from ml.copywriting.guards import spoken_title
+from ml.models.base import Recommender
+
+RECENT_DAYS = 30
+POPULAR_SHARE = 0.1
+# A rating below this share of the highest rating given anywhere is no reason for something alike.
+GOOD_RATING = 0.7
+DEEDS = {
+    "rating": "rated",
+    "purchase": "bought",
+    "cart": "put into the cart",
+    "like": "liked",
+    "click": "clicked on",
+    "view": "looked at",
+}
+_spoken = lru_cache(maxsize=1 << 17)(spoken_title)
+"""Titles are few beside the reasons that name them."""
+NAMED = re.compile(r"“([^”]+)”")
+
+
+@dataclass(frozen=True)
+class Titles:
+    """Titles and categories by item index, and how many people met each item in the last 30 days."""
+
+    titles: Sequence[str]
+    categories: Sequence[Sequence[str]]
+    recent: npt.NDArray[np.int64]
+
+    @cached_property
+    def popular_from(self) -> float:
+        """What the most met tenth of the items that were met at all of late have at least."""
+        met = self.recent[self.recent > 0]
+        return float(np.quantile(met, 1 - POPULAR_SHARE)) if len(met) else np.inf
+
+
+@dataclass(frozen=True)
+class History:
+    """A user's events, oldest first: item index, what was done, and the value (NaN where there is none)."""
+
+    items: npt.NDArray[np.int32]
+    deeds: Sequence[str]
+    values: npt.NDArray[np.float64]
+
+    def welcome(self, titles: Titles, highest: float) -> npt.NDArray[np.int64]:
+        """Positions of the events that speak for an item: each item's newest, items last rated badly left out."""
+        newest: dict[int, int] = {}
+        rated: dict[int, float] = {}
+        for position, (item, done, value) in enumerate(zip(self.items.tolist(), self.deeds, self.values, strict=True)):
+            if done in DEEDS and titles.titles[item]:
+                newest[item] = position
+            if done == "rating":
+                rated[item] = value
+        bad = {item for item, value in rated.items() if value < GOOD_RATING * highest}
+        return np.array(sorted(position for item, position in newest.items() if item not in bad), dtype=np.int64)
+
+
+def words(names: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'.
+
+    >>> words(["Crime", "Drama", "War"])
+    'Crime, Drama and War'
+    """
+    return " and ".join(part for part in (", ".join(names[:-1]), *names[-1:]) if part)
+
+
+def deed(history: History, position: int, title: str, highest: float) -> str:
+    """'You rated “Alien” 5 of 5', with ``highest`` the highest rating that anybody gave."""
+    done, value = history.deeds[position], history.values[position]
+    named = _spoken(title).replace("”", "'")
+    said = f"You {DEEDS[done]} “{named}”"
+    if done != "rating" or np.isnan(value):
+        return said
+    return f"{said} {value:g} of {highest:g}"
+
+
+def reasons(items: Sequence[int], history: History, titles: Titles, model: Recommender, highest: float) -> list[str]:
+    """Why each of ``items`` is recommended to the owner of ``history``.
+
+    Args:
+        highest: the highest rating that anybody gave.
+    """
+    welcome = history.welcome(titles, highest)
+    if not len(welcome) or not len(items):
+        return [_from_everybody(item, history, titles) for item in items]
+    nearness = model.similar_to(items, history.items[welcome])
+    # Of equally near ones the better valued, then the newer.
+    valued = np.nan_to_num(history.values[welcome], nan=0.0)
+    nearest = [int(np.lexsort((welcome, valued, near))[-1]) for near in nearness]
+    return [
+        _from_history(item, history, int(welcome[place]), bool(near[place] > 0), titles, highest)
+        or _from_everybody(item, history, titles)
+        for item, near, place in zip(items, nearness, nearest, strict=True)
+    ]
+
+
+def _from_history(item: int, history: History, position: int, is_near: bool, titles: Titles, highest: float) -> str | None:
+    near = int(history.items[position])
+    shared = [name for name in titles.categories[item] if name in titles.categories[near]]
+    done = deed(history, position, titles.titles[near], highest)
+    if is_near:
+        both = f", and both are {words(shared)}" if shared else ""
+        return f"{done}. Of what you liked or chose, our model puts it nearest to this one{both}."
+    return f"{done}: both are {words(shared)}." if shared else None
+
+
+def _from_everybody(item: int, history: History, titles: Titles) -> str:
+    met = int(titles.recent[item])
+    if met and met >= titles.popular_from:
+        return f"Popular among everybody: met by {count(met)} in the last {RECENT_DAYS} days."
+    if met:
+        return f"Met by {count(met)} in the last {RECENT_DAYS} days."
+    return "Chosen by our model from all that you did." if len(history.items) else "Chosen by our model for a start."
+
+
+def count(people: int) -> str:
+    return "one person" if people == 1 else f"{people} people"
+
+
+def named_title(text: str) -> str | None:
+    """The title that a reason names, as it was said, if it names one as near.
+
+    >>> named_title("You rated “The Rock” 5 of 5. Of what you liked or chose, our model puts it nearest to this one.")
+    'The Rock'
+    """
+    found = NAMED.search(text)
+    return found[1] if found and "nearest" in text else None

@@ -1,0 +1,115 @@
+"""Whether recommendations are due: is there a champion, and a day with profiles that it has not served yet?
+
+Quick, for a scheduler asks often: the champion comes from MLflow's REST, the days and versions from the lake's metadata.
+Neither PyTorch nor MLflow is imported.
+"""
+
+import argparse
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import Any
+
+import requests
+
+from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
+
+ALIAS = "champion"
+SECONDS = 20
+
+
+def champion_version(settings: Settings) -> str | None:
+    """The version that the alias names, or None where there is no such model or alias.
+
+    Raises:
+        ClickwrightError: MLflow does not answer, or answers with something else.
+    """
+    where = settings.mlflow_tracking_uri.rstrip("/")
+    if not where.startswith("http"):  # a database in place of a server has no REST
+        from ml.tracking.registry import by_alias, connect
+
+        version = by_alias(connect(settings), settings, ALIAS)
+        return None if version is None else str(version.version)
+    try:
+        answer = requests.get(
+            f"{where}/api/2.0/mlflow/registered-models/alias",
+            params={"name": settings.registered_model, "alias": ALIAS},
+            timeout=SECONDS,
+        )
+        content = answer.json()
+    except (requests.RequestException, ValueError) as error:
+        raise ClickwrightError(
+            f"MLflow does not answer ({type(error).__name__}); at {where}; start it with `make up`, "
+            "or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
+        ) from None
+    if answer.ok:
+        return str(content["model_version"]["version"])
+    # MLflow says INVALID_PARAMETER_VALUE when the model is there without the alias.
+    if content.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        return None
+    raise ClickwrightError(
+        f"MLflow refuses ({answer.status_code} {content.get('message', '')[:200]}); at {where}; see to its log"
+    )
+
+
+def newest_publish(lake: Lake, table: str, served_on: date) -> Commit | None:
+    """The newest publish of a day of a table; None before the first."""
+    return lake.current_commits(table).get(served_on.isoformat())
+
+
+def has_copy(lake: Lake, recommended: Commit, served_on: date) -> bool:
+    """Whether the day's ad copy was written for these recommendations, and not for those that they took the place of."""
+    copied = newest_publish(lake, "creatives", served_on)
+    read = None if copied is None else copied.inputs.get("recommendations")
+    return read is not None and lake.sequence("recommendations", read) >= recommended.sequence_number
+
+
+def decide(newest_profiles: date | None, champion: str | None, served: str | None, copied: bool) -> dict[str, Any]:
+    """What is due, and why.
+
+    Args:
+        newest_profiles: the newest day with profiles.
+        champion: the version that is champion.
+        served: the version that recommended for the day after it.
+        copied: whether there is ad copy for what it recommended.
+
+    >>> decide(date(1998, 4, 22), "3", "3", True)["due"]
+    False
+    """
+    day = None if newest_profiles is None else newest_profiles + timedelta(days=1)
+    if day is None:
+        due, why = False, "no profiles are published yet"
+    elif champion is None:
+        due, why = False, f"no version is @{ALIAS}"
+    elif served == champion and not copied:
+        due, why = True, f"recommendations for {day} by version {champion} have no ad copy yet"
+    elif served == champion:
+        due, why = False, f"recommendations for {day} by version {champion} are there already"
+    elif served is None:
+        due, why = True, f"nothing is recommended for {day} yet"
+    else:
+        due, why = True, f"recommendations for {day} are by version {served}, and @{ALIAS} is {champion}"
+    return {"due": due, "served_on": None if day is None else day.isoformat(), "version": champion, "why": why}
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Say whether recommendations are due, for which day and by which version."""
+    argparse.ArgumentParser(
+        description="Say whether recommendations are due, for which day and by which version of the model."
+    ).parse_args(argv)
+    settings = get_settings()
+    lake = open_lake(settings)
+    days = lake.partitions("profiles", "as_of")
+    newest = days[-1] if days else None
+    served_on = None if newest is None else newest + timedelta(days=1)
+    recommended = None if served_on is None else newest_publish(lake, "recommendations", served_on)
+    served = None if recommended is None else str(recommended.notes.get("model_version"))
+    copied = recommended is not None and served_on is not None and has_copy(lake, recommended, served_on)
+    return decide(newest, champion_version(settings), served, copied)
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

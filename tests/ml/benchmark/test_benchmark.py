@@ -1,0 +1,69 @@
+"""The comparison of recipes on a file, from the command line to the JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ml.benchmark import __main__
+from schemas.runtime.errors import ConfigError
+from tests.ml.conftest import walk_events
+
+QUICK = "popularity,markov,cooccurrence"
+
+
+@pytest.fixture
+def sequences(tmp_path: Path) -> Path:
+    path = tmp_path / "walk.txt"
+    lines = [" ".join([user, *rows["item_id"]]) for user, rows in walk_events().groupby("user_id")]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+@pytest.fixture
+def timed(tmp_path: Path) -> Path:
+    path = tmp_path / "walk.inter"
+    rows = walk_events().assign(timestamp=lambda frame: frame["event_time"] / 1e6)
+    rows[["user_id", "item_id", "timestamp"]].to_csv(path, sep="\t", index=False)
+    return path
+
+
+def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.json"
+    arguments = ["--sequences", str(sequences), "--split", "leave-one-out", "--models", QUICK, "--json", str(out)]
+    result = __main__.main(arguments)
+    found = json.loads(out.read_text())
+    assert found["questions"] == {"validation": 120, "test": 120}
+    assert result["cooccurrence"]["strict"] > result["popularity"]["strict"] + 0.1
+    best = found["models"][found["against"]]
+    assert best["lead"]["ndcg"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "users": 120}
+    popular = found["models"]["popularity"]
+    assert popular["lead"]["ndcg"]["high"] < 0  # worse, and the interval says so
+    assert popular["strict"]["ndcg"]["low"] < popular["strict"]["ndcg"]["mean"] < popular["strict"]["ndcg"]["high"]
+    # The same again, and what was printed is a table with the same figures.
+    assert __main__.main(arguments) == result
+    printed = capsys.readouterr().out
+    assert f"| popularity | {popular['validation']['ndcg']['mean']:.4f} |" in printed
+
+
+@pytest.mark.parametrize("ask", ["next", "window"])
+def test_by_global_time(timed: Path, tmp_path: Path, ask: str) -> None:
+    out = tmp_path / "out.json"
+    arguments = ["--sequences", str(timed), "--ask", ask, "--valid-days", "7", "--test-days", "7", "--models", QUICK]
+    __main__.main([*arguments, "--json", str(out), "--against", "popularity"])
+    found = json.loads(out.read_text())
+    assert found["against"] == "popularity"
+    assert found["interactions"]["fit"] < found["interactions"]["refit"] < len(walk_events())
+    segments = found["models"]["cooccurrence"]["segments"]
+    assert {"new", "short"} <= segments.keys()
+    assert all(segment["lead"]["users"] > 0 for segment in segments.values())
+
+
+def test_what_cannot_be_is_said(sequences: Path, timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ConfigError, match=r"has no header with user_id, item_id, timestamp.*use --split leave-one-out"):
+        __main__.main(["--sequences", str(sequences), "--split", "time"])
+    with pytest.raises(ConfigError, match="there are 0 events to fit on"):
+        __main__.main(["--sequences", str(timed), "--test-days", "400", "--models", QUICK])
+    with pytest.raises(SystemExit):
+        __main__.main(["--sequences", str(timed), "--models", QUICK, "--against", "transformer"])
+    assert "--against transformer is not among --models" in capsys.readouterr().err

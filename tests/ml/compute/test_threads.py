@@ -1,0 +1,21 @@
+"""How many threads the arithmetic takes."""
+
+import numpy as np
+import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from ml.compute.threads import share_the_machine
+
+
+def blas_threads() -> set[int]:
+    return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_numpy_that_is_loaded_already_is_told_too(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")  # was said before, of a library that is loaded: too late
+    assert np.dot([1.0], [1.0]) == 1.0
+    with threadpool_limits(3, user_api="blas"):
+        assert share_the_machine() == threads
+        assert blas_threads() == {threads}

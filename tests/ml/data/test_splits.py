@@ -1,0 +1,93 @@
+"""The cut by global time, leaving one out, and the rule that nothing is seen from the future."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from ml.data.interactions import microseconds
+from ml.data.splits import Split, by_time, leave_one_out
+from ml.models import recipe
+from tests.ml.conftest import EVERY_RECIPE, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
+
+
+def test_the_parts_meet_at_midnight(walk: Split) -> None:
+    start = microseconds(TRAIN_UNTIL - timedelta(days=VALID_DAYS))
+    assert walk.fit.time.max() < start
+    assert walk.refit.time.max() < microseconds(TRAIN_UNTIL)
+    assert len(walk.fit) < len(walk.refit)
+    assert len(walk.validation) > 20
+    assert len(walk.test) > 20
+
+
+def changed_future(events: pd.DataFrame, moment: date) -> pd.DataFrame:
+    """The same past with another future: other items after ``moment``, and late news of the past that arrives after it."""
+    after = events["event_time"] >= microseconds(moment)
+    events = events.copy()
+    events.loc[after, "item_id"] = "i00"
+    late = events[~after].tail(20).assign(arrived_on=moment, event_id=lambda rows: "late" + rows["event_id"], item_id="i39")
+    return pd.concat([events, late], ignore_index=True)
+
+
+def parameters(name: str, part: Split) -> np.ndarray:
+    few = {"max_epochs": 1, "width": 8, "max_length": 16} if name == "transformer" else {}
+    model = recipe(name)(**few).fit(part.refit, part.catalog, seed=5)
+    return model.scores([np.array([], dtype=np.int32), np.array([3]), np.array([3, 5, 8])])
+
+
+EVENT = st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from("abcd"), st.integers(0, 5), st.integers(0, 3))
+"""User, item, the day on which it happens, and how many days later it arrives."""
+MOMENT = 3
+
+
+def cut(rows: list[tuple[str, str, int, int]]) -> Split:
+    frame = pd.DataFrame(rows, columns=["user_id", "item_id", "day", "late"])
+    start = date(2024, 1, 1)
+    frame["event_time"] = [microseconds(start + timedelta(days=day)) + ord(item) for _, item, day, _ in rows]
+    frame["event_id"] = [f"{item}{day}" for _, item, day, _ in rows]
+    frame["arrived_on"] = [start + timedelta(days=day + late) for _, _, day, late in rows]
+    items = pd.DataFrame({"item_id": ["a"], "title": ["Title a"], "categories": [["any"]], "text": [""]})
+    return by_time(gathered(frame), catalogue(items), start + timedelta(days=MOMENT), valid_days=1)
+
+
+@settings(deadline=None)
+@given(st.lists(EVENT, min_size=1), st.lists(EVENT))
+def test_poison_that_happens_or_arrives_later_changes_nothing(past, future) -> None:  # type: ignore[no-untyped-def]
+    known = [row for row in past if row[2] + row[3] < MOMENT]
+    poison = [row for row in future if row[2] + row[3] >= MOMENT]
+    assume(known)
+    clean, poisoned = cut(known), cut([*poison, *known])
+    assert clean.catalog == poisoned.catalog
+    for part in ("fit", "refit"):
+        for name in ("user_index", "item_index", "time", "arrived"):
+            ours, theirs = (getattr(getattr(found, part), name).tolist() for found in (clean, poisoned))
+            assert ours == theirs, (part, name)
+    assert clean.validation.target.tolist() == poisoned.validation.target.tolist()
+    assert [h.tolist() for h in clean.validation.histories] == [h.tolist() for h in poisoned.validation.histories]
+
+
+def test_leaving_one_out_cuts_as_papers_do() -> None:
+    rows = [("ann", item, i) for i, item in enumerate("abcd")] + [("bob", "b", 1), ("bob", "c", 2)]
+    found = leave_one_out(*tiny(rows, list("abcd")))
+    assert ["".join("abcd"[i] for i in h) for h in found.fit.histories()] == ["ab", "bc"]  # bob has too little to be asked
+    assert ["".join("abcd"[i] for i in h) for h in found.refit.histories()] == ["abc", "bc"]
+    for cases, target, history in ((found.validation, "c", "ab"), (found.test, "d", "abc")):
+        assert ["abcd"[i] for i in cases.target] == [target]
+        assert "".join("abcd"[i] for i in cases.histories[0]) == history
+
+
+@pytest.mark.parametrize("name", EVERY_RECIPE)
+def test_a_fit_sees_nothing_from_the_future(name: str) -> None:
+    events, items = walk_events(), catalogue(walk_items())
+    other = changed_future(events, TRAIN_UNTIL)
+    known = by_time(gathered(events), items, TRAIN_UNTIL, VALID_DAYS)
+    same = by_time(gathered(other), items, TRAIN_UNTIL, VALID_DAYS)
+    assert len(same.test) != len(known.test) or not np.array_equal(same.test.target, known.test.target)
+    np.testing.assert_array_equal(parameters(name, known), parameters(name, same))
+    np.testing.assert_array_equal(known.validation.target, same.validation.target)
+    # And it does see the past: without the last day before, the model is another one.
+    earlier = by_time(gathered(events), items, TRAIN_UNTIL - timedelta(days=10), VALID_DAYS)
+    assert not np.array_equal(parameters(name, known), parameters(name, earlier))

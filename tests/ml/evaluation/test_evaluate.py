@@ -1,0 +1,151 @@
+"""Ranking against the whole catalogue: what is left out, how ties count, how users are averaged."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml.data.interactions import Cases
+from ml.evaluation.evaluate import evaluate, interval, rank_cases, rank_of_target
+from ml.metrics import BEHIND
+from ml.models.popularity import Popularity
+from tests.ml.conftest import tiny
+
+
+class Fixed(Popularity):
+    """Scores from a literal row."""
+
+    def __init__(self, row: list[float]) -> None:
+        super().__init__()
+        self.popularity = np.array(row, dtype=np.float32)
+
+
+def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
+    histories = [np.array(history, dtype=np.int32) for _, _, history in rows]
+    return Cases(
+        np.array([user for user, _, _ in rows]),
+        np.arange(len(rows)),
+        np.array([target for _, target, _ in rows], dtype=np.int32),
+        histories,
+        [np.arange(len(h), dtype=np.int64) for h in histories],
+    )
+
+
+@pytest.mark.parametrize(
+    ("scores", "target", "history", "rank"),
+    [
+        ([4, 3, 2, 1], 0, [], 1),
+        ([4, 3, 2, 1], 2, [], 3),
+        ([4, 3, 2, 1], 2, [0], 2),  # what was met is out of the way
+        ([1, 1, 1, 1], 0, [], 4),  # ties count against the model
+        ([1, 1, 1, 1], 0, [1, 2], 2),
+        ([4, 3, 2, 1], -1, [], BEHIND),  # not in the catalogue: behind everything
+    ],
+)
+def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
+    ranks = rank_cases(Fixed(scores), cases([(0, target, history)])).ranks
+    assert ranks.tolist() == [rank]
+
+
+def test_batches_do_not_matter(walk: Any) -> None:
+    model = Popularity().fit(walk.fit, walk.catalog, seed=0)
+    whole = rank_cases(model, walk.validation).ranks
+    parts = rank_cases(model, walk.validation, batch_size=7).ranks
+    np.testing.assert_array_equal(whole, parts)
+
+
+def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(0, 0, []), (1, 1, [2]), (1, 3, [1, 2])])
+    found = evaluate(Fixed([4, 3, 2, 1]), asked, catalog, np.array([1, 0, 0, 0]), k=2)
+    # User 0: rank 1. User 1: rank 2, and rank 2 once b and c are out of the way.
+    assert found.metrics["hit_rate_at_2"] == 1.0
+    assert found.metrics["mrr_at_2"] == pytest.approx((1 + 0.5) / 2)
+    assert found.metrics["new_mrr_at_2"] == 1.0
+    assert found.metrics["short_mrr_at_2"] == 0.5
+    assert (found.metrics["new_cases"], found.metrics["short_cases"], found.metrics["long_cases"]) == (1, 2, 0)
+    assert (found.metrics["cases"], found.metrics["users"]) == (3, 2)
+    assert found.metrics["coverage_at_2"] == 0.75
+    assert found.metrics["exposure_head_at_2"] + found.metrics["exposure_new_at_2"] == pytest.approx(1)
+    assert (found.metrics["answers_head"], found.metrics["answers_new"]) == pytest.approx((1 / 3, 2 / 3))
+    np.testing.assert_allclose(found.by_user("ndcg"), [1, 1 / np.log2(3)])
+
+
+def test_two_models_are_compared_user_by_user() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(user, 0, []) for user in range(30)])
+    counts = np.ones(4, dtype=np.int64)
+    right, wrong = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
+    lead = interval([right], [wrong], seed=0)
+    assert lead["mean"] == pytest.approx(1 - 1 / np.log2(5))
+    assert (lead["low"], lead["high"]) == pytest.approx((lead["mean"], lead["mean"]))
+    assert interval([wrong], [right], seed=0)["mean"] == pytest.approx(-lead["mean"])
+
+
+def test_a_question_with_several_answers_has_one_list() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    one = cases([(0, 0, [3]), (0, 1, [3]), (1, 2, [])])
+    asked = replace(one, question=np.array([0, 0, 1]))
+    found = evaluate(Fixed([4, 2, 3, 1]), asked, catalog, np.ones(4, dtype=np.int64), k=2)
+    # User 0 gets a, c: one of two. User 1 gets a, c: the one.
+    np.testing.assert_allclose(found.by_question["recall"], [0.5, 1])
+    np.testing.assert_allclose(found.by_question["precision"], [0.5, 0.5])
+    np.testing.assert_allclose(found.by_question["ndcg"], [1 / (1 + 1 / np.log2(3)), 1 / np.log2(3)])
+    assert found.metrics["personalisation_at_2"] == 0.0
+    assert len(found.user) == 2
+
+
+def test_a_comparison_may_look_at_one_segment() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
+    asked = cases([(0, 0, []), (1, 0, [1]), (2, 1, [2])])
+    counts = np.ones(4, dtype=np.int64)
+    ours, theirs = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
+    lead = interval([ours], [theirs], seed=0, segment="new", measure="mrr")
+    assert lead == {"mean": 0.75, "low": 0.75, "high": 0.75, "users": 1}
+    # Of two seeds each user counts with the mean of both.
+    both = interval([ours, theirs], seed=0, segment="new", measure="mrr")
+    assert (both["mean"], both["users"]) == (0.625, 1)
+    other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
+    with pytest.raises(ValueError, match="the same questions"):
+        interval([ours], [other], seed=0)
+
+
+def test_a_list_claims_the_probability_of_its_items() -> None:
+    """Of scores that are logarithms of 6, 2, 1 and 1 tenths; what was met has none."""
+
+    class Sure(Fixed):
+        probabilistic = True
+
+    logs = np.log([0.6, 0.2, 0.1, 0.1]).tolist()
+    asked = cases([(0, 0, []), (1, 3, [0])])
+    claimed = rank_cases(Sure(logs), asked, k=2).claimed
+    assert claimed is not None
+    np.testing.assert_allclose(claimed, [0.8, 0.75], rtol=1e-6)
+    assert rank_cases(Fixed(logs), asked).claimed is None
+
+
+def test_without_cases_everything_is_zero() -> None:
+    _, catalog = tiny([("ann", "a", 1)], ["a", "b"])
+    found = evaluate(Fixed([1, 2]), cases([]), catalog, np.ones(2, dtype=np.int64))
+    assert found.metrics["ndcg_at_10"] == 0.0
+    assert found.metrics["cases"] == 0
+
+
+def test_a_strangers_number_is_no_place() -> None:
+    """Items outside the catalogue have numbers below 0, as far down as there are such items: they are behind everything."""
+    scores = np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0)
+    assert rank_of_target(scores, np.array([-9, 0])).tolist() == [BEHIND, 1]
+
+
+def test_an_answer_that_the_catalogue_does_not_hold_is_no_hit_even_if_the_list_has_places_left() -> None:
+    asked = cases([(0, -1, []), (0, -2, [])])
+    evaluation = evaluate(Fixed([0.5, 0.4]), asked, tiny([("ann", "a", 1)], ["a", "b"])[1], np.array([1, 0]))
+    assert evaluation.metrics["hit_rate_at_10"] == 0.0
+
+
+@pytest.mark.parametrize("target", [0, 1])
+def test_what_is_no_number_counts_against_the_model(target: int) -> None:
+    scores = np.array([[np.nan, 0.5, 0.4]], dtype=np.float32)
+    assert rank_of_target(scores, np.array([target])).tolist() == [3 if target == 0 else 2]

@@ -1,0 +1,27 @@
+"""An evaluation that was kept can be compared like a fresh one."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from ml.data.splits import Split
+from ml.evaluation.evaluate import evaluate, interval
+from ml.evaluation.query_table import read_questions, write_questions
+from ml.models.cooccurrence import Cooccurrence
+from ml.models.popularity import Popularity
+
+
+def test_what_is_read_compares_as_what_was_written(walk: Split, tmp_path: Path) -> None:
+    ours, theirs = (
+        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.met)
+        for model in (Cooccurrence(), Popularity())
+    )
+    assert read_questions(write_questions(ours, tmp_path)).claimed is None
+    kept = read_questions(write_questions(replace(ours, claimed=np.linspace(0, 1, len(ours.user))), tmp_path))
+    assert kept.claimed is not None
+    assert (kept.claimed[0], kept.claimed[-1]) == (0, 1)
+    assert kept.k == 10
+    assert kept.segments.keys() == ours.segments.keys()
+    for segment in (None, "short", "category: genre 0"):
+        assert interval([kept], [theirs], seed=1, segment=segment) == interval([ours], [theirs], seed=1, segment=segment)

@@ -1,0 +1,27 @@
+"""Which questions and items are looked at on their own."""
+
+import numpy as np
+
+from ml.data.interactions import Cases, Catalog
+from ml.evaluation.slices import item_groups, question_segments
+
+
+def test_questions_by_activity_new_items_and_category() -> None:
+    catalog = Catalog(["a", "b", "c"], ["", "", ""], [["drama"], ["drama", "war"], []], ["", "", ""])
+    histories = [np.arange(0), np.zeros(9, dtype=np.int32), np.zeros(9, dtype=np.int32), np.zeros(50, dtype=np.int32)]
+    cases = Cases(np.arange(4), np.array([0, 1, 1, 2]), np.array([0, 1, 2, -1]), histories, None)
+    found = question_segments(cases, catalog, counts=np.array([5, 3, 0]))
+    assert {name: within.tolist() for name, within in found.items()} == {
+        "new": [True, False, False],
+        "short": [False, True, False],
+        "medium": [False, False, False],
+        "long": [False, False, True],
+        "new_items": [False, True, True],  # c was never met, and the last is not even in the catalogue
+        "category: drama": [True, True, False],
+        "category: war": [False, True, False],
+    }
+
+
+def test_the_few_items_with_half_of_the_interactions_are_the_head() -> None:
+    group, names = item_groups(np.array([1, 5, 0, 2, 2]))
+    assert [names[g] for g in group] == ["tail", "head", "new", "tail", "tail"]

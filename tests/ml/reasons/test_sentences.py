@@ -1,0 +1,71 @@
+"""Reasons say what the data says, on literal histories and a real model."""
+
+import numpy as np
+import pytest
+
+from ml.models.base import Recommender
+from ml.models.item_knn import ItemKNN
+from ml.models.popularity import Popularity
+from ml.reasons.sentences import History, Titles, named_title, reasons
+from tests.ml.conftest import tiny
+
+ITEMS = ["a", "b", "c", "d"]
+TITLES = Titles(
+    ["Alien", "Terminator, The", "Toy Story", "Fargo"],
+    [["Horror", "Sci-Fi"], ["Action", "Sci-Fi"], ["Comedy"], ["Crime"]],
+    np.array([0, 1, 12, 0]),
+)
+HIGHEST = 5.0
+# Two people met Alien and The Terminator, one Alien and Toy Story, nobody Fargo with anything.
+MEETINGS = [("u1", "a", 1), ("u1", "b", 2), ("u2", "a", 1), ("u2", "b", 2), ("u3", "a", 1), ("u3", "c", 2), ("u4", "d", 1)]
+
+
+@pytest.fixture(scope="module")
+def knn() -> Recommender:
+    train, catalog = tiny(MEETINGS, ITEMS)
+    return ItemKNN().fit(train, catalog, seed=0)
+
+
+def history(*events: tuple[str, str, float]) -> History:
+    items, deeds, values = zip(*events, strict=True) if events else ((), (), ())
+    return History(np.array([ITEMS.index(i) for i in items], np.int32), list(deeds), np.array(values, np.float64))
+
+
+def why(item: str, model: Recommender, *events: tuple[str, str, float]) -> str:
+    return reasons([ITEMS.index(item)], history(*events), TITLES, model, HIGHEST)[0]
+
+
+def test_the_nearest_of_what_was_liked(knn: Recommender) -> None:
+    assert why("b", knn, ("c", "rating", 5.0), ("a", "rating", 4.0)) == (
+        "You rated “Alien” 4 of 5. Of what you liked or chose, our model puts it nearest to this one, and both are Sci-Fi."
+    )
+    nan = float("nan")
+    assert why("c", knn, ("a", "purchase", nan)) == (
+        "You bought “Alien”. Of what you liked or chose, our model puts it nearest to this one."
+    )
+
+
+def test_what_was_rated_badly_is_no_reason(knn: Recommender) -> None:
+    expected = "Met by one person in the last 30 days."
+    assert why("b", knn, ("a", "rating", 2.0)) == expected
+    assert why("b", knn, ("a", "rating", 2.0), ("a", "view", float("nan"))) == expected
+    assert why("b", knn, ("a", "rating", 2.0), ("a", "rating", 5.0)).startswith("You rated “Alien” 5 of 5.")
+
+
+def test_a_model_that_knows_no_likeness_claims_none() -> None:
+    train, catalog = tiny(MEETINGS, ITEMS)
+    model = Popularity().fit(train, catalog, seed=0)
+    assert why("b", model, ("a", "rating", 5.0)) == "You rated “Alien” 5 of 5: both are Sci-Fi."
+
+
+def test_new_users_are_told_what_is_popular(knn: Recommender) -> None:
+    assert why("c", knn) == "Popular among everybody: met by 12 people in the last 30 days."
+    assert why("b", knn) == "Met by one person in the last 30 days."
+    assert why("d", knn) == "Chosen by our model for a start."
+    assert why("d", knn, ("a", "rating", 1.0)) == "Chosen by our model from all that you did."
+
+
+def test_the_named_title_can_be_read_back(knn: Recommender) -> None:
+    assert named_title(why("a", knn, ("b", "rating", 5.0))) == "The Terminator"
+    assert named_title("You rated “Alien” 5 of 5: both are Sci-Fi.") is None  # not named as near
+    assert named_title("Popular among everybody: met by 12 people in the last 30 days.") is None
