@@ -45,13 +45,13 @@ demo: $(STAMP) ## the whole flow on MovieLens 100K, through Airflow's scheduler
 	@$(BIN)/python -m local.demo $(DEMO)
 
 up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
-	@$(BIN)/python -m local.services up
+	@$(BIN)/python -m local.stack up
 
 down: ## stop them
-	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.services down; else echo "Nothing to stop: no $(VENV) here."; fi
+	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; else echo "Nothing to stop: no $(VENV) here."; fi
 
 status: $(STAMP) ## what runs, and where
-	@$(BIN)/python -m local.services status
+	@$(BIN)/python -m local.stack status
 
 SERVERS_STAMP := .venv-servers/.clickwright-installed
 

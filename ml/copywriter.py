@@ -11,111 +11,28 @@ through the same checks. What does not pass them all is not written.
 import argparse
 import hashlib
 import time
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from ml.copywriting.guards import CHECKS, HEADLINE_LENGTH, Copy, Facts, failed_checks, spoken_title
-from ml.copywriting.language_model import LanguageModel, prompt
-from ml.copywriting.lexicon import DEFAULT, Lexicon, load_lexicon
+from ml.copywriting.ad_copy import Facts
+from ml.copywriting.generation import Ad, Written, write_all
+from ml.copywriting.guards import CHECKS
+from ml.copywriting.language_model import LanguageModel
+from ml.copywriting.lexicon import DEFAULT, load_lexicon
 from ml.copywriting.smollm2 import FOLDER, language_model_folder
 from ml.reasons.sentences import named_title
+from ml.text.titles import spoken_title
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import at_work, day, log, run_id_default
+from schemas.runtime.cli import at_work, day, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
-
-TRIES = 3
-BATCH = 36
-
-
-@dataclass(frozen=True)
-class Ad:
-    """Whom an ad is for, and what it may say."""
-
-    user_id: str
-    item_id: str
-    facts: Facts
-
-
-@dataclass(frozen=True)
-class Written:
-    """An ad's copy, who wrote it, and the seed with which that can be repeated."""
-
-    ad: Ad
-    copy: Copy
-    origin: str
-    seed: int
-
-
-def template(facts: Facts, lexicon: Lexicon) -> Copy:
-    """Copy without a language model: it says the facts in a fixed order, none of them twice."""
-    kind = lexicon.kinds(facts.categories)[0]
-    rest = []
-    if facts.year is not None:
-        rest += lexicon.forms("year_from", {"year": str(facts.year)})[:1]
-    if facts.liked is not None:
-        rest += lexicon.forms("near", {"liked": facts.liked})[:1]
-    headline = f"{facts.title}: {kind}"
-    if not rest or len(headline) > HEADLINE_LENGTH:
-        headline, rest = facts.title, [" ".join([kind, *rest[:1]]), *rest[1:]]
-    body = ", ".join(rest)
-    return Copy(headline, f"{body[0].upper()}{body[1:]}.")
-
-
-def seed_of(facts: Facts, attempt: int, seed: int) -> int:
-    """A seed of an ad's own, from what it says and not from whom it is for."""
-    return int.from_bytes(hashlib.sha256(f"{seed}|{attempt}|{prompt(facts)}".encode()).digest()[:4], "big")
-
-
-def write_all(
-    ads: Sequence[Ad], model: LanguageModel, lexicon: Lexicon, seed: int, guided: bool = True
-) -> tuple[list[Written], dict[str, Any]]:
-    """Copy for every ad for which some copy passes the checks, and the figures of the work. Equal facts get equal copy."""
-    copies: dict[Facts, tuple[Copy, str, int]] = {}
-    failures: Counter[str] = Counter()
-    distinct = list(dict.fromkeys(ad.facts for ad in ads))
-    tried, passed_first = 0, 0
-    for attempt in range(TRIES):
-        waiting = [facts for facts in distinct if facts not in copies]
-        for start in range(0, len(waiting), BATCH):
-            batch = waiting[start : start + BATCH]
-            seeds = [seed_of(facts, attempt, seed) for facts in batch]
-            for facts, own, copy in zip(batch, seeds, model.write(batch, seeds, lexicon, guided), strict=True):
-                tried += 1
-                failed = failed_checks(copy, facts, lexicon)
-                failures.update(failed)
-                if not failed:
-                    copies[facts] = copy, "language_model", own
-            log.info("ad copy", attempt=attempt + 1, passed=len(copies), of=len(distinct))
-        passed_first = len(copies) if attempt == 0 else passed_first
-    for facts in distinct:
-        if facts not in copies:
-            copy = template(facts, lexicon)
-            if failed := failed_checks(copy, facts, lexicon):
-                log.warning("no copy passes the checks", title=facts.title, failed=failed)
-            else:
-                copies[facts] = copy, "template", 0
-    written = [Written(ad, *copies[ad.facts]) for ad in ads if ad.facts in copies]
-    by = Counter(one.origin for one in written)
-    return written, {
-        "ads": len(ads),
-        "by_language_model": by["language_model"],
-        "by_template": by["template"],
-        "not_written": len(ads) - len(written),
-        "texts_tried": tried,
-        "texts_passed": sum(origin == "language_model" for _, origin, _ in copies.values()),
-        "passed_at_first_try": passed_first,
-        "failed_checks": dict(sorted(failures.items())),
-    }
 
 
 def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date | None) -> list[Ad]:

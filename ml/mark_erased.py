@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ml.tracking.erasure_tag import ERASURE_DUE
 from schemas.erasure.receipt import Receipt, read_receipt, receipts, write_receipt
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ConfigError, NothingToDo
@@ -19,9 +20,6 @@ from schemas.runtime.settings import Settings, get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-
-ERASURE_DUE = "erasure_due"
-"""Tag of a version: the request of an erasure whose persons it was trained on."""
 
 
 def trained_on(snapshots: dict[str, int], receipt: Receipt) -> bool:
@@ -35,7 +33,8 @@ def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[s
     Returns:
         Their numbers.
     """
-    from ml.tracking.registry import TAG, tags_of
+    from ml.tracking.registry import tags_of
+    from ml.tracking.runs import TAG
 
     marked = []
     for version in client.search_model_versions(f"name = '{settings.registered_model}'"):
@@ -45,14 +44,6 @@ def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[s
                 client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{ERASURE_DUE}", receipt.request)
             marked.append(str(version.version))
     return sorted(marked, key=int)
-
-
-def warn_of(version: str, tags: dict[str, Any]) -> dict[str, str]:
-    """Say that a version was trained on an erased person, where it was; what a command adds to its result."""
-    if ERASURE_DUE not in tags:
-        return {}
-    log.warning("trained on a person who was erased; train again soon", version=version, request=tags[ERASURE_DUE])
-    return {ERASURE_DUE: str(tags[ERASURE_DUE])}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -66,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     paths = [args.receipt] if args.receipt is not None else receipts(settings)
     if not paths:
         raise NothingToDo("nobody was ever erased; there is nothing to mark")
-    from ml.tracking.registry import connect  # MLflow takes seconds to import
+    from ml.tracking.runs import connect  # MLflow takes seconds to import
 
     client, answer = connect(settings), {}
     for path in paths:

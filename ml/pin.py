@@ -8,24 +8,19 @@ import argparse
 import json
 from collections.abc import Sequence
 from datetime import date, timedelta
-from pathlib import Path
 from typing import Any
 
 from ml.text.encoder import encoder_digest
+from ml.training.pinned_data import read_pin, training_folder
 from schemas.lake.lake import open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
-from schemas.publishing.staging import slug, write_atomically
 from schemas.runtime.cli import day, log, run_id_default
 from schemas.runtime.errors import ClickwrightError, NothingToDo
+from schemas.runtime.local_files import slug, write_atomically
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
 
 TABLES = ("session_events", "items")
-
-
-def training_folder(run: str) -> Path:
-    """Where a training keeps its files."""
-    return get_settings().var / "training" / slug(run)
 
 
 def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> dict[str, Any]:
@@ -88,19 +83,6 @@ def reads(train_until: date, catalogues: Sequence[date]) -> dict[str, str]:
     """Which rows of each table a model is fitted on, as filters: what lineage shows."""
     rows = {"session_events": f"arrived_on < '{train_until}' and event_time < '{train_until}T00:00:00+00:00'"}
     return rows | ({"items": f"as_of = '{catalogues[-1]}'"} if catalogues else {})
-
-
-def read_pin(run: str) -> dict[str, Any]:
-    """What ``pin`` wrote.
-
-    Raises:
-        ClickwrightError: this run was not pinned.
-    """
-    path = training_folder(run) / "data.json"
-    if not path.exists():
-        raise ClickwrightError(f"training {run} has no pinned data; no {path}; run `python -m ml.pin` for it first")
-    pinned: dict[str, Any] = json.loads(path.read_text())
-    return pinned
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

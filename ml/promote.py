@@ -30,10 +30,11 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
     Raises:
         Refused: it did not pass the gate, or the champion changed while a rollback waited for another promotion.
     """
-    from ml.gate import NOBODY
-    from ml.mark_erased import warn_of
-    from ml.pin import read_pin
-    from ml.tracking.registry import CHAMPION, TAG, by_alias, connect, numbered, of_training, tags_of
+    from ml.promotion.checks import NOBODY
+    from ml.tracking.erasure_tag import warn_of
+    from ml.tracking.registry import CHAMPION, by_alias, numbered, of_training, tags_of
+    from ml.tracking.runs import TAG, connect
+    from ml.training.pinned_data import read_pin
 
     settings = get_settings()
     client = connect(settings)

@@ -69,8 +69,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--batch-users", type=int, default=BATCH_USERS, help="users scored at a time")
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
-    from ml.models import digest, load_recommender
-    from ml.tracking.registry import champion, connect, download, provenance, version_uri  # MLflow: heavy, and only needed here
+    from ml.models import load_recommender
+    from ml.tracking.registry import champion, download, provenance, version_uri
+    from ml.tracking.runs import connect  # MLflow: heavy, and only needed here
+    from schemas.runtime.local_files import digest
 
     started = time.perf_counter()
     settings = get_settings()

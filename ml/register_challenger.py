@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from ml.compute.threads import share_the_machine
 from ml.promotion.evidence import JUDGED_BY, gather
-from ml.promotion.report import FILE, log_report
-from schemas.publishing.staging import write_atomically
+from ml.promotion.report import log_report
+from ml.promotion.summary import links, markdown
 from schemas.runtime.cli import log, run_id_default
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
 if TYPE_CHECKING:
@@ -42,8 +43,9 @@ def challenge(run: str) -> dict[str, Any]:
         ClickwrightError: the training has no finished run, or none of popularity, which everything is measured against.
     """
     share_the_machine()
-    from ml.pin import read_pin
-    from ml.tracking.registry import CHALLENGER, TAG, by_alias, choose_version, connect, finished_runs, newest_with
+    from ml.tracking.registry import CHALLENGER, by_alias, choose_version, newest_with
+    from ml.tracking.runs import TAG, connect, finished_runs
+    from ml.training.pinned_data import read_pin
 
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
@@ -101,76 +103,20 @@ def result(settings: Settings, version: str, evidence: dict[str, Any]) -> dict[s
     }
 
 
-def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
-    """Where a person looks further: the report, the run, and the version, in MLflow."""
-    if not settings.mlflow_tracking_uri.startswith("http"):
-        return f"Run {evidence['run_id']}, version {version}."
-    where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
-    run = f"{where}/experiments/{evidence['experiment_id']}/runs/{evidence['run_id']}"
-    return (
-        f"In MLflow: [the report]({run}/artifacts/{FILE}) · [the run]({run}) · "
-        f"[version {version}]({where}/models/{settings.registered_model}/versions/{version})"
-    )
-
-
 def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVersion":
     """A new version for a run's model."""
     import mlflow
 
-    from ml.tracking.registry import TAG
+    from ml.tracking.runs import TAG
 
     tags = {f"{TAG}run_id": run.info.run_id}
     return mlflow.register_model(run.data.tags[f"{TAG}model_uri"], settings.registered_model, tags=tags)
 
 
-def markdown(evidence: dict[str, Any]) -> str:
-    """The evidence as a table for people, best by validation first."""
-    lines = [
-        f"**{evidence['recipe']}**, fitted on what was known before {evidence['train_until']}, tested on the "
-        f"{evidence['cases']} next events of {evidence['users']} users after it.",
-        "",
-        "| model | validation NDCG@10 | test NDCG@10 | test hit rate@10 | lead of the challenger in NDCG@10 (95 % interval) |",
-        "|---|---|---|---|---|",
-    ]
-    models = evidence["models"]
-    for name in sorted(models, key=lambda n: -models[n]["validation"][JUDGED_BY]):
-        row = models[name]
-        shown = f"**{name}**" if name == evidence["recipe"] else name
-        lines.append(_row(shown, f"{row['validation'][JUDGED_BY]:.4f}", row["test"], row["lead"]))
-    champion = evidence["champion"]
-    if champion is not None:
-        shown = f"champion: version {champion['version']}, {champion['recipe']}"
-        lines.append(_row(shown, "", champion["test"], champion["lead"]))
-    lines += by_segment(evidence)
-    lines += ["", "There is no champion yet."] if champion is None else [""]
-    lines.append(f"Code {evidence['code_version']}; snapshots {json.dumps(evidence['snapshots'])}.")
-    return "\n".join(lines)
-
-
-def by_segment(evidence: dict[str, Any]) -> list[str]:
-    """The lead over the champion, or over popularity, for each segment: where it is won, and where it is paid for."""
-    champion = evidence["champion"]
-    name, rival = ("popularity", evidence["models"]["popularity"]) if champion is None else ("the champion", champion)
-    if rival["lead"] is None:
-        return []
-    segments = rival["lead"].get("segments", {}).items()
-    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments]
-    return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
-
-
-def _ahead(lead: dict[str, float]) -> str:
-    return f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})"
-
-
-def _row(name: str, validation: str, test: dict[str, float], lead: dict[str, float] | None) -> str:
-    ahead = "" if lead is None else _ahead(lead)
-    return f"| {name} | {validation} | {test[JUDGED_BY]:.4f} | {test['hit_rate_at_10']:.4f} | {ahead} |"
-
-
 def keep(client: "MlflowClient", pinned: dict[str, Any], evidence: dict[str, Any]) -> None:
     """Leave the evidence with the run and in the training's folder, with a picture."""
     from ml.evaluation import plots
-    from ml.pin import training_folder
+    from ml.training.pinned_data import training_folder
 
     rows = [
         {"name": name, "validation": row["validation"][JUDGED_BY], "test": row["test"][JUDGED_BY]}

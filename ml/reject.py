@@ -18,8 +18,9 @@ def reject(run: str, by: str) -> dict[str, Any]:
     Raises:
         Refused: the training has chosen none.
     """
-    from ml.pin import read_pin
-    from ml.tracking.registry import TAG, connect, of_training
+    from ml.tracking.registry import of_training
+    from ml.tracking.runs import TAG, connect
+    from ml.training.pinned_data import read_pin
 
     settings = get_settings()
     client = connect(settings)

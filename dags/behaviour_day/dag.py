@@ -44,8 +44,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, TriggerRule
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from dags.behaviour_day.parameters import PARAMS
-from dags.common.alarms import day_late, run_failed
+from dags.behaviour_day.params import PARAMS
+from dags.common.alerts import day_late, run_failed
 from dags.common.assets import LATE_DAYS, PROFILES
 from dags.common.defaults import ARRIVED_ON, DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator

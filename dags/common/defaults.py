@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from dags.common.alarms import task_failed
+from dags.common.alerts import task_failed
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that commands run in and modules are found from."""

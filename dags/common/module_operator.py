@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, Context
 
+from dags.common.command_result import KEPT_LINES, end_group, failure, given, own_group, result_line
 from dags.common.defaults import ROOT
-from dags.common.process import KEPT_LINES, end_group, failure, given, own_group, result_line
 
 
 class ModuleOperator(BaseOperator):
@@ -19,7 +19,7 @@ class ModuleOperator(BaseOperator):
 
     Its output goes to the task's log as it comes. The JSON object that it prints last is the task's result
     (XCom). When it fails, the message is the program's own ``error: ...`` line; whether it is tried again
-    depends on its exit code (see `dags.common.process`).
+    depends on its exit code (see `dags.common.command_result`).
 
     Args:
         module: the module to run, such as ``schemas.publishing.audit``.

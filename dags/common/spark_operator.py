@@ -10,8 +10,8 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 
+from dags.common.command_result import KEPT_LINES, end_group, failure, given, own_group, result_line
 from dags.common.defaults import ROOT, SPARK_POOL
-from dags.common.process import KEPT_LINES, end_group, failure, given, own_group, result_line
 
 CONF = {
     "spark.sql.session.timeZone": "UTC",
@@ -25,7 +25,7 @@ class SparkJobOperator(SparkSubmitOperator):
 
     As `SparkSubmitOperator`, and besides: an argument that renders to nothing is left out; a failure's
     message is the job's own ``error: ...`` line, and its exit code says whether to try again (see
-    `dags.common.process`; where the driver runs in the cluster its output is not here, and the message is
+    `dags.common.command_result`; where the driver runs in the cluster its output is not here, and the message is
     the provider's); the JSON object that the job prints last is the task's result. ``writes`` are the tables
     that are not written when it fails, for the alarm.
     """

@@ -27,11 +27,11 @@ from typing import Any
 
 from airflow.sdk import DAG, TriggerRule, task
 
-from dags.common.alarms import run_failed
+from dags.common.alerts import run_failed
 from dags.common.assets import CHAMPION, PROFILES
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
-from dags.common.waits import RunsEnded
+from dags.common.sensors import RunsEnded
 from dags.common.write_audit_publish import model_tables
 
 SERVED_ON = ["--served-on", "{{ ti.xcom_pull(task_ids='due')['served_on'] }}"]

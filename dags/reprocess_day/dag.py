@@ -28,12 +28,12 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, PartitionedAssetTimetable
 
-from dags.common.alarms import run_failed
+from dags.common.alerts import run_failed
 from dags.common.assets import LATE_DAYS
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
-from dags.common.parameters import optional_date
-from dags.common.waits import RunsEnded
+from dags.common.params import optional_date
+from dags.common.sensors import RunsEnded
 from dags.common.write_audit_publish import spark_tables
 
 DAY = "{{ dag_run.partition_key or params.day }}"

@@ -41,12 +41,12 @@ from datetime import timedelta
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from dags.common.alarms import run_failed
+from dags.common.alerts import run_failed
 from dags.common.assets import CHAMPION
 from dags.common.defaults import DEFAULT_ARGS, GPU_POOL, GPU_QUEUE
 from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import AskAgain, DeadlineApproval
-from dags.train_recommender.parameters import PARAMS
+from dags.train_recommender.params import PARAMS
 
 BASELINES = "popularity,markov,item_knn,content,cooccurrence,als"
 CANDIDATES = "transformer,hybrid"

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from ml.data.catalog import ITEM_FIELDS, Catalog, catalog_from
 from ml.data.event_log import SCHEMA, Events, cut, everything, gather
-from ml.data.interactions import ITEM_FIELDS, Catalog, Interactions, catalog_from
+from ml.data.interactions import Interactions
 from schemas.runtime.errors import ConfigError
 
 NEEDED = ("user_id", "item_id", "timestamp")

@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml import metrics
-from ml.benchmark.__main__ import add_file_options, read
+from ml.benchmark.options import add_file_options, read
 from ml.compute.threads import share_the_machine
-from ml.data.interactions import Cases
+from ml.data.cases import Cases
 from ml.inference.diversity import Categories, diversified
 from ml.inference.slates import Best, Lists
 from ml.models import build

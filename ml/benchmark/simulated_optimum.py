@@ -26,15 +26,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.compute.threads import cpu_seconds, share_the_machine
-from schemas.publishing.staging import write_atomically
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from ml.data.interactions import Cases
+    from ml.data.cases import Cases
     from ml.data.splits import Split
     from ml.evaluation.evaluate import Evaluation
     from ml.models.base import Library, Scores
@@ -113,7 +113,7 @@ def _items(folder: Path, until: date) -> "pa.Table":
     """The catalogue as it was known before a day."""
     import pyarrow as pa
 
-    from ml.data.interactions import ITEM_FIELDS
+    from ml.data.catalog import ITEM_FIELDS
 
     days = [day for day in sorted(folder.iterdir()) if day.name < f"arrived={until}"]
     files = [path for day in days for path in sorted(day.iterdir())]
@@ -125,9 +125,9 @@ def _items(folder: Path, until: date) -> "pa.Table":
 def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.integer[Any]]) -> "Evaluation":
     """The measures of scores that no model made, ``[Q, I]``, one row a test question; those of the lists are left out."""
     from ml import metrics
-    from ml.evaluation.evaluate import BY_RANK, Evaluation, K, rank_of_target
+    from ml.evaluation.evaluate import BY_RANK, Evaluation
     from ml.evaluation.slices import question_segments
-    from ml.models.rank import leave_out
+    from ml.models.rank import K, leave_out, rank_of_target
 
     cases = split.test
     scores = scores.copy()

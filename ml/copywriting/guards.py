@@ -6,15 +6,10 @@ whoever wrote it: the language model and the template go through the same gate.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts
 from ml.copywriting.lexicon import Lexicon, words_of
 
-HEADLINE_LENGTH = 60
-BODY_LENGTH = 200
-LONGEST_TITLE = 50  # so that a headline has room for a word beside it
-
-ARTICLES = r"The|A|An|Le|La|Les|L'|Il|El|Los|Las|Das|Der|Die|De|Het"
 CLAIMS = re.compile(
     r"\b(award\w*|oscars?|prize\w*|winn\w*|won|best\w*|great\w*|classic\w*|masterpiece\w*|hit|hits|top|critic\w*|acclaim\w*|"
     r"famous|popular\w*|favou?rite\w*|must|new|newest|latest|exclusive\w*|original|unforgettable|perfect\w*|amazing|"
@@ -36,41 +31,6 @@ ECHOES = re.compile(
 PERSONAL = re.compile(r"@|https?:|www\.|\b(?=[0-9a-f]*[0-9])[0-9a-f]{8,}\b|\+?\d[\d ()/-]{6,}\d", re.IGNORECASE)
 DANGLING = frozenset(re.findall(r"\w+", "a an and as at by for from if in is of on or so that the to with your"))
 WORD = re.compile(r"[^\W_]+|~")  # ~ stands for a title
-
-
-@dataclass(frozen=True)
-class Facts:
-    """All that an ad may build on. ``liked`` is the item of the user's own history that the model puts nearest, if any."""
-
-    title: str
-    year: int | None = None
-    categories: tuple[str, ...] = ()
-    liked: str | None = None
-
-
-@dataclass(frozen=True)
-class Copy:
-    headline: str
-    body: str
-
-
-def spoken_title(title: str) -> str:
-    """A catalogue's title as one says it, cut at a natural place when it is too long for a headline.
-
-    >>> spoken_title("Usual Suspects, The (1995)")
-    'The Usual Suspects'
-    >>> spoken_title("Shanghai Triad (Yao a yao yao dao waipo qiao)")
-    'Shanghai Triad'
-    >>> spoken_title("Unbearable Lightness of Being, The")
-    'The Unbearable Lightness of Being'
-    """
-    plain = " ".join("".join(c if c.isprintable() else " " for c in title).split())
-    plain = re.sub(r"\s*\([^()]*\)", "", plain).strip() or plain.strip("() ")
-    plain = re.sub(rf"^(.*), ({ARTICLES})$", lambda m: f"{m[2]}{'' if m[2].endswith(chr(39)) else ' '}{m[1]}", plain)
-    if len(plain) <= LONGEST_TITLE:
-        return plain
-    natural = [m.start() for m in re.finditer(r": | - |; |, ", plain) if 3 <= m.start() <= LONGEST_TITLE]
-    return plain[: natural[-1]] if natural else plain[:LONGEST_TITLE].rsplit(" ", 1)[0]
 
 
 def _occurrences(phrase: str, text: str) -> list[str]:

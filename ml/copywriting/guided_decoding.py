@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import LogitsProcessor
 
-from ml.copywriting.guards import BODY_LENGTH, HEADLINE_LENGTH, Facts
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Facts
 from ml.copywriting.lexicon import Lexicon, words_of
 
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.copywriting.guards import Copy, Facts
+from ml.copywriting.ad_copy import Copy, Facts
 from ml.copywriting.lexicon import Lexicon
-from ml.text.encoder import quiet_transformers
+from ml.text.pretrained import quiet_transformers
 from schemas.runtime.errors import ConfigError
 
 MAX_NEW_TOKENS = 120

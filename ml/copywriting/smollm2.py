@@ -5,17 +5,15 @@ So its weights are copied into a fresh model of the same shape, saved, loaded ag
 tried with a short generation, all in a temporary folder that is renamed at the end: there is a whole folder or none.
 """
 
-import argparse
 import json
 import shutil
 import tempfile
 import time
-from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ml.text.encoder import encoder_source, package_folder
+from ml.text.pretrained import package_folder
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import get_settings
@@ -193,22 +191,3 @@ def _put(work: Path, target: Path) -> None:
     except OSError:
         if not (target / MARKER).exists():
             raise
-
-
-def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Prepare the models that the flow needs, and say where they are."""
-    argparse.ArgumentParser(
-        description="Prepare the language model once (about a minute); later calls return at once."
-    ).parse_args(argv)
-    settings = get_settings()
-    encoder = encoder_source()
-    if settings.language_model:
-        return {"encoder": encoder, "language_model": settings.language_model, "made_now": False}
-    target = settings.models / FOLDER
-    return {"encoder": encoder, "language_model": str(target), **prepare(target)}
-
-
-if __name__ == "__main__":
-    from schemas.runtime.cli import run_command
-
-    raise SystemExit(run_command(main))

@@ -1,9 +1,66 @@
 """Questions for an evaluation, made from interactions: what came next, or what came in a window?"""
 
+from dataclasses import dataclass
+from functools import cached_property
+
 import numpy as np
 import numpy.typing as npt
 
-from ml.data.interactions import DAY_US, Cases, Catalog, Interactions
+from ml.data.catalog import Catalog
+from ml.data.interactions import DAY_US, Interactions
+
+
+@dataclass(frozen=True)
+class Cases:
+    """Questions with their answers: given what a user had met before, which items came?
+
+    One row is one right item. A question has one of them (which item comes next?) or several (which come in a window?).
+    """
+
+    user: npt.NDArray[np.int64]
+    """Which user asks, ``[C]``; only equality means anything."""
+    question: npt.NDArray[np.int64]
+    """Which question a row answers, ``[C]``, ascending; rows of one question share user and history."""
+    target: npt.NDArray[np.int32]
+    """The item that came, ``[C]``; below 0 is one that the catalogue does not hold, which no model can find."""
+    histories: list[npt.NDArray[np.int32]]
+    """The user's items strictly before, oldest first."""
+    times: list[npt.NDArray[np.int64]] | None
+    """The times of those, microseconds; None where only the order is known."""
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    @cached_property
+    def first(self) -> npt.NDArray[np.int64]:
+        """Where the rows of each question begin, ``[Q]``."""
+        return np.unique(self.question, return_index=True)[1].astype(np.int64)
+
+    def take(self, chosen: npt.NDArray[np.int64]) -> "Cases":
+        """Some of the rows."""
+        return Cases(
+            self.user[chosen],
+            self.question[chosen],
+            self.target[chosen],
+            [self.histories[i] for i in chosen],
+            None if self.times is None else [self.times[i] for i in chosen],
+        )
+
+    def sample(self, n: int) -> "Cases":
+        """The rows of at most ``n`` of the questions, evenly spread: what is tuned on them is tuned quickly."""
+        questions = np.unique(self.question)
+        chosen = questions[np.linspace(0, len(questions) - 1, min(n, len(questions)), dtype=np.int64)]
+        return self.take(np.flatnonzero(np.isin(self.question, chosen)))
+
+    def translated(self, mapping: npt.NDArray[np.int32]) -> "Cases":
+        """The same questions in another catalogue's indices; ``mapping[i]`` is the other index, -1 for none."""
+        mapped = [mapping[history] for history in self.histories]
+        histories = [items[items >= 0] for items in mapped]
+        times = None
+        if self.times is not None:
+            times = [moments[items >= 0] for items, moments in zip(mapped, self.times, strict=True)]
+        target = np.where(self.target >= 0, mapping[np.maximum(self.target, 0)], -1).astype(np.int32)
+        return Cases(self.user, self.question, target, histories, times)
 
 
 def next_event_cases(events: Interactions, start: int, end: int | None = None, known_by: int = 0) -> Cases:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.data.interactions import Catalog, Interactions, spans
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions, spans
 from schemas.runtime.settings import get_settings
 
 SCATTERED_AT_ONCE = 100_000

@@ -10,9 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.data.cases import next_event_cases, window_cases
+from ml.data.cases import Cases, next_event_cases, window_cases
+from ml.data.catalog import ITEM_FIELDS, Catalog, catalog_from
 from ml.data.event_log import SCHEMA, Events, Keep, cut, everything, gather, items_met
-from ml.data.interactions import IGNORED_EVENTS, ITEM_FIELDS, Cases, Catalog, Interactions, catalog_from, microseconds
+from ml.data.interactions import IGNORED_EVENTS, Interactions, microseconds
 
 
 @dataclass(frozen=True)

@@ -7,18 +7,19 @@ behind everything that has the same score. (The lists that coverage, diversity a
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ml import metrics
-from ml.data.interactions import Cases, Catalog
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
 from ml.evaluation.slices import PROTECTED, item_groups, question_segments
+from ml.metrics.bootstrap import _mean
 from ml.models.base import Recommender
-from ml.models.rank import best, leave_out
+from ml.models.rank import K, rank_cases
 
-K = 10
 BY_RANK = {
     "precision": metrics.precision,
     "recall": metrics.recall,
@@ -62,72 +63,6 @@ class Evaluation:
             if within.any():
                 result |= {f"{segment}_{name}_at_{self.k}": _mean(self.by_user(name, within)) for name in BY_RANK}
         return result
-
-
-def _mean(values: npt.NDArray[np.float64]) -> float:
-    return float(values.mean()) if len(values) else 0.0
-
-
-class Ranked(NamedTuple):
-    """What a model answers."""
-
-    ranks: npt.NDArray[np.int64]
-    """The right item's rank in each case, ``[C]``."""
-    lists: npt.NDArray[np.int64]
-    """The best ``k`` items of each question, ``[Q, k]``."""
-    claimed: npt.NDArray[np.float64] | None
-    """See :class:`Evaluation`."""
-
-
-def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256) -> Ranked:
-    """Every item ranked for every question."""
-    ranks = np.empty(len(cases), dtype=np.int64)
-    lists: list[npt.NDArray[np.int64]] = []
-    claimed: list[npt.NDArray[np.float64]] = []
-    starts = np.append(cases.first, len(cases))
-    for first in range(0, len(starts) - 1, batch_size):
-        asked = starts[first : first + batch_size + 1]
-        histories = [cases.histories[case] for case in asked[:-1]]
-        times = None if cases.times is None else [cases.times[case] for case in asked[:-1]]
-        scores = model.scores(histories, times)
-        leave_out(scores, histories)
-        row = np.repeat(np.arange(len(histories)), np.diff(asked))
-        for begin in range(0, len(row), batch_size):
-            part = row[begin : begin + batch_size]
-            chosen = slice(asked[0] + begin, asked[0] + begin + len(part))
-            ranks[chosen] = rank_of_target(scores[part], cases.target[chosen])
-        lists += [best(row, k) for row in scores]
-        if model.probabilistic:
-            claimed.append(share_of_best(scores, k))
-    return Ranked(
-        ranks,
-        np.stack(lists) if lists else np.empty((0, k), dtype=np.int64),
-        np.concatenate([*claimed, np.empty(0)]) if model.probabilistic else None,
-    )
-
-
-def share_of_best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float64]:
-    """The part of a softmax over ``scores`` ``[B, I]`` that the best ``k`` have, ``[B]``; -inf has none."""
-    most = scores.max(axis=1, keepdims=True)
-    weights = np.exp(scores.astype(np.float64) - np.where(np.isfinite(most), most, 0))
-    top = -np.partition(-weights, k - 1, axis=1)[:, :k] if scores.shape[1] > k else weights
-    # Nothing is left where everything was met: a list of nothing claims nothing.
-    return np.asarray(top.sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-300), dtype=np.float64)
-
-
-def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
-    """Mean NDCG at ``k`` over users: what models are tuned by."""
-    ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
-    return _mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
-
-
-def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """The right items' ranks in ``scores`` ``[B, I]``: ``[B]``; one that the catalogue does not hold is behind everything."""
-    own = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], -np.inf)
-    # The right item is counted among those that are not worse than itself, so this starts at 1; a score that is no number is
-    # worse than none, and none is worse than it, so it counts against the model.
-    ranks = np.where(target >= 0, (~(scores < own[:, None])).sum(axis=1), metrics.BEHIND)
-    return np.asarray(ranks, dtype=np.int64)
 
 
 def evaluate(

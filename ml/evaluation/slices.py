@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.data.interactions import Cases, Catalog
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
 
 NEW = "new"
 ACTIVITY = {NEW: (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}

@@ -49,3 +49,7 @@ def _means(values: Floats, seed: int, rounds: int) -> Floats:
     rng, chances = np.random.default_rng(seed), np.full(n, 1.0 / n)
     parts = [min(ROUNDS_AT_ONCE, rounds - done) for done in range(0, rounds, ROUNDS_AT_ONCE)]
     return np.concatenate([rng.multinomial(n, chances, size=part) @ values / n for part in parts])
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    return float(values.mean()) if len(values) else 0.0

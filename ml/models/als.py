@@ -14,20 +14,12 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from ml.data.interactions import Cases, Catalog, Interactions
-from ml.models.base import (
-    WEIGHTS_FILE,
-    Log,
-    Recommender,
-    Scores,
-    popularity,
-    read_config,
-    recency_weights,
-    settled,
-    with_fallback,
-    write_config,
-)
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
+from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, read_config, settled, write_config
 from ml.models.coordinate_ascent import ascend
+from ml.models.scoring import popularity, recency_weights, with_fallback
 from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
@@ -131,7 +123,7 @@ class ALS(Recommender):
         self.item_factors[factors["id"].to_numpy()] = np.stack(factors["features"].to_numpy())
 
     def _search(self, spark: "SparkSession", train: Interactions, seed: int, cases: Cases) -> None:
-        from ml.evaluation.evaluate import ndcg_of, rank_cases
+        from ml.models.rank import ndcg_of, rank_cases
 
         def changed(model: ALS, name: str, value: float) -> ALS:
             other = ALS(**{**model._settings, name: value})

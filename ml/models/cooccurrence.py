@@ -5,7 +5,8 @@ from typing import Any, ClassVar
 import numpy as np
 from scipy import sparse
 
-from ml.data.interactions import Catalog, Interactions
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
 from ml.models.linear import LinearRecommender, all_pairs, strongest
 
 WIDEST = 30

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.compute.distributed import is_first
-from ml.data.interactions import Cases, Catalog, Interactions
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
 from ml.models.base import Library, Log, Recommender, Scores, read_config, write_config
 
 MEMBERS = ("transformer", "als", "cooccurrence", "markov")
@@ -96,8 +98,7 @@ class Hybrid(Recommender):
 
     def _choose(self, added: int, cases: Cases, batch_size: int = 256) -> None:
         """Form and share of one member with the best NDCG@10, the members before it blended as they are."""
-        from ml.evaluation.evaluate import ndcg_of, rank_of_target
-        from ml.models.rank import leave_out
+        from ml.models.rank import leave_out, ndcg_of, rank_of_target
 
         member, parts = self.members[1 + added], self._chosen["blend"]
         shares = [step / STEPS for step in range(STEPS + 1)]

@@ -13,20 +13,12 @@ import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 from scipy import sparse
 
-from ml.data.interactions import Cases, Catalog, Interactions
-from ml.models.base import (
-    WEIGHTS_FILE,
-    Log,
-    Recommender,
-    Scores,
-    popularity,
-    read_config,
-    recency_weights,
-    settled,
-    with_fallback,
-    write_config,
-)
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
+from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, read_config, settled, write_config
 from ml.models.coordinate_ascent import ascend
+from ml.models.scoring import popularity, recency_weights, with_fallback
 
 TUNING_QUESTIONS = 6000
 ROUNDS = 2
@@ -83,7 +75,7 @@ class LinearRecommender(Recommender):
         return strongest(matrix, int(self._settings["neighbours"]))
 
     def _search(self, prepared: Any, cases: Cases) -> None:
-        from ml.evaluation.evaluate import ndcg_of, rank_cases
+        from ml.models.rank import ndcg_of, rank_cases
 
         def changed(model: LinearRecommender, name: str, value: float) -> LinearRecommender:
             other = type(self)(**{**model._settings, name: value})

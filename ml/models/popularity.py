@@ -8,8 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file, save_file
 
-from ml.data.interactions import Cases, Catalog, Interactions
-from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, popularity, read_config, write_config
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
+from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, read_config, write_config
+from ml.models.scoring import popularity
 
 
 class Popularity(Recommender):
@@ -42,7 +45,7 @@ class Popularity(Recommender):
         return self
 
     def _judged(self, train: Interactions, validation: Cases, days: float) -> float:
-        from ml.evaluation.evaluate import ndcg_of, rank_cases
+        from ml.models.rank import ndcg_of, rank_cases
 
         self.popularity = popularity(train, days)
         return ndcg_of(rank_cases(self, validation).ranks, validation)

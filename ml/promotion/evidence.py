@@ -28,7 +28,7 @@ def gather(
     settings: Settings, pinned: dict[str, Any], runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
 ) -> dict[str, Any]:
     """The evidence for ``name``, against the other recipes and the champion."""
-    from ml.tracking.registry import TAG
+    from ml.tracking.runs import TAG
 
     seed, tested = pinned["seed"], {other: test_questions(run) for other, run in runs.items()}
     own = tested[name]
@@ -157,7 +157,8 @@ def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "Mod
     from ml.data.cases import in_vocabulary
     from ml.data.splits import read_split
     from ml.evaluation.evaluate import evaluate
-    from ml.tracking.registry import TAG, load_version
+    from ml.tracking.registry import load_version
+    from ml.tracking.runs import TAG
     from schemas.lake.lake import open_lake
 
     split = read_split(open_lake(), pinned)

@@ -4,10 +4,8 @@
 training's folder: ``python -m ml.render_evidence --run RUN --out evidence.html``
 """
 
-import argparse
-import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +15,6 @@ import schemas
 from ml.evaluation.slices import ACTIVITY, ITEM_GROUPS
 from ml.promotion.conditions import TRIED, Condition, conditions
 from ml.promotion.evidence import BY_QUESTION, JUDGED_BY, OF_LISTS
-from schemas.publishing.staging import write_atomically
-from schemas.runtime.cli import log, run_id_default
-from schemas.runtime.errors import ClickwrightError
-from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -162,36 +156,3 @@ def log_report(
         path = Path(folder) / FILE
         path.write_text(page)
         client.log_artifact(evidence["run_id"], str(path))
-
-
-def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write the page of a training's evidence to a file.
-
-    Raises:
-        ClickwrightError: the training has no evidence yet.
-    """
-    from ml.pin import training_folder
-    from ml.tracking.registry import connect, newest_with
-
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
-    parser.add_argument("--out", type=Path, default=Path(FILE), help="default: %(default)s")
-    arguments = parser.parse_args(argv)
-    path = training_folder(arguments.run) / "evidence.json"
-    if not path.exists():
-        raise ClickwrightError(
-            f"training {arguments.run} has no evidence; no {path}; run `python -m ml.register_challenger` for it first"
-        )
-    settings, evidence = get_settings(), json.loads(path.read_text())
-    client = connect(settings)
-    version = newest_with(client, settings, "run_id", evidence["run_id"])
-    number = "not registered" if version is None else str(version.version)
-    write_atomically(arguments.out, render(number, evidence, learning_curves(client, evidence)))
-    log.info("wrote", page=str(arguments.out))
-    return {"page": str(arguments.out), "version": number}
-
-
-if __name__ == "__main__":
-    from schemas.runtime.cli import run_command
-
-    raise SystemExit(run_command(main))

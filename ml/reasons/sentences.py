@@ -13,8 +13,8 @@ from functools import cached_property, lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from ml.copywriting.guards import spoken_title
 from ml.models.base import Recommender
+from ml.text.titles import spoken_title
 
 RECENT_DAYS = 30
 POPULAR_SHARE = 0.1

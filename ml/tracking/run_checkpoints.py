@@ -6,7 +6,6 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import mlflow.artifacts
 from mlflow import MlflowClient
@@ -17,19 +16,6 @@ from schemas.runtime.cli import log
 FOLDER = "checkpoints"
 MARK = ".json"
 """Ends the name of the file of digests beside a checkpoint: it is written last, so a checkpoint without it is not whole."""
-
-
-class Checkpoints(Protocol):
-    """A place for one fit. A checkpoint is a folder ``checkpoint-<step>``."""
-
-    def fetch(self, folder: Path) -> None:
-        """Bring what is kept to ``folder``."""
-
-    def keep(self, checkpoints: Sequence[Path]) -> None:
-        """From now on these are kept, by step, and no others."""
-
-    def keep_file(self, path: Path) -> None:
-        """Keep a file for whoever looks why a fit failed."""
 
 
 class RunCheckpoints:

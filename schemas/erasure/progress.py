@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from schemas.erasure.receipt import Receipt, read_receipt, receipt_path
 from schemas.privacy.erasure_requests import Request
-from schemas.publishing.staging import write_atomically
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings
 
 SUFFIX = ".progress.json"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from schemas.publishing.staging import write_atomically
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings
 
 FOLDER = "receipts"

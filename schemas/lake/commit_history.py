@@ -12,7 +12,7 @@ from pathlib import Path
 from pyiceberg.table import Table
 from pyiceberg.table.snapshots import Snapshot
 
-from schemas.publishing.staging import write_atomically
+from schemas.runtime.local_files import write_atomically
 
 
 def remember(folder: Path, table: Table) -> int:

@@ -11,8 +11,8 @@ from functools import partial
 
 from schemas.lake.catalog import until_committed
 from schemas.lake.lake import Lake
-from schemas.publishing.staging import slug
 from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.local_files import slug
 from schemas.source import has_catalogue
 
 PREFIX = "train-"

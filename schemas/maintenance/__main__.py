@@ -1,4 +1,4 @@
-"""All duties of upkeep, one after the other; what the workflow ``keep_lake`` does in single tasks.
+"""All duties of upkeep, one after the other; what the workflow ``maintain_lake`` does in single tasks.
 
 ``python -m schemas.maintenance --date 2026-11-20``
 """

@@ -21,8 +21,9 @@ from schemas.lake.storage import listing
 from schemas.lake.store import remove as remove_file
 from schemas.maintenance.options import chosen, cutoff, one_at_a_time, parser, with_age
 from schemas.publishing.audit_record import RECORD
-from schemas.publishing.staging import MANIFEST, Manifest, data_folder, write_atomically
+from schemas.publishing.staging import MANIFEST, Manifest, data_folder
 from schemas.runtime.cli import log, run_command
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
 GIVEN_UP = "given-up"

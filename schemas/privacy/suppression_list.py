@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from schemas.contract import Contract
 from schemas.lake.storage import open_parquet
 from schemas.privacy.personal_data import columns_with_persons, persons_in
-from schemas.publishing.staging import write_atomically
 from schemas.runtime.errors import Refused
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
 

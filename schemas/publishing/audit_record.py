@@ -5,8 +5,9 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from schemas.publishing.staging import run_folder, write_atomically
+from schemas.publishing.staging import run_folder
 from schemas.runtime.errors import ClickwrightError, Refused
+from schemas.runtime.local_files import write_atomically
 
 RECORD = "audit.json"
 

@@ -5,7 +5,6 @@ written last, by one rename: a run's newest complete attempt is the one that is 
 """
 
 import hashlib
-import re
 import shutil
 import uuid
 from collections import Counter
@@ -25,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas.contract import load_contract
 from schemas.lake.storage import delete_folder, digest, upload
 from schemas.runtime.errors import ClickwrightError, Refused
+from schemas.runtime.local_files import slug, write_atomically
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
 
@@ -89,12 +89,6 @@ class Manifest(BaseModel):
 def _span(table: StagedTable) -> str:
     values = table.values
     return f"{table.field}={values[0]}" + (f"..{values[-1]}" if len(values) > 1 else "")
-
-
-def slug(run: str) -> str:
-    """A run's name as a folder's name: readable, and different runs stay different."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", run).strip("-.")[:80]
-    return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
 def run_folder(job: str, run: str) -> Path:
@@ -247,17 +241,6 @@ def open_attempt(job: str, run: str, inputs: dict[str, int]) -> Iterator[Attempt
 
 def _tables_with(attempt: str) -> list[str]:
     return [path.parent.name for path in get_settings().table_files.glob(f"*/{attempt}")]
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old one or the new one, whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        fresh.write_text(text)
-        fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def read_manifest(job: str, run: str) -> Manifest:

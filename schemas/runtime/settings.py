@@ -7,7 +7,6 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so that a misspelt setting can
 import argparse
 import os
 import re
-import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,11 +16,12 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import private_file
 
 PREFIX = "CLICKWRIGHT_"
 ROOT = Path(__file__).resolve().parents[2]
 ALARM_CHANNELS = ("log", "smtp", "slack", "webhook")
-"""The ways by which people can be told of a failed task or a late day; `dags.common.alarms` has them."""
+"""The ways by which people can be told of a failed task or a late day; `dags.common.alerts` has them."""
 
 
 class Settings(BaseSettings):
@@ -256,22 +256,6 @@ class Settings(BaseSettings):
 def _names(value: str) -> list[str]:
     """What a comma-separated setting lists."""
     return [name.strip() for name in value.split(",") if name.strip()]
-
-
-def private_file(path: Path) -> str:
-    """The content of a file of random characters that only its owner reads; made when it is not there yet."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
-        try:
-            os.link(fresh, path)  # fails when another process was first: then its content counts
-        except FileExistsError:
-            pass
-        finally:
-            fresh.unlink()
-    return path.read_text()
 
 
 def get_settings() -> Settings:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from schemas.publishing.staging import write_atomically
+from schemas.runtime.local_files import write_atomically
 from tests.benchmarks.registry import CLICKWRIGHT
 
 COMPARE, START_UP, GROWTH, SKEW = "compare", "start-up", "growth", "skew"

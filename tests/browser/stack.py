@@ -19,9 +19,9 @@ import pytest
 from mlflow import MlflowClient
 from pydantic import SecretStr
 
-from local.airflow_client import GRACE, AirflowClient
-from local.configuration import password
-from local.services import Services
+from local.stack.__main__ import Services
+from local.stack.airflow_client import GRACE, AirflowClient
+from local.stack.configuration import password
 from schemas.lake.lake import Lake, open_lake
 from schemas.runtime.settings import ROOT, Settings
 from tests.browser.one_by_one import one_by_one

@@ -16,7 +16,7 @@ FILES = {
     "reprocess_day": "dags/reprocess_day/dag.py",
     "train_recommender": "dags/train_recommender/dag.py",
     "recommend": "dags/recommend/dag.py",
-    "keep_lake": "dags/keep_lake/dag.py",
+    "maintain_lake": "dags/maintain_lake/dag.py",
 }
 CLOSERS = {"build": "audit", "audit": "publish"}
 
@@ -126,7 +126,7 @@ def test_a_day_has_to_be_published_three_hours_after_it_ended_and_alarms_name_it
     day = parsed["dags"]["behaviour_day"]
     assert day["on_failure"] == "run_failed"
     (deadline,) = day["deadlines"]
-    assert (deadline["hours"], deadline["callback"]) == (27, "dags.common.alarms.day_late")
+    assert (deadline["hours"], deadline["callback"]) == (27, "dags.common.alerts.day_late")
     writes = {name: task["writes"] for name, task in day["tasks"].items()}
     assert writes["clean.build"] == writes["clean.audit"] == writes["clean.publish"] == ["events", "rejects", "landing_files"]
     assert writes["arrivals"] == writes["late_days"] == []
@@ -152,7 +152,7 @@ def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
 
 
 def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure_failed(parsed: Any) -> None:
-    tasks = parsed["dags"]["keep_lake"]["tasks"]
+    tasks = parsed["dags"]["maintain_lake"]["tasks"]
     assert tasks["erase"]["downstream"] == ["compact", "forget", "retention"]
     assert tasks["forget"]["downstream"] == ["mark_models"]
     for task, following in pairwise(["compact", "expire", "orphans", "statistics"]):

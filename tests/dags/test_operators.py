@@ -10,8 +10,8 @@ import pytest
 from airflow.sdk.bases.operator import ExecutorSafeguard
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
+from dags.common.command_result import error_line, failure, given, result_line
 from dags.common.module_operator import ModuleOperator
-from dags.common.process import error_line, failure, given, result_line
 from dags.common.spark_operator import SparkJobOperator
 from tests.waiting import until
 
@@ -108,7 +108,7 @@ def test_a_spark_job_gives_its_result_and_can_be_ended(spark_submit: None, tmp_p
 @pytest.fixture
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment that the services give to tasks, with everything of this test in its own folder."""
-    from local.services import Services
+    from local.stack.__main__ import Services
     from schemas.runtime.settings import Settings
 
     for key, value in Services(Settings(var=tmp_path)).env().items():

@@ -14,8 +14,8 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from ml import pin
-from ml.tracking.registry import connect, training_runs
 from ml.tracking.run_checkpoints import FOLDER
+from ml.tracking.runs import connect, training_runs
 from schemas.lake.lake import Lake
 from schemas.runtime.settings import get_settings
 

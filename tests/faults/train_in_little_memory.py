@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from ml.data.catalog import Catalog
 from ml.data.event_log import SCHEMA, cut, everything, gather
-from ml.data.interactions import Catalog, Interactions
+from ml.data.interactions import Interactions
 from ml.models.transformer.recommender import Transformer
 
 USERS, EVENTS, ITEMS, AT_ONCE = 100_000, 60, 24, 200

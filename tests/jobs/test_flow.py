@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from jobs import clean, items, profiles, sessionize
-from local.privacy import scan
+from local.demo.raw_id_scan import scan
 from schemas.lake.lake import open_lake, row_counts
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import NothingToDo

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.airflow_client import AirflowClient
-from local.services import Services
+from local.stack.__main__ import Services
+from local.stack.airflow_client import AirflowClient
 from schemas.runtime.settings import Settings
 
 LIVE_DAGS = Path(__file__).with_name("live_dags")

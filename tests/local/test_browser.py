@@ -5,9 +5,9 @@ from datetime import date
 import pytest
 from playwright.sync_api import Browser, expect
 
-from local.airflow_client import AirflowClient
-from local.configuration import USER, password
-from local.services import Services
+from local.stack.__main__ import Services
+from local.stack.airflow_client import AirflowClient
+from local.stack.configuration import USER, password
 from tests.browser.airflow_page import AirflowPage
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]

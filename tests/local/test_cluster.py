@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.drive import DAY_DAG
-from local.services import Services
+from local.demo.driver import DAY_DAG
+from local.stack.__main__ import Services
 from schemas.lake.lake import open_lake, row_counts
 from schemas.runtime.settings import Settings
 from tests.jobs.conftest import line

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from local.airflow_client import AirflowClient
+from local.stack.airflow_client import AirflowClient
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HOLDS_A_SLOT = {"queued", "running", "deferred"}

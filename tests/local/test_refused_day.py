@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.airflow_client import AirflowClient
-from local.services import Services
+from local.stack.__main__ import Services
+from local.stack.airflow_client import AirflowClient
 from schemas.lake.lake import open_lake, row_counts
 from tests.jobs.conftest import line
 from tests.jobs.test_items_and_profiles import ALIEN

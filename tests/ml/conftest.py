@@ -11,8 +11,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from ml.data.catalog import ITEM_FIELDS, Catalog
 from ml.data.event_log import SCHEMA, Events, cut, everything, gather
-from ml.data.interactions import ITEM_FIELDS, Catalog, Interactions, microseconds
+from ml.data.interactions import Interactions, microseconds
 from ml.data.splits import Split, by_time
 from ml.models import RECIPES
 from schemas.contract import load_contract

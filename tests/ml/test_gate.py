@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from ml.gate import judge
-from ml.register_challenger import choose, markdown
+from ml.promotion.checks import judge
+from ml.promotion.summary import markdown
+from ml.register_challenger import choose
 from schemas.runtime.errors import Refused
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from ml import gate, mark_erased, pin, promote, register_challenger, train
-from ml.tracking.registry import connect, tags_of
+from ml.tracking.registry import tags_of
+from ml.tracking.runs import connect
 from schemas.erasure.__main__ import erase
 from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt
 from schemas.lake.lake import Lake

@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from ml import gate, pin, promote, register_challenger, reject, train
-from ml.tracking.registry import by_alias, connect, load_champion
+from ml.tracking.registry import by_alias, load_champion
+from ml.tracking.runs import connect
 from schemas.lake.lake import Lake
 from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
 from schemas.runtime.settings import ROOT, get_settings

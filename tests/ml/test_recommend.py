@@ -19,7 +19,7 @@ from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.user_histories import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
 from ml.models import Recommender, recipe
 from ml.models.rank import best
-from ml.tracking.registry import connect
+from ml.tracking.runs import connect
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import ClickwrightError, Refused

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ml.recommend_due import champion_version, decide, has_copy, newest_publish
+from ml.recommend_due import decide, has_copy, newest_publish
+from ml.tracking.rest import champion_version
 from schemas.lake.lake import Commit, open_lake
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings

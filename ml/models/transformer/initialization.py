@@ -10,7 +10,8 @@ from scipy import sparse
 from scipy.linalg import svd
 from scipy.sparse.linalg import LinearOperator, eigsh
 
-from ml.data.interactions import DAY_US, Catalog, Interactions, spans
+from ml.data.catalog import Catalog
+from ml.data.interactions import DAY_US, Interactions, spans
 from ml.models.linear import pairs
 from ml.models.transformer.network import SequenceModel
 

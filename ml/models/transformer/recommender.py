@@ -13,7 +13,9 @@ from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
 from ml.compute.threads import share_the_machine
-from ml.data.interactions import Cases, Catalog, Interactions
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
 from ml.models.base import Factored, Log, Recommender, Scores, read_config, settled, write_config
 from ml.models.transformer.initialization import initialise
 from ml.models.transformer.network import SequenceConfig, SequenceModel
@@ -124,8 +126,7 @@ class Transformer(Recommender, Factored):
     @torch.no_grad()
     def validation_ndcg(self, cases: Cases, batch_size: int = 256) -> float:
         """NDCG@10 on cases, a window of them at a time: a twentieth of the cost of ``scores``, for shorter contexts."""
-        from ml.evaluation.evaluate import ndcg_of, rank_of_target
-        from ml.models.rank import leave_out
+        from ml.models.rank import leave_out, ndcg_of, rank_of_target
 
         network = self._fitted().train(False)
         items_ID = network.item_vectors()

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from ml.data.interactions import Cases, Interactions
+from ml.data.cases import Cases
+from ml.data.interactions import Interactions
 from ml.models.transformer.network import GAP_BUCKETS, IGNORED_LABEL
 
 HOUR_US = 3_600_000_000

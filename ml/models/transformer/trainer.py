@@ -26,7 +26,7 @@ from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
-    from ml.tracking.run_checkpoints import Checkpoints
+    from ml.models.checkpoints import Checkpoints
 
 MEASURE = "ndcg_at_10"
 BEST_AND_NEWEST = 2

@@ -15,9 +15,9 @@ from statistics import median
 from typing import Any
 
 from ml.benchmark.datasets import opened, read_sequences
-from schemas.publishing.staging import write_atomically
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import ROOT, get_settings
 
 PACKAGE = "tests.benchmarks.epochs"

@@ -23,17 +23,18 @@ import torch
 from safetensors.torch import load_file
 
 from ml.compute.threads import share_the_machine
-from ml.data.interactions import Catalog, Interactions
+from ml.data.catalog import Catalog
+from ml.data.interactions import Interactions
 from ml.inference.eligible_items import offer_of
 from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
 from ml.inference.slates import Best
 from ml.inference.user_histories import EVENT_SCHEMA, Behaviour, behaviour
 from ml.models.als import ALS
-from ml.models.base import popularity
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import MEMBERS, Hybrid
 from ml.models.markov import Markov
+from ml.models.scoring import popularity
 from ml.models.transformer.network import SequenceConfig, SequenceModel
 from ml.models.transformer.recommender import Transformer
 from schemas.runtime.cli import run_command

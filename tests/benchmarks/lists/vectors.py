@@ -20,7 +20,8 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from ml.data.interactions import IGNORED_EVENTS, Catalog, Interactions
+from ml.data.catalog import Catalog
+from ml.data.interactions import IGNORED_EVENTS, Interactions
 from ml.models.transformer.initialization import initialise
 from ml.models.transformer.network import SequenceConfig, SequenceModel
 from ml.models.transformer.sequences import Windows, as_batch, sequence

@@ -8,7 +8,7 @@ from airflow.sdk import DAG, BaseOperator, Context, CronDataIntervalTimetable, P
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from dags.common.alarms import day_late, run_failed
+from dags.common.alerts import day_late, run_failed
 from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import DeadlineApproval

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.benchmark import __main__
+from ml.benchmark.__main__ import main
 from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import walk_events
 
@@ -31,7 +31,7 @@ def timed(tmp_path: Path) -> Path:
 def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out.json"
     arguments = ["--sequences", str(sequences), "--split", "leave-one-out", "--models", QUICK, "--json", str(out)]
-    result = __main__.main(arguments)
+    result = main(arguments)
     found = json.loads(out.read_text())
     assert found["questions"] == {"validation": 120, "test": 120}
     assert result["cooccurrence"]["strict"] > result["popularity"]["strict"] + 0.1
@@ -41,7 +41,7 @@ def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert popular["lead"]["ndcg"]["high"] < 0  # worse, and the interval says so
     assert popular["strict"]["ndcg"]["low"] < popular["strict"]["ndcg"]["mean"] < popular["strict"]["ndcg"]["high"]
     # The same again, and what was printed is a table with the same figures.
-    assert __main__.main(arguments) == result
+    assert main(arguments) == result
     printed = capsys.readouterr().out
     assert f"| popularity | {popular['validation']['ndcg']['mean']:.4f} |" in printed
 
@@ -50,7 +50,7 @@ def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFi
 def test_by_global_time(timed: Path, tmp_path: Path, ask: str) -> None:
     out = tmp_path / "out.json"
     arguments = ["--sequences", str(timed), "--ask", ask, "--valid-days", "7", "--test-days", "7", "--models", QUICK]
-    __main__.main([*arguments, "--json", str(out), "--against", "popularity"])
+    main([*arguments, "--json", str(out), "--against", "popularity"])
     found = json.loads(out.read_text())
     assert found["against"] == "popularity"
     assert found["interactions"]["fit"] < found["interactions"]["refit"] < len(walk_events())
@@ -61,9 +61,9 @@ def test_by_global_time(timed: Path, tmp_path: Path, ask: str) -> None:
 
 def test_what_cannot_be_is_said(sequences: Path, timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match=r"has no header with user_id, item_id, timestamp.*use --split leave-one-out"):
-        __main__.main(["--sequences", str(sequences), "--split", "time"])
+        main(["--sequences", str(sequences), "--split", "time"])
     with pytest.raises(ConfigError, match="there are 0 events to fit on"):
-        __main__.main(["--sequences", str(timed), "--test-days", "400", "--models", QUICK])
+        main(["--sequences", str(timed), "--test-days", "400", "--models", QUICK])
     with pytest.raises(SystemExit):
-        __main__.main(["--sequences", str(timed), "--models", QUICK, "--against", "transformer"])
+        main(["--sequences", str(timed), "--models", QUICK, "--against", "transformer"])
     assert "--against transformer is not among --models" in capsys.readouterr().err

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ml.benchmark import __main__, diversity_tradeoff
-from ml.data.interactions import Cases
+from ml.benchmark import diversity_tradeoff
+from ml.benchmark.__main__ import main
+from ml.data.cases import Cases
 from ml.inference.slates import NOTHING
 from ml.metrics import BEHIND, hits_of
 from tests.ml.conftest import walk_events, walk_items
@@ -27,7 +28,7 @@ def test_relevance_alone_is_what_the_benchmark_measures(tmp_path: Path) -> None:
     items[["item_id", "title", "class"]].to_csv(tmp_path / "items.csv", index=False)
     files = ["--sequences", str(tmp_path / "walk.csv"), "--items", str(tmp_path / "items.csv"), "--test-days", "7"]
     found = diversity_tradeoff.main([*files, "--model", "markov", "--relevance", "1,0.3"])
-    strict = __main__.main([*files, "--models", "markov"])["markov"]["strict"]
+    strict = main([*files, "--models", "markov"])["markov"]["strict"]
     np.testing.assert_allclose(found["1"]["ndcg"][0], strict, atol=0.01)  # equals are counted against the model there
     assert found["0.3"]["diversity"] > found["1"]["diversity"]
     assert found["0.3"]["ndcg"][0] < found["1"]["ndcg"][0]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ml.benchmark import simulated_optimum
-from ml.data.interactions import Cases
+from ml.data.cases import Cases
 from ml.models import RECIPES
 from schemas.runtime.errors import ConfigError
 from tests.jobs.simulated import simulate

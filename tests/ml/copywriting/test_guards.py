@@ -4,9 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.copywriter import template
-from ml.copywriting.guards import CHECKS, Copy, Facts, failed_checks, spoken_title
+from ml.copywriting.ad_copy import Copy, Facts
+from ml.copywriting.guards import CHECKS, failed_checks
 from ml.copywriting.lexicon import load_lexicon
+from ml.copywriting.template import template
+from ml.text.titles import spoken_title
 
 ALIEN = Facts("Alien", 1979, ("Action", "Horror", "Sci-Fi", "Thriller"), "The Terminator")
 GOOD = Copy(

@@ -7,7 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ml.copywriting.guards import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts, failed_checks
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts
+from ml.copywriting.guards import failed_checks
 from ml.copywriting.guided_decoding import Guide, SeededNoise, Tokens, Writer
 from ml.copywriting.lexicon import Lexicon, load_lexicon
 from schemas.runtime.errors import ConfigError

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from ml.copywriter import Ad, write_all
+from ml import prepare_models
 from ml.copywriting import smollm2
-from ml.copywriting.guards import Facts, failed_checks
+from ml.copywriting.ad_copy import Facts
+from ml.copywriting.generation import Ad, write_all
+from ml.copywriting.guards import failed_checks
 from ml.copywriting.language_model import LanguageModel
 from ml.copywriting.lexicon import load_lexicon
 from schemas.runtime.errors import ConfigError
@@ -28,7 +30,7 @@ def test_an_unprepared_model_is_one_clear_line() -> None:
 def test_another_model_needs_no_preparation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(tmp_path))
     assert smollm2.language_model_folder() == tmp_path
-    assert smollm2.main([])["language_model"] == str(tmp_path)
+    assert prepare_models.main([])["language_model"] == str(tmp_path)
     with pytest.raises(
         ConfigError, match=f"the language model cannot be read .*; at {tmp_path}; run `python -m ml.prepare_models`"
     ):

@@ -5,8 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from ml.data.cases import in_vocabulary, next_event_cases, window_cases
-from ml.data.interactions import Cases, microseconds
+from ml.data.cases import Cases, in_vocabulary, next_event_cases, window_cases
+from ml.data.interactions import microseconds
 from tests.ml.conftest import tiny
 
 DAY_S = 24 * 3600

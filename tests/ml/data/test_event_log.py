@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.data import event_log as store
+from ml.data.catalog import Catalog
 from ml.data.event_log import SCHEMA, cut, everything, gather, items_met
-from ml.data.interactions import Catalog, microseconds
+from ml.data.interactions import microseconds
 from ml.data.splits import before
 from schemas.runtime.settings import get_settings
 

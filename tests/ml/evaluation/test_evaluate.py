@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.data.interactions import Cases
-from ml.evaluation.evaluate import evaluate, interval, rank_cases, rank_of_target
+from ml.data.cases import Cases
+from ml.evaluation.evaluate import evaluate, interval
 from ml.metrics import BEHIND
 from ml.models.popularity import Popularity
+from ml.models.rank import rank_cases, rank_of_target
 from tests.ml.conftest import tiny
 
 

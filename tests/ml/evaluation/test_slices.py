@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ml.data.interactions import Cases, Catalog
+from ml.data.cases import Cases
+from ml.data.catalog import Catalog
 from ml.evaluation.slices import item_groups, question_segments
 
 

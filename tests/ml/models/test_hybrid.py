@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from ml.data.splits import Split
-from ml.evaluation.evaluate import ndcg_of, rank_cases
 from ml.models import build
 from ml.models.base import Library, write_config
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import FORMS, Hybrid, standard
 from ml.models.item_knn import ItemKNN
+from ml.models.rank import ndcg_of, rank_cases
 from ml.models.transformer.recommender import Transformer
 
 QUICK: dict[str, Any] = {"width": 16, "max_length": 16, "max_epochs": 2, "batch_size": 16, "learning_rate": 1e-2}

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.data.interactions import Catalog
+from ml.data.catalog import Catalog
 from ml.data.splits import Split
 from ml.evaluation.evaluate import evaluate
 from ml.models import build, load_recommender, recipe, save_recommender

@@ -100,7 +100,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Person]]:
 @pytest.fixture
 def client(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The registry as both find it, beside a lake in SQLite that they share."""
-    from ml.tracking.registry import connect
+    from ml.tracking.runs import connect
 
     monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", mlflow_server)
     monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", f"sqlite:///{tmp_path / 'catalog.db'}")

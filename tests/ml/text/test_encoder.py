@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from ml.text.encoder import DIMENSIONS, encode, package_folder
+from ml.text.encoder import DIMENSIONS, encode
+from ml.text.pretrained import package_folder
 from schemas.runtime.errors import ConfigError
 
 TEXTS = ["Alien (1979): Horror, Sci-Fi", "", "a film about toys that come to life", "Toy Story", "tax law " * 300]

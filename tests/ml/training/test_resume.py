@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 from ml.data.splits import Split
 from ml.models.transformer.recommender import Transformer
 from ml.models.transformer.trainer import BATCH_FILE, NotFiniteError, step_of
-from ml.tracking.registry import connect
 from ml.tracking.run_checkpoints import RunCheckpoints
+from ml.tracking.runs import connect
 
 STEPS_AN_EPOCH, EPOCHS = 6, 4
 SMALL = {"width": 16, "max_length": 16, "max_epochs": EPOCHS, "patience": EPOCHS}

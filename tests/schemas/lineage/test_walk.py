@@ -124,7 +124,7 @@ def done(job: str, run: str) -> None:
 
 def crown(version: str) -> None:
     """Make a version champion as a person does in the MLflow UI; the gate would want more than popularity."""
-    from ml.tracking.registry import connect
+    from ml.tracking.runs import connect
 
     connect().set_registered_model_alias("recommender", "champion", version)
 

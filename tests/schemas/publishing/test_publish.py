@@ -13,9 +13,10 @@ from schemas.contract import CONTRACTS, parse_contract
 from schemas.lake.lake import open_lake, row_counts
 from schemas.publishing import audit, publish
 from schemas.publishing.audit_record import RECORD, read_audit, write_audit
-from schemas.publishing.staging import MANIFEST, open_attempt, read_manifest, run_folder, slug, write_atomically
+from schemas.publishing.staging import MANIFEST, open_attempt, read_manifest, run_folder
 from schemas.publishing.validator import Auditor
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
+from schemas.runtime.local_files import slug, write_atomically
 from tests.schemas.conftest import DAY, Stage, session_rows
 
 JOB = ["--job", "sessionize", "--run", "r"]

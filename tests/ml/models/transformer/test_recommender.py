@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from ml.data.interactions import Catalog
+from ml.data.catalog import Catalog
 from ml.data.splits import Split
 from ml.evaluation.evaluate import evaluate
 from ml.models.transformer.initialization import initialise, launch_share, pair_vectors

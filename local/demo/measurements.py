@@ -1,0 +1,192 @@
+"""The figures of the demonstration, each read back from where it is: the lake, its commits, Airflow.
+
+Everything here returns plain dictionaries and lists, as ``var/demo.json`` and the report want them.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import date
+from statistics import median
+from typing import Any
+
+import pyarrow.compute as pc
+
+from local.demo.driver import name
+from local.stack.airflow_client import AirflowClient, Run
+from schemas.contract import load_contract, table_names
+from schemas.lake.lake import Lake, row_counts
+from schemas.publishing.audit_record import read_audit
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
+
+
+def tables(lake: Lake) -> list[dict[str, Any]]:
+    """Every table: rows, partitions and the snapshot that readers see, from metadata."""
+    rows = row_counts(lake)
+    found = []
+    for table in table_names():
+        contract = load_contract(table)
+        by = contract.partition_by[0]
+        partitions = lake.partitions(table, by) if table in rows else []
+        found.append(
+            {
+                "table": table,
+                "what": contract.description,
+                "rows": rows.get(table, 0),
+                "partitioned_by": by,
+                "partitions": len(partitions),
+                "snapshot": lake.snapshot(table),
+            }
+        )
+    return found
+
+
+def accounts(lake: Lake) -> list[dict[str, Any]]:
+    """The accounting identity of every arrival day: lines read = events + rejects + duplicates.
+
+    The lines and duplicates are what the newest clean of the day counted and wrote into its commit; the
+    events and rejects are counted in the tables as they are now. ``balanced`` holds the two against each
+    other."""
+    noted: dict[str, dict[str, Any]] = {}
+    for commit in lake.commits("events"):
+        for arrived_on in commit.replaced.get("arrived_on", []):
+            noted.setdefault(arrived_on, {**commit.notes, "snapshot": commit.snapshot_id, "run": commit.run})
+    events, rejects = (_rows_by_day(lake, table) for table in ("events", "rejects"))
+    found = []
+    for arrived_on, notes in sorted(noted.items()):
+        line = {
+            "arrived_on": arrived_on,
+            "lines": notes["lines_read"],
+            "events": events[arrived_on],
+            "rejects": rejects[arrived_on],
+            "duplicates": notes["duplicates"],
+            "late_events": notes["late_events"],
+            "history": bool(notes.get("history")),
+            "reasons": notes["reasons"],
+            "run": notes["run"],
+            "snapshot": notes["snapshot"],
+        }
+        line["balanced"] = line["lines"] == line["events"] + line["rejects"] + line["duplicates"]
+        found.append(line)
+    return found
+
+
+def _rows_by_day(lake: Lake, table: str) -> Counter[str]:
+    if not lake.exists(table):
+        return Counter()
+    days = lake.arrow(table, columns=["arrived_on"])["arrived_on"]
+    return Counter({str(e["values"]): e["counts"] for e in pc.value_counts(days).to_pylist()})
+
+
+def total(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The sum of all arrival days."""
+    counted = ("lines", "events", "rejects", "duplicates", "late_events")
+    reasons: Counter[str] = Counter()
+    for line in lines:
+        reasons.update(line["reasons"])
+    return {
+        **{figure: sum(line[figure] for line in lines) for figure in counted},
+        "reasons": dict(reasons.most_common()),
+        "balanced": all(line["balanced"] for line in lines),
+    }
+
+
+def sessions(lake: Lake) -> dict[str, Any]:
+    """How many sessions there are, and how long they are."""
+    rows = lake.arrow("sessions", columns=["closed_on", "user_id", "n_events", "duration_s"])
+    events, seconds = rows["n_events"].to_pylist(), rows["duration_s"].to_pylist()
+    days = Counter(str(day) for day in rows["closed_on"].to_pylist())
+    return {
+        "sessions": rows.num_rows,
+        "users": pc.count_distinct(rows["user_id"]).as_py(),
+        "events": sum(events),
+        "median_events": median(events) if events else 0,
+        "median_minutes": round(median(seconds) / 60, 1) if seconds else 0,
+        "longest_minutes": round(max(seconds, default=0) / 60, 1),
+        "closed_on": dict(sorted(days.items())),
+    }
+
+
+def advertising(lake: Lake, served_on: date) -> dict[str, Any]:
+    """What was made for a day: recommendations and ad copy."""
+    where = f"served_on = '{served_on}'"
+    recommended = lake.arrow("recommendations", where, columns=["user_id", "item_id", "reason", "model_version"])
+    copy = lake.arrow("creatives", where, columns=["origin", "language_model"]) if lake.exists("creatives") else None
+    return {
+        "served_on": str(served_on),
+        "rows": recommended.num_rows,
+        "users": pc.count_distinct(recommended["user_id"]).as_py(),
+        "titles": pc.count_distinct(recommended["item_id"]).as_py(),
+        "model_versions": sorted(set(recommended["model_version"].to_pylist())),
+        "creatives": copy.num_rows if copy else 0,
+        "creatives_by_origin": dict(Counter(copy["origin"].to_pylist())) if copy else {},
+        "language_models": sorted(set(copy["language_model"].to_pylist())) if copy else [],
+    }
+
+
+def stages(airflow: AirflowClient, runs: Iterable[Run]) -> list[dict[str, Any]]:
+    """Seconds that each task of each run took, as Airflow measured them."""
+    found = []
+    for run in runs:
+        tasks: list[dict[str, Any]] = [
+            {"task": task.task_id, "state": task.state, "seconds": round(task.seconds or 0, 1)}
+            for task in airflow.tasks(run.dag_id, run.run_id)
+        ]
+        found.append(
+            {
+                "workflow": run.dag_id,
+                "run": run.run_id,
+                "name": name(run),
+                "state": run.state,
+                "seconds": round(sum(task["seconds"] for task in tasks), 1),
+                "tasks": tasks,
+            }
+        )
+    return found
+
+
+def by_stage(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], float]:
+    """Seconds by workflow and stage (a task, or a group of tasks), all runs together."""
+    seconds: dict[tuple[str, str], float] = {}
+    for run in runs:
+        for task in run["tasks"]:
+            stage = (run["workflow"], task["task"].split(".")[0])
+            seconds[stage] = seconds.get(stage, 0.0) + task["seconds"]
+    return {stage: value for stage, value in seconds.items() if value >= 1}
+
+
+def audits(lake: Lake) -> list[dict[str, Any]]:
+    """The newest audit of every published table: how many rules, and the Data Docs page that shows them."""
+    found = []
+    for table in table_names():
+        newest = next(iter(lake.commits(table)), None)
+        if newest is None:
+            continue
+        try:
+            record = read_audit(newest.job, newest.run)
+        except ClickwrightError:
+            continue  # published on another machine, or its staging was cleared away
+        rules = record.tables.get(table, [])
+        found.append(
+            {
+                "table": table,
+                "job": newest.job,
+                "run": newest.run,
+                "rules": len(rules),
+                "broken": sum(not rule.passed for rule in rules),
+                "docs": record.docs,
+            }
+        )
+    return found
+
+
+def links(settings: Settings, airflow_url: str, mlflow_url: str) -> dict[str, str]:
+    """Where to look further."""
+    return {
+        "airflow": airflow_url,
+        "mlflow": mlflow_url,
+        "tables": (settings.var / "docs" / "index.html").as_uri(),
+        "audits": str(settings.audits),
+        "lake": str(settings.lake_dir),
+        "logs": str(settings.logs),
+    }

@@ -1,0 +1,103 @@
+"""All figures of the demonstration in one dictionary: what ``var/demo.json`` holds and the report shows."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import date, timedelta
+from typing import Any
+
+from local.demo import measurements
+from local.demo.mlflow_client import Tracking
+from local.demo.raw_id_scan import scan
+from local.demo.user_examples import stories
+from local.demo.verify_defects import read_planted, verify
+from local.movielens import dataset
+from local.stack.__main__ import Services
+from local.stack.airflow_client import AirflowClient, Run
+from schemas.lake.lake import Lake, open_lake
+from schemas.pages.table_docs import write_docs
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings
+from schemas.runtime.version import code_version
+
+
+def gather(
+    settings: Settings,
+    services: Services,
+    airflow: AirflowClient,
+    tracking: Tracking,
+    runs: Sequence[Run],
+    served_on: date,
+) -> dict[str, Any]:
+    """Read everything back.
+
+    Args:
+        runs: the runs of the demonstration, in the order in which they ended.
+        served_on: the day that was recommended for.
+    """
+    lake = open_lake(settings)
+    write_docs(settings.var / "docs", lake)
+    days = measurements.accounts(lake)
+    return {
+        "code_version": code_version(),
+        "data": {
+            "name": "MovieLens 100K",
+            "terms": dataset.TERMS,
+            "licence": dataset.LICENCE,
+            "history_since": dataset.HISTORY_SINCE.isoformat(),
+            "first_day": dataset.FIRST_DAY.isoformat(),
+            "last_day": dataset.LAST_DAY.isoformat(),
+        },
+        "tables": measurements.tables(lake),
+        "accounts": {"days": days, "total": measurements.total(days)},
+        "planted": planted(settings, lake),
+        "sessions": measurements.sessions(lake),
+        "training": training(tracking),
+        "advertising": measurements.advertising(lake, served_on),
+        "stories": stories(lake, served_on, served_on - timedelta(days=1)),
+        "audits": measurements.audits(lake),
+        "privacy": asdict(scan(settings.var, [needle.encode() for needle in dataset.RAW_IDS])),
+        "stages": measurements.stages(airflow, runs),
+        "links": measurements.links(settings, services.airflow_url, services.mlflow_url),
+    }
+
+
+def planted(settings: Settings, lake: Lake) -> list[dict[str, Any]]:
+    """What became of every planted defect, by kind."""
+    truth = dataset.truth_folder(settings.landing_dir) / "planted.json"
+    since = f"arrived_on >= '{dataset.FIRST_DAY}'"
+    events = lake.arrow("events", since, columns=["source_file", "line_number", "days_late"])
+    rejects = lake.arrow("rejects", since, columns=["source_file", "line_number", "reasons"])
+    return [asdict(finding) for finding in verify(read_planted(truth), events, rejects)]
+
+
+def training(tracking: Tracking) -> dict[str, Any]:
+    """The champion, and every model that was trained beside it, best first by validation.
+
+    ``lead`` is how much more NDCG@10 the champion has on the same test users, with a 95 % interval.
+
+    Raises:
+        ClickwrightError: there is no champion.
+    """
+    champion = tracking.champion()
+    if champion is None:
+        raise ClickwrightError(f"no version of {tracking.model} is champion; in MLflow at {tracking.url}; train one")
+    evidence = json.loads(champion["tags"].get("clickwright.evidence") or "{}")
+    compared = evidence.get("models", {})
+    models = []
+    for run in tracking.siblings(champion["run_id"]):
+        recipe = run["tags"].get("clickwright.recipe") or run["name"]
+        models.append(
+            {
+                "recipe": recipe,
+                "champion": run["run_id"] == champion["run_id"],
+                "run_id": run["run_id"],
+                "url": tracking.run_url(run),
+                "seconds": run["seconds"],
+                "params": run["params"],
+                "metrics": dict(sorted(run["metrics"].items())),
+                "lead": (compared.get(recipe) or {}).get("lead"),
+            }
+        )
+    models.sort(key=lambda model: (-model["metrics"].get("validation_ndcg_at_10", 0.0), model["recipe"]))
+    return {"champion": champion, "models": models}

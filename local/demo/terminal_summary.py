@@ -1,0 +1,144 @@
+"""The summary on the terminal."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from local.demo.measurements import by_stage
+
+SHOWN_METRICS = {
+    "validation_ndcg_at_10": "valid NDCG@10",
+    "test_ndcg_at_10": "test NDCG@10",
+    "test_hit_rate_at_10": "test HR@10",
+    "test_mrr_at_10": "test MRR@10",
+    "test_coverage_at_10": "coverage",
+}
+
+
+def show(figures: dict[str, Any], console: Console) -> None:
+    """Print all that a newcomer wants to know, shortest first."""
+    for part in (_accounts, _planted, _tables, _models, _stories, _stages):
+        console.print()
+        part(figures, console)
+    console.print()
+    _farewell(figures, console)
+
+
+def _heading(console: Console, text: str, note: str = "") -> None:
+    console.print(f"[bold]{text}[/]" + (f"  [dim]{note}[/]" if note else ""), highlight=False)
+
+
+def _plain(*columns: str, left: int = 1) -> Table:
+    """A table without a frame; the first ``left`` columns are text, the others are figures."""
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for i, column in enumerate(columns):
+        table.add_column(column, justify="left" if i < left else "right", no_wrap=True)
+    return table
+
+
+def _print(console: Console, table: Table) -> None:
+    console.print(Padding(table, (0, 0, 0, 2)))
+
+
+def _accounts(figures: dict[str, Any], console: Console) -> None:
+    total, days = figures["accounts"]["total"], figures["accounts"]["days"]
+    _heading(console, "Every line is accounted for", "lines read = events + rejects + duplicates")
+    table = _plain("arrived on", "lines", "events", "rejects", "duplicates", "of the events late", "")
+    for day in [*days, {**total, "arrived_on": "all"}]:
+        figures_of_day = [f"{day[k]:,}" for k in ("lines", "events", "rejects", "duplicates", "late_events")]
+        verdict = "[green]balanced[/]" if day["balanced"] else "[red]NOT BALANCED[/]"
+        table.add_row(day["arrived_on"] + (" history" if day.get("history") else ""), *figures_of_day, verdict)
+    _print(console, table)
+
+
+def _planted(figures: dict[str, Any], console: Console) -> None:
+    _heading(console, "Planted defects, looked up by file and line")
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in ("what", "expected", "planted", "found", "reasons given"):
+        table.add_column(column, justify="right" if column in ("planted", "found") else "left")
+    for finding in figures["planted"]:
+        colour = "green" if finding["found"] == finding["planted"] else "red"
+        reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(finding["reasons"].items()))
+        found = f"[{colour}]{finding['found']}[/]"
+        table.add_row(finding["what"], finding["expected"], str(finding["planted"]), found, f"[dim]{escape(reasons)}[/]")
+    _print(console, table)
+
+
+def _tables(figures: dict[str, Any], console: Console) -> None:
+    sessions = figures["sessions"]
+    _heading(
+        console,
+        "The lake",
+        f"{sessions['sessions']:,} sessions of {sessions['users']:,} users; the median one has "
+        f"{sessions['median_events']:g} events in {sessions['median_minutes']:g} minutes",
+    )
+    table = _plain("table", "rows", "partitions", "snapshot")
+    for row in figures["tables"]:
+        table.add_row(row["table"], f"{row['rows']:,}", f"{row['partitions']:,}", str(row["snapshot"] or ""))
+    _print(console, table)
+
+
+def _models(figures: dict[str, Any], console: Console) -> None:
+    champion = figures["training"]["champion"]
+    note = f"champion: version {champion['version']} of {champion['model']}"
+    _heading(console, "Models, on the days after the training data", note)
+    table = _plain("recipe", *SHOWN_METRICS.values(), "champion leads by (95 %)", "seconds")
+    for model in figures["training"]["models"]:
+        metrics = model["metrics"]
+        cells = [f"{metrics[name]:.4f}" if name in metrics else "" for name in SHOWN_METRICS]
+        lead = model["lead"]
+        cells.append(f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})" if lead else "")
+        style = "bold green" if model["champion"] else None
+        table.add_row(model["recipe"], *cells, f"{model['seconds']:.0f}", style=style)
+    _print(console, table)
+
+
+def _stories(figures: dict[str, Any], console: Console) -> None:
+    served_on = figures["advertising"]["served_on"]
+    _heading(console, f"Three people, and what they would see on {served_on}")
+    for story in figures["stories"]:
+        about = f"{story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
+        console.print(f"  [bold]{story['user'][:10]}…[/] {escape(about)}", highlight=False)
+        rated = [event for event in story["history"] if event["value"] is not None][:5]
+        table = Table.grid(padding=(0, 2, 0, 0))
+        table.add_column(justify="right", style="dim", no_wrap=True)
+        table.add_column()
+        table.add_column(style="dim")
+        seen = "\n".join(f"{escape(event['title'])} ({event['value']:g})" for event in rated)
+        table.add_row("rated", seen)
+        for item in story["recommendations"][:5]:
+            table.add_row(str(item["rank"]), escape(item["title"]), escape(item["reason"]))
+        for ad in story["creatives"][:1]:
+            table.add_row("ad", f"[italic]{escape(ad['headline'])}[/]", f"{escape(ad['body'])} ({ad['origin']})")
+        console.print(Padding(table, (0, 0, 0, 4)))
+
+
+def _stages(figures: dict[str, Any], console: Console) -> None:
+    _heading(console, "Seconds of each stage", "tasks' time as Airflow measured it; the days' stages summed")
+    table = _plain("workflow", "stage", "seconds", left=2)
+    for (workflow, stage), seconds in by_stage(figures["stages"]).items():
+        table.add_row(workflow, stage, f"{seconds:,.0f}")
+    _print(console, table)
+    wall = ", ".join(f"{title} {seconds:,.0f}" for title, seconds in figures["seconds"].items())
+    console.print(f"  [dim]this time, by the clock:[/] {wall}", highlight=False)
+
+
+def _farewell(figures: dict[str, Any], console: Console) -> None:
+    links, changed = figures["links"], figures["tables_changed"]
+    if not changed:
+        console.print("[dim]Everything was done already; no table changed.[/]")
+    searched = figures["privacy"]
+    verdict = f"[red]found in {len(searched['found'])} files[/]" if searched["found"] else "[green]none[/]"
+    console.print(
+        f"Raw user ids outside the landing zone: {verdict} [dim]({searched['files']:,} files, "
+        f"{searched['bytes'] / 1e6:,.0f} MB searched)[/]\n",
+        highlight=False,
+    )
+    console.print(f"Report      {links['report']}", highlight=False, soft_wrap=True)
+    console.print(f"Figures     {links['figures']}", highlight=False, soft_wrap=True)
+    console.print(f"Tables      {links['tables']}", highlight=False, soft_wrap=True)
+    console.print(f"Data Docs   {links['audits']}", highlight=False, soft_wrap=True)
+    console.print(f"Airflow     {links['airflow']}   MLflow  {links['mlflow']}   [dim]after[/] make up", highlight=False)

@@ -1,0 +1,42 @@
+"""Lay out MovieLens 100K as a landing zone: ``python -m local.movielens --landing var/landing``."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from local.movielens.dataset import ITEMS, LICENCE, SOURCE, TERMS, build, truth_folder, wheel_folder
+from local.movielens.defects import Kind
+from local.movielens.landing_lines import write_new
+from schemas.runtime.cli import run_command
+from schemas.runtime.local_files import write_atomically
+from schemas.runtime.settings import get_settings
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Write the landing zone and, beside it, the record of what was planted."""
+    settings = get_settings()
+    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0], epilog=TERMS)
+    parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="landing zone (default: %(default)s)")
+    parser.add_argument("--truth", type=Path, help="folder of planted.json (default: the landing zone's name and -truth)")
+    parser.add_argument("--seed", type=int, default=settings.seed, help="seed of the planted defects (default: %(default)s)")
+    args = parser.parse_args(argv)
+    truth = args.truth or truth_folder(args.landing)
+    files, planted, counts = build(wheel_folder(), args.seed)
+    written = write_new(args.landing, files, (SOURCE, ITEMS))
+    record = {"seed": args.seed, "lines": dict(sorted(counts.items())), "defects": planted}
+    write_atomically(truth / "planted.json", json.dumps(record, indent=1))
+    return {
+        "landing": str(args.landing),
+        "files": len(files),
+        "files_written": written,
+        "lines": dict(sorted(counts.items())),
+        "planted": {kind.value: sum(d["kind"] == kind for d in planted) for kind in Kind},
+        "truth": str(truth / "planted.json"),
+        "terms": LICENCE,
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

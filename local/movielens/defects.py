@@ -1,0 +1,208 @@
+"""Defects for a landing zone: what real logs have, planted on purpose, each known by its file and line.
+
+Everything follows from the lines and the seed. The record of what was planted lies apart from the landing
+zone, where no job reads."""
+
+import random
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Any
+
+from local.movielens.landing_lines import HOUR, Line, Placed, arrival_day, iso
+
+ROBOT_USER = "ml100k-user-robot-1@movielens.example"
+ROBOT_AGENT = "ExampleBot/1.0 (+http://bot.example/)"
+FAR = timedelta(days=8)
+
+
+class Outcome(StrEnum):
+    """What has to become of a planted line."""
+
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    LATE = "late"
+
+
+class Kind(StrEnum):
+    """The kinds of defects: how many lines are planted, what has to become of them, what they are."""
+
+    lines: int
+    expected: Outcome
+    sentence: str
+
+    def __new__(cls, value: str, lines: int = 0, expected: Outcome | None = None, sentence: str = "") -> "Kind":
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.lines, member.expected, member.sentence = lines, expected or Outcome.REJECTED, sentence
+        return member
+
+    EXACT_DUPLICATE = "exact_duplicate", 12, Outcome.DUPLICATE, "the same line sent twice"
+    NEAR_DUPLICATE = "near_duplicate", 8, Outcome.DUPLICATE, "the same rating a second later, under a new id"
+    BROKEN_JSON = "broken_json", 8, Outcome.REJECTED, "a line cut off in the middle"
+    MISSING_USER = "missing_user", 6, Outcome.REJECTED, "no user: null, empty, blank or not there at all"
+    IMPOSSIBLE_TIME = (
+        "impossible_time",
+        8,
+        Outcome.REJECTED,
+        "a time that cannot be, such as 1970 or 30 February",
+    )
+    BAD_VALUE = "bad_value", 4, Outcome.REJECTED, "a rating that is negative, absurd or a word"
+    UNKNOWN_TYPE = "unknown_type", 3, Outcome.REJECTED, "a behaviour that the source's mapping does not know"
+    TOO_LATE = "too_late", 1, Outcome.REJECTED, "an event that arrives eight days after it happened"
+    ROBOT = "robot", 90, Outcome.REJECTED, "a robot that says so, rating 90 titles within a minute"
+    LATE = "late", 10, Outcome.LATE, "a real event that arrives one to three days after it happened"
+
+
+# How a line of each of these kinds is spoilt; the variants are used in turn.
+SPOILT: dict[Kind, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], ...]] = {
+    Kind.MISSING_USER: (
+        lambda event, at: {**event, "user": None},
+        lambda event, at: {**event, "user": ""},
+        lambda event, at: {**event, "user": "   "},
+        lambda event, at: {name: value for name, value in event.items() if name != "user"},
+    ),
+    Kind.IMPOSSIBLE_TIME: (
+        lambda event, at: {**event, "time": "1970-01-01T00:00:00Z"},
+        lambda event, at: {**event, "time": "9999-12-31T23:59:59Z"},
+        lambda event, at: {**event, "time": "yesterday"},
+        lambda event, at: {**event, "time": "1998-02-30T10:00:00Z"},
+        lambda event, at: {**event, "time": iso(at + FAR)},
+        lambda event, at: {**event, "time": ""},
+        lambda event, at: {**event, "time": None},
+        lambda event, at: {**event, "time": iso(at + timedelta(hours=30))},
+    ),
+    Kind.BAD_VALUE: (
+        lambda event, at: {**event, "rating": -1},
+        lambda event, at: {**event, "rating": 1e12},
+        lambda event, at: {**event, "rating": "five"},
+        lambda event, at: {**event, "rating": -3},
+    ),
+    Kind.UNKNOWN_TYPE: (
+        lambda event, at: {**event, "type": "wink"},
+        lambda event, at: {**event, "type": "RATE!"},
+        lambda event, at: {**event, "type": None},
+    ),
+    Kind.TOO_LATE: (lambda event, at: {**event, "time": iso(at - FAR)},),
+}
+
+
+def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: random.Random) -> list[Line]:
+    """Plant every kind of defect into daily arrivals.
+
+    Nothing real is lost: what is spoilt is a made-up twin of a real line, and late events only arrive later.
+
+    Args:
+        lines: the clean lines of the arrivals.
+        days: their arrival days, in order.
+        robot_day: the day on which the robot comes; a busy one, so that it stays a small part of it.
+        rng: the only source of chance.
+
+    Returns:
+        All lines, with ``kind`` set on the planted ones and ``copy_of`` on the duplicates among them.
+    """
+    stock: dict[date, list[Line]] = defaultdict(list)
+    for line in lines:
+        if 2 <= line.at.hour < 22 and line.at.minute < 59:  # away from midnight, what becomes of a defect is plain
+            stock[line.at.date()].append(line)
+    for day in days:
+        rng.shuffle(stock[day])
+
+    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], Kind.LATE.lines))]
+    moved = {line.event["event_id"] for line in late}
+    planted = list(late)
+    for i, line in enumerate(_deal(stock, days, Kind.EXACT_DUPLICATE.lines)):
+        planted.append(_again(line, i))
+    for line in _deal(stock, days, Kind.NEAR_DUPLICATE.lines):
+        at = line.at + timedelta(seconds=1)
+        event = {**line.event, "event_id": _new_id(rng), "time": iso(at)}
+        planted.append(replace(line, at=at, event=event, kind=Kind.NEAR_DUPLICATE, copy_of=line.event["event_id"]))
+    for i, line in enumerate(_deal(stock, days, Kind.BROKEN_JSON.lines)):
+        planted.append(_cut(_twin(line, rng), i))
+    for kind, ways in SPOILT.items():
+        for i, line in enumerate(_deal(stock, days, kind.lines)):
+            twin = _twin(line, rng)
+            planted.append(replace(twin, event=ways[i % len(ways)](twin.event, twin.at), kind=kind))
+    robot = _robot(robot_day, [line.event for line in lines], rng)
+    return [line for line in lines if line.event["event_id"] not in moved] + planted + robot
+
+
+def _deal(stock: dict[date, list[Line]], days: Sequence[date], count: int) -> list[Line]:
+    """Clean lines, each given out once, from the days in turn, beginning with the fullest stock."""
+    order = sorted(days, key=lambda day: (-len(stock[day]), day))
+    return [stock[order[i % len(order)]].pop() for i in range(count)]
+
+
+def _new_id(rng: random.Random) -> str:
+    digits = f"{rng.getrandbits(128):032x}"
+    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))
+
+
+def _twin(line: Line, rng: random.Random) -> Line:
+    return replace(line, event={**line.event, "event_id": _new_id(rng)})
+
+
+def _late(line: Line, day: date, i: int) -> Line:
+    """A phone that was without a network delivers on a later day."""
+    return replace(line, arrives=datetime.combine(day, time(12 + i % 6), UTC), kind=Kind.LATE)
+
+
+def _again(line: Line, i: int) -> Line:
+    """Two copies of three come in the same hour; the third an hour later, if that is the same arrival day."""
+    later = line.arrives + HOUR
+    same_day = arrival_day(later) == arrival_day(line.arrives)
+    arrives = later if i % 3 == 2 and same_day else line.arrives
+    return replace(line, arrives=arrives, kind=Kind.EXACT_DUPLICATE, copy_of=line.event["event_id"])
+
+
+def _cut(line: Line, i: int) -> Line:
+    """A line cut off: inside the user's id, behind it, inside the time, before the last brace, in turn."""
+    text = line.render()
+    user = str(line.event["user"])
+    where = (
+        text.index(user) + len("ml100k-user-") + 6,
+        text.index(user) + len(user),
+        text.index(str(line.event["time"])) + 7,
+        len(text) - 1,
+    )
+    return replace(line, text=text[: where[i % len(where)]], kind=Kind.BROKEN_JSON)
+
+
+def _robot(day: date, events: Sequence[dict[str, Any]], rng: random.Random) -> list[Line]:
+    start = datetime.combine(day, time(10, 15), UTC)
+    items = sorted({str(event["item"]) for event in events})
+    lines = []
+    for i, item in enumerate(rng.sample(items, Kind.ROBOT.lines)):
+        at = start + timedelta(seconds=i * 60 // Kind.ROBOT.lines)
+        event = {**events[0], "event_id": _new_id(rng), "user": ROBOT_USER, "item": item, "rating": 1 + i % 5}
+        event |= {"time": iso(at), "device": "web", "agent": ROBOT_AGENT}
+        lines.append(Line(at, start.replace(minute=0) + HOUR, event, kind=Kind.ROBOT))
+    return lines
+
+
+def records(placed: Iterable[Placed]) -> list[dict[str, Any]]:
+    """What was planted, as ``planted.json`` has it; ``line`` and the ``original``'s line count from 1."""
+    placed = list(placed)
+    genuine = {
+        str(p.line.event["event_id"]): {"file": p.file, "line": p.number} for p in placed if p.line.kind in (None, Kind.LATE)
+    }
+    found = []
+    for p in placed:
+        if p.line.kind is None:
+            continue
+        kind = Kind(p.line.kind)
+        entry = {
+            "kind": kind.value,
+            "what": kind.sentence,
+            "expected": kind.expected.value,
+            "arrived_on": arrival_day(p.line.arrives).isoformat(),
+            "file": p.file,
+            "line": p.number,
+            "event_id": p.line.event["event_id"],
+        }
+        if p.line.copy_of:
+            entry["original"] = genuine[p.line.copy_of]
+        found.append(entry)
+    return found

@@ -1,0 +1,324 @@
+"""Airflow and MLflow in the background, on this machine only: ``python -m local.stack up|down|status``.
+
+A program of ours, the keeper, starts again what ends by itself (``watch``).
+
+All their state lies under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor), MLflow's in
+``var/mlflow``, id files in ``var/run``, logs in ``var/logs``, keys and the password in ``var/secrets``, for
+their owner's eyes only.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import httpx
+
+from local.stack.airflow_client import AirflowClient, AirflowError
+from local.stack.configuration import USER, airflow_database, password, passwords_file, write_config, write_spark_config
+from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
+from schemas.runtime.cli import explain_os_error
+from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.settings import Settings, get_settings
+
+HOST = "127.0.0.1"
+START_TIMEOUT_S = 300
+STOP_GRACE_S = 20
+POOLS = {
+    "spark": (2, False, "Spark jobs at a time"),
+    "gpu": (1, True, "One slot a GPU; a task that waits keeps its slot"),
+}
+KEEPER = "keeper"
+LOOKS_AGAIN_AFTER_S = 5
+STOP_ORDER = (
+    KEEPER,
+    "airflow-scheduler",
+    "airflow-dag-processor",
+    "airflow-triggerer",
+    "airflow-api-server",
+    "mlflow",
+)
+
+
+class Services:
+    """What `make up` runs, with one set of settings."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.daemons = Daemons(settings.var / "run", settings.logs)
+        self.airflow_home = settings.var / "airflow"
+        self.mlflow_home = settings.var / "mlflow"
+        self.spark_conf = settings.var / "spark" / "conf"
+        self.airflow_url = f"http://{HOST}:{settings.airflow_port}"
+        self.mlflow_url = f"http://{HOST}:{settings.mlflow_port}"
+
+    def airflow(self) -> AirflowClient:
+        """A client for the Airflow that these settings start."""
+        return AirflowClient(self.airflow_url, USER, password(self.settings))
+
+    @property
+    def mlflow_store(self) -> str:
+        return f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+
+    def programs(self) -> list[Daemon]:
+        """The programs, in the order in which they are started."""
+        airflow = [sys.executable, "-m", "airflow"]
+        mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--workers", "1"]
+        mlflow += ["--port", str(self.settings.mlflow_port), "--backend-store-uri", self.mlflow_store]
+        mlflow += ["--serve-artifacts", "--artifacts-destination", str(self.mlflow_home / "artifacts")]
+        return [
+            Daemon("airflow-api-server", [*airflow, "api-server"]),
+            # The API server reads the log files itself; the log servers would listen on every interface.
+            Daemon("airflow-scheduler", [*airflow, "scheduler", "--skip-serve-logs"]),
+            Daemon("airflow-dag-processor", [*airflow, "dag-processor"]),
+            Daemon("airflow-triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
+            Daemon("mlflow", mlflow, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
+            Daemon(KEEPER, [sys.executable, "-m", "local.stack", "watch"], self.settings.environment()),
+        ]
+
+    def env(self) -> dict[str, str]:
+        """The environment of the services, and so of every task and command that they start."""
+        settings, inherited, spark_starts = self.settings, inherited_environment(), self.spark_starts
+        spark = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
+        defaults = {
+            "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps(spark),
+            "CLICKWRIGHT_MLFLOW_TRACKING_URI": self.mlflow_url,
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+            "TOKENIZERS_PARALLELISM": "false",
+        }
+        if settings.spark_master.startswith("local"):
+            defaults["SPARK_LOCAL_IP"] = HOST  # a job on this machine listens to no other
+            defaults["SPARK_CONF_DIR"] = str(self.spark_conf)
+            defaults["SPARK_HOME"] = spark_starts["spark_home"]
+        # The home decides where Airflow's state is; another Airflow's settings must not lead it elsewhere.
+        foreign = tuple(f"AIRFLOW__{name}" for name in ("DATABASE__", "CORE__DAGS_FOLDER", "API__", "API_AUTH__"))
+        return {
+            **defaults,
+            **{key: value for key, value in inherited.items() if not key.startswith(foreign)},
+            "AIRFLOW_HOME": str(self.airflow_home),
+            "CLICKWRIGHT_VAR": str(settings.var),
+            "JAVA_HOME": spark_starts["java_home"],
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
+            "PYTHONPATH": os.pathsep.join(
+                filter(
+                    None, [str(settings.root), str(settings.root / "local" / "stack" / "airflow"), inherited.get("PYTHONPATH")]
+                )
+            ),
+            # Nothing of what happens here is told to anybody.
+            "DO_NOT_TRACK": "true",
+            "SCARF_ANALYTICS": "false",
+            "GX_ANALYTICS_ENABLED": "false",
+            "HF_HUB_DISABLE_TELEMETRY": "1",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+
+    def up(self) -> bool:
+        """Start what does not run yet, and wait until all of it answers. Returns whether anything was
+        started.
+
+        Raises:
+            ClickwrightError: a port is in use, or a service did not come up; the message says which and why.
+        """
+        with self._alone():
+            missing = [daemon for daemon in self.programs() if self.daemons.find(daemon.name) is None]
+            progress = Progress()
+            if missing:
+                self._check_ports({daemon.name for daemon in missing})
+                progress.say("preparing the databases")
+                progress.say("preparing Spark")
+                env = self.env()
+                (self.mlflow_home / "artifacts").mkdir(parents=True, exist_ok=True)
+                write_config(self.settings, self.airflow_home, HOST)
+                write_spark_config(self.settings, self.spark_conf, self.spark_starts["java_options"])
+                self._migrate(env)
+                for daemon in missing:
+                    if daemon.name != KEEPER:
+                        self.daemons.start(daemon, env, self.settings.root)
+            self._wait(progress)
+            self._make_pools()
+            for daemon in missing:
+                if daemon.name == KEEPER:  # last: what does not even start is for a person to see to
+                    self.daemons.start(daemon, env, self.settings.root)
+            progress.done()
+            print(f"Started in {progress.seconds:.0f} s." if missing else "Already running.")
+            return bool(missing)
+
+    def watch(self) -> None:
+        """Start again what has ended by itself, for as long as this process lives: the program ``keeper``."""
+        while True:
+            time.sleep(LOOKS_AGAIN_AFTER_S)
+            with self._alone():
+                for daemon in self.programs():
+                    if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
+                        print(
+                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; started again",
+                            flush=True,
+                        )
+                        self.daemons.start(daemon, self.env(), self.settings.root)
+
+    def down(self) -> int:
+        """End every service and all that they started. Returns how many processes there were."""
+        with self._alone():
+            return self.daemons.stop(STOP_ORDER, grace_s=STOP_GRACE_S, say=print)
+
+    def describe(self) -> str:
+        """Where everything is, for people."""
+        secret = f"{password(self.settings)} (kept in {passwords_file(self.settings)})"
+        return (
+            f"Airflow  {self.airflow_url}  user {USER}, password {secret}\n"
+            f"MLflow   {self.mlflow_url}\n"
+            f"Logs     {self.settings.logs}"
+        )
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One `up` or `down` at a time: a second one waits."""
+        self.daemons.run_dir.mkdir(parents=True, exist_ok=True)
+        with (self.daemons.run_dir / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _check_ports(self, missing: set[str]) -> None:
+        for name, port, setting in (
+            ("airflow-api-server", self.settings.airflow_port, "CLICKWRIGHT_AIRFLOW_PORT"),
+            ("mlflow", self.settings.mlflow_port, "CLICKWRIGHT_MLFLOW_PORT"),
+        ):
+            if name in missing and (owner := port_in_use(HOST, port)):
+                raise ConfigError(
+                    f"port {port} of {name} is in use; by {owner}; "
+                    f"end that, or choose another port, for example {setting}={port + 10}"
+                )
+
+    @cached_property
+    def spark_starts(self) -> dict[str, str]:
+        """Where Spark starts from on this machine, as `jobs.prepare_spark` says; made on the first call of all, in about a
+        minute.
+        """
+        command = [sys.executable, "-m", "jobs.prepare_spark"]
+        environment = {
+            **os.environ,
+            "CLICKWRIGHT_VAR": str(self.settings.var),
+            "CLICKWRIGHT_SPARK_CLASS_ARCHIVE": str(self.settings.spark_class_archive),
+        }
+        found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
+        if found.returncode:
+            said = (found.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+            raise ConfigError(said)
+        result: dict[str, str] = json.loads(found.stdout.strip().splitlines()[-1])
+        return result
+
+    def _migrate(self, env: dict[str, str]) -> None:
+        """Bring both databases to the installed versions, before several programs open them."""
+        running = []
+        airflow_store = airflow_database(self.settings, self.airflow_home)
+        for name, package, home, store, command in (
+            ("airflow", "apache-airflow-core", self.airflow_home, airflow_store, ["airflow", "db", "migrate"]),
+            ("mlflow", "mlflow", self.mlflow_home, self.mlflow_store, ["mlflow", "db", "upgrade", self.mlflow_store]),
+        ):
+            done = home / "migrated-to"
+            wanted = f"{version(package)} {sha256(store.encode()).hexdigest()}"  # an address may hold a password
+            if done.exists() and done.read_text() == wanted:
+                continue
+            log = self.daemons.log_file(f"{name}-migrate")
+            process = run_logged([sys.executable, "-m", *command], env, self.settings.root, log)
+            running.append((name, process, done, wanted))
+        for name, process, done, wanted in running:
+            if process.wait():
+                raise ClickwrightError(
+                    f"the database of {name} could not be prepared; it said: "
+                    f"{self.daemons.last_words(f'{name}-migrate')}; "
+                    f"see {self.daemons.log_file(f'{name}-migrate')}, then run the same command again"
+                )
+            done.write_text(wanted)
+
+    def _wait(self, progress: Progress) -> None:
+        """Wait until every service answers and the workflows are known."""
+        airflow = self.airflow()
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while waiting := self._not_ready(airflow):
+            progress.say(f"waiting for {', '.join(waiting)}")
+            for daemon in self.programs():
+                if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
+                    raise ClickwrightError(
+                        f"{daemon.name} ended while starting; "
+                        f"it said: {self.daemons.last_words(daemon.name)}; "
+                        f"see {self.daemons.log_file(daemon.name)}, then run the same command again"
+                    )
+            if time.monotonic() > deadline:
+                raise ClickwrightError(
+                    f"{', '.join(waiting)} did not answer within {START_TIMEOUT_S} s; "
+                    f"see the logs in {self.settings.logs}; then `make down`, and try again"
+                )
+            time.sleep(0.5)
+        for file, error in airflow.import_errors().items():
+            print(f"warning: {file} cannot be read by Airflow: {error.strip().splitlines()[-1]}")
+
+    def _not_ready(self, airflow: AirflowClient) -> list[str]:
+        """What does not answer yet, in words."""
+        waiting = []
+        try:
+            parts = airflow.health()
+            waiting += [f"Airflow's {part}" for part, state in parts.items() if state != "healthy"]
+            if not waiting and not airflow.dag_ids() and not airflow.import_errors():
+                waiting.append("the workflows")
+        except AirflowError:
+            waiting.append("Airflow")
+        try:
+            httpx.get(f"{self.mlflow_url}/health", timeout=5, trust_env=False).raise_for_status()
+        except httpx.HTTPError:
+            waiting.append("MLflow")
+        return waiting
+
+    def _make_pools(self) -> None:
+        """Make the pools that tasks ask for; one that is there already stays as it was set."""
+        airflow = self.airflow()
+        for name, (slots, include_deferred, description) in POOLS.items():
+            airflow.create_pool(name, slots, include_deferred=include_deferred, description=description)
+
+
+def fail(message: str, exit_code: int) -> int:
+    """Say an error in one line."""
+    print(f"error: {message}", file=sys.stderr)
+    return exit_code
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Start, stop, list or watch the services. Returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    parser.add_argument("command", choices=["up", "down", "status", "watch"])
+    command = parser.parse_args(argv).command
+    try:
+        services = Services(get_settings())
+        if command == "down":
+            count = services.down()
+            print(f"Stopped ({count} processes ended)." if count else "Nothing was running.")
+            return 0
+        if command == "watch":
+            services.watch()
+        if command == "up":
+            services.up()
+        running = {daemon.name: services.daemons.find(daemon.name) for daemon in services.programs()}
+        if command == "status":
+            for name, process in running.items():
+                print(f"{name:22} {f'process {process.pid}' if process else 'not running'}")
+        if all(running.values()):
+            print(services.describe())
+    except ClickwrightError as error:
+        return fail(str(error), error.exit_code)
+    except OSError as error:
+        return fail(explain_os_error(error), ClickwrightError.exit_code)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,142 @@
+"""Configuration files of the services on one machine, the keys in them, and the password of the one user.
+
+Airflow's is a file and not the environment, so that ``AIRFLOW_HOME=var/airflow .venv/bin/airflow ...`` works
+from a shell, and that no command that a task starts inherits a key.
+"""
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+
+from schemas.runtime.local_files import private_file
+from schemas.runtime.settings import Settings
+
+USER = "admin"
+
+LOG4J = """\
+rootLogger.level = warn
+rootLogger.appenderRef.stderr.ref = stderr
+appender.stderr.type = Console
+appender.stderr.name = stderr
+appender.stderr.target = SYSTEM_ERR
+appender.stderr.layout.type = PatternLayout
+appender.stderr.layout.pattern = %d{HH:mm:ss} %p %c{1}: %m%n%ex
+# These say at every start that there is no native Hadoop, and that the host name is a loopback address.
+logger.native.name = org.apache.hadoop.util.NativeCodeLoader
+logger.native.level = error
+logger.utils.name = org.apache.spark.util.Utils
+logger.utils.level = error
+"""
+
+
+def passwords_file(settings: Settings) -> Path:
+    """Where the password of the Airflow user is kept, readable by its owner alone."""
+    return settings.secrets / "airflow-passwords.json"
+
+
+def password(settings: Settings, user: str = USER) -> str:
+    """The password of an Airflow user: made at random at first, then read from its file."""
+    path = passwords_file(settings)
+    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    if user not in known:
+        # Airflow would make one too, and print it into its log.
+        known[user] = secrets.token_urlsafe(12)
+        write_private(path, json.dumps(known) + "\n")
+    return known[user]
+
+
+def users(settings: Settings) -> dict[str, str]:
+    """Who may sign in, and as what: one who may do everything, and the approvers, who start, watch and answer."""
+    return {**dict.fromkeys(settings.approver_names, "user"), USER: "admin"}
+
+
+def airflow_database(settings: Settings, home: Path) -> str:
+    """The address of Airflow's own database."""
+    if settings.airflow_database is not None:
+        return settings.airflow_database.get_secret_value()
+    # Several programs write to one file: each waits for its turn rather than fail.
+    return f"sqlite:///{home / 'airflow.db'}?timeout=60"
+
+
+def write_private(path: Path, text: str) -> None:
+    """Write a file that only its owner reads, in a folder that only its owner enters; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+    fresh.replace(path)
+
+
+def write_config(settings: Settings, home: Path, host: str) -> None:
+    """Write ``airflow.cfg``; what is not in it has Airflow's default."""
+    roles = users(settings)
+    for user in roles:
+        password(settings, user)
+    key = settings.secrets
+    fernet = base64.urlsafe_b64encode(bytes.fromhex(private_file(key / "airflow-fernet.key"))).decode()
+    url = f"http://{host}:{settings.airflow_port}"
+    database: dict[str, object] = {"sql_alchemy_conn": airflow_database(settings, home)}
+    if settings.airflow_database is not None:
+        database["sql_alchemy_conn_async"] = airflow_database(settings, home)  # one driver for both
+    sections: dict[str, dict[str, object]] = {
+        "core": {
+            "dags_folder": settings.root / "dags",
+            "load_examples": False,
+            "executor": "LocalExecutor",
+            # More than cores: most tasks wait for a process; the pools bound those that compute.
+            "parallelism": 5,
+            "default_timezone": "utc",
+            "fernet_key": fernet,
+            "simple_auth_manager_users": ",".join(f"{user}:{role}" for user, role in roles.items()),
+            "simple_auth_manager_passwords_file": passwords_file(settings),
+            "execution_api_server_url": f"{url}/execution/",
+            "test_connection": "Disabled",
+        },
+        "database": database,
+        "api": {
+            "host": host,
+            "port": settings.airflow_port,
+            "base_url": url,
+            "workers": 1,
+            "secret_key": private_file(key / "airflow-api.key"),
+            "instance_name": "Clickwright",
+        },
+        # A task waits two minutes, not ten seconds, for an API server that starts or restarts beside it.
+        "workers": {"execution_api_retries": 12, "execution_api_retry_wait_max": 15},
+        "api_auth": {"jwt_secret": private_file(key / "airflow-jwt.key")},
+        "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
+        "scheduler": {
+            "catchup_by_default": False,
+            "scheduler_idle_sleep_time": 0.5,
+            # Tasks of a scheduler that was killed are found again a minute after the next start, not five.
+            "orphaned_tasks_check_interval": 60,
+            # A task whose process has gone without a word is tried again after two minutes, not five.
+            "task_instance_heartbeat_timeout": 120,
+        },
+        "dag_processor": {
+            "parsing_processes": 1,
+            "refresh_interval": 30,  # looks for new and changed files; those are parsed at once
+            "min_file_process_interval": 300,  # what did not change is parsed again after this long
+            "print_stats_interval": 0,
+        },
+    }
+    lines = ["# Written by `make up` each time: change local.stack.configuration.py instead."]
+    for section, values in sections.items():
+        lines += ["", f"[{section}]", *(f"{k} = {str(v).replace('%', '%%')}" for k, v in values.items())]
+    write_private(home / "airflow.cfg", "\n".join(lines) + "\n")
+
+
+def write_spark_config(settings: Settings, folder: Path, java_options: str) -> None:
+    """Write ``spark-defaults.conf`` and ``log4j2.properties`` for drivers on this machine."""
+    defaults = {
+        "spark.driver.memory": settings.spark_driver_memory,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.extraJavaOptions": java_options,
+        "spark.sql.warehouse.dir": str(settings.var / "spark" / "warehouse"),
+        "spark.ui.enabled": "false",
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "spark-defaults.conf").write_text("".join(f"{k} {v}\n" for k, v in defaults.items()))
+    (folder / "log4j2.properties").write_text(LOG4J)

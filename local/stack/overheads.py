@@ -1,0 +1,124 @@
+"""Where a day's time goes: Spark, PyTorch and Great Expectations at work, and all that is none of them.
+
+``python -m local.stack.overheads 1998-04-20`` reads from the running Airflow when the day's tasks began and ended, and from
+their logs when something worked (`schemas.runtime.cli.at_work`). What is left is start-up (Python, the JVM, imports),
+reading and writing the lake's metadata, and waiting for the scheduler.
+"""
+
+import argparse
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from local.demo.driver import DAY_DAG, RECOMMEND_DAG
+from local.stack.__main__ import Services
+from local.stack.airflow_client import AirflowClient, Run
+from schemas.runtime.cli import day, run_command
+from schemas.runtime.errors import NothingToDo
+from schemas.runtime.settings import get_settings
+
+WORKERS = ("spark", "pytorch", "great_expectations")
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A task of a run: when it ran, and when what worked in it."""
+
+    name: str
+    span: Span
+    worked: dict[str, list[Span]]
+
+
+def spans_in(lines: Iterable[dict[str, Any]]) -> dict[str, list[Span]]:
+    """Who worked when, as the lines of a task's log say it."""
+    found: dict[str, list[Span]] = {}
+    for line in lines:
+        words = dict(part.split("=", 1) for part in str(line.get("event", "")).split() if "=" in part)
+        if words.get("event") == "worked" and "seconds" in words:
+            ended = datetime.fromisoformat(words["timestamp"])
+            found.setdefault(words["on"], []).append((ended - timedelta(seconds=float(words["seconds"])), ended))
+    return found
+
+
+def seconds(spans: Iterable[Span]) -> float:
+    """How long at least one of the spans lasted: what overlaps counts once.
+
+    >>> at = [datetime(2026, 1, 1, 0, 0, s, tzinfo=UTC) for s in range(10)]
+    >>> seconds([(at[0], at[3]), (at[2], at[5]), (at[7], at[8])])
+    6.0
+    """
+    total, until = timedelta(0), datetime.min.replace(tzinfo=UTC)
+    for began, ended in sorted(spans):
+        total += max(timedelta(0), ended - max(began, until))
+        until = max(until, ended)
+    return total.total_seconds()
+
+
+def steps_of(airflow: AirflowClient, run: Run) -> list[Step]:
+    """The tasks of a run that ran, in the order in which they began."""
+    steps = []
+    for task in airflow.tasks(run.dag_id, run.run_id):
+        if task.started_at and task.seconds and task.state == "success":
+            began = datetime.fromisoformat(task.started_at)
+            lines = airflow.log_lines(run.dag_id, run.run_id, task.task_id, task.try_number)
+            steps.append(Step(task.task_id, (began, began + timedelta(seconds=task.seconds)), spans_in(lines)))
+    return sorted(steps, key=lambda step: step.span)
+
+
+def shares(steps: Sequence[Step]) -> dict[str, float]:
+    """Seconds of the wall: of the whole run, of tasks, of each worker, and of Spark or PyTorch (``computing``)."""
+    ended = max(step.span[1] for step in steps)
+    whole = (ended - steps[0].span[0]).total_seconds()
+    by = {worker: seconds(span for step in steps for span in step.worked.get(worker, ())) for worker in WORKERS}
+    computing = seconds(span for step in steps for worker in ("spark", "pytorch") for span in step.worked.get(worker, ()))
+    working = seconds(span for step in steps for spans in step.worked.values() for span in spans)
+    tasks = seconds(step.span for step in steps)
+    return {"whole": whole, "tasks": tasks, **by, "computing": computing, "working": working}
+
+
+def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float]:
+    """Print a run's steps, and the shares of the whole."""
+    table = Table(title=title, box=None, header_style="dim", title_justify="left", title_style="bold", padding=(0, 2, 0, 0))
+    table.add_column("step")
+    for column in ("began", "lasted", *WORKERS, "the rest"):
+        table.add_column(column.replace("_", " "), justify="right")
+    for step in steps:
+        lasted = (step.span[1] - step.span[0]).total_seconds()
+        by = [seconds(step.worked.get(worker, ())) for worker in WORKERS]
+        figures = [(step.span[0] - steps[0].span[0]).total_seconds(), lasted, *by, lasted - sum(by)]
+        table.add_row(step.name, *(f"{figure:.1f}" if figure else "" for figure in figures))
+    console.print(table)
+    found = shares(steps)
+    whole = found["whole"]
+    console.print(
+        f"  {whole:.0f} s in all. Spark or PyTorch were at work for {found['computing'] / whole:.0%} of it, "
+        f"they or Great Expectations for {found['working'] / whole:.0%}; "
+        f"{1 - found['tasks'] / whole:.0%} passed between tasks, in the scheduler.\n"
+    )
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Show where the time of a day's run went, and of the newest recommendations."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("arrived_on", type=day, help="arrival day, YYYY-MM-DD")
+    asked: date = parser.parse_args(argv).arrived_on
+    airflow, console = Services(get_settings()).airflow(), Console(stderr=True)
+    runs = [run for run in airflow.runs(DAY_DAG, asked, asked) if run.state == "success"]
+    if not runs:
+        raise NothingToDo(f"{asked} has no run that succeeded; in {DAY_DAG}; name another day")
+    runs += [run for run in airflow.runs(RECOMMEND_DAG) if run.state == "success"][-1:]
+    result = {}
+    for run in runs:
+        if steps := steps_of(airflow, run):
+            result[f"{run.dag_id} {run.run_id}"] = show(f"{run.dag_id}, {run.run_id}", steps, console)
+    return result
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,84 @@
+"""Generating the copy of many ads: batches, retries, and the template as fallback."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ml.copywriting.ad_copy import Copy, Facts
+from ml.copywriting.guards import failed_checks
+from ml.copywriting.language_model import LanguageModel, prompt
+from ml.copywriting.lexicon import Lexicon
+from ml.copywriting.template import template
+from schemas.runtime.cli import log
+
+TRIES = 3
+
+BATCH = 36
+
+
+@dataclass(frozen=True)
+class Ad:
+    """Whom an ad is for, and what it may say."""
+
+    user_id: str
+    item_id: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Written:
+    """An ad's copy, who wrote it, and the seed with which that can be repeated."""
+
+    ad: Ad
+    copy: Copy
+    origin: str
+    seed: int
+
+
+def seed_of(facts: Facts, attempt: int, seed: int) -> int:
+    """A seed of an ad's own, from what it says and not from whom it is for."""
+    return int.from_bytes(hashlib.sha256(f"{seed}|{attempt}|{prompt(facts)}".encode()).digest()[:4], "big")
+
+
+def write_all(
+    ads: Sequence[Ad], model: LanguageModel, lexicon: Lexicon, seed: int, guided: bool = True
+) -> tuple[list[Written], dict[str, Any]]:
+    """Copy for every ad for which some copy passes the checks, and the figures of the work. Equal facts get equal copy."""
+    copies: dict[Facts, tuple[Copy, str, int]] = {}
+    failures: Counter[str] = Counter()
+    distinct = list(dict.fromkeys(ad.facts for ad in ads))
+    tried, passed_first = 0, 0
+    for attempt in range(TRIES):
+        waiting = [facts for facts in distinct if facts not in copies]
+        for start in range(0, len(waiting), BATCH):
+            batch = waiting[start : start + BATCH]
+            seeds = [seed_of(facts, attempt, seed) for facts in batch]
+            for facts, own, copy in zip(batch, seeds, model.write(batch, seeds, lexicon, guided), strict=True):
+                tried += 1
+                failed = failed_checks(copy, facts, lexicon)
+                failures.update(failed)
+                if not failed:
+                    copies[facts] = copy, "language_model", own
+            log.info("ad copy", attempt=attempt + 1, passed=len(copies), of=len(distinct))
+        passed_first = len(copies) if attempt == 0 else passed_first
+    for facts in distinct:
+        if facts not in copies:
+            copy = template(facts, lexicon)
+            if failed := failed_checks(copy, facts, lexicon):
+                log.warning("no copy passes the checks", title=facts.title, failed=failed)
+            else:
+                copies[facts] = copy, "template", 0
+    written = [Written(ad, *copies[ad.facts]) for ad in ads if ad.facts in copies]
+    by = Counter(one.origin for one in written)
+    return written, {
+        "ads": len(ads),
+        "by_language_model": by["language_model"],
+        "by_template": by["template"],
+        "not_written": len(ads) - len(written),
+        "texts_tried": tried,
+        "texts_passed": sum(origin == "language_model" for _, origin, _ in copies.values()),
+        "passed_at_first_try": passed_first,
+        "failed_checks": dict(sorted(failures.items())),
+    }

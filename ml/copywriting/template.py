@@ -1,0 +1,19 @@
+"""Ad copy from a template, for when the language model's text breaks a guard."""
+
+from ml.copywriting.ad_copy import HEADLINE_LENGTH, Copy, Facts
+from ml.copywriting.lexicon import Lexicon
+
+
+def template(facts: Facts, lexicon: Lexicon) -> Copy:
+    """Copy without a language model: it says the facts in a fixed order, none of them twice."""
+    kind = lexicon.kinds(facts.categories)[0]
+    rest = []
+    if facts.year is not None:
+        rest += lexicon.forms("year_from", {"year": str(facts.year)})[:1]
+    if facts.liked is not None:
+        rest += lexicon.forms("near", {"liked": facts.liked})[:1]
+    headline = f"{facts.title}: {kind}"
+    if not rest or len(headline) > HEADLINE_LENGTH:
+        headline, rest = facts.title, [" ".join([kind, *rest[:1]]), *rest[1:]]
+    body = ", ".join(rest)
+    return Copy(headline, f"{body[0].upper()}{body[1:]}.")

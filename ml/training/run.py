@@ -1,0 +1,182 @@
+"""One recipe trained as one MLflow run."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ml.compute.distributed import from_first
+from schemas.runtime.cli import log
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings
+from schemas.runtime.version import code_version
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+    from ml.data.splits import Split
+    from ml.models.base import Library
+    from ml.training.fit import Fitted
+
+
+def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "Library") -> None:
+    """The part that every process but the first has in training a network."""
+    from ml.tracking.run_checkpoints import RunCheckpoints
+    from ml.training.fit import fit, refit
+
+    kept = RunCheckpoints(client, from_first(""))
+    tuned = fit(name, split, seed, library, kept)
+    refit(name, tuned.chosen, split, seed, library, kept)
+
+
+def expect_encoder(pinned: dict[str, Any]) -> None:
+    """Titles must be read by the sentence encoder of the pin: figures of two encoders are figures of two trainings.
+
+    Raises:
+        ConfigError: it is another one by now.
+    """
+    from ml.text.encoder import encoder_digest, encoder_source
+
+    now, then = encoder_digest(), pinned.get("encoder")
+    if then is not None and now != then:  # a pin from before encoders were noted has none
+        raise ConfigError(
+            f"the sentence encoder is another one ({now[:12]}) than training {pinned['training']} was pinned with "
+            f"({then[:12]}); at {encoder_source()}; set CLICKWRIGHT_ENCODER back, or pin another --run"
+        )
+
+
+def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
+    """The split, if there is something to learn from and to be tested on.
+
+    Raises:
+        ConfigError: a part of it is empty.
+    """
+    for part, count in (
+        (f"before {pinned['valid_from']} to fit on", len(split.fit)),
+        (f"from {pinned['valid_from']} to {pinned['train_until']} to choose by", len(split.validation)),
+        (f"from {pinned['train_until']} on to test on", len(split.test)),
+    ):
+        if count == 0:
+            raise ConfigError(
+                f"there are no events {part}; in session_events at snapshot {pinned['snapshots']['session_events']}; "
+                "choose another --train-until, or publish more days first"
+            )
+    return split
+
+
+def train_one(
+    client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split", library: "Library"
+) -> dict[str, Any]:
+    """One recipe, one MLflow run: that which this code began and did not finish, or a new one."""
+    import mlflow
+
+    from ml.models import recipe
+    from ml.tracking.run_checkpoints import RunCheckpoints
+    from ml.tracking.runs import TAG, experiment_id
+    from ml.training.fit import fit_and_test
+
+    tags = {
+        f"{TAG}training": pinned["training"],
+        f"{TAG}recipe": name,
+        f"{TAG}code_version": code_version(),
+        f"{TAG}train_until": pinned["train_until"],
+        f"{TAG}valid_from": pinned["valid_from"],
+        f"{TAG}snapshots": json.dumps(pinned["snapshots"]),
+        f"{TAG}encoder": pinned.get("encoder", ""),
+    }
+    # The environment may name a run of its own; this run belongs to nobody else.
+    os.environ.pop("MLFLOW_RUN_ID", None)
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        mlflow.start_run(
+            run_id=cut_off(client, settings, pinned["training"], name),
+            experiment_id=experiment_id(client, settings),
+            run_name=f"{name} until {pinned['train_until']}",
+            tags=tags,
+            description=f"`{name}`, fitted on what was known before {pinned['train_until']}, tested on what came after.",
+        ) as active,
+    ):
+        kept = None
+        if recipe(name).by_gradient:
+            kept = RunCheckpoints(client, from_first(active.info.run_id))
+        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender", library, kept)
+        log_run(pinned, name, split, fitted)
+        if kept is not None:
+            kept.clear()
+    finished = client.get_run(active.info.run_id)
+    log.info("trained", **summary(finished), seconds=round(sum(fitted.seconds.values()), 1))
+    return summary(finished)
+
+
+def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
+    """The run of a recipe that this code began and did not finish, or None. Others that never finished are deleted."""
+    from ml.tracking.runs import TAG, training_runs
+
+    found = None
+    for run in training_runs(client, settings, training):
+        if run.data.tags.get(f"{TAG}recipe") != name or run.info.status == "FINISHED":
+            continue
+        if found is None and run.data.tags.get(f"{TAG}code_version") == code_version():
+            found = run.info.run_id
+            log.info("goes on with a run that was cut off", recipe=name, run_id=found)
+        else:
+            client.delete_run(run.info.run_id)
+            log.info("replaces a run that never finished", recipe=name, run_id=run.info.run_id)
+    return found
+
+
+def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted") -> None:
+    """Everything that a reader of the run wants: parameters, data, metrics, pictures, the model."""
+    import mlflow
+
+    from ml.evaluation import plots
+    from ml.evaluation.query_table import write_questions
+    from ml.tracking.datasets import log_data
+    from ml.tracking.model_package import log_model
+    from ml.tracking.runs import TAG
+
+    mlflow.log_params(
+        {
+            **{f"recipe.{key}": value for key, value in fitted.model.settings.items()},
+            "recipe": name,
+            "seed": pinned["seed"],
+            "train_until": pinned["train_until"],
+            "valid_days": pinned["valid_days"],
+            "fit_events": len(split.fit),
+            "refit_events": len(split.refit),
+            "users": split.refit.n_users,
+            "items": len(split.catalog),
+        }
+    )
+    log_data(pinned)
+    for prefix, rows in (("epoch", fitted.epochs), ("refit", fitted.refit_epochs)):
+        for row in rows:
+            values = {f"{prefix}/{key}": value for key, value in row.items() if key != "epoch"}
+            mlflow.log_metrics(values, step=int(row["epoch"]))
+    mlflow.log_metrics(
+        {f"validation_{key}": value for key, value in fitted.validation.metrics.items()}
+        | {f"test_{key}": value for key, value in fitted.test.metrics.items()}
+        | fitted.seconds
+    )
+    figures = {"ndcg_by_segment": plots.by_segment(fitted.test.metrics, name)}
+    if any("loss" in row for row in fitted.epochs):
+        figures["learning_curve"] = plots.learning_curve(fitted.epochs)
+    for title, figure in figures.items():
+        mlflow.log_figure(figure, f"plots/{title}.png")
+        plots.close(figure)
+    mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # what paired comparisons need
+    mlflow.set_tags({f"{TAG}model_uri": log_model(fitted, split), f"{TAG}digest": fitted.digest})
+
+
+def summary(run: "Run") -> dict[str, Any]:
+    """The headline figures of a run."""
+    figures = run.data.metrics
+    return {
+        "recipe": run.data.tags["clickwright.recipe"],
+        "run_id": run.info.run_id,
+        "validation_ndcg_at_10": round(figures["validation_ndcg_at_10"], 5),
+        "test_ndcg_at_10": round(figures["test_ndcg_at_10"], 5),
+        "test_hit_rate_at_10": round(figures["test_hit_rate_at_10"], 5),
+    }

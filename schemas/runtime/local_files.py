@@ -1,0 +1,50 @@
+"""Small files on this machine: written atomically, private, named safely, and the digest of a folder."""
+
+import hashlib
+import os
+import re
+import secrets
+import uuid
+from pathlib import Path
+
+
+def digest(directory: Path) -> str:
+    """SHA-256 over names and contents of a model's files: the same digest, the same model."""
+    total = hashlib.sha256()
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        name = path.relative_to(directory).as_posix()
+        total.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def slug(run: str) -> str:
+    """A run's name as a folder's name: readable, and different runs stay different."""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", run).strip("-.")[:80]
+    return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old one or the new one, whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        fresh.write_text(text)
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
+
+
+def private_file(path: Path) -> str:
+    """The content of a file of random characters that only its owner reads; made when it is not there yet."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_hex(32))
+        try:
+            os.link(fresh, path)  # fails when another process was first: then its content counts
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+    return path.read_text()

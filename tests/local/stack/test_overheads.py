@@ -1,0 +1,43 @@
+"""Where a day's time goes: what the lines of the logs say, and that what overlaps counts once."""
+
+from datetime import UTC, datetime, timedelta
+
+from local.stack.overheads import Step, seconds, shares, spans_in
+
+T = datetime(2026, 1, 5, 1, tzinfo=UTC)
+
+
+def at(second: float) -> datetime:
+    return T + timedelta(seconds=second)
+
+
+def test_a_line_says_who_worked_until_when_and_for_how_long() -> None:
+    lines = [
+        {"event": "Running: python -m schemas.publishing.audit"},
+        {"event": "timestamp=2026-01-05T01:00:09Z level=info event=worked on=great_expectations seconds=2.5"},
+        {"event": "timestamp=2026-01-05T01:00:10Z level=info event=staged job=clean seconds=3"},
+        {"level": "info"},
+    ]
+    assert spans_in(lines) == {"great_expectations": [(at(6.5), at(9))]}
+
+
+def test_what_overlaps_counts_once() -> None:
+    assert seconds([(at(0), at(3)), (at(2), at(5)), (at(7), at(8))]) == 6
+    assert seconds([]) == 0
+
+
+def test_the_shares_of_a_run() -> None:
+    steps = [
+        Step("clean.build", (at(0), at(10)), {"spark": [(at(4), at(9))]}),
+        Step("items.build", (at(1), at(12)), {"spark": [(at(6), at(11))]}),
+        Step("clean.audit", (at(14), at(20)), {"great_expectations": [(at(16), at(19))]}),
+    ]
+    assert shares(steps) == {
+        "whole": 20,
+        "tasks": 18,
+        "spark": 7,
+        "pytorch": 0,
+        "great_expectations": 3,
+        "computing": 7,
+        "working": 10,
+    }

@@ -1,0 +1,126 @@
+"""Background processes are found by their id and start time, and ended with all that they started."""
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from local.stack.processes import Daemon, Daemons, port_in_use
+from tests.dags.test_operators import gone, wait_for
+
+# Starts a child in a session of its own, says its id, and then does as the test says.
+PARENT = """
+import subprocess, sys, pathlib, time, signal
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+pathlib.Path(sys.argv[1]).write_text(str(child.pid))
+"""
+IGNORES = "\nsignal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+
+
+@pytest.fixture
+def daemons(tmp_path: Path) -> Iterator[Daemons]:
+    made = Daemons(tmp_path / "run", tmp_path / "logs")
+    yield made
+    made.stop(["one"], grace_s=0.1, say=lambda text: None)
+
+
+@pytest.fixture
+def start(daemons: Daemons, tmp_path: Path) -> Callable[[str], psutil.Process]:
+    """Start the parent with these last words; returns its child."""
+
+    def go(code: str) -> psutil.Process:
+        command = [sys.executable, "-c", PARENT + code, str(tmp_path / "child")]
+        daemons.start(Daemon("one", command), {}, tmp_path)
+        return psutil.Process(int(wait_for(tmp_path / "child")))
+
+    return go
+
+
+def stop(daemons: Daemons) -> tuple[int, list[str]]:
+    said: list[str] = []
+    return daemons.stop(["one"], grace_s=1, say=said.append), said
+
+
+def test_what_is_started_is_found_and_ended_with_its_children(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+    child = start("\ntime.sleep(600)")
+    found = daemons.find("one")
+    assert found is not None
+    assert stop(daemons)[0] == 2
+    assert gone(child)
+    assert gone(found)
+    assert daemons.find("one") is None
+    assert stop(daemons) == (0, [])
+
+
+def test_what_a_killed_daemon_left_behind_is_ended_though_it_lost_its_mark(daemons: Daemons, tmp_path: Path) -> None:
+    """As Airflow's workers do when they rename themselves; the daemon has been started again since."""
+    code = "import subprocess, sys, pathlib, time; child = subprocess.Popen(['sleep', '600'], env={}); "
+    code += "pathlib.Path(sys.argv[1]).write_text(str(child.pid)); time.sleep(600)"
+    orphans = []
+    for n in range(2):
+        daemons.start(Daemon("one", [sys.executable, "-c", code, str(tmp_path / f"child{n}")]), {}, tmp_path)
+        orphans.append(psutil.Process(int(wait_for(tmp_path / f"child{n}"))))
+        head = daemons.find("one")
+        assert head is not None
+        head.kill()
+        head.wait()
+    assert daemons.find("one") is None
+    assert stop(daemons)[0] == 2
+    assert all(map(gone, orphans))
+    assert stop(daemons) == (0, [])
+
+
+def test_what_does_not_listen_is_ended_by_force(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+    child = start(IGNORES)
+    ended, said = stop(daemons)
+    assert ended == 2
+    assert "ended by force" in said[-1]
+    assert gone(child)
+
+
+def test_a_child_whose_parent_is_gone_is_found(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+    child = start("")
+    while daemons.find("one"):
+        time.sleep(0.05)
+    assert [stray.pid for stray in daemons.strays()] == [child.pid]
+    assert stop(daemons)[0] == 1
+    assert gone(child)
+
+
+def test_an_id_that_went_to_another_process_is_left_alone(daemons: Daemons) -> None:
+    daemons.run_dir.mkdir()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
+        created = psutil.Process(other.pid).create_time()
+        file = daemons.run_dir / "one.pid"
+        file.write_text(json.dumps({"pid": other.pid, "created": created - 3600}))
+        assert daemons.find("one") is None
+        assert not file.exists()
+        file.write_text(json.dumps({"pid": other.pid, "created": created - 3600}))
+        assert stop(daemons) == (0, [])
+        assert other.poll() is None
+        other.kill()
+
+
+@pytest.mark.parametrize("text", ["", "not json", "{}", '{"pid": 999999999, "created": 1.0}'])
+def test_a_broken_id_file_is_no_process(daemons: Daemons, text: str) -> None:
+    daemons.run_dir.mkdir()
+    (daemons.run_dir / "one.pid").write_text(text)
+    assert daemons.find("one") is None
+
+
+def test_a_port_in_use_is_named_with_its_owner() -> None:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = server.getsockname()[1]
+        assert port_in_use("127.0.0.1", port) is not None
+        server.listen()
+        owner = port_in_use("127.0.0.1", port)
+        assert owner is not None
+        assert str(psutil.Process().pid) in owner
+    assert port_in_use("127.0.0.1", port) is None
