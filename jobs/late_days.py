@@ -18,7 +18,8 @@ from typing import Any
 
 from jobs.cleaning.commit_notes import CONTENT, TOUCHED, days_of
 from jobs.sessions.lookback import look_ahead
-from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.lake.commits import Commit
+from schemas.lake.lake import Lake, open_lake
 from schemas.runtime.cli import day, log, run_command
 from schemas.runtime.errors import NothingToDo
 

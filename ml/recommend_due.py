@@ -10,7 +10,8 @@ from datetime import date, timedelta
 from typing import Any
 
 from ml.tracking.rest import ALIAS, champion_version
-from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.lake.commits import Commit
+from schemas.lake.lake import Lake, open_lake
 from schemas.runtime.settings import get_settings
 
 

@@ -2,14 +2,12 @@
 
 import json
 import multiprocessing
-from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from jobs.simulate.task import Plan, add, run_task
+from schemas.spark.distribute import distribute
 
 if TYPE_CHECKING:  # a small world needs no Spark, and starts without it
     from pyspark.sql import SparkSession
@@ -33,12 +31,10 @@ def run_tasks_on_spark(spark: "SparkSession", plan: Plan) -> dict[str, Any]:
     """Run all tasks on Spark, whose workers have to see the same folders; gives the sum of what they counted."""
     tasks = plan.tasks()
 
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            figures = [json.dumps(run_task(plan, *tasks[number])) for number in batch["id"].to_pylist()]
-            yield pa.record_batch({"figures": pa.array(figures, pa.string())})
+    def run(number: int) -> str:
+        return json.dumps(run_task(plan, *tasks[number]))
 
     total: dict[str, Any] = {}
-    for row in spark.range(0, len(tasks), 1, numPartitions=len(tasks)).mapInArrow(run, "figures string").collect():
-        add(total, json.loads(row["figures"]))
+    for figures in distribute(spark, range(len(tasks)), run):
+        add(total, json.loads(figures))
     return total

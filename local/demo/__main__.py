@@ -11,15 +11,14 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.padding import Padding
 
-from jobs.late_days import late_days
-from local.demo.driver import LATE_DAG, Driver
+from local.demo.driver import Driver
 from local.demo.mlflow_client import Tracking
 from local.demo.report import write_report
 from local.demo.results import gather
@@ -27,7 +26,7 @@ from local.demo.terminal_summary import show
 from local.movielens import dataset
 from local.movielens.__main__ import main as lay_out_movielens
 from local.stack.__main__ import Services
-from local.stack.airflow_client import AirflowError, Run
+from local.stack.airflow_client import LATE_DAG, AirflowError, Run
 from schemas.contract import table_names
 from schemas.lake.lake import open_lake
 from schemas.runtime.cli import explain_os_error, one_line
@@ -76,7 +75,7 @@ class Demo:
         with self.step(4, "Seven days"):
             airflow.unpause(LATE_DAG)  # it follows the days: what it is told while it is paused is lost
             self.runs += driver.backfill(dataset.FIRST_DAY, dataset.LAST_DAY)
-            self.runs += driver.late_days(lambda: late_days(lake))
+            self.runs += driver.late_days(self._late_days)
         self._prepared(self.models)
         with self.step(5, "Training and promotion"):
             trained, now = driver.train(dataset.FIRST_DAY)
@@ -104,6 +103,16 @@ class Demo:
         made = lay_out_movielens(["--landing", str(self.settings.landing_dir), "--seed", str(self.settings.seed)])
         lines = sum(made["lines"].values())
         self.console.print(f"  {lines:,} lines in {made['files']} files, {made['files_written']} of them new")
+
+    def _late_days(self) -> list[date]:
+        """The days that late events change and that are not done again yet, as the command ``jobs.late_days`` lists them."""
+        command = [sys.executable, "-m", "jobs.late_days"]
+        done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise ClickwrightError(
+                (done.stderr.strip().splitlines() or ["jobs.late_days said nothing"])[-1].removeprefix("error: ")
+            )
+        return [date.fromisoformat(late) for late in json.loads(done.stdout.splitlines()[-1])["late_days"]]
 
     def _preparing_models(self) -> "subprocess.Popen[str]":
         """In a process of its own: it loads a language model, whose memory is then free again."""

@@ -11,13 +11,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from local.stack.airflow_client import AirflowClient, Run, Task
+from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
 from schemas.runtime.errors import ClickwrightError
 
-DAY_DAG = "behaviour_day"
-LATE_DAG = "reprocess_day"
-TRAIN_DAG = "train_recommender"
-RECOMMEND_DAG = "recommend"
 DONE = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 AT_WORK = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled")
 HOUR_S = 3600.0

@@ -377,3 +377,11 @@ def _check(answer: httpx.Response) -> None:
 
 
 __all__: Sequence[str] = ["AirflowClient", "AirflowError", "Approval", "Run", "Task", "arrival_interval"]
+
+DAY_DAG = "behaviour_day"
+
+LATE_DAG = "reprocess_day"
+
+TRAIN_DAG = "train_recommender"
+
+RECOMMEND_DAG = "recommend"

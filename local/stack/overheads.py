@@ -14,9 +14,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from local.demo.driver import DAY_DAG, RECOMMEND_DAG
 from local.stack.__main__ import Services
-from local.stack.airflow_client import AirflowClient, Run
+from local.stack.airflow_client import DAY_DAG, RECOMMEND_DAG, AirflowClient, Run
 from schemas.runtime.cli import day, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import get_settings

@@ -1,21 +1,16 @@
 """Shards finished by the tasks of a Spark cluster: the same rows, for the same module makes them.
 
-A task gets numbers of shards and gives back which it finished (``mapInArrow``); inputs and shards lie in the lake's folder,
+A task gets numbers of shards (``schemas.spark.distribute``); inputs and shards lie in the lake's folder,
 which every worker reaches, as for all jobs. The champion's files go to each worker once (``addArchive``), what is offered once
 too (a broadcast), and a worker's Python process loads the model once, however many shards come its way.
 """
 
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
-
-import pyarrow as pa
-from pyspark import SparkFiles
-from pyspark.sql import functions as F
 
 from ml.compute.threads import share_the_machine
 from ml.inference.eligible_items import Offer
@@ -23,6 +18,7 @@ from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
 from ml.models import Recommender, load_recommender
 from schemas.runtime.cli import log
+from schemas.spark.distribute import distribute
 from schemas.spark.session import spark_session
 
 
@@ -39,13 +35,13 @@ class Task:
     inputs: Inputs
     work: Work
 
-    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def __call__(self, shard: int) -> str:
+        from pyspark import SparkFiles
+
         offer: Offer = self.offer.value
         scorer = Scorer(_loaded(SparkFiles.get(self.model)), offer, self.policy, self.origin)
-        for batch in batches:
-            for shard in batch["shard"].to_pylist():
-                scorer.finish(shard, self.inputs, self.work)
-                yield pa.record_batch([pa.array([shard], pa.int32())], names=["shard"])
+        scorer.finish(shard, self.inputs, self.work)
+        return str(shard)
 
 
 @lru_cache(maxsize=1)
@@ -71,9 +67,7 @@ def finish_shards(scorer: Scorer, files: Path, inputs: Inputs, work: Work) -> No
             spark.sparkContext.addArchive(str(archive))
             offer = spark.sparkContext.broadcast(scorer.offer)
             task = Task(f"{archive.name}/{files.name}", offer, scorer.policy, scorer.origin, inputs, work)
-            shards = spark.createDataFrame(pa.table({"shard": pa.array(work.waiting, pa.int32())}))
-            shards = shards.repartitionById(work.shards, F.col("shard"))
-            finished = shards.mapInArrow(task, "shard int").collect()
+            finished = distribute(spark, work.waiting, task, work.shards)
             log.info("recommended", shards=len(finished), master=spark.sparkContext.master)
     finally:
         spark.stop()

@@ -56,6 +56,8 @@ class Recommender(ABC):
     """Whether its fit is long: it keeps checkpoints, and the processes of a ``torchrun`` share it."""
     checkpoints: "Checkpoints | None" = None
     """Where such a fit keeps its progress, and goes on from."""
+    library: "Library | None" = None
+    """Models that were fitted already; a recipe made of others finds its members there."""
 
     @abstractmethod
     def fit(

@@ -16,3 +16,6 @@ class Checkpoints(Protocol):
 
     def keep_file(self, path: Path) -> None:
         """Keep a file for whoever looks why a fit failed."""
+
+    def of(self, fit: str) -> "Checkpoints":
+        """Those of one of the fits."""

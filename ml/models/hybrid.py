@@ -57,7 +57,7 @@ class Hybrid(Recommender):
     handles_new_items: ClassVar[bool] = True
 
     def __init__(self, members: dict[str, dict[str, Any]] | None = None, blend: list[dict[str, Any]] | None = None) -> None:
-        from ml.models import recipe
+        from ml.models.recipes import recipe
 
         members = members or {name: {} for name in MEMBERS}
         if blend is None:
@@ -67,8 +67,6 @@ class Hybrid(Recommender):
         (first,) = members.keys() - set(added)
         self._chosen: dict[str, Any] = {"members": members, "blend": blend}
         self.members = [recipe(name)(**members[name]) for name in (first, *added)]
-        self.library: Library = {}
-        """Where members that were fitted already are found."""
 
     def fit(
         self,
@@ -83,11 +81,12 @@ class Hybrid(Recommender):
 
         Of the processes that share a training only the first has the whole; the others take part where a network learns.
         """
+        library: Library = {} if self.library is None else self.library
         for place, member in enumerate(self.members):
             if is_first() or member.by_gradient:
                 member.checkpoints = self.checkpoints
                 self.members[place] = member.fit_once(
-                    train, catalog, seed=seed, library=self.library, validation=validation, log=log
+                    train, catalog, seed=seed, library=library, validation=validation, log=log
                 )
         given = self._chosen["members"]
         self._chosen["members"] = {member.name: {**given[member.name], **member.chosen} for member in self.members}

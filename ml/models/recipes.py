@@ -73,11 +73,8 @@ def build(name: str, library: Library | None = None, **settings: Any) -> Recomme
     Raises:
         ConfigError: there is none of this name.
     """
-    from ml.models.hybrid import Hybrid
-
     model = recipe(name)(**{**_VARIANTS.get(name, ("", {}))[1], **settings})
-    if isinstance(model, Hybrid) and library is not None:
-        model.library = library
+    model.library = library
     return model
 
 

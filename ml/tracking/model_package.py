@@ -4,19 +4,15 @@ import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import mlflow
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 from mlflow.types.schema import Array, DataType
 
+from ml.data.catalog import Catalog
 from ml.tracking.registry import ARTIFACT
 from schemas.runtime.settings import ROOT
-
-if TYPE_CHECKING:
-    from ml.data.splits import Split
-    from ml.training.fit import Fitted
 
 SERVING_MODEL = Path(__file__).with_name("pyfunc.py")
 CODE = ("ml/__init__.py", "ml/compute", "ml/data", "ml/models", "schemas/__init__.py", "schemas/runtime")
@@ -27,8 +23,14 @@ REQUIREMENTS = (
 )
 
 
-def log_model(fitted: "Fitted", split: "Split") -> str:
-    """Log the model of the active run as a pyfunc; returns its address."""
+def log_model(folder: Path, digest: str, catalog: Catalog) -> str:
+    """Log the model of the active run as a pyfunc; returns its address.
+
+    Args:
+        folder: of the saved model.
+        digest: of that folder.
+        catalog: whose items the model knows; its first items make the input example.
+    """
     import pandas as pd
 
     signature = ModelSignature(
@@ -36,17 +38,17 @@ def log_model(fitted: "Fitted", split: "Split") -> str:
         outputs=Schema([ColSpec(Array(DataType.string), name="items")]),
         params=ParamSchema([ParamSpec("k", DataType.integer, default=10)]),
     )
-    example = pd.DataFrame({"history": [split.catalog.item_ids[:2], split.catalog.item_ids[2:5]]})
-    with tempfile.TemporaryDirectory() as folder:
+    example = pd.DataFrame({"history": [catalog.item_ids[:2], catalog.item_ids[2:5]]})
+    with tempfile.TemporaryDirectory() as scratch:
         info = mlflow.pyfunc.log_model(
             name="model",
             python_model=str(SERVING_MODEL),
-            artifacts={ARTIFACT: str(fitted.folder)},
-            code_paths=copy_code(Path(folder)),
+            artifacts={ARTIFACT: str(folder)},
+            code_paths=copy_code(Path(scratch)),
             signature=signature,
             input_example=example,
             pip_requirements=[f"{name}=={version(name)}" for name in REQUIREMENTS],
-            metadata={"digest": fitted.digest, "titles": len(split.catalog)},
+            metadata={"digest": digest, "titles": len(catalog)},
         )
     return str(info.model_uri)
 

@@ -9,7 +9,7 @@ from ml.data.splits import Split
 from ml.evaluation.evaluate import Evaluation, evaluate
 from ml.models import build, load_recommender, save_recommender
 from ml.models.base import Library, Log, Recommender
-from ml.tracking.run_checkpoints import RunCheckpoints
+from ml.models.checkpoints import Checkpoints
 from schemas.runtime.cli import log
 
 
@@ -28,9 +28,7 @@ class Fitted:
     seconds: dict[str, float]
 
 
-def fit_and_test(
-    name: str, split: Split, seed: int, folder: Path, library: Library, kept: RunCheckpoints | None = None
-) -> Fitted:
+def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Library, kept: Checkpoints | None = None) -> Fitted:
     """Fit, decide by validation, refit, save to ``folder``, load, test. Deterministic by ``seed`` on one kind of machine.
 
     Args:
@@ -55,7 +53,7 @@ def fit_and_test(
 
 
 def fit(
-    name: str, split: Split, seed: int, library: Library, kept: RunCheckpoints | None = None, log: Log | None = None
+    name: str, split: Split, seed: int, library: Library, kept: Checkpoints | None = None, log: Log | None = None
 ) -> Recommender:
     """A recipe fitted before the validation window, its settings decided by it."""
     model = build(name, library)
@@ -69,7 +67,7 @@ def refit(
     split: Split,
     seed: int,
     library: Library,
-    kept: RunCheckpoints | None = None,
+    kept: Checkpoints | None = None,
     log: Log | None = None,
 ) -> Recommender:
     """A recipe with its settings, fitted on everything before the test."""

@@ -167,7 +167,7 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted")
         mlflow.log_figure(figure, f"plots/{title}.png")
         plots.close(figure)
     mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # what paired comparisons need
-    mlflow.set_tags({f"{TAG}model_uri": log_model(fitted, split), f"{TAG}digest": fitted.digest})
+    mlflow.set_tags({f"{TAG}model_uri": log_model(fitted.folder, fitted.digest, split.catalog), f"{TAG}digest": fitted.digest})
 
 
 def summary(run: "Run") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from schemas.erasure.progress import Progress, TableProgress, forget_progress, r
 from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
 from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
 from schemas.lake.lake import Lake, open_lake
-from schemas.maintenance.options import one_at_a_time
+from schemas.maintenance.lock import one_at_a_time
 from schemas.privacy.erasure_requests import Request, pending, read_raw_ids, read_request, write_request
 from schemas.privacy.personal_data import is_personal
 from schemas.privacy.suppression_list import mark_erased

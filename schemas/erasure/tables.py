@@ -12,14 +12,14 @@ from pyiceberg.table import Table
 from schemas.contract import Contract, load_contract
 from schemas.erasure.avro import decoded
 from schemas.erasure.progress import TableProgress
+from schemas.erasure.search import holds
 from schemas.lake.lake import Lake
 from schemas.lake.referenced_files import Reach, metadata_folder, reach
 from schemas.lake.rewrite import Swap, live_files, swap_files
-from schemas.lake.storage import listing, open_parquet, plain, read_bytes, write_parquet
-from schemas.lake.store import remove
+from schemas.lake.storage import listing, open_parquet, plain, read_bytes, remove, write_parquet
 from schemas.maintenance.expire_snapshots import expire_snapshots
 from schemas.privacy.erasure_requests import Request
-from schemas.privacy.personal_data import TRACE, holds, rows_of
+from schemas.privacy.personal_data import TRACE, rows_of
 from schemas.publishing.staging import data_folder
 
 JOB = "erase"

@@ -8,11 +8,9 @@ does not ask for them. Another major version is another table: nothing here move
 it would be refused.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from packaging.version import Version
 from pyiceberg.exceptions import ResolveError
@@ -21,8 +19,7 @@ from pyiceberg.schema import promote
 from pyiceberg.table import Table, Transaction
 from pyiceberg.types import IcebergType, ListType, MapType, StructType
 
-from schemas.contract import Contract, load_contract, table_names
-from schemas.runtime.cli import run_command
+from schemas.contract import Contract
 from schemas.runtime.errors import ConfigError
 
 VERSION = "clickwright.contract-version"
@@ -205,25 +202,3 @@ def evolve(transaction: Transaction, table: Table, contract: Contract) -> None:
     known = version_of(table)
     if known is None or contract.version > known:
         transaction.set_properties({VERSION: str(contract.version)})
-
-
-def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Say what the next publish of each table would change."""
-    parser = argparse.ArgumentParser(description="Say what the next publish would change in each table, or why it is refused.")
-    parser.parse_args(argv)
-    from schemas.lake.lake import open_lake
-
-    lake = open_lake()
-    tables = {name: lake.table(name) for name in table_names() if lake.exists(name)}
-    return {
-        name: {
-            "held": str(version_of(table) or "unknown"),
-            "contract": str(load_contract(name).version),
-            "changes": [str(change) for change in needed(table, load_contract(name))],
-        }
-        for name, table in tables.items()
-    }
-
-
-if __name__ == "__main__":
-    raise SystemExit(run_command(main))

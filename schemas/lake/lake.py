@@ -4,11 +4,8 @@ Spark and PyTorch get files or Arrow batches from here; nobody else knows where 
 database (SQLite by default); the files stay where an attempt wrote them, in a folder of its own.
 """
 
-import json
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,21 +16,21 @@ from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import assign_fresh_schema_ids
 from pyiceberg.table import DataScan, Table
-from pyiceberg.table.snapshots import Snapshot
 from pyiceberg.transforms import IdentityTransform
 
 from schemas.contract import Contract, load_contract, table_names
 from schemas.lake.catalog import NAMESPACE, lost_catalog, open_catalog, until_committed
 from schemas.lake.commit_history import remembered
+from schemas.lake.commits import Commit, _commits, _key, commit_summary
 from schemas.lake.conform import check_filter, conformed, schema_of
 from schemas.lake.evolution import VERSION, check_major, evolve
 from schemas.lake.filters import one_of
-from schemas.lake.storage import location, plain
-from schemas.privacy.suppression_list import refuse_erased
-from schemas.runtime.errors import ClickwrightError
+from schemas.lake.storage import location, open_parquet, plain
+from schemas.privacy.personal_data import columns_with_persons, persons_in
+from schemas.privacy.suppression_list import read_erased
+from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import Settings, get_settings
 
-PROPERTY = "clickwright."
 TABLE_PROPERTIES = {
     # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
     "commit.retry.num-retries": "0",
@@ -43,22 +40,6 @@ TABLE_PROPERTIES = {
 }
 warnings.filterwarnings("ignore", message="Delete operation did not match any records")
 Where = str | BooleanExpression | None
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What a snapshot was made from, read back from its summary."""
-
-    snapshot_id: int
-    sequence_number: int
-    committed_ms: int
-    run: str
-    job: str
-    code_version: str
-    inputs: dict[str, int]
-    replaced: dict[str, list[str]]
-    notes: dict[str, Any]
-    audit: dict[str, Any]
 
 
 class Lake:
@@ -292,51 +273,6 @@ class Lake:
         return {s.snapshot_id: s.sequence_number or 0 for s in snapshots}
 
 
-def _key(value: Any) -> str:
-    return value.isoformat() if isinstance(value, date | datetime) else str(value)
-
-
-def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
-    """What a commit says of itself, as Iceberg keeps it in the snapshot."""
-    values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
-    return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
-
-
-def _commits(table: Table, known: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
-    """Walk back from a snapshot, or the current one. A publish leaves two (delete, add): the later one stands for it."""
-    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # a parent that expired is named there alone
-    current = table.metadata.current_snapshot_id if last is None else last
-    snapshot, seen = None if current is None else known.get(current), ""
-    while snapshot is not None:
-        commit = _commit(snapshot)
-        if commit is not None and (manifest := _property(snapshot, "manifest")) != seen:
-            seen = manifest
-            yield commit
-        parent = snapshot.parent_snapshot_id
-        snapshot = None if parent is None else known.get(parent)
-
-
-def _property(snapshot: Snapshot, name: str) -> str:
-    return str((snapshot.summary.additional_properties if snapshot.summary else {}).get(f"{PROPERTY}{name}", ""))
-
-
-def _commit(snapshot: Snapshot) -> Commit | None:
-    if not _property(snapshot, "run"):
-        return None
-    return Commit(
-        snapshot.snapshot_id,
-        snapshot.sequence_number or 0,
-        snapshot.timestamp_ms,
-        _property(snapshot, "run"),
-        _property(snapshot, "job"),
-        _property(snapshot, "code-version"),
-        json.loads(_property(snapshot, "inputs") or "{}"),
-        json.loads(_property(snapshot, "replaced") or "{}"),
-        json.loads(_property(snapshot, "notes") or "{}"),
-        json.loads(_property(snapshot, "audit") or "{}"),
-    )
-
-
 def _scan(table: Table, where: Where, snapshot: int | None) -> DataScan:
     contract = load_contract(table.name()[-1])
     check_major(table, contract)
@@ -354,3 +290,25 @@ def row_counts(lake: Lake, names: Iterable[str] | None = None) -> dict[str, int]
     """Rows of each table that holds any, from metadata alone."""
     tables = names if names is not None else table_names()
     return {n: sum(t.file.record_count for t in lake.table(n).scan().plan_files()) for n in tables if lake.exists(n)}
+
+
+def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
+    """Refuse staged files that hold rows of a person on the list.
+
+    Called between loading a table and committing to it. An erasure puts the person on the list first and commits to every table
+    after that: so whoever did not see the list loses the commit, and sees it when trying again.
+
+    Raises:
+        Refused: a file holds such rows.
+    """
+    erased = read_erased()
+    if not erased.requests or not (columns := columns_with_persons(contract)):
+        return
+    for name in files:
+        with open_parquet(name) as file:
+            people = persons_in(contract, file.read(columns=columns))
+        if erased.among(people):
+            raise Refused(
+                f"rows of a person who was erased meanwhile were staged; for table {contract.name}, in {name}; "
+                "run the build again: it leaves them out"
+            )

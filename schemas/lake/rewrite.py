@@ -15,7 +15,8 @@ from pyiceberg.table import Table
 
 from schemas.contract import load_contract
 from schemas.lake.catalog import until_committed
-from schemas.lake.lake import Lake, commit_summary
+from schemas.lake.commits import commit_summary
+from schemas.lake.lake import Lake
 from schemas.lake.storage import location
 from schemas.runtime.version import code_version
 

@@ -137,3 +137,18 @@ def upload(path: Path, name: str) -> None:
     """Copy a file of this machine to a name in the object store."""
     system, target = filesystem(name)
     fs.copy_files(str(path), target, source_filesystem=fs.LocalFileSystem(), destination_filesystem=system)
+
+
+def remove(name: str) -> None:
+    """Delete a file, and the folders of its attempt that it leaves empty. One that is not there is deleted already."""
+    delete(name)
+    if name.startswith(STORE):
+        return  # has no folders
+    path, tables = Path(plain(name)), get_settings().table_files
+    for folder in path.parents:
+        if tables not in folder.parents or folder.parent == tables:
+            return
+        try:
+            folder.rmdir()
+        except OSError:  # it holds something, or is gone
+            return

@@ -7,34 +7,26 @@ with the same key, as far as both have it: a recommendation to all events of its
 ``python -m schemas.lineage recommendations --partition 1998-04-23 --user U`` prints a tree; with ``--json`` all of it.
 """
 
-import argparse
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 from pyiceberg.expressions.parser import parse
-from rich.console import Console
 
-from schemas.contract import load_contract, table_names
+from schemas.contract import load_contract
+from schemas.lake.commits import Commit
 from schemas.lake.filters import both, equals, one_of
-from schemas.lake.lake import Commit, Lake, open_lake
+from schemas.lake.lake import Lake
 from schemas.lake.snapshots import snapshot_of
-from schemas.lineage.tree import as_tree
-from schemas.privacy.pseudonyms import as_pseudonym
-from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ClickwrightError, ConfigError
-from schemas.runtime.settings import get_settings
 
 WHO = ("user_id", "session_id")
 """Columns that lead from row to row, besides primary keys."""
 BESIDE = {"sessions": "session_events"}
 """A table whose rows are explained by those of another that the same run made."""
 LANDING = "landing_files"
-WIDE = 10_000
-"""Where no terminal says how wide it is: no line is broken."""
 MOST_VALUES = 1000
 """Of a key, in a filter; more are compared after reading."""
 
@@ -247,30 +239,3 @@ def _shown(table: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
     """The rows themselves, without what may tell who they are of."""
     personal = load_contract(table).personal
     return rows.select(name for name in rows.columns if personal[name] == "none").to_dicts()
-
-
-def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Print where rows come from."""
-    parser = argparse.ArgumentParser(
-        description="Print where the rows of a partition come from, back to the lines of the landing files."
-    )
-    parser.add_argument("table", choices=table_names(), metavar="TABLE", help=f"one of {', '.join(table_names())}")
-    parser.add_argument("--partition", required=True, help="value of the partition, such as 1998-04-23")
-    parser.add_argument(
-        "--user", help="of one user: a pseudonym, or a raw id, which is not shown; - reads it from standard input"
-    )
-    parser.add_argument("--as-of-snapshot", metavar="NAME", help="the table as of a snapshot id or a tag")
-    parser.add_argument("--json", action="store_true", help="all of it as one line of JSON in place of the tree")
-    args = parser.parse_args(argv)
-    user = sys.stdin.readline().strip() if args.user == "-" else args.user
-    who = None if user is None else as_pseudonym(user, get_settings())
-    found = lineage(open_lake(), args.table, args.partition, who, args.as_of_snapshot)
-    if args.json:
-        return found.as_dict()
-    Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)
-    files = {node.name: len(node.facts.get("lines", ())) for node in found.of_kind("file")}
-    return {"table": args.table, "partition": args.partition, "rows": found.facts["count"], "landing_files": len(files)}
-
-
-if __name__ == "__main__":
-    raise SystemExit(run_command(main))

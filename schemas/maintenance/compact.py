@@ -14,9 +14,9 @@ from pyiceberg.manifest import DataFile
 from schemas.contract import Contract, load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.rewrite import Swap, live_files, partition_values, swap_files
-from schemas.lake.storage import open_parquet, write_parquet
-from schemas.lake.store import remove
-from schemas.maintenance.options import chosen, one_at_a_time, parser
+from schemas.lake.storage import open_parquet, remove, write_parquet
+from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.options import chosen, parser
 from schemas.privacy.erasure_requests import pending
 from schemas.privacy.personal_data import required_person
 from schemas.publishing.staging import data_folder

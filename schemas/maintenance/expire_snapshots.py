@@ -15,7 +15,8 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 from schemas.lake.catalog import until_committed
 from schemas.lake.commit_history import remember
 from schemas.lake.lake import Lake, open_lake
-from schemas.maintenance.options import chosen, cutoff, one_at_a_time, parser, with_age
+from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.options import chosen, cutoff, parser, with_age
 from schemas.runtime.cli import log, run_command
 
 

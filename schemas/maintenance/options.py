@@ -1,16 +1,13 @@
 """What the duties of upkeep have in common: their arguments, the age from which something may go, one at a time."""
 
 import argparse
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.contract import table_names
 from schemas.lake.lake import Lake
 from schemas.runtime.cli import day, run_id_default
 from schemas.runtime.errors import ConfigError
-from schemas.runtime.settings import get_settings
 
 KEEP_DAYS = 7
 
@@ -52,13 +49,3 @@ def cutoff(on: date, keep_days: int) -> datetime:
 def chosen(lake: Lake, names: Sequence[str] | None) -> list[str]:
     """The tables to look after: those asked for, or all, as far as they hold anything."""
     return [name for name in names or table_names() if lake.exists(name)]
-
-
-@contextmanager
-def one_at_a_time() -> Iterator[None]:
-    """Duties and erasures wait for each other on this machine; jobs and readers wait for none of them."""
-    path = get_settings().lake_dir / "keep.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

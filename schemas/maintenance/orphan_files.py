@@ -18,8 +18,9 @@ from schemas.contract import table_names
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.referenced_files import Reach, metadata_folder, reach
 from schemas.lake.storage import listing
-from schemas.lake.store import remove as remove_file
-from schemas.maintenance.options import chosen, cutoff, one_at_a_time, parser, with_age
+from schemas.lake.storage import remove as remove_file
+from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.options import chosen, cutoff, parser, with_age
 from schemas.publishing.audit_record import RECORD
 from schemas.publishing.staging import MANIFEST, Manifest, data_folder
 from schemas.runtime.cli import log, run_command

@@ -10,7 +10,8 @@ from typing import Any
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.rewrite import Swap, live_files, partition_values, swap_files
-from schemas.maintenance.options import chosen, one_at_a_time, parser
+from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.options import chosen, parser
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import Refused
 

@@ -8,10 +8,8 @@ from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from schemas.contract import Contract
-from schemas.lake.storage import open_parquet
 from schemas.privacy.pseudonyms import PSEUDONYM
 
 TRACE = 15
@@ -74,29 +72,6 @@ def rows_of(contract: Contract, rows: pa.Table, persons: Collection[str]) -> pa.
     return hit
 
 
-def may_hold(file: pq.ParquetFile, contract: Contract, persons: Collection[str]) -> bool:
-    """Whether a file can hold rows of some persons, by its statistics; true when they do not say."""
-    column = required_person(contract)
-    if column is None:
-        return True
-    position = file.schema_arrow.get_field_index(column)
-    for group in range(file.metadata.num_row_groups):
-        found = file.metadata.row_group(group).column(_leaf(file, position)).statistics
-        if found is None or not found.has_min_max or any(found.min <= person <= found.max for person in persons):
-            return True
-    return False
-
-
-def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
-    """How many rows of some persons a file holds."""
-    with open_parquet(name) as file:
-        if not may_hold(file, contract, persons):
-            return 0
-        column = required_person(contract)
-        rows = file.read(columns=None if column is None else [column])
-    return int(pc.sum(rows_of(contract, rows, persons)).as_py() or 0)
-
-
 def _texts_by_row(column: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
     """The texts in a column, one a row: of a struct those of each field, of a list all of them joined."""
     kind = column.type
@@ -107,9 +82,3 @@ def _texts_by_row(column: pa.ChunkedArray) -> Iterator[pa.ChunkedArray]:
             yield from _texts_by_row(pc.struct_field(column, i))
     elif pa.types.is_list(kind) and pa.types.is_string(kind.value_type):
         yield pc.binary_join(column, "\n")
-
-
-def _leaf(file: pq.ParquetFile, position: int) -> int:
-    """The place of a column among a file's leaves, which count what is nested one by one."""
-    name = file.schema_arrow.field(position).name
-    return next(i for i in range(len(file.schema)) if file.schema.column(i).path == name)

@@ -5,13 +5,9 @@ again that it is on the list, and of nobody else who that is.
 """
 
 import hmac
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from schemas.contract import Contract
-from schemas.lake.storage import open_parquet
-from schemas.privacy.personal_data import columns_with_persons, persons_in
-from schemas.runtime.errors import Refused
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
@@ -47,25 +43,3 @@ def read_erased(settings: Settings | None = None) -> Erased:
 def mark_erased(settings: Settings, pseudonym: str, request: str) -> None:
     """Put a person on the list, for good."""
     write_atomically(settings.erased / digest_of(settings.pseudonym_secret(), pseudonym), f"{request}\n")
-
-
-def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
-    """Refuse staged files that hold rows of a person on the list.
-
-    Called between loading a table and committing to it. An erasure puts the person on the list first and commits to every table
-    after that: so whoever did not see the list loses the commit, and sees it when trying again.
-
-    Raises:
-        Refused: a file holds such rows.
-    """
-    erased = read_erased()
-    if not erased.requests or not (columns := columns_with_persons(contract)):
-        return
-    for name in files:
-        with open_parquet(name) as file:
-            people = persons_in(contract, file.read(columns=columns))
-        if erased.among(people):
-            raise Refused(
-                f"rows of a person who was erased meanwhile were staged; for table {contract.name}, in {name}; "
-                "run the build again: it leaves them out"
-            )

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from local.demo.driver import DAY_DAG, LATE_DAG, RECOMMEND_DAG
-from local.stack.airflow_client import GRACE, AirflowClient, Run
+from local.stack.airflow_client import DAY_DAG, GRACE, LATE_DAG, RECOMMEND_DAG, AirflowClient, Run
 from tests.browser.airflow_page import ALL, ERRORED, AirflowPage
 from tests.browser.kills import KILLS
 from tests.browser.stack import HISTORY, WEEK, YESTERDAY, Stack, deliver

@@ -8,7 +8,7 @@ from urllib.parse import quote, unquote
 import pytest
 from playwright.sync_api import expect
 
-from local.demo.driver import DAY_DAG, LATE_DAG
+from local.stack.airflow_client import DAY_DAG, LATE_DAG
 from tests.browser.airflow_page import AirflowPage
 from tests.browser.stack import WEEK, Stack, deliver, walk
 

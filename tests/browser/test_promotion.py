@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from local.demo.driver import RECOMMEND_DAG, TRAIN_DAG
-from local.stack.airflow_client import Approval, Run
+from local.stack.airflow_client import RECOMMEND_DAG, TRAIN_DAG, Approval, Run
 from tests.browser.airflow_page import AirflowPage
 from tests.browser.mlflow_page import move_alias
 from tests.browser.stack import APPROVER, HISTORY, YESTERDAY, Stack

@@ -13,7 +13,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from schemas.lake.lake import PROPERTY, Lake, open_lake
+from schemas.lake.commits import PROPERTY
+from schemas.lake.lake import Lake, open_lake
 from schemas.publishing import audit, publish, validator  # noqa: F401 - imported before the first fork, as it takes seconds
 from schemas.publishing.audit_record import read_audit
 from schemas.publishing.staging import open_attempt, read_manifest

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from local.demo.driver import DAY_DAG
 from local.stack.__main__ import Services
+from local.stack.airflow_client import DAY_DAG
 from schemas.lake.lake import open_lake, row_counts
 from schemas.runtime.settings import Settings
 from tests.jobs.conftest import line

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from jobs.late_days import late_days
-from local.demo.driver import DAY_DAG, LATE_DAG
 from local.stack.__main__ import Services
-from local.stack.airflow_client import AirflowClient, Run
+from local.stack.airflow_client import DAY_DAG, LATE_DAG, AirflowClient, Run
 from schemas.lake.lake import Lake, open_lake
 from tests.jobs.conftest import line
 from tests.jobs.test_items_and_profiles import ALIEN

@@ -9,7 +9,8 @@ import pytest
 
 from ml.recommend_due import decide, has_copy, newest_publish
 from ml.tracking.rest import champion_version
-from schemas.lake.lake import Commit, open_lake
+from schemas.lake.commits import Commit
+from schemas.lake.lake import open_lake
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 

@@ -17,12 +17,12 @@ import yaml
 from rich.console import Console
 
 import local.demo.__main__ as demo
-from local.demo.driver import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, Driver, Watch, at_work
+from local.demo.driver import Driver, Watch, at_work
 from local.demo.terminal_summary import show
 from local.demo.user_examples import choose
 from local.movielens import dataset
 from local.movielens.defects import Kind
-from local.stack.airflow_client import AirflowClient, Run, Task
+from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import ROOT
 from schemas.source import Source

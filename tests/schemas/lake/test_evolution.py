@@ -19,6 +19,7 @@ from schemas.contract import SUFFIX, load_contract, parse_contract
 from schemas.lake import evolution
 from schemas.lake.conform import conformed, spark_rows
 from schemas.lake.lake import open_lake
+from schemas.lake.schema_changes import main
 from schemas.publishing import audit, publish
 from schemas.publishing.staging import open_attempt, read_manifest
 from schemas.runtime.errors import ConfigError
@@ -203,7 +204,7 @@ def test_another_partition_is_refused(stage_sessions: Stage, newer: Any) -> None
 def test_the_command_says_what_the_next_publish_changes(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=STRING, n_events=LONG):
-        told = evolution.main([])
+        told = main([])
     expected = ["n_events widened (int to long)", "channel added"]
     assert told == {"sessions": {"held": "1.0.0", "contract": "1.1.0", "changes": expected}}
 

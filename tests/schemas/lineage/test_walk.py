@@ -16,6 +16,7 @@ from schemas.lake.commit_history import remember
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import snapshot_of, tags
 from schemas.lineage import walk
+from schemas.lineage.__main__ import main
 from schemas.lineage.tree import as_tree
 from schemas.lineage.walk import Node
 from schemas.privacy.pseudonyms import pseudonym
@@ -210,13 +211,13 @@ def test_every_commit_names_its_run_its_code_and_the_snapshots_that_it_read(lake
 
 def test_the_command_shows_a_tree_or_json_and_no_raw_id(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["recommendations", "--partition", str(SERVED_ON), "--user"]
-    assert walk.main([*arguments, ANN])["landing_files"] == 7
+    assert main([*arguments, ANN])["landing_files"] == 7
     tree = capsys.readouterr().out
     assert "model recommender version 1: popularity, fitted on what came before 1998-04-17, training weekly" in tree
     assert "movielens/arrived=1998-04-15T15/part-a.jsonl.gz (" in tree
     assert "lines 1, 4" in tree
-    in_json = json.dumps(walk.main([*arguments, who(ANN), "--json"]), default=str)
-    assert json.loads(in_json) == json.loads(json.dumps(walk.main([*arguments, ANN, "--json"]), default=str))
+    in_json = json.dumps(main([*arguments, who(ANN), "--json"]), default=str)
+    assert json.loads(in_json) == json.loads(json.dumps(main([*arguments, ANN, "--json"]), default=str))
     assert not capsys.readouterr().out
     assert "@shop.example" not in tree + in_json
 
@@ -225,7 +226,7 @@ def test_nothing_is_said_of_whom_there_is_nothing(lake: Lake) -> None:
     with pytest.raises(
         ClickwrightError, match=r"nothing of this user with served_on 1998-04-18; .*: name another partition"
     ) as told:
-        walk.main(["recommendations", "--partition", str(SERVED_ON), "--user", "eve-0003@shop.example"])
+        main(["recommendations", "--partition", str(SERVED_ON), "--user", "eve-0003@shop.example"])
     assert "eve" not in str(told.value)
     with pytest.raises(
         ClickwrightError, match="nothing with closed_on 2001-01-01; in table sessions; it holds 1998-04-15 to 1998-"

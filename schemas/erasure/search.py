@@ -1,0 +1,39 @@
+"""Columns and values in which a person can be found."""
+
+from collections.abc import Collection
+
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from schemas.contract import Contract
+from schemas.lake.storage import open_parquet
+from schemas.privacy.personal_data import required_person, rows_of
+
+
+def may_hold(file: pq.ParquetFile, contract: Contract, persons: Collection[str]) -> bool:
+    """Whether a file can hold rows of some persons, by its statistics; true when they do not say."""
+    column = required_person(contract)
+    if column is None:
+        return True
+    position = file.schema_arrow.get_field_index(column)
+    for group in range(file.metadata.num_row_groups):
+        found = file.metadata.row_group(group).column(_leaf(file, position)).statistics
+        if found is None or not found.has_min_max or any(found.min <= person <= found.max for person in persons):
+            return True
+    return False
+
+
+def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
+    """How many rows of some persons a file holds."""
+    with open_parquet(name) as file:
+        if not may_hold(file, contract, persons):
+            return 0
+        column = required_person(contract)
+        rows = file.read(columns=None if column is None else [column])
+    return int(pc.sum(rows_of(contract, rows, persons)).as_py() or 0)
+
+
+def _leaf(file: pq.ParquetFile, position: int) -> int:
+    """The place of a column among a file's leaves, which count what is nested one by one."""
+    name = file.schema_arrow.field(position).name
+    return next(i for i in range(len(file.schema)) if file.schema.column(i).path == name)

@@ -1,0 +1,31 @@
+"""Which schema changes the next publish of each table would make, or why it would be refused."""
+
+import argparse
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.contract import load_contract, table_names
+from schemas.lake.evolution import needed, version_of
+from schemas.runtime.cli import run_command
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Say what the next publish of each table would change."""
+    parser = argparse.ArgumentParser(description="Say what the next publish would change in each table, or why it is refused.")
+    parser.parse_args(argv)
+    from schemas.lake.lake import open_lake
+
+    lake = open_lake()
+    tables = {name: lake.table(name) for name in table_names() if lake.exists(name)}
+    return {
+        name: {
+            "held": str(version_of(table) or "unknown"),
+            "contract": str(load_contract(name).version),
+            "changes": [str(change) for change in needed(table, load_contract(name))],
+        }
+        for name, table in tables.items()
+    }
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))

@@ -1,0 +1,46 @@
+"""From any row back to the files it came from: ``python -m schemas.lineage``."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+
+from schemas.contract import table_names
+from schemas.lake.lake import open_lake
+from schemas.lineage.tree import as_tree
+from schemas.lineage.walk import lineage
+from schemas.privacy.pseudonyms import as_pseudonym
+from schemas.runtime.cli import run_command
+from schemas.runtime.settings import get_settings
+
+WIDE = 10_000
+"""Where no terminal says how wide it is: no line is broken."""
+
+
+def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
+    """Print where rows come from."""
+    parser = argparse.ArgumentParser(
+        description="Print where the rows of a partition come from, back to the lines of the landing files."
+    )
+    parser.add_argument("table", choices=table_names(), metavar="TABLE", help=f"one of {', '.join(table_names())}")
+    parser.add_argument("--partition", required=True, help="value of the partition, such as 1998-04-23")
+    parser.add_argument(
+        "--user", help="of one user: a pseudonym, or a raw id, which is not shown; - reads it from standard input"
+    )
+    parser.add_argument("--as-of-snapshot", metavar="NAME", help="the table as of a snapshot id or a tag")
+    parser.add_argument("--json", action="store_true", help="all of it as one line of JSON in place of the tree")
+    args = parser.parse_args(argv)
+    user = sys.stdin.readline().strip() if args.user == "-" else args.user
+    who = None if user is None else as_pseudonym(user, get_settings())
+    found = lineage(open_lake(), args.table, args.partition, who, args.as_of_snapshot)
+    if args.json:
+        return found.as_dict()
+    Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)
+    files = {node.name: len(node.facts.get("lines", ())) for node in found.of_kind("file")}
+    return {"table": args.table, "partition": args.partition, "rows": found.facts["count"], "landing_files": len(files)}
+
+
+if __name__ == "__main__":
+    raise SystemExit(run_command(main))
