@@ -15,7 +15,7 @@ from ml.tracking.registry import ARTIFACT
 from schemas.runtime.settings import ROOT
 
 SERVING_MODEL = Path(__file__).with_name("pyfunc.py")
-CODE = ("ml/__init__.py", "ml/compute", "ml/data", "ml/models", "schemas/__init__.py", "schemas/runtime")
+CODE = ("ml/__init__.py", "ml/compute", "ml/data", "ml/metrics", "ml/models", "schemas/__init__.py", "schemas/runtime")
 """The part of this project that a logged model needs to be loaded and asked; it is logged with it."""
 REQUIREMENTS = (
     *("accelerate", "mlflow", "numpy", "pandas", "pyarrow", "pydantic-settings", "safetensors", "scipy", "structlog", "torch"),

@@ -174,7 +174,7 @@ def test_command_writes_the_record_beside_the_landing_zone(tmp_path: Path, monke
         [],
         Counter({"1998-04-16": 1}),
     )
-    monkeypatch.setattr(dataset, "build", lambda folder, seed: built)
+    monkeypatch.setattr("local.movielens.__main__.build", lambda folder, seed: built)
     result = main(["--landing", str(tmp_path / "landing")])
     assert result["files_written"] == 1
     assert json.loads((tmp_path / "landing-truth" / "planted.json").read_text())["defects"] == []
