@@ -24,7 +24,7 @@ from ml.copywriting.guards import CHECKS
 from ml.copywriting.language_model import LanguageModel
 from ml.copywriting.lexicon import DEFAULT, load_lexicon
 from ml.copywriting.smollm2 import FOLDER, language_model_folder
-from ml.reasons.sentences import named_title
+from ml.reasons.sentences import ReasonKind
 from ml.text.titles import spoken_title
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
@@ -52,7 +52,7 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
         "recommendations",
         where=f"served_on = '{served_on}' and rank = 1",
         snapshot=inputs["recommendations"],
-        columns=["user_id", "item_id", "reason"],
+        columns=["user_id", "item_id", "reason_kind", "reason_item_id"],
     ).to_pylist()
     if not rows:
         raise ClickwrightError(
@@ -60,13 +60,14 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
         )
     rows.sort(key=lambda row: hashlib.sha256(f"{served_on}{row['user_id']}".encode()).digest())
     if catalogue is None:
-        known = [{"item_id": row["item_id"], "title": row["item_id"], "categories": (), "year": None} for row in rows]
+        named = {row[name]: None for row in rows for name in ("item_id", "reason_item_id") if row[name] is not None}
+        known = [{"item_id": item, "title": item, "categories": (), "year": None} for item in named]
     else:
         columns = ["item_id", "title", "categories", "year"]
         known = lake.arrow("items", where=f"as_of = '{catalogue}'", snapshot=inputs["items"], columns=columns).to_pylist()
     items = {row["item_id"]: row for row in known}
     ads = [
-        Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], row["reason"]))
+        Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], near_title(row, items)))
         for row in rows[:limit]
         if row["item_id"] in items
     ]
@@ -77,9 +78,25 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
     return ads
 
 
-def facts_of(item: dict[str, Any], reason: str) -> Facts:
-    """What the catalogue and the reason say."""
-    return Facts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), named_title(reason))
+def near_title(recommended: dict[str, Any], items: dict[str, dict[str, Any]]) -> str | None:
+    """The spoken title of the similar item that a recommendation's reason names, if it names one.
+
+    Args:
+        recommended: a row of ``recommendations``, with ``reason_kind`` and ``reason_item_id``.
+        items: the rows of the catalogue, by item id.
+    """
+    near = items.get(recommended["reason_item_id"] or "")
+    return spoken_title(near["title"]) if near and recommended["reason_kind"] == ReasonKind.SIMILAR_ITEM else None
+
+
+def facts_of(item: dict[str, Any], near: str | None) -> Facts:
+    """The facts of an ad.
+
+    Args:
+        item: its row of the catalogue.
+        near: the title that the reason names as similar.
+    """
+    return Facts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), near)
 
 
 def as_table(written: Sequence[Written], served_on: date, language_model: str) -> pa.Table:

@@ -16,7 +16,7 @@ from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
 from ml.inference.slates import Best, Lists
 from ml.inference.user_histories import Behaviour, behaviour
 from ml.models.base import Recommender
-from ml.reasons.sentences import History, reasons
+from ml.reasons.sentences import History, Reason, reasons
 from schemas.runtime.errors import ConfigError
 
 
@@ -125,6 +125,7 @@ class Scorer:
     def _table(self, users: pa.Array, histories: list[History], found: Lists) -> pa.Table:
         filled, lengths = found.items >= 0, found.lengths
         n = int(lengths.sum())
+        why = list(self._reasons(histories, found))
         rank = np.concatenate([np.arange(1, length + 1) for length in lengths]) if n else np.empty(0)
         columns = {
             "served_on": pa.repeat(pa.scalar(self.origin.served_on, pa.date32()), n),
@@ -132,14 +133,18 @@ class Scorer:
             "rank": pa.array(rank.astype(np.int32)),
             "item_id": pa.array([self.offer.item_ids[item] for item in found.items[filled]], pa.string()),
             "score": pa.array(found.scores[filled].astype(np.float64)),
-            "reason": pa.array(self._reasons(histories, found), pa.string()),
+            "reason": pa.array([reason.sentence for reason in why], pa.string()),
+            "reason_kind": pa.array([reason.kind.value for reason in why], pa.string()),
+            "reason_item_id": pa.array(
+                [None if reason.item is None else self.offer.item_ids[reason.item] for reason in why], pa.string()
+            ),
             "propensity": pa.array(found.propensities[filled]),
             "model_name": pa.repeat(self.origin.model_name, n),
             "model_version": pa.repeat(self.origin.model_version, n),
         }
         return pa.table([columns[name] for name in RECOMMENDATIONS.names], schema=RECOMMENDATIONS)
 
-    def _reasons(self, histories: list[History], found: Lists) -> Iterator[str]:
+    def _reasons(self, histories: list[History], found: Lists) -> Iterator[Reason]:
         for history, items, length in zip(histories, found.items, found.lengths, strict=True):
             chosen = items[:length].tolist()
             yield from reasons(chosen, history, self.offer.titles, self.model, self.offer.highest_rating)

@@ -1,13 +1,13 @@
 """Why an item is recommended, in plain words that say only what the data and the model hold.
 
-A reason names the nearest item of the user's own history, with what the user did, and the categories that both have; or,
-where nothing in the history speaks for the item, how many people met it of late. Titles stand between “ and ”, so that the
-copywriter can read the named title back from the text.
+A reason names the closest item of the user's own history, with the user's action, and the categories that both share. If
+nothing in the history supports the item, the reason gives the number of people who chose it recently. A reason's kind and
+the item that it names stand in columns of their own, so nothing has to read the sentence.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cached_property, lru_cache
 
 import numpy as np
@@ -30,7 +30,25 @@ DEEDS = {
 }
 _spoken = lru_cache(maxsize=1 << 17)(spoken_title)
 """Titles are few beside the reasons that name them."""
-NAMED = re.compile(r"“([^”]+)”")
+
+
+class ReasonKind(StrEnum):
+    """Why an item is recommended; the contract of ``recommendations`` explains each."""
+
+    SIMILAR_ITEM = "similar_item"
+    SHARED_CATEGORIES = "shared_categories"
+    POPULAR = "popular"
+    RECENT = "recent"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A sentence for the user, its kind, and the index of the item of the user's history that it names."""
+
+    kind: ReasonKind
+    sentence: str
+    item: int | None = None
 
 
 @dataclass(frozen=True)
@@ -79,16 +97,16 @@ def words(names: Sequence[str]) -> str:
 
 
 def deed(history: History, position: int, title: str, highest: float) -> str:
-    """'You rated “Alien” 5 of 5', with ``highest`` the highest rating that anybody gave."""
+    """'You rated “Alien” 5 out of 5', with ``highest`` the highest rating that anybody gave."""
     done, value = history.deeds[position], history.values[position]
     named = _spoken(title).replace("”", "'")
     said = f"You {DEEDS[done]} “{named}”"
     if done != "rating" or np.isnan(value):
         return said
-    return f"{said} {value:g} of {highest:g}"
+    return f"{said} {value:g} out of {highest:g}"
 
 
-def reasons(items: Sequence[int], history: History, titles: Titles, model: Recommender, highest: float) -> list[str]:
+def reasons(items: Sequence[int], history: History, titles: Titles, model: Recommender, highest: float) -> list[Reason]:
     """Why each of ``items`` is recommended to the owner of ``history``.
 
     Args:
@@ -108,34 +126,32 @@ def reasons(items: Sequence[int], history: History, titles: Titles, model: Recom
     ]
 
 
-def _from_history(item: int, history: History, position: int, is_near: bool, titles: Titles, highest: float) -> str | None:
+def _from_history(item: int, history: History, position: int, is_near: bool, titles: Titles, highest: float) -> Reason | None:
     near = int(history.items[position])
     shared = [name for name in titles.categories[item] if name in titles.categories[near]]
     done = deed(history, position, titles.titles[near], highest)
     if is_near:
-        both = f", and both are {words(shared)}" if shared else ""
-        return f"{done}. Of what you liked or chose, our model puts it nearest to this one{both}."
-    return f"{done}: both are {words(shared)}." if shared else None
+        both = f"; both are {words(shared)}" if shared else ""
+        closest = "it is the closest match to this title among the titles you liked or chose"
+        return Reason(ReasonKind.SIMILAR_ITEM, f"{done}; {closest}{both}.", near)
+    return Reason(ReasonKind.SHARED_CATEGORIES, f"{done}: both are {words(shared)}.", near) if shared else None
 
 
-def _from_everybody(item: int, history: History, titles: Titles) -> str:
-    met = int(titles.recent[item])
-    if met and met >= titles.popular_from:
-        return f"Popular among everybody: met by {count(met)} in the last {RECENT_DAYS} days."
-    if met:
-        return f"Met by {count(met)} in the last {RECENT_DAYS} days."
-    return "Chosen by our model from all that you did." if len(history.items) else "Chosen by our model for a start."
+def _from_everybody(item: int, history: History, titles: Titles) -> Reason:
+    recent = int(titles.recent[item])
+    if recent and recent >= titles.popular_from:
+        return Reason(ReasonKind.POPULAR, f"Popular: {count(recent)} chose this in the last {RECENT_DAYS} days.")
+    if recent:
+        return Reason(ReasonKind.RECENT, f"{count(recent).capitalize()} chose this in the last {RECENT_DAYS} days.")
+    if len(history.items):
+        return Reason(ReasonKind.MODEL, "Our model chose this from your activity.")
+    return Reason(ReasonKind.MODEL, "A popular first choice.")
 
 
 def count(people: int) -> str:
-    return "one person" if people == 1 else f"{people} people"
+    """'one person', '12 people'.
 
-
-def named_title(text: str) -> str | None:
-    """The title that a reason names, as it was said, if it names one as near.
-
-    >>> named_title("You rated “The Rock” 5 of 5. Of what you liked or chose, our model puts it nearest to this one.")
-    'The Rock'
+    >>> count(1), count(12)
+    ('one person', '12 people')
     """
-    found = NAMED.search(text)
-    return found[1] if found and "nearest" in text else None
+    return "one person" if people == 1 else f"{people} people"

@@ -6,7 +6,7 @@ import pytest
 from ml.models.base import Recommender
 from ml.models.item_knn import ItemKNN
 from ml.models.popularity import Popularity
-from ml.reasons.sentences import History, Titles, named_title, reasons
+from ml.reasons.sentences import History, Titles, reasons
 from tests.ml.conftest import tiny
 
 ITEMS = ["a", "b", "c", "d"]
@@ -32,40 +32,50 @@ def history(*events: tuple[str, str, float]) -> History:
 
 
 def why(item: str, model: Recommender, *events: tuple[str, str, float]) -> str:
-    return reasons([ITEMS.index(item)], history(*events), TITLES, model, HIGHEST)[0]
+    return reasons([ITEMS.index(item)], history(*events), TITLES, model, HIGHEST)[0].sentence
 
 
 def test_the_nearest_of_what_was_liked(knn: Recommender) -> None:
     assert why("b", knn, ("c", "rating", 5.0), ("a", "rating", 4.0)) == (
-        "You rated “Alien” 4 of 5. Of what you liked or chose, our model puts it nearest to this one, and both are Sci-Fi."
+        "You rated “Alien” 4 out of 5; it is the closest match to this title among the titles you liked or chose; "
+        "both are Sci-Fi."
     )
     nan = float("nan")
     assert why("c", knn, ("a", "purchase", nan)) == (
-        "You bought “Alien”. Of what you liked or chose, our model puts it nearest to this one."
+        "You bought “Alien”; it is the closest match to this title among the titles you liked or chose."
     )
 
 
 def test_what_was_rated_badly_is_no_reason(knn: Recommender) -> None:
-    expected = "Met by one person in the last 30 days."
+    expected = "One person chose this in the last 30 days."
     assert why("b", knn, ("a", "rating", 2.0)) == expected
     assert why("b", knn, ("a", "rating", 2.0), ("a", "view", float("nan"))) == expected
-    assert why("b", knn, ("a", "rating", 2.0), ("a", "rating", 5.0)).startswith("You rated “Alien” 5 of 5.")
+    assert why("b", knn, ("a", "rating", 2.0), ("a", "rating", 5.0)).startswith("You rated “Alien” 5 out of 5;")
 
 
 def test_a_model_that_knows_no_likeness_claims_none() -> None:
     train, catalog = tiny(MEETINGS, ITEMS)
     model = Popularity().fit(train, catalog, seed=0)
-    assert why("b", model, ("a", "rating", 5.0)) == "You rated “Alien” 5 of 5: both are Sci-Fi."
+    assert why("b", model, ("a", "rating", 5.0)) == "You rated “Alien” 5 out of 5: both are Sci-Fi."
 
 
 def test_new_users_are_told_what_is_popular(knn: Recommender) -> None:
-    assert why("c", knn) == "Popular among everybody: met by 12 people in the last 30 days."
-    assert why("b", knn) == "Met by one person in the last 30 days."
-    assert why("d", knn) == "Chosen by our model for a start."
-    assert why("d", knn, ("a", "rating", 1.0)) == "Chosen by our model from all that you did."
+    assert why("c", knn) == "Popular: 12 people chose this in the last 30 days."
+    assert why("b", knn) == "One person chose this in the last 30 days."
+    assert why("d", knn) == "A popular first choice."
+    assert why("d", knn, ("a", "rating", 1.0)) == "Our model chose this from your activity."
 
 
-def test_the_named_title_can_be_read_back(knn: Recommender) -> None:
-    assert named_title(why("a", knn, ("b", "rating", 5.0))) == "The Terminator"
-    assert named_title("You rated “Alien” 5 of 5: both are Sci-Fi.") is None  # not named as near
-    assert named_title("Popular among everybody: met by 12 people in the last 30 days.") is None
+def test_kind_and_item_of_a_reason(knn: Recommender) -> None:
+    train, catalog = tiny(MEETINGS, ITEMS)
+    popularity = Popularity().fit(train, catalog, seed=0)
+
+    def kind(item: str, model: Recommender, *events: tuple[str, str, float]) -> tuple[str, int | None]:
+        (found,) = reasons([ITEMS.index(item)], history(*events), TITLES, model, HIGHEST)
+        return found.kind, found.item
+
+    assert kind("a", knn, ("b", "rating", 5.0)) == ("similar_item", 1)
+    assert kind("b", popularity, ("a", "rating", 5.0)) == ("shared_categories", 0)
+    assert kind("c", knn) == ("popular", None)
+    assert kind("b", knn) == ("recent", None)
+    assert kind("d", knn) == ("model", None)
