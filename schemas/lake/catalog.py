@@ -13,7 +13,7 @@ from typing import NoReturn, TypeVar
 from urllib.parse import quote
 
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError
+from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, ValidationException
 from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
@@ -64,7 +64,11 @@ def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
     for number in range(COMMIT_ATTEMPTS):
         try:
             return attempt()
-        except (CommitFailedException, CatalogBusy):
+        except (
+            CommitFailedException,
+            ValidationException,
+            CatalogBusy,
+        ):  # the second: PyIceberg tried again by itself, in vain
             time.sleep(random.uniform(0.05, 0.2) * 2 ** min(number, 5))
     raise ClickwrightError(f"{what} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; {then}")
 
