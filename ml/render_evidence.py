@@ -1,5 +1,6 @@
-"""The page of a challenger's evidence, written again from its run: ``python -m ml.render_evidence --run RUN --out
-evidence.html``.
+"""The page of a challenger's evidence, written again from its training's folder.
+
+``python -m ml.render_evidence --run RUN --out evidence.html``
 """
 
 import argparse

@@ -1,0 +1,1 @@
+"""The landing zone: the files of an arrival day, and their readers."""

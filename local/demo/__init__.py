@@ -1,0 +1,1 @@
+"""The demonstration: ``python -m local.demo``, what ``make demo`` runs."""

@@ -39,6 +39,19 @@ INTERRUPTED = 130
 STEPS = 7
 
 
+def last_error(module: str, errors: str) -> str:
+    """The one line in which a command says why it failed.
+
+    >>> last_error("jobs.late_days", "a warning\\nerror: the lake is lost")
+    'the lake is lost'
+
+    Args:
+        module: the command's module, for a command that printed nothing.
+        errors: its standard error.
+    """
+    return (errors.strip().splitlines() or [f"{module} said nothing"])[-1].removeprefix("error: ")
+
+
 class Demo:
     """One pass over the demonstration's steps, with the seconds that each took."""
 
@@ -109,9 +122,7 @@ class Demo:
         command = [sys.executable, "-m", "jobs.late_days"]
         done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise ClickwrightError(
-                (done.stderr.strip().splitlines() or ["jobs.late_days said nothing"])[-1].removeprefix("error: ")
-            )
+            raise ClickwrightError(last_error("jobs.late_days", done.stderr))
         return [date.fromisoformat(late) for late in json.loads(done.stdout.splitlines()[-1])["late_days"]]
 
     def _preparing_models(self) -> "subprocess.Popen[str]":
@@ -127,9 +138,7 @@ class Demo:
         """
         _, said = models.communicate()
         if models.returncode:
-            raise ClickwrightError(
-                (said.strip().splitlines() or ["ml.prepare_models said nothing"])[-1].removeprefix("error: ")
-            )
+            raise ClickwrightError(last_error("ml.prepare_models", said))
 
     def _served(self, tracking: Tracking) -> bool:
         """Whether the champion's recommendations and their ad copy are published."""

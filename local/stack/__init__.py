@@ -1,0 +1,1 @@
+"""Airflow and MLflow on one machine: ``python -m local.stack up|down|status``."""

@@ -1,0 +1,1 @@
+"""Recipes compared on one split: ``python -m ml.benchmark``."""

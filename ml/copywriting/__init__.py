@@ -1,0 +1,1 @@
+"""Ad copy: facts, lexicon, language model, guided decoding, guards, template."""

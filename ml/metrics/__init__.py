@@ -1,5 +1,10 @@
 """Every measure, each a short function with its formula: of rankings, of lists, of click probabilities, and their intervals."""
 
+from pkgutil import extend_path
+
+# A logged model carries this package as it was; where the project is at hand too, it has the rest.
+__path__ = extend_path(__path__, __name__)
+
 from ml.metrics.beyond_accuracy import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
 from ml.metrics.bootstrap import bootstrap_interval, bootstrap_share, mean_by_user
 from ml.metrics.probability import auc, calibration_error, log_loss, normalised_entropy, reliability

@@ -1,0 +1,1 @@
+"""From evidence to promotion: conditions, checks of the gate, report."""

@@ -1,0 +1,1 @@
+"""One recipe trained on pinned data."""

@@ -1,0 +1,1 @@
+"""The lake: tables, commits, snapshots, schema changes, files."""

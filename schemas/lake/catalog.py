@@ -64,11 +64,8 @@ def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
     for number in range(COMMIT_ATTEMPTS):
         try:
             return attempt()
-        except (
-            CommitFailedException,
-            ValidationException,
-            CatalogBusy,
-        ):  # the second: PyIceberg tried again by itself, in vain
+        except (CommitFailedException, ValidationException, CatalogBusy):
+            # ValidationException: PyIceberg tried again by itself, on the table as the other writer left it.
             time.sleep(random.uniform(0.05, 0.2) * 2 ** min(number, 5))
     raise ClickwrightError(f"{what} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; {then}")
 

@@ -1,0 +1,1 @@
+"""Pseudonyms, personal columns, the suppression list, requests for erasure."""

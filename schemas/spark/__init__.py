@@ -1,0 +1,1 @@
+"""Spark sessions: Java, a home to start from, work dealt to tasks."""

@@ -15,7 +15,9 @@ import pyarrow as pa
 from schemas.runtime.errors import ClickwrightError
 
 CONTEXT = multiprocessing.get_context("forkserver")
-CONTEXT.set_forkserver_preload(["schemas.erasure", "schemas.maintenance", "schemas.publishing.publish", "tests.schemas.lakes"])
+CONTEXT.set_forkserver_preload(
+    ["schemas.erasure.__main__", "schemas.maintenance.__main__", "schemas.publishing.publish", "tests.schemas.lakes"]
+)
 ROWS = 6
 """Rows of every partition that the publishers write."""
 MOST_ATTEMPTS = 20

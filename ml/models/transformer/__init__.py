@@ -1,0 +1,1 @@
+"""The sequential transformer: recommender, network, sequences, loss, trainer."""

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 import pytest
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from schemas.lake.catalog import CatalogBusy
+from schemas.lake.catalog import CatalogBusy, until_committed
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import ClickwrightError, ConfigError
@@ -71,3 +72,22 @@ def test_who_waits_for_a_busy_catalog_in_vain_is_told_so(
             lake.exists("sessions")
         other.rollback()
     assert lake.exists("sessions")
+
+
+@pytest.mark.parametrize("raised", [CommitFailedException, ValidationException])
+def test_a_commit_that_another_writer_beat_is_tried_again(raised: type[Exception]) -> None:
+    tries: list[int] = []
+
+    def attempt() -> str:
+        tries.append(len(tries))
+        if len(tries) < 3:
+            raise raised("another writer was first")
+        return "committed"
+
+    assert until_committed(attempt, "table sessions", "run this again") == "committed"
+    assert tries == [0, 1, 2]
+
+
+def test_another_error_of_a_commit_is_not_tried_again() -> None:
+    with pytest.raises(ZeroDivisionError):
+        until_committed(lambda: 1 // 0, "table sessions", "run this again")
