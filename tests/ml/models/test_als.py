@@ -67,7 +67,7 @@ ALONE = """
 import os, sys
 import psutil
 from ml.models.als import ALS
-from schemas.errors import ConfigError
+from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import tiny
 
 train, catalog = tiny([("ann", "a", 1), ("ann", "b", 2), ("bob", "b", 1)], ["a", "b"])
