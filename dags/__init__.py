@@ -1,2 +1,1 @@
-"""When and in what order: one folder a workflow. Nothing here is heavier than Airflow and the standard
-library."""
+"""The Airflow workflows, one folder each. A DAG file imports only Airflow and the standard library."""

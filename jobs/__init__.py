@@ -1,1 +1,1 @@
-"""Spark jobs: one module a job, a pure transformation of frames and a short ``main``."""
+"""Spark jobs: one module for each job, with pure transformations of frames and a short ``main``."""

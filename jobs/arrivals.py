@@ -1,4 +1,4 @@
-"""List what arrived on a day, or say what is missing."""
+"""List the files that arrived on a day, or name the missing source."""
 
 import argparse
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ from schemas.source import load_source
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the files of an arrival day."""
-    parser = argparse.ArgumentParser(description="List what arrived on a day, or say what is missing.")
+    parser = argparse.ArgumentParser(description="List the files that arrived on a day, or name the missing source.")
     parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
-    parser.add_argument("--by", type=datetime.fromisoformat, help="moment by which the day has to be over, with its time zone")
-    parser.add_argument("--history-since", default="", help="accepted for symmetry with jobs.clean; not used")
+    parser.add_argument("--by", type=datetime.fromisoformat, help="the day must end by this moment, given with its time zone")
+    parser.add_argument("--history-since", default="", help="ignored; accepted so that the options match jobs.clean")
     args = parser.parse_args(argv)
     if args.by is not None and ends_at(args.arrived_on) > args.by:
         raise Refused(

@@ -1,9 +1,9 @@
-"""Clean an arrival day: every raw line becomes an event, a reject with its reasons, or a counted duplicate. Nothing vanishes.
+"""Clean an arrival day: every raw line becomes an event, a reject with its reasons, or a counted duplicate. No line is lost.
 
-Reads the landing files of the day, writes ``events`` and ``rejects`` of that arrival day (staged; then audit and publish), and
-into ``landing_files`` which files these were: their sizes and the digests of their contents.
-Duplicates are dropped within the arrival: the same event id with the same content, and the same behaviour again within
-``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Robots and runaway users are set aside with a reason. One exchange, by user.
+Reads the landing files of the day. Stages ``events`` and ``rejects`` of that arrival day (audit and publish follow), and
+``landing_files``, which records the size and digest of each file.
+Duplicates are dropped within the arrival: the same event id with the same content, and the same behaviour repeated within
+``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Bots and users with too many events are rejected. One exchange, by user.
 
 ``python -m jobs.clean --arrived-on 1998-04-16``
 """
@@ -35,17 +35,6 @@ from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source
 from schemas.spark.session import spark_session
 
-# ---- first stage: a task reads some files ---------------------------------------------------------------------------------
-
-
-# ---- second stage: a task decides on all lines of its users, and writes ---------------------------------------------------
-
-
-# ---- event ids, over all users --------------------------------------------------------------------------------------------
-
-
-# ---- the whole ------------------------------------------------------------------------------------------------------------
-
 
 def clean(
     spark: SparkSession,
@@ -56,7 +45,19 @@ def clean(
     sources: list[Source],
     settings: Settings,
 ) -> dict[str, Any]:
-    """Stage the events and rejects of an arrival day, and hold the accounts.
+    """Stage the events and rejects of an arrival day, and check the accounting.
+
+    Args:
+        spark: the session.
+        attempt: the staged attempt.
+        lake: the lake, for the event dates of an earlier run of the day.
+        arrived_on: the arrival day.
+        history: whether it is a history load, to which lateness does not apply.
+        sources: the mappings.
+        settings: the settings.
+
+    Returns:
+        The accounting: counts of lines by outcome and reason.
 
     Raises:
         ClickwrightError: a file changed while it was read, or lines read are not events plus rejects plus duplicates.
@@ -78,7 +79,7 @@ def clean(
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     shared = shared_ids([result["ids"] for result in results])
     if shared and (conflicts := conflicting_lines(spark, of, tasks, shared)):
-        log.warning("event ids of several users; their later lines are refused", lines=len(conflicts))
+        log.warning("event ids used by several users; the later lines with these ids are rejected", lines=len(conflicts))
         for folder in of.folders.values():
             shutil.rmtree(folder, ignore_errors=True)
         of = replace(of, conflicts=conflicts)
@@ -97,13 +98,19 @@ def clean(
 
 
 def touched(lake: Lake, arrived_on: date, results: Sequence[dict[str, Any]]) -> set[date]:
-    """The event dates of the arrival, and those that it had when it was cleaned before: what follows from them may change."""
+    """The event dates of the arrival, now and at its previous run: sessions that depend on them may change.
+
+    Args:
+        lake: the lake.
+        arrived_on: the arrival day.
+        results: the results of all buckets.
+    """
     before = lake.partitions("events", "event_date", where=equals("arrived_on", arrived_on))
     return {*before, *(date.fromisoformat(text) for result in results for text in result["event_dates"])}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Stage one arrival day."""
+    """Stage one arrival day, or check a mapping."""
     parser = argparse.ArgumentParser(description="Clean an arrival day: stage its events and its rejects.")
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--arrived-on", type=day, help="arrival day, YYYY-MM-DD")
@@ -111,12 +118,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--check",
         nargs=2,
         metavar=("SOURCE", "FILE"),
-        help="show what would become of the lines of a file; writes nothing, needs no Spark",
+        help="show the outcome of each line of a file; writes nothing, needs no Spark",
     )
     parser.add_argument(
         "--history-since",
         default="",
-        help="a date: the arrival is a history load, to which lateness does not apply",
+        help="a date; marks the arrival as a history load, to which lateness does not apply",
     )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)

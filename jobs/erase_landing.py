@@ -1,8 +1,8 @@
-"""Look for erased persons in the landing zone, and blank their lines where the landing zone is ours to rewrite.
+"""Find erased users in the landing zone, and blank their lines if Clickwright may rewrite it.
 
-Whose a line is follows from the source's mapping, as in cleaning. A line that is blanked stays as an empty one (a Parquet row
-as one of nulls), so that the numbers of all others hold. Where ``CLICKWRIGHT_LANDING_IS_OURS`` is not set nothing is changed,
-and the receipts say which files still hold them. A broken line tells of nobody: to find a raw id in those too, give it with
+The source's mapping tells which user a line belongs to, as in cleaning. A blanked line stays as an empty line (in Parquet as a
+row of nulls), so that the other lines keep their numbers. Without ``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the
+receipts list the files that still contain erased users. A broken line has no user: to search those for a raw id, give it with
 ``--from``.
 
 ``python -m jobs.erase_landing``
@@ -40,23 +40,23 @@ from schemas.source import SOURCES, Source, load_source
 
 BROKEN = "a broken line"
 WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED}
-"""Problems of files that cannot be written again as they are."""
+"""Problems of files that cannot be rewritten faithfully."""
 
 
 @dataclass
 class Lines:
-    """What a landing file holds of erased persons."""
+    """The lines of erased users in a landing file."""
 
     of: dict[int, str] = field(default_factory=dict)
-    """Line -> request that erased whose it is."""
+    """Line -> the erasure request of its user."""
     starts: list[int] = field(default_factory=list)
-    """Where the records of the file start."""
+    """The lines on which records start."""
     sound: bool = True
-    """Whether the file can be written again."""
+    """Whether the file can be rewritten."""
 
 
 def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
-    """All event files of the landing zone whose source has a mapping."""
+    """All event files in the landing zone whose source has a mapping."""
     for folder in sorted(settings.landing_dir.glob("*/arrived=*")):
         if not (SOURCES / f"{folder.parent.name}.yaml").exists():
             continue
@@ -67,14 +67,14 @@ def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
 
 
 def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erased, raw_ids: Collection[str] = ()) -> Lines:
-    """The lines of a file that are about erased persons.
+    """The lines of a file that belong to erased users.
 
     Args:
         file: the file.
         source: its mapping.
         key: key of the pseudonyms.
-        erased: whom to look for.
-        raw_ids: what to look for in lines that cannot be read; texts that are too short to tell anything are left out.
+        erased: the users to look for.
+        raw_ids: ids to search for in unreadable lines; ids too short to be unambiguous are ignored.
     """
     found, events = Lines(), load_contract("events")
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, True)
@@ -94,7 +94,12 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
 
 
 def blank(path: Path, lines: Lines) -> None:
-    """Blank lines of a file, by one rename: whoever reads it sees the old or the new one."""
+    """Blank lines of a file by one rename: readers see either the old file or the new one.
+
+    Args:
+        path: the file.
+        lines: the lines to blank, and the starts of its records.
+    """
     fresh = path.with_name(f".{path.name}.blanked")
     try:
         if path.suffix == ".parquet":
@@ -118,7 +123,7 @@ def _blank_rows(path: Path, fresh: Path, rows: Collection[int]) -> None:
 
 
 def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
-    """A record goes on to the start of the next: in CSV it may be several lines."""
+    """A record extends to the start of the next one: in CSV it may span several lines."""
     starts = sorted(set(lines.starts))
     following = dict(zip(starts, [*starts[1:], None], strict=True))
     blanking = False
@@ -131,7 +136,7 @@ def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
 
 @contextmanager
 def _written(path: Path, like: str) -> Iterator[IO[bytes]]:
-    """A file to write, compressed as its name says."""
+    """A file to write, compressed according to its name."""
     with path.open("wb") as file:
         if like.endswith(".gz"):
             with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as packed:
@@ -144,11 +149,11 @@ def _written(path: Path, like: str) -> Iterator[IO[bytes]]:
 
 
 def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Collection[str] = ()) -> dict[str, Receipt]:
-    """Look through the landing zone for the persons of some requests, and say in their receipts what was found.
+    """Search the landing zone for the users of some requests, and record the result in their receipts.
 
     Args:
         settings: the settings.
-        open_receipts: by request.
+        open_receipts: request -> receipt.
         raw_ids: see :func:`lines_of_erased`.
     """
     known = read_erased(settings)
@@ -178,21 +183,21 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Look after the landing zone for all erasures that were not looked after yet."""
+    """Search the landing zone for all erasures that are not done there yet."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="look again for every erasure there ever was")
+    parser.add_argument("--all", action="store_true", help="search again for every erasure ever requested")
     parser.add_argument("--from", dest="file", metavar="FILE", help="raw user ids to find in broken lines; - is standard input")
     args = parser.parse_args(argv)
     settings = get_settings()
     known = [read_receipt(path) for path in receipts(settings)]
     waiting = {receipt.request: receipt for receipt in known if args.all or args.file or _waits(receipt, settings)}
     if not waiting:
-        raise NothingToDo("every erasure was looked after in the landing zone; there is nothing to do")
+        raise NothingToDo("every erasure is done in the landing zone; there is nothing to do")
     answer = forget(settings, waiting, read_raw_ids(args.file) if args.file else [])
     landing = {request: receipt.landing for request, receipt in answer.items() if receipt.landing is not None}
     holding = sorted({file for found in landing.values() for file in found.still_hold})
     if holding:
-        log.warning("landing files still hold erased persons", files=len(holding))
+        log.warning("landing files still contain erased users", files=len(holding))
     return {
         "requests": sorted(landing),
         "lines_blanked": sum(sum(found.lines_blanked.values()) for found in landing.values()),
@@ -201,7 +206,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def _waits(receipt: Receipt, settings: Settings) -> bool:
-    """Whether a receipt does not tell of the landing zone, or tells of what the settings allow to change now."""
+    """Whether a receipt lacks a search of the landing zone, or lists files that the settings allow to change now."""
     return receipt.landing is None or (settings.landing_is_ours and not receipt.landing.ours_to_rewrite)
 
 

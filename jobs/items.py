@@ -1,8 +1,8 @@
-"""The catalogue as it was known on a day: of every item the newest line that had arrived by then.
+"""The catalogue as it was known on a day: for every item the newest line that had arrived by then.
 
-Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. On a day on which no
-catalogue file arrived there is nothing to do: the newest partition before it still holds; nor where no source has a catalogue.
-A line that breaks a rule of the contract is left out, counted by rule in the commit, and named in the log by its file and line.
+Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. There is nothing to
+do on a day without a catalogue file, because the previous partition still holds, or if no source has a catalogue.
+A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line.
 
 ``python -m jobs.items --as-of 1998-04-16``
 """
@@ -40,7 +40,7 @@ SOUND, REFUSED = "sound", "refused"
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that the tasks of one build have to know. ``files``: each with its source's name."""
+    """The inputs that all tasks of one build share."""
 
     as_of: date
     files: tuple[LandingFile, ...]
@@ -50,7 +50,12 @@ class Catalogue:
 
 
 def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The rows of some catalogue files: sound ones by item, refused ones together."""
+    """First stage: the rows of some catalogue files, valid ones by item, rejected ones without a key.
+
+    Args:
+        of: the build.
+        numbers: the numbers of this task's files.
+    """
     for number in numbers:
         file = of.files[number]
         source = of.sources[file.source]
@@ -65,7 +70,15 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
 
 
 def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile, contract: Contract) -> pl.DataFrame:
-    """Rows of ``items``, several for an item that came several times; beside them where each stood, and ``reasons``."""
+    """Rows of ``items`` with their file, line and ``reasons``; an item that occurs several times has several rows.
+
+    Args:
+        raw: a frame of a reader.
+        items: the mapping of the catalogue.
+        as_of: the arrival day up to which files count.
+        file: the file of the lines.
+        contract: the contract of ``items``.
+    """
     schema = contract.polars_schema
     constants = {name: column.constant for name, column in items.columns.items() if column.constant is not None}
     given = raw.with_columns(**{name: pl.lit(text) for name, text in constants.items()})
@@ -87,14 +100,20 @@ def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile,
 
 
 def _description() -> pl.Expr:
-    """The item in words: title (year): categories."""
+    """A text for an item without one: title (year): categories."""
     year = pl.concat_str(pl.lit(" ("), "year", pl.lit(")"))
     kinds = pl.when(pl.col("categories").list.len() > 0).then(pl.concat_str(pl.lit(": "), pl.col("categories").list.join(", ")))
     return pl.concat_str("title", year, kinds, ignore_nulls=True)
 
 
 def write_newest(of: Catalogue, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write one row an item of a bucket, and name the lines that were refused."""
+    """Second stage: write one row for each item of a bucket, and report the rejected lines.
+
+    Args:
+        of: the build.
+        bucket: its number.
+        frames: the rows of :func:`read_catalogue` by kind.
+    """
     refused = frames[REFUSED].sort("source_file", "line_number") if REFUSED in frames else pl.DataFrame()
     rows = newest_items(frames[SOUND]).select(of.items.columns) if SOUND in frames else of.items.polars_schema.to_frame()
     reasons = refused["reasons"].explode().value_counts().rows() if len(refused) else []
@@ -106,7 +125,7 @@ def write_newest(of: Catalogue, bucket: int, frames: dict[str, pl.DataFrame]) ->
 
 
 def newest_items(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row an item: its newest line, and the day on which it was first seen."""
+    """One row for each item: its newest line, and the day on which it was first seen."""
     first_seen = rows.group_by("item_id").agg(pl.col("first_seen").min())
     newest = rows.sort(NEWEST, descending=True).unique("item_id", keep="first")
     return newest.drop("first_seen").join(first_seen, on="item_id")
@@ -117,25 +136,35 @@ def expect_catalogue(as_of: date) -> list[tuple[Source, list[LandingFile]]]:
 
     Raises:
         ClickwrightError: no catalogue arrived by then.
-        NothingToDo: none arrived on that day, or no source has one.
+        NothingToDo: no file arrived on that day, or no source has a catalogue.
     """
     settings = get_settings()
     if not has_catalogue(settings):
-        raise NothingToDo(f"no source has a catalogue ({settings.sources}); items are known by their events; nothing to do")
+        raise NothingToDo(f"no source has a catalogue ({settings.sources}); items are known only from events; nothing to do")
     sources = [source for source in map(load_source, settings.source_names) if source.items is not None]
     files = [(source, item_files(settings.landing_dir, source, as_of)) for source in sources]
     if not any(found for _, found in files):
         expected = ", ".join(str(settings.landing_dir / source.items.folder) for source in sources if source.items)
         raise ClickwrightError(f"no catalogue arrived by {as_of}; expected in {expected}; deliver it, then clear this task")
     if not any(file.arrived_on == as_of for _, found in files for file in found):
-        raise NothingToDo(f"no catalogue file arrived on {as_of}; the one before it holds; nothing to do")
+        raise NothingToDo(f"no catalogue file arrived on {as_of}; the previous catalogue still holds; nothing to do")
     return [(source, found) for source, found in files if found]
 
 
 def build_items(
     spark: SparkSession, attempt: Attempt, as_of: date, catalogue: list[tuple[Source, list[LandingFile]]]
 ) -> dict[str, Any]:
-    """Stage the catalogue as of a day, from what :func:`expect_catalogue` found."""
+    """Stage the catalogue as of a day.
+
+    Args:
+        spark: the session.
+        attempt: the staged attempt.
+        as_of: the arrival day up to which files count.
+        catalogue: the result of :func:`expect_catalogue`.
+
+    Returns:
+        The number of rejected lines by reason.
+    """
     files = tuple(file for _, found in catalogue for file in found)
     of = Catalogue(
         as_of, files, {source.name: source for source, _ in catalogue}, load_contract("items"), attempt.folder("items")

@@ -1,11 +1,10 @@
-"""Late days: published days whose rows do not follow from the newest events any more.
+"""Late days: published days whose rows no longer follow from the newest events.
 
-An arrival may bring events of days before its own. ``clean`` notes which event dates each of its commits touches. A closing
-date that can follow from one of them is late when its sessions were made from events that are older than the commit. The
-profiles as of a day are late when an arrival of that day or before was published, or changed, after they were made: a day that
-was mended, or one that another overtook. A commit that puts the same rows back makes nothing late. A day that was never
-published is left to its own run. Who looks, and when, changes nothing about what is late: a day that was told once and was
-forgotten is told again by whoever looks next.
+An arrival may contain events of earlier days. ``clean`` notes which event dates each of its commits touches. A closing date
+that depends on one of them is late if its sessions were made from events older than the commit. The profiles as of a day are
+late if an arrival of that day or before was published or changed after they were made, because a day was corrected or was
+published out of order. A commit that restores the same rows makes no day late. A day that was never published is left to its
+own run. The check has no state: a late day that Airflow dropped is reported again by the next check.
 
 ``python -m jobs.late_days`` lists them all; ``--closed-on 1998-04-16`` asks about the sessions of one day, ``--as-of``
 about its profiles.
@@ -25,7 +24,7 @@ from schemas.runtime.errors import NothingToDo
 
 
 def changes(lake: Lake) -> list[Commit]:
-    """The commits of ``events`` that changed something, oldest first: not those that put the same rows back."""
+    """The commits of ``events`` that changed rows, oldest first; commits that restored the same rows are left out."""
     known: dict[str, Any] = {}
     found = []
     for commit in reversed(lake.commits("events")):
@@ -38,7 +37,12 @@ def changes(lake: Lake) -> list[Commit]:
 
 
 def made_from(lake: Lake, table: str) -> dict[date, int]:
-    """The published days of a table, and the place in the order of commits of the events that each was made from."""
+    """The published days of a table, each with the sequence number of the ``events`` commit that it was made from.
+
+    Args:
+        lake: the lake.
+        table: ``sessions`` or ``profiles``.
+    """
     made = {date.fromisoformat(text): commit for text, commit in lake.current_commits(table).items()}
     return {d: lake.sequence("events", commit.inputs.get("events", 0)) for d, commit in made.items()}
 
@@ -64,7 +68,7 @@ def late_profiles(lake: Lake) -> list[date]:
 
 
 def late_days(lake: Lake) -> list[date]:
-    """The days of which anything is late, in order."""
+    """The days whose sessions or profiles are late, in order."""
     return sorted({*late_sessions(lake), *late_profiles(lake)})
 
 
@@ -72,8 +76,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the late days, or ask about one."""
     parser = argparse.ArgumentParser(description="List the published days that newer events change.")
     one = parser.add_mutually_exclusive_group()
-    one.add_argument("--closed-on", type=day, help="ask about the sessions of this day; where they are not late, nothing to do")
-    one.add_argument("--as-of", type=day, help="ask about the profiles as of this day; where they are not late, nothing to do")
+    one.add_argument("--closed-on", type=day, help="ask about the sessions of this day; nothing to do if they are not late")
+    one.add_argument("--as-of", type=day, help="ask about the profiles as of this day; nothing to do if they are not late")
     args = parser.parse_args(argv)
     lake = open_lake()
     for asked, what, find in ((args.closed_on, "sessions", late_sessions), (args.as_of, "profiles", late_profiles)):

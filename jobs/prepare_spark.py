@@ -1,4 +1,4 @@
-"""Prepare Spark on this machine, once: what ``schemas.spark.home`` describes is made, and printed."""
+"""Prepare Spark on this machine, once, as ``schemas.spark.home`` describes, and print its paths."""
 
 import argparse
 import os
@@ -15,10 +15,18 @@ from schemas.spark.home import Prepared, prepared
 
 
 def archive_classes(ready: Prepared, settings: Settings) -> bool:
-    """Make the class archive by a small job that uses what the jobs use. Returns whether it is there; nothing depends on it."""
+    """Make the class archive by running a small job that loads the same classes as the jobs. Spark also starts without it.
+
+    Args:
+        ready: the prepared Java and Spark.
+        settings: the settings.
+
+    Returns:
+        Whether the archive exists.
+    """
     if ready.class_archive.exists():
         return True
-    log.info("archiving Spark's classes; once, about a minute")
+    log.info("archiving Spark's classes; happens once and takes about a minute")
     with tempfile.TemporaryDirectory(dir=ready.class_archive.parent) as scratch:
         fresh = Path(scratch) / "classes.jsa"
         options = f"{settings.spark_driver_java_options} -XX:ArchiveClassesAtExit={fresh} -Xlog:disable"
@@ -37,13 +45,13 @@ def archive_classes(ready: Prepared, settings: Settings) -> bool:
         if done.returncode == 0 and fresh.exists():
             fresh.replace(ready.class_archive)
             return True
-    said = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
-    log.warning("no class archive; Spark starts without it, some seconds later", java=str(ready.java.home), said=said[:300])
+    said = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    log.warning("no class archive; Spark starts some seconds slower without it", java=str(ready.java.home), said=said[:300])
     return False
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Prepare Spark and print where it starts from."""
+    """Prepare Spark and print the paths that it starts from."""
     argparse.ArgumentParser(
         description="Prepare Spark on this machine: Java, a home that starts quickly, a class archive."
     ).parse_args(argv)

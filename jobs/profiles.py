@@ -1,4 +1,4 @@
-"""Profiles: what is known of each user's interests by the end of an arrival day.
+"""Profiles: each user's interests by the end of an arrival day.
 
 Reads ``events`` that had arrived by then and the newest catalogue of the time, writes the partition ``as_of`` of ``profiles``.
 Recent behaviour counts more: its weight halves every 30 days. Words are weighted by TF-IDF over the catalogue
@@ -44,11 +44,11 @@ WEIGHTS = pl.Map(pl.String, pl.Float64)
 
 @dataclass(frozen=True)
 class Interests:
-    """All that the tasks of one build have to know."""
+    """The inputs that all tasks of one build share."""
 
     as_of: date
     catalogue_of: date | None
-    """None where no source has a catalogue: interests have no words then."""
+    """None if no source has a catalogue; interests then have no words."""
     events: tuple[str, ...]
     items: tuple[str, ...]
     contract: Contract
@@ -56,14 +56,25 @@ class Interests:
 
 
 def read_events(of: Interests, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The events that had arrived by then, by user."""
+    """First stage: the events that had arrived by then, by user.
+
+    Args:
+        of: the build.
+        numbers: the numbers of this task's files.
+    """
     for number in numbers:
         for rows in read_rows(of.events[number], EVENT_COLUMNS, EVENTS):
             yield EVENTS, rows.filter(pl.col("arrived_on") <= of.as_of), "user_id"
 
 
 def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write the profiles of the users of a bucket."""
+    """Second stage: write the profiles of the users of a bucket.
+
+    Args:
+        of: the build.
+        bucket: its number.
+        frames: the rows of :func:`read_events`.
+    """
     nothing = load_contract("items").polars_schema.to_frame().select(ITEM_COLUMNS)
     items = pl.concat([nothing, *(rows for path in of.items for rows in read_rows(path, ITEM_COLUMNS, "items"))])
     rows = profiles(frames[EVENTS], items.filter(pl.col("as_of") == of.catalogue_of), of.as_of)
@@ -71,7 +82,7 @@ def profile_and_write(of: Interests, bucket: int, frames: dict[str, pl.DataFrame
 
 
 def profiles(events: pl.DataFrame, items: pl.DataFrame, as_of: date) -> pl.DataFrame:
-    """One row a user, in order.
+    """One row for each user, sorted by user.
 
     Args:
         events: rows of ``events`` that had arrived by ``as_of``, of whole users; copies count once.
@@ -101,9 +112,13 @@ def _segment() -> pl.Expr:
 
 
 def interests(weighted: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """``user_id``, ``category_weights`` (shares, which sum to one), ``term_weights`` (the strongest, of length one together).
+    """``user_id``, ``category_weights`` (sum to one) and ``term_weights`` (the strongest terms, a vector of length one).
 
-    Sums are rounded to nine digits, so that they do not depend on the order in which they are added up.
+    Sums are rounded to nine digits, so that they do not depend on the order of addition.
+
+    Args:
+        weighted: events with ``user_id``, ``item_id`` and ``weight``.
+        items: the catalogue.
     """
     of_items = weighted.drop_nulls("item_id").group_by("user_id", "item_id").agg(pl.col("weight").sum())
     each = of_items.join(item_features(items), on="item_id")
@@ -125,14 +140,20 @@ PAIR = pl.Struct({"key": pl.String, "value": pl.Float64})
 
 
 def _as_map(entries: pl.DataFrame, whole: pl.Expr, name: str) -> pl.DataFrame:
-    """One row a user: the weights of its terms as parts of a whole, strongest first."""
+    """One row for each user: the weights of its terms divided by the total, strongest first."""
     part = (pl.col("weight") / whole).over("user_id").round(DIGITS)
     pairs = pl.struct(key="term", value=part)
     return entries.with_columns(pair=pairs).group_by("user_id", maintain_order=True).agg(pl.col("pair").alias(name))
 
 
 def item_features(items: pl.DataFrame) -> pl.DataFrame:
-    """``item_id``, ``kind``, ``term``, ``factor``: its categories with factor 1, and the words of its text with ln(N / df)."""
+    """``item_id``, ``kind``, ``term``, ``factor``: categories of an item with factor 1, words of its text with ln(N / df).
+
+    >>> items = pl.DataFrame({"item_id": ["1", "2"], "text": ["Red shoes", "red hat"], "categories": [["Shoes"], ["Hats"]]})
+    >>> rows = item_features(items).sort("item_id", "kind", "term").select("item_id", "term", "factor").rows()
+    >>> [(item, term, round(factor, 2)) for item, term, factor in rows]
+    [('1', 'Shoes', 1.0), ('1', 'red', 0.0), ('1', 'shoes', 0.69), ('2', 'Hats', 1.0), ('2', 'hat', 0.69), ('2', 'red', 0.0)]
+    """
     words = pl.col("text").str.to_lowercase().str.extract_all(r"[\p{L}\p{N}']+").list.unique()
     terms = items.select("item_id", term=words).explode("term").filter(pl.col("term").str.len_chars() >= SHORTEST_TERM)
     of_words = terms.with_columns(kind=pl.lit(TERM), factor=(len(items) / pl.len().over("term")).log())
@@ -142,7 +163,14 @@ def item_features(items: pl.DataFrame) -> pl.DataFrame:
 
 
 def stage_profiles(run: Exchange, attempt: Attempt, lake: Lake, as_of: date) -> None:
-    """Stage the profiles as of a day, from the snapshots that are the attempt's inputs."""
+    """Stage the profiles as of a day, from the snapshots that are the attempt's inputs.
+
+    Args:
+        run: :func:`jobs.exchange.exchange.exchange`, bound to a session.
+        attempt: the staged attempt.
+        lake: the lake.
+        as_of: the arrival day.
+    """
     inputs, arrived = attempt.inputs, at_most("arrived_on", as_of)
     known = catalogue_of(lake, inputs, as_of)
     events = lake.sized_files("events", arrived, inputs["events"])
@@ -159,7 +187,7 @@ def stage_profiles(run: Exchange, attempt: Attempt, lake: Lake, as_of: date) -> 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the profiles as of a day."""
-    parser = argparse.ArgumentParser(description="Stage what is known of each user by the end of an arrival day.")
+    parser = argparse.ArgumentParser(description="Stage each user's interests by the end of an arrival day.")
     parser.add_argument("--as-of", type=day, required=True, help="arrival day up to which events count, YYYY-MM-DD")
     add_snapshot_option(parser)
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")

@@ -1,7 +1,7 @@
-"""Sessionise: events of a user in order of (event_time, event_id) become sessions, exactly, for any range of closing dates.
+"""Sessionize: group events of a user, ordered by (event_time, event_id), into sessions, for any range of closing dates.
 
-The rules stand in ``jobs.sessions.rules``, what a closing date follows from in ``jobs.sessions.lookback``. Here the events
-come together. Dates that were published and that later arrivals change are found by ``jobs.late_days``.
+``jobs.sessions.rules`` holds the rules, ``jobs.sessions.lookback`` the events that a closing date depends on. This module runs
+the exchange. ``jobs.late_days`` finds published dates that later arrivals change.
 
 ``python -m jobs.sessionize --from 1998-04-16 --to 1998-04-16``
 """
@@ -48,18 +48,18 @@ def sessionize(events: DataFrame, gap: timedelta = DEFAULT_GAP) -> DataFrame:
         gap: a longer pause starts a new session.
 
     Returns:
-        The frame with ``session_id`` (string) and ``position`` (int, from 0), in place of columns of these names.
+        The frame with ``session_id`` (string) and ``position`` (int, from 0); existing columns of these names are replaced.
     """
-    events = events.drop("session_id", "position")  # an event's own position, as of an advertisement, makes way
+    events = events.drop("session_id", "position")  # an event's own position, such as the slot of an ad, is replaced
     schema = f"{_ddl(events)}, session_id string, position int"
     return events.repartition(F.col("user_id")).mapInArrow(partial(_sessionize_batches, gap), schema)
 
 
 def summarize(session_events: DataFrame) -> DataFrame:
-    """One row a session.
+    """One row for each session.
 
     Args:
-        session_events: as :func:`sessionize` gives them; ``item_id`` is counted when there.
+        session_events: the result of :func:`sessionize`; ``item_id`` is counted if it exists.
 
     Returns:
         ``user_id``, ``session_id``, ``started_at``, ``ended_at``, ``n_events``, ``n_items``, ``first_event_id``,
@@ -102,7 +102,7 @@ def _summarize_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordB
 
 
 def _plain(schema: pa.Schema) -> pa.Schema:
-    """Polars gives large strings; Spark wants plain ones."""
+    """Polars produces large strings; Spark expects plain ones."""
     return pa.schema([f.with_type(pa.string()) if pa.types.is_large_string(f.type) else f for f in schema])
 
 
@@ -110,7 +110,15 @@ def _plain(schema: pa.Schema) -> pa.Schema:
 
 
 def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | None, dates: Sequence[date]) -> None:
-    """Stage the sessions that close on some dates, and their events, from the events of a snapshot."""
+    """Stage the sessions that close on some dates, and their events, from the events of a snapshot.
+
+    Args:
+        run: :func:`jobs.exchange.exchange.exchange`, bound to a session.
+        attempt: the staged attempt.
+        lake: the lake.
+        snapshot: the snapshot of ``events``.
+        dates: the closing dates, in order.
+    """
     files = lake.sized_files("events", one_of("event_date", look_back(dates)), snapshot)
     tables = {name: load_contract(name) for name in ("session_events", "sessions")}
     folders = {name: attempt.folder(name) for name in tables}
@@ -129,11 +137,17 @@ def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | 
 
 
 def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str, Any]]) -> pa.Table:
-    """Rows of ``conflicts``: both contents of each event that came back with another one."""
+    """Rows of ``conflicts``: both contents of each event that arrived again with other content.
+
+    Args:
+        lake: the lake.
+        snapshot: the snapshot of ``events``.
+        came_back: the rows of :func:`jobs.cleaning.event_identity.conflicts` with ``closed_on``; dates are ISO texts.
+    """
     contract = load_contract("conflicts")
     if not came_back:
         return contract.arrow_schema.empty_table()
-    log.warning("events came back with other content; the first arrival counts", events=len(came_back))
+    log.warning("events arrived again with other content; the first arrival counts", events=len(came_back))
     ids = sorted({conflict["event_id"] for conflict in came_back})
     events = pl.DataFrame(lake.arrow("events", one_of("event_id", ids), snapshot))
     both = events.select(*SAME_EVENT, "arrived_on", content=pl.struct(pl.all()))
@@ -147,7 +161,7 @@ def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the sessions of a range of closing dates."""
     parser = argparse.ArgumentParser(
-        description="Sessionise: stage the sessions that close in a range of days, and their events.",
+        description="Sessionize: stage the sessions that close in a range of days, and their events.",
         epilog=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

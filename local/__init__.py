@@ -1,1 +1,1 @@
-"""The stack on one machine: its services, the demonstration data and the demonstration itself."""
+"""Clickwright on one machine: the services, the demonstration data, and the demonstration."""

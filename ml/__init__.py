@@ -1,6 +1,6 @@
-"""Sequences, models, training, evaluation, promotion, batch inference, ad copy."""
+"""The recommender: data, models, training, evaluation, promotion, batch inference and ad copy."""
 
 from pkgutil import extend_path
 
-# A logged model carries a part of this package (ml.tracking.model_package); where the project is at hand too, it has the rest.
+# A logged model ships a part of this package (ml.tracking.model_package); an installed project supplies the rest.
 __path__ = extend_path(__path__, __name__)

@@ -1,9 +1,9 @@
 """Ad copy: a headline and a body for the first recommendation of a few dozen users, written by the language model.
 
-The model knows an ad's facts (title, year, categories, the near title that the reason names) and writes within the
-lexicon's grammar (``ml.copywriting.guided_decoding``); every check of ``ml.copywriting.guards`` judges what it wrote. It
-gets a few tries, each with a seed of its own; then a template takes its place, whose copy says so in ``origin`` and goes
-through the same checks. What does not pass them all is not written.
+The model gets an ad's facts (title, year, categories, the similar title that the reason names) and writes within the
+lexicon's grammar (``ml.copywriting.guided_decoding``). Every check of ``ml.copywriting.guards`` then judges the text. The
+model gets a few tries, each with its own seed; after them a template is the fallback. Template copy has ``template`` as its
+``origin`` and goes through the same checks. Copy that fails a check is not staged.
 
     python -m ml.copywriter --served-on 1998-04-23 --limit 36
 """
@@ -36,17 +36,17 @@ from schemas.runtime.settings import get_settings
 
 
 def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date | None) -> list[Ad]:
-    """The first recommendations of ``limit`` users: those whose hash with the day is smallest, a fair and fixed choice.
+    """The first recommendations of ``limit`` users: those with the smallest hash of user and day, a reproducible sample.
 
     Args:
-        lake: the lake.
+        lake: holds ``recommendations`` and ``items``.
         served_on: day of the recommendations.
-        limit: of how many users.
-        inputs: the snapshots to read.
-        catalogue: day of the catalogue that says what a title is; with None an item is called by its id.
+        limit: number of users.
+        inputs: snapshot id of each table.
+        catalogue: day of the catalogue that supplies the titles; None: an item's id serves as its title.
 
     Raises:
-        ClickwrightError: nothing is recommended for the day.
+        ClickwrightError: the day has no recommendations, or none with an item of the catalogue.
     """
     rows = lake.arrow(
         "recommendations",
@@ -79,11 +79,15 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
 
 
 def near_title(recommended: dict[str, Any], items: dict[str, dict[str, Any]]) -> str | None:
-    """The spoken title of the similar item that a recommendation's reason names, if it names one.
+    """The spoken title of the similar item that a recommendation's reason names, or None.
 
     Args:
         recommended: a row of ``recommendations``, with ``reason_kind`` and ``reason_item_id``.
         items: the rows of the catalogue, by item id.
+
+    >>> items = {"i1": {"title": "Terminator, The (1984)"}}
+    >>> near_title({"reason_kind": "similar_item", "reason_item_id": "i1"}, items)
+    'The Terminator'
     """
     near = items.get(recommended["reason_item_id"] or "")
     return spoken_title(near["title"]) if near and recommended["reason_kind"] == ReasonKind.SIMILAR_ITEM else None
@@ -93,14 +97,23 @@ def facts_of(item: dict[str, Any], near: str | None) -> Facts:
     """The facts of an ad.
 
     Args:
-        item: its row of the catalogue.
+        item: the item's row of the catalogue.
         near: the title that the reason names as similar.
+
+    >>> facts_of({"title": "Alien (1979)", "year": 1979, "categories": ["Horror"]}, None)
+    Facts(title='Alien', year=1979, categories=('Horror',), liked=None)
     """
     return Facts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), near)
 
 
 def as_table(written: Sequence[Written], served_on: date, language_model: str) -> pa.Table:
-    """Rows of ``creatives``, by user."""
+    """Rows of ``creatives``, sorted by user.
+
+    Args:
+        written: the ads with their copy.
+        served_on: day of the recommendations.
+        language_model: name of the language model, the same in every row.
+    """
     return pa.Table.from_pylist(
         [
             {
@@ -125,11 +138,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description="Write ad copy for the first recommendations of some users, and stage it.")
     parser.add_argument("--served-on", type=day, required=True, help="day of the recommendations, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
-    parser.add_argument("--limit", type=int, default=36, help="for how many users (default: 36)")
+    parser.add_argument("--limit", type=int, default=36, help="number of users (default: 36)")
     parser.add_argument("--lexicon", type=Path, default=DEFAULT, help="YAML of the words that copy may use")
-    parser.add_argument(
-        "--unguided", action="store_true", help="let the model write without the grammar, to see what it is for"
-    )
+    parser.add_argument("--unguided", action="store_true", help="let the model write without the grammar, for comparison")
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
     started = time.perf_counter()

@@ -1,10 +1,10 @@
-"""The gate before a promotion: refuses a challenger whose evidence is missing or not better.
+"""The gate before a promotion: it refuses a challenger whose evidence is incomplete or not better.
 
-A challenger must carry its evidence whole, must be the very model that was tested, on data that still exist, and must recommend
-when it is tried. It must beat popularity and the present champion in NDCG@10 on the same test questions. Where it is surely
-worse, than another baseline, or in a protected segment than the champion, it is refused; before there is a champion, popularity
-is the rival in segments, but for new users, who get that anyway. That a lead is sure is not required: with few users intervals
-are wide, they are shown, and a person decides after this.
+A challenger needs complete evidence. It must be the model that was tested, its training data must still exist, and it must
+pass a smoke test. It must beat popularity and the present champion in NDCG@10 on the same test questions. The gate also
+refuses a challenger that is significantly worse than another baseline, or than the champion in a protected slice. Before
+there is a champion, popularity takes its place in the slices; new users are exempt, since they get popular items anyway. A
+lead need not be significant: with few users intervals are wide. The report shows them, and a person decides after the gate.
 """
 
 import argparse
@@ -22,9 +22,15 @@ if TYPE_CHECKING:
 
 
 def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[str, Any], verdict: dict[str, Any]) -> None:
-    """Say in the report what the gate said.
+    """Write the report again with the gate's verdict.
 
-    Where a run is gone, or the evidence lacks what is to be shown, it stays as it is: that is no reason to judge otherwise.
+    If the run is gone, or the evidence lacks a value that the report shows, the report stays as it is. The verdict stands.
+
+    Args:
+        client: of MLflow.
+        version: the challenger.
+        evidence: of the challenger, possibly incomplete.
+        verdict: ``refused`` (a message or None), and for a pass the measurements of the smoke test.
     """
     from jinja2 import TemplateError
     from mlflow.exceptions import MlflowException
@@ -34,17 +40,17 @@ def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[
     try:
         log_report(client, str(version.version), evidence, verdict)
     except (MlflowException, TemplateError, LookupError, TypeError) as error:
-        log.warning("the report was left as it is", version=version.version, reason=repr(error))
+        log.warning("could not add the verdict to the report", version=version.version, reason=repr(error))
 
 
 def gate(run: str) -> dict[str, Any]:
-    """Judge the challenger of a training; a pass is noted on the version, with the champion that it was measured against.
+    """Judge the challenger of a training; a pass is a tag of the version, with the champion it was compared with.
 
-    A refusal takes an earlier pass back.
+    A refusal removes the tag of an earlier pass.
 
     Raises:
-        Refused: it must not be promoted.
-        NothingToDo: it was promoted already.
+        Refused: the challenger must not be promoted.
+        NothingToDo: the challenger is the champion already.
     """
     from ml.tracking.erasure_tag import warn_of
     from ml.tracking.registry import CHAMPION, by_alias, of_training, tags_of

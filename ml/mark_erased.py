@@ -1,7 +1,7 @@
-"""Mark the model versions that were trained on erased persons: the gate and a promotion then say so.
+"""Mark the model versions that were trained on erased users; the gate and a promotion then log a warning.
 
-A version counts as trained on them when the lake's snapshots that it was trained from held them. The next training leaves them
-out, as their rows are gone. Run again, it also finds versions that were registered meanwhile.
+A version counts as trained on a user if the lake snapshots of its training held the user's rows. The next training does not
+see the user, as the rows are deleted. A second run also finds versions that were registered in the meantime.
 
 ``python -m ml.mark_erased``
 """
@@ -23,15 +23,25 @@ if TYPE_CHECKING:
 
 
 def trained_on(snapshots: dict[str, int], receipt: Receipt) -> bool:
-    """Whether a training on these snapshots of tables saw the persons of an erasure."""
+    """Whether a training on these snapshots saw the users of an erasure.
+
+    Args:
+        snapshots: snapshot id of each table.
+        receipt: of the erasure.
+    """
     return any(table in receipt.tables and snapshot in receipt.tables[table].snapshots for table, snapshot in snapshots.items())
 
 
 def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[str]:
-    """Mark the versions that were trained on the persons of an erasure.
+    """Mark the versions that were trained on the users of an erasure.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        receipt: of the erasure.
 
     Returns:
-        Their numbers.
+        The numbers of these versions.
     """
     from ml.tracking.registry import tags_of
     from ml.tracking.runs import TAG
@@ -49,11 +59,11 @@ def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[s
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Mark the versions of all erasures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--receipt", type=Path, help="only of this erasure (default: of all)")
+    parser.add_argument("--receipt", type=Path, help="receipt of one erasure (default: all erasures)")
     args = parser.parse_args(argv)
     settings = get_settings()
     if args.receipt is not None and not args.receipt.is_file():
-        raise ConfigError(f"no such receipt; {args.receipt}; `python -m schemas.erasure` prints where it wrote one")
+        raise ConfigError(f"no such receipt; {args.receipt}; `python -m schemas.erasure` prints the path of each receipt")
     paths = [args.receipt] if args.receipt is not None else receipts(settings)
     if not paths:
         raise NothingToDo("nobody was ever erased; there is nothing to mark")
@@ -65,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         answer[receipt.request] = mark(client, settings, receipt)
         write_receipt(settings, receipt.model_copy(update={"model_versions": answer[receipt.request]}))
         if answer[receipt.request]:
-            log.warning("trained on erased persons", request=receipt.request, versions=",".join(answer[receipt.request]))
+            log.warning("trained on erased users", request=receipt.request, versions=",".join(answer[receipt.request]))
     return {"marked": answer}
 
 

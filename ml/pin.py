@@ -1,7 +1,7 @@
-"""Pin the data of a training: tag the snapshots in the lake and write down which they are.
+"""Pin the data of a training: tag the snapshots in the lake and record their ids.
 
-Everything after it (training, evaluation, challenge) reads these snapshots, so clearing a task or reproducing a version a year
-later sees the same rows, whatever was published since.
+Every later task (training, evaluation, registration) reads these snapshots. So clearing a task, or reproducing a version a
+year later, reads the same rows, even if newer data were published since.
 """
 
 import argparse
@@ -24,17 +24,17 @@ TABLES = ("session_events", "items")
 
 
 def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> dict[str, Any]:
-    """Pin the current snapshots for a training, or those of ``as_of``; one that was pinned before stays as it is.
+    """Pin the current snapshots for a training, or those of ``as_of``; an existing pin is kept.
 
     Args:
         run: name of the training.
-        train_until: fit on what happened and arrived before this day.
-        valid_days: days before it that choose between models.
+        train_until: fit on events that happened and arrived before this day.
+        valid_days: length of the validation window before ``train_until``, in days.
         as_of: tables as of a snapshot or a tag, as ``--as-of-snapshot`` takes them.
 
     Raises:
         ClickwrightError: a table is still empty, or the run was pinned for other dates.
-        NothingToDo: no session closed from ``train_until`` on, so that nothing could be tested.
+        NothingToDo: no session closed on ``train_until`` or later, so there is nothing to test on.
     """
     path = training_folder(run) / "data.json"
     lake, tag = open_lake(), training_tag(run)
@@ -49,7 +49,7 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
                 f"in {path}; give another --run"
             )
         return pinned
-    # What a pin of this run tagged before it was cut off is what the run was to see.
+    # An earlier pin of this run may have been interrupted after it tagged snapshots: use those.
     tagged = [f"{table}={tag}" for table in TABLES if tag in tags(lake, table)]
     snapshots = inputs_for(lake, TABLES, as_of or tagged)
     closed = lake.partitions("session_events", "closed_on", snapshots["session_events"])
@@ -67,7 +67,7 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
         "train_until": train_until.isoformat(),
         "valid_days": valid_days,
         "valid_from": (train_until - timedelta(days=valid_days)).isoformat(),
-        # The catalogue as it was known then; with none that early, items are known by their events alone.
+        # The newest catalogue before ``train_until``; without one, items are known from events alone.
         "items_as_of": known[-1].isoformat() if known else None,
         "code_version": code_version(),
         "seed": get_settings().seed,
@@ -80,7 +80,15 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
 
 
 def reads(train_until: date, catalogues: Sequence[date]) -> dict[str, str]:
-    """Which rows of each table a model is fitted on, as filters: what lineage shows."""
+    """The rows of each table that a model is fitted on, as filters, for lineage.
+
+    Args:
+        train_until: fit on events before this day.
+        catalogues: days of the catalogues before it, oldest first.
+
+    >>> reads(date(2024, 3, 1), [date(2024, 2, 28)])["items"]
+    "as_of = '2024-02-28'"
+    """
     rows = {"session_events": f"arrived_on < '{train_until}' and event_time < '{train_until}T00:00:00+00:00'"}
     return rows | ({"items": f"as_of = '{catalogues[-1]}'"} if catalogues else {})
 
@@ -93,9 +101,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--train-until",
         type=day,
         required=True,
-        help="fit on what happened and arrived before this day, 00:00 UTC; test on the rest",
+        help="fit on events that happened and arrived before this day, 00:00 UTC; test on the rest",
     )
-    parser.add_argument("--valid-days", type=int, default=14, help="days before it that choose between models (14)")
+    parser.add_argument("--valid-days", type=int, default=14, help="length of the validation window before it, in days (14)")
     add_snapshot_option(parser)
     arguments = parser.parse_args(argv)
     if arguments.valid_days < 1:

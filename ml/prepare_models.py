@@ -10,7 +10,7 @@ from schemas.runtime.settings import get_settings
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Prepare the models that the flow needs, and say where they are."""
+    """Prepare the models that the pipeline needs; returns their folders."""
     argparse.ArgumentParser(
         description="Prepare the language model once (about a minute); later calls return at once."
     ).parse_args(argv)

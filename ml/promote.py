@@ -1,9 +1,9 @@
 """Move the alias @champion: to the challenger of a training that passed the gate, or back to an earlier version.
 
-``--run`` promotes what the gate let pass; where the champion has changed since, nothing moves, and the result says that it was
-overtaken: compare again, and ask again. ``--version`` names a version instead: that is how to roll back. The next batch run
-follows the alias. Of several promotions at once exactly one moves it, on whichever machines that share the lake they run; who
-moves the alias by hand in MLflow takes no turn, and counts as the last.
+``--run`` promotes the challenger that passed the gate. If the champion has changed since then, nothing moves, and the result
+names the version that overtook it: compare again, then ask for approval again. ``--version`` promotes a given version, which
+is how to roll back. The next batch run follows the alias. Promotions on all machines that share the lake take turns, so
+exactly one of several concurrent promotions moves the alias. A move by hand in MLflow takes no turn; the last write wins.
 """
 
 import argparse
@@ -17,18 +17,18 @@ from schemas.runtime.settings import get_settings
 
 
 def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]:
-    """Make a version the champion; when it is already, nothing changes.
+    """Make a version the champion; nothing changes if it is the champion already.
 
     Args:
         run: promote the challenger of this training, or
         number: promote this version, if it passed the gate, or was promoted before.
 
     Returns:
-        Whether the alias ``moved``, and ``overtaken_by``: the version that became champion after the gate, which nobody has
-        compared this one with.
+        Whether the alias ``moved``, and ``overtaken_by``: the version that became champion after the gate, with which this
+        one was not compared.
 
     Raises:
-        Refused: it did not pass the gate, or the champion changed while a rollback waited for another promotion.
+        Refused: the version did not pass the gate, or the champion changed while a rollback waited for another promotion.
     """
     from ml.promotion.checks import NOBODY
     from ml.tracking.erasure_tag import warn_of
@@ -39,7 +39,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
     settings = get_settings()
     client = connect(settings)
     seen = by_alias(client, settings, CHAMPION)
-    # The registry lets the last writer win, so promotions take turns, and each looks again when it is its turn.
+    # In the registry the last write wins. So promotions take turns, and each reads the champion again when its turn comes.
     with one_at_a_time(settings):
         if number is not None:
             version = numbered(client, settings, number)
@@ -72,8 +72,8 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
             )
         if number is not None and present != (NOBODY if seen is None else str(seen.version)):
             raise Refused(
-                f"version {present} became the champion in this moment; in the model registry; "
-                f"if version {number} is still to be the champion, run this again"
+                f"version {present} has just become the champion; in the model registry; "
+                f"to make version {number} the champion all the same, run this again"
             )
         if number is None and tags["gate_champion"] != present:
             log.warning("overtaken", version=version.version, champion=present, measured_against=tags["gate_champion"])

@@ -1,13 +1,14 @@
-"""Batch inference: the day's titles for every known user, by the champion, with a reason each.
+"""Batch inference: the day's items for every known user, ranked by the champion, each with a reason.
 
-The champion is resolved once. Users are those of the profiles of the day before. What they did counts if it happened before
-the day began (00:00 UTC) and had arrived by the day before. What they met is not recommended again, nor what the catalogue
-of the day before does not hold. Who did nothing that the model knows gets what was popular of late in the own segment.
+The champion is resolved once per run. The users are those of the profiles of the day before. An event counts if it happened
+before the day began (00:00 UTC) and had arrived by the day before. Items that the user has interacted with are not recommended
+again, nor are items that the catalogue of the day before lacks. Users without usable history get the items most popular in
+their segment over the last 30 days.
 
-Users are dealt into shards, and a finished shard is kept until the run is: a run that was killed and is tried again from the
-same champion, snapshots, settings and code makes only the others, and stages the same bytes. CLICKWRIGHT_RECOMMEND_ON says
-whether this process makes the shards, or the tasks of a Spark cluster (CLICKWRIGHT_SPARK_MASTER, or what ``spark-submit``
-says).
+Users are dealt into shards, and a finished shard is kept until the run ends. If a run is killed, a retry with the same
+champion, snapshots, settings and code makes only the missing shards, and stages the same bytes. CLICKWRIGHT_RECOMMEND_ON
+selects the maker of the shards: this process, or the tasks of a Spark cluster (at CLICKWRIGHT_SPARK_MASTER, or at the master
+that is given to ``spark-submit``).
 
     python -m ml.recommend --served-on 1998-04-23
 """
@@ -41,8 +42,15 @@ INPUTS = ("profiles", "items", "session_events")
 def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequence[str]) -> pa.Table:
     """A table's rows as of a day.
 
+    Args:
+        lake: holds the table.
+        table: its name.
+        as_of: the day.
+        snapshot: id of the snapshot to read.
+        columns: to read.
+
     Raises:
-        ClickwrightError: there are none.
+        ClickwrightError: the table has no rows of that day.
     """
     rows = lake.arrow(table, where=f"as_of = '{as_of}'", snapshot=snapshot, columns=list(columns))
     if rows.num_rows == 0:
@@ -53,7 +61,13 @@ def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequen
 
 
 def finish_shards(scorer: Scorer, inputs: Inputs, work: Work) -> None:
-    """Make the shards that are not finished, one after the other in this process."""
+    """Make the shards that are not finished, one after the other in this process.
+
+    Args:
+        scorer: makes the rows.
+        inputs: users and events of each shard.
+        work: folder of the finished shards.
+    """
     waiting, began = work.waiting, time.perf_counter()
     for done, shard in enumerate(waiting, start=1):
         scorer.finish(shard, inputs, work)
@@ -62,16 +76,16 @@ def finish_shards(scorer: Scorer, inputs: Inputs, work: Work) -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage a day's recommendations."""
-    parser = argparse.ArgumentParser(description="Recommend titles for a day to every known user, and stage them.")
+    parser = argparse.ArgumentParser(description="Recommend items to every known user for a day, and stage them.")
     parser.add_argument("--served-on", type=day, required=True, help="day on which they are shown, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
-    parser.add_argument("--k", type=int, default=10, help="titles a user (default: 10)")
+    parser.add_argument("--k", type=int, default=10, help="items per user (default: 10)")
     parser.add_argument("--batch-users", type=int, default=BATCH_USERS, help="users scored at a time")
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
     from ml.models import load_recommender
     from ml.tracking.registry import champion, download, provenance, version_uri
-    from ml.tracking.runs import connect  # MLflow: heavy, and only needed here
+    from ml.tracking.runs import connect  # MLflow is heavy, and needed only here
     from schemas.runtime.local_files import digest
 
     started = time.perf_counter()
@@ -109,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 offer = offer_of(catalogue, parts, item_ids, args.served_on)
                 scorer = Scorer(model, offer, policy, origin)
                 if settings.recommend_on == "spark":
-                    from ml.inference import spark_shards  # PySpark: only where it is wanted
+                    from ml.inference import spark_shards  # PySpark is needed only here
 
                     spark_shards.finish_shards(scorer, files, dealt, work)
                 else:
@@ -122,7 +136,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         attempt.note(model=provenance(settings, version), reads=reads(args.served_on, known))
     work.remove()
     if figures["users_without"]:
-        log.warning("some users get nothing: they met all that is offered", users=figures["users_without"])
+        log.warning(
+            "some users get no recommendations: they have interacted with every eligible item", users=figures["users_without"]
+        )
     return {
         "served_on": str(args.served_on),
         "model_version": origin.model_version,
@@ -133,7 +149,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def reads(served_on: date, catalogue: date | None) -> dict[str, str]:
-    """Which rows of each table a day's recommendations follow from, as filters: what lineage shows."""
+    """The rows of each table that a day's recommendations depend on, as filters, for lineage.
+
+    Args:
+        served_on: day of the recommendations.
+        catalogue: day of the catalogue, None without one.
+
+    >>> reads(date(2024, 3, 1), None)["profiles"]
+    "as_of = '2024-02-29'"
+    """
     return {
         "profiles": f"as_of = '{served_on - timedelta(days=1)}'",
         **({} if catalogue is None else {"items": f"as_of = '{catalogue}'"}),

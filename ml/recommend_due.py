@@ -1,7 +1,7 @@
 """Whether recommendations are due: is there a champion, and a day with profiles that it has not served yet?
 
-Quick, for a scheduler asks often: the champion comes from MLflow's REST, the days and versions from the lake's metadata.
-Neither PyTorch nor MLflow is imported.
+A scheduler asks often, so this is quick: the champion comes from MLflow's REST API, days and versions from the lake's
+metadata. It imports neither PyTorch nor MLflow.
 """
 
 import argparse
@@ -16,28 +16,42 @@ from schemas.runtime.settings import get_settings
 
 
 def newest_publish(lake: Lake, table: str, served_on: date) -> Commit | None:
-    """The newest publish of a day of a table; None before the first."""
+    """The newest commit that published a day of a table; None before the first.
+
+    Args:
+        lake: holds the table.
+        table: its name.
+        served_on: the day.
+    """
     return lake.current_commits(table).get(served_on.isoformat())
 
 
 def has_copy(lake: Lake, recommended: Commit, served_on: date) -> bool:
-    """Whether the day's ad copy was written for these recommendations, and not for those that they took the place of."""
+    """Whether the day's ad copy was written for these recommendations, rather than for earlier ones.
+
+    Args:
+        lake: holds ``creatives``.
+        recommended: the commit that published the recommendations.
+        served_on: day of the recommendations.
+    """
     copied = newest_publish(lake, "creatives", served_on)
     read = None if copied is None else copied.inputs.get("recommendations")
     return read is not None and lake.sequence("recommendations", read) >= recommended.sequence_number
 
 
 def decide(newest_profiles: date | None, champion: str | None, served: str | None, copied: bool) -> dict[str, Any]:
-    """What is due, and why.
+    """Decide whether recommendations are due, and why.
 
     Args:
-        newest_profiles: the newest day with profiles.
-        champion: the version that is champion.
-        served: the version that recommended for the day after it.
-        copied: whether there is ad copy for what it recommended.
+        newest_profiles: the newest day with profiles; None if there is none.
+        champion: the present champion's version, None without one.
+        served: the version that made the recommendations for the day after ``newest_profiles``, None without any.
+        copied: whether these recommendations have ad copy.
 
     >>> decide(date(1998, 4, 22), "3", "3", True)["due"]
     False
+    >>> decide(date(1998, 4, 22), "4", "3", True)["why"]
+    'recommendations for 1998-04-23 are by version 3, and @champion is 4'
     """
     day = None if newest_profiles is None else newest_profiles + timedelta(days=1)
     if day is None:
@@ -47,7 +61,7 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
     elif served == champion and not copied:
         due, why = True, f"recommendations for {day} by version {champion} have no ad copy yet"
     elif served == champion:
-        due, why = False, f"recommendations for {day} by version {champion} are there already"
+        due, why = False, f"recommendations for {day} by version {champion} exist already"
     elif served is None:
         due, why = True, f"nothing is recommended for {day} yet"
     else:

@@ -1,8 +1,7 @@
-"""Choose a training's best recipe by validation, put it before the present champion, and register it with the evidence.
+"""Choose a training's best recipe by validation, compare it with the champion, and register it with the evidence.
 
-The choice looks at validation NDCG@10 alone; between equals the simpler recipe wins. The evidence is the chosen model
-on the test cases against every baseline and against the champion on the same cases, with 95 % paired bootstrap intervals
-over users.
+The choice uses validation NDCG@10 alone; on a tie the simpler recipe wins. The evidence compares the chosen model with every
+baseline and with the champion on the same test cases, with 95 % paired bootstrap intervals over users.
 """
 
 import argparse
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def choose(runs: dict[str, "Run"]) -> str:
-    """The recipe with the best validation NDCG@10; equal ones are decided for the simpler."""
+    """The recipe with the best validation NDCG@10; on a tie the simplest wins."""
     from ml.models import recipe
 
     def merit(name: str) -> tuple[float, int]:
@@ -40,7 +39,7 @@ def challenge(run: str) -> dict[str, Any]:
     """Register the best model of a training as ``@challenger``.
 
     Raises:
-        ClickwrightError: the training has no finished run, or none of popularity, which everything is measured against.
+        ClickwrightError: the training has no finished run of popularity, the baseline of every comparison.
     """
     share_the_machine()
     from ml.tracking.registry import CHALLENGER, by_alias, choose_version, newest_with
@@ -59,7 +58,7 @@ def challenge(run: str) -> dict[str, Any]:
     champion = by_alias(client, settings, "champion")
     version = newest_with(client, settings, "run_id", runs[name].info.run_id)
     if version is not None and champion is not None and version.version == champion.version:
-        # What it was promoted on stays its evidence; beside itself it would look like nobody.
+        # Keep the evidence on which it was promoted: a comparison with itself would show no lead.
         evidence = json.loads(version.tags[f"{TAG}evidence"])
         log.info("the best model of this training is the champion already", version=version.version)
         choose_version(client, settings, pinned["training"], str(version.version))
@@ -92,7 +91,13 @@ def challenge(run: str) -> dict[str, Any]:
 
 
 def result(settings: Settings, version: str, evidence: dict[str, Any]) -> dict[str, Any]:
-    """What the command prints, and what the approval shows."""
+    """The result that the command prints and the approval shows.
+
+    Args:
+        settings: name the approvers and MLflow.
+        version: number of the challenger.
+        evidence: of the challenger.
+    """
     return {
         "version": version,
         "recipe": evidence["recipe"],
@@ -104,7 +109,7 @@ def result(settings: Settings, version: str, evidence: dict[str, Any]) -> dict[s
 
 
 def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVersion":
-    """A new version for a run's model."""
+    """Register a run's model as a new version."""
     import mlflow
 
     from ml.tracking.runs import TAG
@@ -114,7 +119,13 @@ def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVe
 
 
 def keep(client: "MlflowClient", pinned: dict[str, Any], evidence: dict[str, Any]) -> None:
-    """Leave the evidence with the run and in the training's folder, with a picture."""
+    """Store the evidence and a plot, with the run and in the training's folder.
+
+    Args:
+        client: of MLflow.
+        pinned: the pinned data of the training.
+        evidence: of the challenger.
+    """
     from ml.evaluation import plots
     from ml.training.pinned_data import training_folder
 

@@ -1,6 +1,7 @@
-"""Note on a challenger that a person rejected it, or that nobody answered: the registry is where a reader looks a year later.
+"""Record on a challenger that a person rejected it, or that nobody answered in time.
 
-``python -m ml.reject --run RUN --by alice``. Nothing moves, and the version may be asked about again.
+``python -m ml.reject --run RUN --by alice``. The registry keeps the answer for later readers. No alias moves, and approval of
+the version may be requested again.
 """
 
 import argparse
@@ -13,10 +14,14 @@ from schemas.runtime.settings import get_settings
 
 
 def reject(run: str, by: str) -> dict[str, Any]:
-    """Note the answer on the version that a training chose.
+    """Record the answer on the version that a training chose.
+
+    Args:
+        run: name of the training run.
+        by: the person who answered.
 
     Raises:
-        Refused: the training has chosen none.
+        Refused: the training has no challenger.
     """
     from ml.tracking.registry import of_training
     from ml.tracking.runs import TAG, connect
@@ -36,10 +41,10 @@ def reject(run: str, by: str) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Note that a challenger was rejected."""
+    """Record that a challenger was rejected."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--run", required=True, help="name of the training run whose challenger was asked about")
-    parser.add_argument("--by", required=True, help="who answered; nobody, where the time was up")
+    parser.add_argument("--run", required=True, help="name of the training run whose challenger was rejected")
+    parser.add_argument("--by", required=True, help="name of the person who answered; nobody after a timeout")
     arguments = parser.parse_args(argv)
     return reject(arguments.run, arguments.by)
 

@@ -1,4 +1,4 @@
-"""The page of a challenger's evidence, written again from its training's folder.
+"""Write the page of a challenger's evidence again, from its training's folder.
 
 ``python -m ml.render_evidence --run RUN --out evidence.html``
 """

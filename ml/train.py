@@ -1,11 +1,11 @@
 """Train recipes on a pinned training's data, evaluate them, and log each as an MLflow run.
 
-For each recipe: fit before the validation window, decide by validation; refit on everything before ``train_until`` with nothing
-decided again; save, load, and test the very model that was saved. A finished run of the same training, recipe and code is kept;
-one that was cut off goes on, where a network had begun to learn from its newest checkpoint.
+For each recipe: fit on the events before the validation window and choose settings by validation; refit with these settings on
+all events before ``train_until``; save, load, and test the saved model. A finished run of the same training, recipe and code
+is reused. An interrupted run is resumed; a network resumes from its newest checkpoint.
 
-With ``CLICKWRIGHT_TRAIN_PROCESSES`` above 1, or under ``torchrun --standalone --nproc-per-node N -m ml.train``, processes share
-the training of a network; the first of them does everything else.
+With ``CLICKWRIGHT_TRAIN_PROCESSES`` above 1, or under ``torchrun --standalone --nproc-per-node N -m ml.train``, several
+processes train a network together; rank 0 does everything else.
 """
 
 import argparse
@@ -27,7 +27,15 @@ if TYPE_CHECKING:
 
 
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
-    """Train ``recipes`` for a pinned training; returns for each its MLflow run and headline figures."""
+    """Train ``recipes`` for a pinned training.
+
+    Args:
+        run: name of the training run.
+        recipes: names of the recipes.
+
+    Returns:
+        For each recipe its MLflow run and headline metrics.
+    """
     share_the_machine()
     from ml.data.splits import read_split
     from ml.models import recipe
@@ -36,7 +44,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     from schemas.lake.lake import open_lake
 
     for name in recipes:
-        recipe(name)  # an unknown one fails now, not after an hour
+        recipe(name)  # an unknown name fails now, not after an hour
     settings, pinned = get_settings(), read_pin(run)
     expect_encoder(pinned)
     client = connect(settings)
@@ -45,13 +53,13 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
         for name, found in finished_runs(client, settings, pinned["training"]).items()
         if found.data.tags.get("clickwright.code_version") == code_version()
     }
-    kept: dict[str, str] = from_first(finished)  # others may look when the first has finished one more
+    kept: dict[str, str] = from_first(finished)  # other ranks could read when rank 0 has finished another run
     results: dict[str, Any] = {}
     split: Split | None = None
     library: Library = {}
     for name in recipes:
         if name in kept:
-            log.info("kept: this recipe was trained on this data by this code", recipe=name, run_id=kept[name])
+            log.info("reused: this code already trained this recipe on this data", recipe=name, run_id=kept[name])
             results[name] = summary(client.get_run(kept[name])) | {"reused": True}
             continue
         if split is None:
@@ -64,7 +72,12 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
 
 
 def train_together(processes: int, argv: Sequence[str]) -> None:
-    """Become ``torchrun`` with so many processes of this command, of which the first one speaks."""
+    """Replace this process by ``torchrun`` with several processes of this command; only rank 0 writes output.
+
+    Args:
+        processes: number of processes.
+        argv: arguments of the command.
+    """
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}", "--local-ranks-filter=0"]
     os.execv(sys.executable, [sys.executable, *torchrun, "-m", "--", "ml.train", *argv])
 
@@ -83,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         train_together(get_settings().train_processes, list(sys.argv[1:] if argv is None else argv))
     recipes = [name.strip() for name in arguments.recipes.split(",") if name.strip()]
     if not recipes:
-        parser.error("--recipes names none")
+        parser.error("--recipes is empty")
     return train(arguments.run, recipes)
 
 

@@ -1,7 +1,7 @@
 """A table's contract, read from its YAML in the Open Data Contract Standard (v3, Linux Foundation's Bitol).
 
-From the one file come the Arrow schema (and from it Iceberg's and Spark's), the row rules, the table rules, the keys and the
-personal-data classes. Nothing about a table is written anywhere else. ``python -m schemas.contract`` prints all contracts.
+The YAML file is the only definition of a table. It yields the Arrow schema (and from that the Iceberg and Spark schemas), the
+row rules, the table rules, the keys and the personal-data classes. ``python -m schemas.contract`` prints all rules.
 """
 
 import argparse
@@ -40,7 +40,7 @@ DEFAULT = "default"
 
 @dataclass(frozen=True)
 class Contract:
-    """What one table is. Made by :func:`load_contract` or :func:`parse_contract`."""
+    """The definition of one table. Use :func:`load_contract` or :func:`parse_contract` to make one."""
 
     odcs: OpenDataContractStandard
     table: SchemaObject
@@ -52,7 +52,7 @@ class Contract:
 
     @property
     def version(self) -> Version:
-        """MAJOR.MINOR.PATCH: a reader of one minor version can read what another of the same major wrote."""
+        """MAJOR.MINOR.PATCH. Readers can read rows of any minor version that has the same major version."""
         return Version(str(self.odcs.version))
 
     @property
@@ -69,7 +69,7 @@ class Contract:
 
     @cached_property
     def arrow_schema(self) -> pa.Schema:
-        """All columns in the contract's order. All may be null: which may not is for the rules to say, row by row."""
+        """All columns in the contract's order. All are nullable: the row rules, not the schema, check required columns."""
         return pa.schema([pa.field(str(p.name), self._arrow_type(p)) for p in self.properties])
 
     def _arrow_type(self, prop: SchemaProperty) -> pa.DataType:
@@ -92,9 +92,9 @@ class Contract:
 
     @cached_property
     def defaults(self) -> dict[str, Any]:
-        """What stands in place of a null, by column: rows from before the column was there hold one.
+        """The default value by column; it replaces the nulls of rows that are older than the column.
 
-        Only a required column may have a default, so that a null can come from nowhere else.
+        Only a required column may have a default, so its nulls can only come from older rows.
         """
         return {str(p.name): value for p in self.properties if (value := custom(p, DEFAULT)) is not None}
 
@@ -128,19 +128,24 @@ class Contract:
 
     @cached_property
     def table_rules(self) -> list[TableRule]:
-        """The rules on all staged rows together; the primary key's uniqueness is the first."""
+        """The rules on all staged rows together. The first is the uniqueness of the primary key."""
         rules = [TableRule(TableRuleKind.UNIQUE, tuple(self.primary_key))] if self.primary_key else []
         return rules + [_table_rule(q) for q in self.table.quality or [] if q.type != "custom"]
 
     @property
     def sentences(self) -> dict[str, str]:
-        """Every rule in words, by its id."""
+        """Every rule as a sentence, by rule id."""
         of_rows = {rule.id: rule.sentence for rule in self.rules}
         return {**of_rows, **{rule.id: rule.sentence for rule in self.table_rules}}
 
 
 def custom(prop: SchemaProperty, name: str) -> Any:
-    """The value of a custom property, or None."""
+    """The value of a custom property, or None.
+
+    Args:
+        prop: a column of a contract.
+        name: name of the custom property, such as ``default``.
+    """
     return next((c.value for c in prop.customProperties or [] if c.property == name), None)
 
 
@@ -197,10 +202,14 @@ def _table_rule(quality: DataQuality) -> TableRule:
 
 @lru_cache(maxsize=256)
 def parse_contract(text: str, folder: Path | None = None) -> Contract:
-    """A contract from its YAML text. ``folder`` holds the others that it refers to; the project's when not given.
+    """Parse a contract from its YAML text.
+
+    Args:
+        text: the YAML.
+        folder: folder of the contracts that it refers to; default: the project's contracts.
 
     Raises:
-        ConfigError: the text is no contract of one table, or a column lacks its type or its personal-data class.
+        ConfigError: the text is not a contract of one table, or a column lacks its type or its personal-data class.
     """
     try:
         odcs = OpenDataContractStandard.model_validate(yaml.safe_load(text), extra="forbid")
@@ -209,7 +218,7 @@ def parse_contract(text: str, folder: Path | None = None) -> Contract:
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"contract is not valid: {first['msg']}; at {where}; correct the YAML") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"contract is no YAML: {error}; correct it") from None
+        raise ConfigError(f"contract is not valid YAML: {error}; correct it") from None
     if len(odcs.schema_ or []) != 1:
         raise ConfigError(f"contract {odcs.id} must hold one table; under schema; split it")
     contract = Contract(odcs, (odcs.schema_ or [])[0], folder or CONTRACTS)
@@ -232,7 +241,7 @@ def _check_version(contract: Contract) -> None:
         parts = 0
     if parts != 3:
         raise ConfigError(
-            f"version {contract.odcs.version!r} is not MAJOR.MINOR.PATCH; in the contract of {contract.name}; write 1.0.0, say"
+            f"version {contract.odcs.version!r} is not MAJOR.MINOR.PATCH; in the contract of {contract.name}; write e.g. 1.0.0"
         )
 
 
@@ -240,22 +249,31 @@ def _check_default(contract: Contract, prop: SchemaProperty) -> None:
     value, kind = contract.defaults[str(prop.name)], contract._arrow_type(prop)
     if not prop.required or prop.partitioned:
         raise ConfigError(
-            f"column {prop.name} has a default and is not required, or names a partition; in the contract of {contract.name}; "
-            "a default stands for what old rows lack: make the column required, or take the default away"
+            f"column {prop.name} has a default but is optional or a partition column; in the contract of {contract.name}; "
+            "make the column required, or remove the default"
         )
     try:
         pa.scalar(value, kind)
     except (pa.ArrowException, OverflowError):
         raise ConfigError(
-            f"default {value!r} of {prop.name} is no {prop.physicalType}; in the contract of {contract.name}; correct it"
+            f"default {value!r} of {prop.name} is not of type {prop.physicalType}; "
+            f"in the contract of {contract.name}; correct it"
         ) from None
 
 
 def load_contract(name: str, folder: Path | None = None) -> Contract:
-    """The contract of a table.
+    """Load the contract of a table.
+
+    Args:
+        name: name of the table.
+        folder: folder of the contracts; default: the project's contracts.
 
     Raises:
-        ConfigError: there is none of that name, or it is not valid.
+        ConfigError: the table has no contract, or the contract is not valid.
+
+    >>> contract = load_contract("sessions")
+    >>> contract.primary_key, contract.partition_by
+    (['session_id'], ['closed_on'])
     """
     folder = folder or CONTRACTS
     path = folder / f"{name}{SUFFIX}"
@@ -265,12 +283,16 @@ def load_contract(name: str, folder: Path | None = None) -> Contract:
 
 
 def table_names(folder: Path | None = None) -> list[str]:
-    """The names of all tables that have a contract."""
+    """The names of all tables that have a contract, sorted.
+
+    >>> table_names()[:3]
+    ['conflicts', 'creatives', 'events']
+    """
     return sorted(path.name.removesuffix(SUFFIX) for path in (folder or CONTRACTS).glob(f"*{SUFFIX}"))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Print tables, columns and rules."""
+    """Check all contracts and print their rules."""
     argparse.ArgumentParser(description="Check all contracts and print their rules.").parse_args(argv)
     contracts = [load_contract(name) for name in table_names()]
     return {c.name: c.sentences for c in contracts}

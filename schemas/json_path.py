@@ -1,7 +1,7 @@
-"""Where a text stands in a nested line: keys one in the other, list elements by number or by what they hold.
+"""Paths to values in nested JSON: nested keys, and list elements by position or by a key's value.
 
-``items[0].item_id`` is the key ``item_id`` of the first element of ``items``; ``event_params[key=page].value.text`` looks in
-the list ``event_params`` for the first element whose ``key`` is ``page``.
+``items[0].item_id`` is the key ``item_id`` of the first element of ``items``. ``event_params[key=page].value.text`` finds the
+first element of the list ``event_params`` whose ``key`` is ``page``.
 """
 
 import re
@@ -19,14 +19,14 @@ class Key:
 
 @dataclass(frozen=True)
 class Element:
-    """The element of a list, from 0."""
+    """The element of a list at a position, from 0."""
 
     number: int
 
 
 @dataclass(frozen=True)
 class Lookup:
-    """The first element of a list that holds a value under a key."""
+    """The first element of a list whose key ``name`` has the value ``value``."""
 
     name: str
     value: str
@@ -36,15 +36,21 @@ Step = Key | Element | Lookup
 
 
 def steps_of(path: str) -> tuple[Step, ...]:
-    """The steps of a path, from the outside in.
+    """Parse a path into its steps, outermost first.
 
     >>> steps_of("a.b")
     (Key(name='a'), Key(name='b'))
     >>> steps_of("params[key=page.title].value")
     (Key(name='params'), Lookup(name='key', value='page.title'), Key(name='value'))
+    >>> steps_of("items[0].id")
+    (Key(name='items'), Element(number=0), Key(name='id'))
+    >>> steps_of("a..b")
+    Traceback (most recent call last):
+        ...
+    ValueError: 'a..b' is not a valid path at character 3; write key.key, key[0].key or key[name=value].key
 
     Raises:
-        ValueError: the text is no path.
+        ValueError: the text is not a valid path.
     """
     steps: list[Step] = []
     at = 0
@@ -54,7 +60,9 @@ def steps_of(path: str) -> tuple[Step, ...]:
         step = _STEP.match(path, at)
         follows = path[at - 1 : at] == "." or not steps
         if step is None or (step["key"] is not None) != follows:
-            raise ValueError(f"{path!r} is no path at character {at + 1}; write key.key, key[0].key or key[name=value].key")
+            raise ValueError(
+                f"{path!r} is not a valid path at character {at + 1}; write key.key, key[0].key or key[name=value].key"
+            )
         if step["key"] is not None:
             steps.append(Key(step["key"]))
         elif step["number"] is not None:
@@ -63,5 +71,5 @@ def steps_of(path: str) -> tuple[Step, ...]:
             steps.append(Lookup(step["name"], step["value"]))
         at = step.end()
     if not steps or path.endswith("."):
-        raise ValueError(f"{path!r} is no path; write key.key, key[0].key or key[name=value].key")
+        raise ValueError(f"{path!r} is not a valid path; write key.key, key[0].key or key[name=value].key")
     return tuple(steps)

@@ -1,8 +1,7 @@
-"""Rules on rows and on whole tables, as data: what a contract says, before any engine sees it.
+"""The rules of a contract on rows and on whole tables, as data, independent of any engine.
 
-``to_polars`` here and ``schemas.publishing.expectations`` are the only two readers of a rule, so that what
-sends a row to quarantine and what Great Expectations checks is one and the same thing. A null breaks ``required`` and no
-other rule, in both.
+Only ``to_polars`` and ``schemas.publishing.expectations`` translate rules, so the quarantine (Polars) and the audit (Great
+Expectations) check the same rules. In both, a null violates ``required`` and no other rule.
 """
 
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class RowRuleKind(StrEnum):
-    """What a rule on a row demands."""
+    """The kinds of row rules."""
 
     REQUIRED = "required"
     ALLOWED = "allowed"
@@ -27,7 +26,14 @@ class RowRuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class RowRule:
-    """One demand on each row. ``low`` and ``high`` are inclusive; for ``LENGTH`` they count characters."""
+    """A condition that each row must meet.
+
+    ``low`` and ``high`` are inclusive; for ``LENGTH`` they count characters. ``why`` is the column's description.
+
+    >>> rule = RowRule(RowRuleKind.RANGE, "position", "rank in the list", low=1, high=100)
+    >>> rule.id, rule.sentence
+    ('position.range', 'position must be at least 1 and at most 100')
+    """
 
     kind: RowRuleKind
     column: str
@@ -40,15 +46,15 @@ class RowRule:
 
     @property
     def id(self) -> str:
-        """The reason that a rejected row carries, such as ``event_time.required``."""
+        """The rule's id, and the reject reason of rows that violate it, such as ``event_time.required``."""
         return f"{self.column}.{self.kind}"
 
     @property
     def sentence(self) -> str:
-        """The rule in words."""
+        """The rule as a sentence."""
         match self.kind:
             case RowRuleKind.REQUIRED:
-                demand = "must be there"
+                demand = "must not be null"
             case RowRuleKind.ALLOWED:
                 demand = f"must be one of {', '.join(map(str, self.allowed))}"
             case RowRuleKind.PATTERN:
@@ -64,7 +70,7 @@ class RowRule:
 
 
 class TableRuleKind(StrEnum):
-    """What a rule on a whole partition demands."""
+    """The kinds of table rules."""
 
     UNIQUE = "unique"
     ROW_COUNT = "row_count"
@@ -72,8 +78,15 @@ class TableRuleKind(StrEnum):
 
 @dataclass(frozen=True)
 class TableRule:
-    """One demand on all staged rows of a table together. ``percent_of`` names the figure that a percentage refers to, and
-    ``besides`` one whose rows do not count."""
+    """A condition that all staged rows of a table must meet together.
+
+    Both ``percent_of`` and ``besides`` name a figure that the job noted, such as ``lines_read``. With ``percent_of``, the
+    bounds are percentages of that figure. The rows counted by ``besides`` are not included.
+
+    >>> rule = TableRule(TableRuleKind.ROW_COUNT, high=20, percent_of="lines_read", besides="set_aside")
+    >>> rule.sentence
+    'the number of rows must be at most 20 % of lines_read, set_aside not counted'
+    """
 
     kind: TableRuleKind
     columns: tuple[str, ...] = ()
@@ -105,7 +118,13 @@ def _text(value: Any) -> str:
 
 
 def to_polars(rule: RowRule) -> "pl.Expr":
-    """A Boolean expression that is true where a row breaks the rule, and never null."""
+    """A Boolean expression that is true where a row violates the rule. It is never null.
+
+    >>> import polars as pl
+    >>> rule = RowRule(RowRuleKind.RANGE, "n", "a count", low=0)
+    >>> pl.DataFrame({"n": [-1, 2, None]}).select(to_polars(rule))["n"].to_list()
+    [True, False, False]
+    """
     import polars as pl
 
     column = pl.col(rule.column)

@@ -1,4 +1,4 @@
-"""How a source's lines become events: a small strict mapping in YAML. Adding a source is adding a file under ``sources/``."""
+"""Source mappings: YAML files that say how a source's lines become events. To add a source, add a file to ``sources/``."""
 
 import codecs
 from datetime import date
@@ -32,14 +32,21 @@ ONLY_FOR = {
 
 
 def matchable(pattern: str) -> str:
-    """A regular expression that the engine of the jobs takes: without look-around and back references."""
+    """Check that the jobs' engine supports a regular expression; it has no look-around and no back references.
+
+    Raises:
+        ValueError: the engine does not support it.
+
+    >>> matchable("^C")
+    '^C'
+    """
     import polars as pl
 
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
         why = [line.strip().removeprefix("error: ") for line in str(error).splitlines() if "error: " in line]
-        raise ValueError(f"no regular expression: {why[-1] if why else pattern}") from None
+        raise ValueError(f"not a valid regular expression: {why[-1] if why else pattern}") from None
     return pattern
 
 
@@ -48,20 +55,20 @@ class _Strict(BaseModel):
 
 
 class Column(_Strict):
-    """Where a column's text stands in a line.
+    """The origin of a column's value in a line.
 
-    One of ``path``, a name or (JSON lines, Parquet) a path as ``schemas.json_path`` has it; ``paths``, several whose texts are
-    joined, where the first has to be there; ``constant``, which stands for every line.
+    Give one of ``path``: a field name, or for JSON lines and Parquet a path of ``schemas.json_path``; ``paths``: several paths
+    whose values are joined, of which the first must be present; ``constant``: the same value for every line.
     """
 
     path: str | None = None
     paths: tuple[str, ...] | None = Field(None, min_length=2)
-    joined_by: str = Field(" ", description="what stands between the texts of paths")
+    joined_by: str = Field(" ", description="separator between the joined values of paths")
     constant: str | None = None
-    default: str | None = Field(None, description="what stands there when the line says nothing")
-    separator: str | None = Field(None, min_length=1, description="what a text is split by, for a column that is a list")
-    minimum: float | None = Field(None, description="what the source allows, where that is narrower than the contract")
-    maximum: float | None = None
+    default: str | None = Field(None, description="value for lines that have none")
+    separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
+    minimum: float | None = Field(None, description="lower bound of the source, where it is stricter than the contract")
+    maximum: float | None = Field(None, description="upper bound of the source, where it is stricter than the contract")
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":
@@ -71,12 +78,12 @@ class Column(_Strict):
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Where its text, or the texts that it is joined from, stand in a line."""
+        """The paths of its value in a line; none for a constant."""
         return (self.path,) if self.path is not None else self.paths or ()
 
 
 class Robots(_Strict):
-    """Declared robots: lines whose text at ``path`` matches ``pattern`` are set aside."""
+    """Declared bots: lines whose value at ``path`` matches ``pattern`` are excluded."""
 
     path: str
     pattern: str
@@ -85,18 +92,18 @@ class Robots(_Strict):
 
 
 class Skip(_Strict):
-    """Lines that are no behaviour by the source's own rules.
+    """A rule of the source that excludes lines which are not user behaviour.
 
-    Their text at ``path`` matches ``pattern``, or does not match ``unless`` (nothing at all does not match), or is ``missing``.
-    They are rejects with the reason ``source.<name of the rule>``; nothing else is demanded of them, and they do not count
-    towards the share of rejects at which a day is refused.
+    A line is excluded if its value at ``path`` matches ``pattern``, does not match ``unless`` (a missing value never matches),
+    or is ``missing``. Excluded lines become rejects with the reason ``source.<name of the rule>``. No other rule is applied to
+    them, and they do not count towards the share of rejects at which a day is refused.
     """
 
     path: str
     pattern: str | None = None
     unless: str | None = None
     missing: Literal[True] | None = None
-    why: str = Field("", description="the reason in words")
+    why: str = Field("", description="the reason as a sentence")
 
     @field_validator("pattern", "unless")
     @classmethod
@@ -111,33 +118,33 @@ class Skip(_Strict):
 
 
 class Items(_Strict):
-    """The source's catalogue: a folder beside its events in the landing zone."""
+    """The source's item catalogue: its folder in the landing zone, next to the events, and its columns."""
 
     folder: str
     columns: dict[str, Column]
 
 
 class Source(_Strict):
-    """A source mapping. An unknown key is an error."""
+    """A source mapping. Unknown keys are errors."""
 
     name: str
     description: str = ""
     format: Literal["json_lines", "csv", "parquet", "pattern"] = "json_lines"
-    delimiter: str = Field(",", description="csv: what stands between two fields; one character")
-    quote: str | None = Field('"', description="csv: what stands around a field that holds a delimiter; null for nothing")
-    fields: tuple[str, ...] | None = Field(None, description="csv: the names of the fields, for files without a header")
-    encoding: str = Field("utf-8", description="csv, pattern: how letters are written, such as latin-1")
+    delimiter: str = Field(",", description="csv: separator between fields; one character")
+    quote: str | None = Field('"', description="csv: quote character around fields that contain a delimiter; null for none")
+    fields: tuple[str, ...] | None = Field(None, description="csv: field names, for files without a header")
+    encoding: str = Field("utf-8", description="csv, pattern: character encoding, such as latin-1")
     pattern: str | None = Field(
-        None, description="pattern: a regular expression of a whole line, its groups (?P<name>...) named"
+        None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
     )
-    nothing: tuple[str, ...] = Field((), description="texts that say that nothing stands there, such as '-' or NULL")
+    nothing: tuple[str, ...] = Field((), description="texts that mean null, such as '-' or NULL")
     time_zone: str = "UTC"
     time_format: str = Field("iso", description="iso, epoch_s, epoch_ms, epoch_us, or a format such as %d/%b/%Y:%H:%M:%S %z")
-    first_day: date | None = Field(None, description="first arrival day that the source delivers")
-    last_day: date | None = Field(None, description="last arrival day that the source delivers")
+    first_day: date | None = Field(None, description="first arrival day on which the source delivers")
+    last_day: date | None = Field(None, description="last arrival day on which the source delivers")
     columns: dict[str, Column]
-    event_types: dict[str, str] = Field(description="the source's word for a behaviour: the contract's")
-    skip: dict[str, Skip] = Field({}, description="name of a rule: lines that are no behaviour")
+    event_types: dict[str, str] = Field(description="the source's event type: the contract's event type")
+    skip: dict[str, Skip] = Field({}, description="rule name: the lines that the rule excludes")
     robots: Robots | None = None
     items: Items | None = None
 
@@ -174,21 +181,23 @@ class Source(_Strict):
         except LookupError:
             raise ValueError(f"unknown encoding {value!r}") from None
         if not kept:
-            raise ValueError(f"encoding {value!r} writes ASCII in its own way; have the files written in another")
+            raise ValueError(f"encoding {value!r} is not a superset of ASCII; use files in another encoding")
         return codecs.lookup(value).name
 
     @field_validator("skip")
     @classmethod
     def _named_as_reasons(cls, value: dict[str, Skip]) -> dict[str, Skip]:
         if wrong := [name for name in value if not name.isidentifier() or not name.islower()]:
-            raise ValueError(f"{wrong[0]!r} is no name of a reason; use small letters, digits and _")
+            raise ValueError(f"{wrong[0]!r} is not a valid rule name; use lower-case letters, digits and _")
         return value
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> "Source":
         for option in sorted(self.model_fields_set & set(ONLY_FOR)):
             if self.format not in ONLY_FOR[option]:
-                raise ValueError(f"{option} is for the format {' or '.join(ONLY_FOR[option])}, and this is {self.format}")
+                raise ValueError(
+                    f"{option} is only for the format {' or '.join(ONLY_FOR[option])}; the format is {self.format}"
+                )
         if self.format == "pattern":
             known = set(_groups(self.pattern))
             if unknown := sorted(path for path in self.paths if path not in known):
@@ -214,13 +223,13 @@ class Source(_Strict):
 
     @property
     def paths(self) -> set[str]:
-        """Every place of an event line that the mapping names."""
+        """Every path of an event line that the mapping reads."""
         of_columns = {path for column in self.columns.values() for path in column.origins}
         of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
         return of_columns | of_rules
 
     def delivers_on(self, day: date) -> bool:
-        """Whether an arrival day lies in the source's lifetime."""
+        """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
 
 
@@ -228,16 +237,23 @@ def _groups(pattern: str | None) -> list[str]:
     import polars as pl
 
     if pattern is None:
-        raise ValueError("the format pattern needs a pattern, with named groups")
+        raise ValueError("the format pattern needs a pattern with named groups")
     groups = pl.Series([""]).str.extract_groups(matchable(pattern)).struct.fields
     return [name for name in groups if not name.isdigit()]
 
 
 def load_source(name: str, folder: Path = SOURCES) -> Source:
-    """The mapping of a source, by its name.
+    """Load a source mapping by its name.
+
+    Args:
+        name: name of the source.
+        folder: folder of the mappings, one ``<name>.yaml`` each.
 
     Raises:
-        ConfigError: there is none, or it is not valid.
+        ConfigError: the source has no mapping, or the mapping is not valid.
+
+    >>> load_source("movielens").format
+    'json_lines'
     """
     path = folder / f"{name}.yaml"
     if not path.exists():
@@ -247,15 +263,15 @@ def load_source(name: str, folder: Path = SOURCES) -> Source:
 
 
 def has_catalogue(settings: Settings) -> bool:
-    """Whether any of the sources delivers a catalogue; where none does, items are known by their events alone."""
+    """Whether any source of the settings delivers a catalogue. Without one, items are known only from events."""
     return any(load_source(name).items is not None for name in settings.source_names)
 
 
 def read_source(path: Path) -> Source:
-    """The mapping in a file.
+    """Read a source mapping from a file.
 
     Raises:
-        ConfigError: it is not valid.
+        ConfigError: the mapping is not valid.
     """
     try:
         return Source.model_validate(yaml.safe_load(path.read_text()))

@@ -1,4 +1,4 @@
-"""The types a contract may name, and what each is in Arrow. Iceberg's and Spark's follow from Arrow's, by their libraries."""
+"""The types of contracts and their Arrow types. Libraries derive the Iceberg and Spark types from the Arrow types."""
 
 import re
 
@@ -21,7 +21,12 @@ def arrow_type(physical: str) -> pa.DataType:
     """The Arrow type of a contract's ``physicalType``: a scalar, ``array<scalar>`` or ``map<scalar,scalar>``.
 
     Raises:
-        ConfigError: the contract names a type that is none of these.
+        ConfigError: the type is not one of these.
+
+    >>> arrow_type("map<string,double>")
+    MapType(map<string, double>)
+    >>> arrow_type("array<int>").value_type
+    DataType(int32)
     """
     if physical in SCALARS:
         return SCALARS[physical]

@@ -1,41 +1,41 @@
 """
 ### One day of behaviour: from raw logs to sessions and profiles
 
-**What it does.** Takes what arrived on one day (the run's data interval: from 01:00 UTC to the next 01:00,
-so that what comes in seconds after midnight is not late), and brings the tables up to that day. Every table
-is built, audited and published; a reader never sees a row that was not audited.
+**What it does.** Processes the log lines that arrived on one day and brings the tables up to that day. The arrival day is
+the run's data interval, from 01:00 UTC to 01:00 UTC of the next day; the extra hour keeps lines that arrive just after
+midnight from counting as late. Every table is built, audited and published, so readers only see audited rows.
 
 | group | reads | writes |
 |---|---|---|
 | `clean` | the landing zone | `events`, `rejects`, `landing_files` |
 | `items` | the landing zone | `items`; skipped on a day without a new catalogue |
-| `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an id that came back with other content) |
-| `late_days` | commits of the tables | nothing; tells the asset `late_days` of days to be done again |
+| `sessionize` | `events` | `sessions`, `session_events`; `conflicts` (an event id that returned with different content) |
+| `late_days` | the commit history of the tables | no table; updates the asset `late_days` with the days to process again |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
 
-Events that arrived late, and days that were mended, change days that are published: the asset `late_days` gets each such
-day as a partition, and `reprocess_day` does its sessions or profiles again. A day on which no source was alive is skipped.
-Lines read = events + rejects + duplicates, on every run.
+Events that arrive late, and days that are repaired, change days that are already published. Each such day becomes a
+partition of the asset `late_days`, and `reprocess_day` rebuilds its sessions or profiles. A day on which no source is
+active is skipped. Every run keeps the balance: lines read = events + rejects + duplicates.
 
-**Rerun.** Clear the run, or any task with what is downstream of it, or run a *backfill* over any days: the
-same rows come out in any order, at any parallelism, and nothing is doubled. A trigger by hand takes the day
-before its logical date's 01:00. The dates of a backfill are arrival days, both ends included.
+**Rerun.** Clear the run, clear a task together with its downstream tasks, or start a *backfill* over any range of days.
+A rerun replaces the same rows: the order and the parallelism do not matter, and no row is written twice. A manual run
+processes the last arrival day that had ended by its logical date. The dates of a backfill are arrival days, both ends
+included.
 
-**A history load.** Trigger one day with `history_since`: all that arrived on that day is then history, its
-lateness does not count, and sessions are closed from that date on.
+**Load history.** Trigger one day with `history_since`: all lines that arrived on that day are treated as history, their
+lateness is ignored, and sessions are closed from that date on.
 
-**When it fails.** The last lines of the failed task's log say what, where and what to do.
+**When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 
-- `arrivals`: files are missing or cannot be read: deliver them, clear the task. Or the day is not over yet, or is
-  before anything arrived, which no waiting mends.
-- `*.audit`: the rows break the contract; the message names the rule, what was seen, and the Data Docs page.
-  The published table is as it was. Mend the data or the contract, then clear the group's `build` with what
-  is downstream.
-- anything else was already tried again with growing pauses: see the log, clear the task.
+- `arrivals`: files are missing or unreadable: deliver them, then clear the task. Or the day is not over yet: clear
+  the run after it has ended. Or the day precedes the first delivery: waiting will not help.
+- `*.audit`: the rows violate the contract. The message names the rule, the observed value and the Data Docs page; the
+  published table is unchanged. Fix the data or the contract, then clear the group's `build` with its downstream tasks.
+- Any other task has already been retried with increasing delays: read its log, then clear it.
 
-A failed task raises an alarm, and so does a day that is not published by 04:00 UTC of the next day; `CLICKWRIGHT_ALARMS`
-says who is told. A day that is backfilled, or triggered by hand after its hour, is marked as having missed its deadline
-too, but nobody is told.
+**Alerts.** A failed task sends an alert, and so does a scheduled day that is not published by 04:00 UTC of the next day;
+`CLICKWRIGHT_ALARMS` selects the channels. A backfilled day, or a day that is triggered by hand after its deadline, is
+also marked as having missed the deadline, but sends no alert.
 """
 
 from datetime import timedelta
@@ -61,7 +61,7 @@ WRITES = {
     "sessionize": ["sessions", "session_events", "conflicts"],
     "profiles": ["profiles"],
 }
-PUBLISHED_WITHIN = timedelta(hours=3)  # of the end of the day, which is 24 hours after the run's logical date
+PUBLISHED_WITHIN = timedelta(hours=3)  # after the end of the day, which is 24 hours after the run's logical date
 
 with DAG(
     dag_id="behaviour_day",
@@ -96,7 +96,7 @@ with DAG(
         module="jobs.late_days",
         asset=LATE_DAYS,
         listed="late_days",
-        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # what one table of the day lacks does not silence the others
+        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,  # one failed table must not hide the others
     )
     profiles = spark_tables(
         "profiles",
@@ -104,11 +104,11 @@ with DAG(
         tooltip="interests of every user",
         writes=WRITES["profiles"],
         outlets=[PROFILES],
-        # A day without a new catalogue skips `items`: the one before it holds.
+        # A day without a new catalogue skips `items`: the previous catalogue stays valid.
         trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     )
 
     arrivals >> [clean, items]
     clean >> [sessionize, profiles]
     [sessionize, profiles] >> late_days
-    items >> profiles  # interests are written in the items' categories and words
+    items >> profiles  # profiles use the categories and terms of the items

@@ -1,9 +1,9 @@
-"""What a person may say when a day is triggered by hand, or backfilled."""
+"""Parameters of a manual run or a backfill of `behaviour_day`."""
 
 from dags.common.params import optional_date
 
 PARAMS = {
     "history_since": optional_date(
-        "History since", "For a bulk load of history: the first date in it. Empty for an ordinary day."
+        "History since", "To load history in one run: its first date. Leave empty for an ordinary day."
     )
 }

@@ -1,2 +1,1 @@
-"""What the workflows share: assets, defaults, the two operators, and the groups that build, audit and
-publish."""
+"""Shared parts of the workflows: assets, alerts, defaults, operators, and the build-audit-publish groups."""

@@ -1,27 +1,27 @@
-"""What people are told when a task has failed or a day is late, and by which ways.
+"""Alerts: messages to people about a failed task or a late day.
 
-``CLICKWRIGHT_ALARMS`` names the ways; servers and their secrets are Airflow connections:
+``CLICKWRIGHT_ALARMS`` lists the channels. Servers and secrets are Airflow connections:
 
-- ``log``: an error in the log of the task, and a line of JSON in ``<var>/logs/alarms.jsonl``.
+- ``log``: an error in the log of the task, and a JSON line in ``<var>/logs/alarms.jsonl``.
 - ``smtp``: a mail to ``CLICKWRIGHT_ALARM_RECIPIENTS``, through the connection ``smtp_default``::
 
       AIRFLOW_CONN_SMTP_DEFAULT='{"conn_type": "smtp", "host": "mail.example.org", "port": 587, "login": "...",
-        "password": "...", "extra": {"from_email": "alarms@example.org", "disable_ssl": true}}'
+        "password": "...", "extra": {"from_email": "alerts@example.org", "disable_ssl": true}}'
 
-  (``disable_ssl`` is for servers that begin in plain text and then change to TLS, as they do on port 587.)
+  (``disable_ssl`` is for servers that use STARTTLS, the usual choice on port 587.)
 - ``slack``: a message through the incoming webhook of the connection ``slackwebhook_default``::
 
       AIRFLOW_CONN_SLACKWEBHOOK_DEFAULT='{"conn_type": "slackwebhook", "password": "T000/B000/..."}'
 
-- ``webhook``: the alarm as JSON, posted to the connection ``alarm_webhook``; what stands in ``extra`` becomes headers::
+- ``webhook``: the alert as JSON, posted to the connection ``alarm_webhook``; its ``extra`` holds the HTTP headers::
 
-      AIRFLOW_CONN_ALARM_WEBHOOK='{"conn_type": "http", "host": "https://hooks.example.org/alarms",
+      AIRFLOW_CONN_ALARM_WEBHOOK='{"conn_type": "http", "host": "https://hooks.example.org/alerts",
         "extra": {"Authorization": "Bearer ..."}}'
 
-The environment (of the scheduler, whose children the tasks are, and of the DAG processor) or a secrets backend is the place
-for them: Airflow 3.3.2 refuses the connections of its own database to the callback of a deadline.
+Define the connections in the environment of the scheduler (tasks inherit it) and of the DAG processor, or in a secrets
+backend: Airflow 3.3.2 does not give the callback of a deadline the connections of its own database.
 
-A way that fails is an error in the log; it hinders neither the others nor the task.
+If a channel fails, the error goes to the log; the other channels and the task are not affected.
 """
 
 import html
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
     from schemas.runtime.settings import Settings
 
 TIMEOUT_S = 15
-"""For each way. A dead worker's alarm is sent by the DAG processor, which ends whatever takes longer than 50 s."""
+"""Limit for each channel. The DAG processor sends the alert of a dead worker, and it ends callbacks after 50 s."""
 
 LONGEST_REASON = 1000
 TOLD = "alarm"
-"""What a task leaves behind (XCom) that has told of its failure."""
+"""XCom key that marks a failed task whose alert was sent."""
 
 SMTP, SLACK, WEBHOOK = "smtp_default", "slackwebhook_default", "alarm_webhook"
 
@@ -55,29 +55,34 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Alarm:
-    """What has happened, to what, why, and where to look."""
+    """An alert about a failed task or a late run.
+
+    >>> alert = Alarm("failed", "behaviour_day", "run 1", "clean.audit", ("events",), "1998-04-16", "rule broken", "http://x")
+    >>> alert.subject
+    'behaviour_day failed at clean.audit: 1998-04-16'
+    """
 
     kind: str
     """``failed`` (a task) or ``late`` (a run)."""
     workflow: str
     run: str
     task: str
-    """Empty when the alarm is about a whole run."""
+    """Empty if the alert is about a whole run."""
     tables: tuple[str, ...]
-    """What has not been written; empty for a task that writes no table."""
+    """The tables that were not written; empty for a task that writes no table."""
     partition: str
     reason: str
     link: str
 
     @property
     def subject(self) -> str:
-        """All of it in a few words."""
+        """The alert in a few words."""
         what = f"failed at {self.task}" if self.task else f"is {self.kind}"
         return f"{self.workflow} {what}: {self.partition}"
 
     @property
     def text(self) -> str:
-        """One fact a line."""
+        """The alert as text, one fact per line."""
         facts = {
             "tables": ", ".join(self.tables) or "none",
             "partition": self.partition,
@@ -88,22 +93,22 @@ class Alarm:
         return "\n".join([self.subject, *(f"{name}: {fact}" for name, fact in facts.items())])
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, for programs."""
+        """The alert as a JSON object."""
         return {"subject": self.subject, **asdict(self)}
 
 
 def task_failed(context: Context) -> None:
-    """Tell people of a task that will not be tried again: the ``on_failure_callback`` of every task."""
+    """Send an alert about a task without retries left: the ``on_failure_callback`` of every task."""
     ti = context["ti"]
     tell(_failure(context, context["task"], context.get("exception"), ti.log_url))
-    with suppress(Exception):  # where a dead worker's alarm is sent there is no XCom
+    with suppress(Exception):  # the DAG processor, which sends a dead worker's alert, has no XCom
         ti.xcom_push(key=TOLD, value=True)
 
 
 def run_failed(context: Context) -> None:
-    """Tell people of tasks that failed and could not say so: the ``on_failure_callback`` of a workflow.
+    """Send alerts about failed tasks that sent none themselves: the ``on_failure_callback`` of a workflow.
 
-    Airflow calls no task's callback when the task's process is killed, as it is when memory runs out.
+    Airflow does not call the callback of a task whose process is killed, for example when memory runs out.
     """
     ti = context.get("ti")
     if ti is None:
@@ -116,14 +121,14 @@ def run_failed(context: Context) -> None:
 
 
 def day_late(context: Mapping[str, Any], tables: Sequence[str] = ()) -> None:
-    """Tell people of a run that missed its deadline: the callback of a ``DeadlineAlert``.
+    """Send an alert about a run that missed its deadline: the callback of a ``DeadlineAlert``.
 
-    Nobody is told of a run that somebody asked for when its hour had passed already: a backfill, a trigger by hand. Of a
-    scheduled one they are, for its day is late, whatever kept the scheduler from it.
+    A backfill, or a manual run that was triggered after the deadline, sends no alert. A scheduled run always does, even if
+    the scheduler started it late.
 
     Args:
-        context: the run and the deadline, as plain data: no task is at hand here.
-        tables: what the run should have published.
+        context: the run and the deadline as plain data; this context has no task.
+        tables: the tables that the run should have published.
     """
     run = context["dag_run"]
     start = run["data_interval_start"]
@@ -131,11 +136,11 @@ def day_late(context: Mapping[str, Any], tables: Sequence[str] = ()) -> None:
     queued_at = _moment(run["queued_at"] or deadline)
     asked_late = queued_at > deadline
     if run["run_type"] == "backfill" or (run["run_type"] == "manual" and asked_late):
-        log.info("%s, run %s: its hour had passed when somebody asked for it; nobody is told", run["dag_id"], run_id)
+        log.info("%s, run %s: requested after its deadline; no alert is sent", run["dag_id"], run_id)
         return
     reason = f"not published by {deadline:%Y-%m-%d %H:%M} UTC; the run is {run['state']}"
     if asked_late:
-        reason += f", and was queued at {queued_at:%Y-%m-%d %H:%M} UTC: Airflow stood still, or the workflow was paused"
+        reason += f", and was queued at {queued_at:%Y-%m-%d %H:%M} UTC: Airflow was down, or the workflow was paused"
     tell(
         Alarm(
             kind="late",
@@ -151,25 +156,25 @@ def day_late(context: Mapping[str, Any], tables: Sequence[str] = ()) -> None:
 
 
 def tell(alarm: Alarm) -> None:
-    """Send an alarm by all ways that the settings name. Never raises."""
-    # Here and not above, because reading a workflow's file must not import it.
+    """Send an alert through every channel in the settings. Never raises."""
+    # Imported here, because parsing a DAG file must not import `schemas`.
     from schemas.runtime.errors import ClickwrightError
     from schemas.runtime.settings import get_settings
 
     try:
         settings = get_settings()
     except ClickwrightError as error:
-        log.error("nobody was told of an alarm, because of a %s; %s", error, _one_line(alarm.text))
+        log.error("alert not sent: %s; %s", error, _one_line(alarm.text))
         return
     for name in settings.alarm_channels:
         try:
             _in_time(CHANNELS[name], alarm, settings)
         except (Exception, AirflowTaskTimeout) as error:
-            log.error("alarm not sent by %s: %s: %s", name, type(error).__name__, _one_line(str(error)))
+            log.error("alert not sent through %s: %s: %s", name, type(error).__name__, _one_line(str(error)))
 
 
 def _in_time(channel: "Callable[[Alarm, Settings], None]", alarm: Alarm, settings: "Settings") -> None:
-    """A limit for the whole; time-outs of a socket begin again with every answer and every new attempt."""
+    """Limit the total time; the timeout of a socket restarts with every answer and every retry."""
     from airflow.sdk.execution_time.timeout import timeout
 
     with timeout(TIMEOUT_S, "no answer in time"):
@@ -177,15 +182,15 @@ def _in_time(channel: "Callable[[Alarm, Settings], None]", alarm: Alarm, setting
 
 
 def _to_log(alarm: Alarm, settings: "Settings") -> None:
-    log.error("alarm: %s; %s; %s", alarm.subject, alarm.reason, alarm.link)
+    log.error("alert: %s; %s; %s", alarm.subject, alarm.reason, alarm.link)
     line = json.dumps({"at": datetime.now(UTC).isoformat(timespec="seconds"), **alarm.as_dict()})
     settings.logs.mkdir(parents=True, exist_ok=True)
     with (settings.logs / "alarms.jsonl").open("a", encoding="utf-8") as file:
         file.write(line + "\n")
 
 
-# The notifiers' own `notify`, here and below, and not a call of the notifier: that would take what stands in a
-# program's error message for a template, and fill in whatever it asks for.
+# Here and below, `notify` is called, not the notifier itself: calling the notifier would render the text as a Jinja
+# template, and the text contains error messages of other programs.
 
 
 def _to_smtp(alarm: Alarm, settings: "Settings") -> None:
@@ -198,7 +203,7 @@ def _to_smtp(alarm: Alarm, settings: "Settings") -> None:
 def _to_slack(alarm: Alarm, settings: "Settings") -> None:
     from airflow.providers.slack.notifications.slack_webhook import SlackWebhookNotifier
 
-    text = html.escape(alarm.text, quote=False)  # Slack's own rule; a `<!channel>` in it would call everybody
+    text = html.escape(alarm.text, quote=False)  # as Slack requires; otherwise `<!channel>` in a message would notify everyone
     SlackWebhookNotifier(slack_webhook_conn_id=SLACK, text=text, timeout=TIMEOUT_S).notify({})
 
 
@@ -207,7 +212,7 @@ def _to_webhook(alarm: Alarm, settings: "Settings") -> None:
     from airflow.sdk import BaseHook
     from airflow.sdk.log import mask_secret
 
-    # The path of a webhook's address often holds its secret, and the provider logs the address when nobody answers.
+    # The path of a webhook's URL often contains a secret, and the provider logs the URL when the server does not answer.
     address = urlsplit(BaseHook.get_connection(WEBHOOK).host or "")
     for part in re.findall(r"[\w.~-]{16,}", f"{address.path} {address.query}"):
         mask_secret(part)
@@ -220,7 +225,7 @@ CHANNELS: "dict[str, Callable[[Alarm, Settings], None]]" = {
     "slack": _to_slack,
     "webhook": _to_webhook,
 }
-"""Every way that the setting may name."""
+"""All channels, by the name that the setting uses."""
 
 
 def _failure(context: Context, task: Any, error: object, link: str) -> Alarm:
@@ -239,12 +244,12 @@ def _failure(context: Context, task: Any, error: object, link: str) -> Alarm:
 
 def _reason(error: object) -> str:
     if error is None or not (said := _one_line(str(error))):
-        return "the task ended before it said why; see the log"
+        return "the task ended without an error message; see the log"
     return said if isinstance(error, AirflowException | str) else f"{type(error).__name__}: {said}"
 
 
 def _one_line(text: str) -> str:
-    """A message on one line, of bearable length, without the secrets that Airflow knows and without passwords in addresses."""
+    """A message on one line, at most 1000 characters, without Airflow's masked secrets and without passwords in URLs."""
     from airflow.sdk._shared.secrets_masker import redact
 
     from schemas.runtime.settings import shown
@@ -254,7 +259,11 @@ def _one_line(text: str) -> str:
 
 
 def _partition(key: str | None, interval_start: datetime | None, run_id: str) -> str:
-    """The partition that the run is for: by its key, else the day on which its data interval begins."""
+    """The run's partition: its key, else the first day of its data interval, else its id.
+
+    >>> _partition(None, datetime(1998, 4, 16, 1, tzinfo=UTC), "manual__1")
+    '1998-04-16'
+    """
     if key:
         return " ".join(key.split())
     return interval_start.astimezone(UTC).date().isoformat() if interval_start else run_id

@@ -1,7 +1,7 @@
-"""A command as a task sees it: what its lines and its exit code mean, and how all of it is ended.
+"""The result of a command: how a task reads its output and exit code, and ends its processes.
 
-Exit codes: 0 done; 2 a wrong setting or argument, and 3 a refusal, which fail at once because trying again
-cannot help; 99 nothing to do, which skips; anything else fails and may be tried again.
+Exit codes: 0 is success. 2 (a wrong setting or argument) and 3 (a refusal) fail without a retry, because a retry cannot
+help. 99 means nothing to do and skips the task. Any other code fails the task and may be retried.
 """
 
 import ctypes
@@ -20,19 +20,27 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 NOT_TO_BE_RETRIED = (2, 3)
 NOTHING_TO_DO = 99
 KEPT_LINES = 200
-"""Lines kept from the end of a command's output: its error or result, and what libraries say after it."""
+"""Lines kept from the end of a command's output: its error or result may be followed by messages of libraries."""
 
 _ERROR = re.compile(r"^(?:[\w.-]+: )?error: (?P<message>.+)$")
 _PR_SET_PDEATHSIG = 1
 
 
 def error_line(lines: Sequence[str]) -> str | None:
-    """The message of the last line ``error: ...``, or as argparse has it ``program: error: ...``."""
+    """The message of the last ``error: ...`` line, or of argparse's ``program: error: ...``.
+
+    >>> error_line(["error: first", "clean.py: error: second", "a warning"])
+    'second'
+    """
     return next((match["message"] for line in reversed(lines) if (match := _ERROR.match(line.strip()))), None)
 
 
 def result_line(lines: Sequence[str]) -> dict[str, Any] | None:
-    """The last line that is a JSON object: a command's result. Libraries may say something after it."""
+    """The last line that is a JSON object: the command's result. Messages of libraries may follow it.
+
+    >>> result_line(["reading", '{"rows": 3}', "a warning"])
+    {'rows': 3}
+    """
     for line in reversed(lines):
         if line.lstrip().startswith("{"):
             with suppress(ValueError):
@@ -43,13 +51,24 @@ def result_line(lines: Sequence[str]) -> dict[str, Any] | None:
 
 
 def failure(what: str, exit_code: int, lines: Sequence[str]) -> AirflowException:
-    """The exception that says in one line why ``what`` ended with ``exit_code``, and whether to try again."""
-    # Ended by a signal: Popen says so by a negative number, a shell and a JVM by one above 128.
+    """The exception for a failed command: its message is one line, its type decides about a retry.
+
+    >>> failure("jobs.clean", 2, ["error: unknown source; in settings; fix it"])
+    AirflowFailException('unknown source; in settings; fix it')
+    >>> failure("jobs.clean", 137, [])
+    AirflowException('jobs.clean was ended by SIGKILL: it was stopped, or memory ran out')
+
+    Args:
+        what: the command's name.
+        exit_code: its exit code; negative if a signal ended it.
+        lines: the end of its output.
+    """
+    # Ended by a signal: Popen reports a negative number, a shell and a JVM report 128 plus the signal.
     number = -exit_code if exit_code < 0 else exit_code - 128
     if number in set(signal.Signals):
         name = signal.Signals(number).name
-        return AirflowException(f"{what} was ended by {name}: somebody stopped it, or memory ran out")
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return AirflowException(f"{what} was ended by {name}: it was stopped, or memory ran out")
+    last = next((line.strip() for line in reversed(lines) if line.strip()), "no output")
     message = error_line(lines) or f"{what} ended with exit code {exit_code}: {last}"
     if exit_code == NOTHING_TO_DO:
         return AirflowSkipException(message)
@@ -59,15 +78,19 @@ def failure(what: str, exit_code: int, lines: Sequence[str]) -> AirflowException
 
 
 def given(arguments: Iterable[str] | None) -> list[str]:
-    """The arguments without those that a template left empty: so a workflow writes an optional argument."""
+    """The arguments that are not empty; a template that renders to nothing leaves an optional argument out.
+
+    >>> given(["--as-of", "1998-04-16", " "])
+    ['--as-of', '1998-04-16']
+    """
     return [text for argument in arguments or () if (text := str(argument).strip())]
 
 
 def own_group() -> dict[str, Any]:
-    """Keywords for Popen: a process group of its own, which ends with this process, however that ends."""
+    """Arguments for Popen: a separate process group, which is ended when this process ends in any way."""
     if not sys.platform.startswith("linux"):
         return {"start_new_session": True}
-    libc = ctypes.CDLL(None)  # loaded now, so that nothing but one system call happens after the fork
+    libc = ctypes.CDLL(None)  # loaded before the fork, so that the child only makes one system call
     return {
         "start_new_session": True,
         "preexec_fn": lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
@@ -75,7 +98,12 @@ def own_group() -> dict[str, Any]:
 
 
 def end_group(process: "Popen[str] | None", grace_s: float = 10.0) -> None:
-    """End a process started with `own_group`, and all that it started: asked first, then made to."""
+    """End a process started with `own_group` and all its children: SIGTERM first, then SIGKILL.
+
+    Args:
+        process: the head of the group; nothing happens if it has ended, or is None.
+        grace_s: seconds between the two signals.
+    """
     if process is None or process.poll() is not None:
         return
     for sign in (signal.SIGTERM, signal.SIGKILL):
@@ -83,7 +111,7 @@ def end_group(process: "Popen[str] | None", grace_s: float = 10.0) -> None:
             os.killpg(process.pid, sign)
         with suppress(TimeoutExpired):
             process.wait(grace_s)
-            # The head is gone; whoever of its group is still there has had the same request.
+            # The head has ended; the rest of its group has received SIGTERM as well.
             if sign is signal.SIGTERM:
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""Runs one of the project's commands, ``python -m <module> <arguments>``, and speaks for it in Airflow."""
+"""Operator that runs one of the project's commands, ``python -m <module> <arguments>``."""
 
 import os
 import sys
@@ -14,17 +14,16 @@ from dags.common.defaults import ROOT
 
 
 class ModuleOperator(BaseOperator):
-    """Run ``python -m module arguments`` from the project's root, with this worker's interpreter and
-    environment.
+    """Run ``python -m module arguments`` from the project's root, with this worker's interpreter and environment.
 
-    Its output goes to the task's log as it comes. The JSON object that it prints last is the task's result
-    (XCom). When it fails, the message is the program's own ``error: ...`` line; whether it is tried again
-    depends on its exit code (see `dags.common.command_result`).
+    The command's output is streamed to the task's log. The last JSON object that it prints is the task's result (XCom).
+    On failure the message is the command's own ``error: ...`` line, and its exit code decides about a retry (see
+    `dags.common.command_result`).
 
     Args:
         module: the module to run, such as ``schemas.publishing.audit``.
-        arguments: its arguments (templated); one that renders to nothing is left out.
-        writes: the tables that are not written when it fails, for the alarm.
+        arguments: its arguments (templated); an argument that renders to nothing is left out.
+        writes: the tables that the command writes; an alert about its failure names them.
     """
 
     template_fields: Sequence[str] = ("arguments",)
@@ -41,7 +40,7 @@ class ModuleOperator(BaseOperator):
         command = [sys.executable, "-u", "-m", self.module, *given(self.arguments)]
         self.log.info("Running: python -m %s", " ".join(command[3:]))
         lines: deque[str] = deque(maxlen=KEPT_LINES)
-        # Not `with Popen(...)`: on a timeout it would wait for the command before on_kill can end it.
+        # No `with Popen(...)`: on a timeout it would wait for the command before `on_kill` could end it.
         self._process = Popen(
             command,
             cwd=ROOT,

@@ -1,4 +1,4 @@
-"""Runs one of the project's commands and tells an asset which of its partitions the command found."""
+"""Operator that adds the partitions that a command found to an asset."""
 
 from typing import Any
 
@@ -9,16 +9,15 @@ from dags.common.module_operator import ModuleOperator
 
 
 class PartitionsOperator(ModuleOperator):
-    """As `ModuleOperator`, and what the command's result lists becomes partitions of an asset, added at run
-    time: whoever is scheduled by them gets a run a partition.
+    """A `ModuleOperator` that adds the values in the command's result as partitions to an asset.
 
-    Skipped when the list is empty, so that an asset event always names what changed. Skipped also while runs of
-    this workflow are queued: each of them finds the same and more, so that the last of a backfill tells of it
-    once.
+    Each partition starts one run of the workflows that the asset schedules. The task is skipped when the list is empty,
+    so that every asset event names a partition. It is also skipped while runs of this workflow are queued: they will find
+    the same partitions and perhaps more, so that the last run of a backfill reports all of them once.
 
     Args:
-        asset: whose partitions they are.
-        listed: the list's name in the result.
+        asset: the asset that gets the partitions.
+        listed: the key of the list in the command's result.
     """
 
     def __init__(self, *, asset: Asset, listed: str, **kwargs: Any) -> None:
@@ -28,11 +27,11 @@ class PartitionsOperator(ModuleOperator):
 
     def execute(self, context: Context) -> dict[str, Any] | None:
         if queued := context["ti"].get_dr_count(dag_id=self.dag_id, states=["queued"]):
-            raise AirflowSkipException(f"{queued} more runs of {self.dag_id} wait; the last of them tells")
+            raise AirflowSkipException(f"{queued} runs of {self.dag_id} are queued; the last of them reports the partitions")
         result = super().execute(context) or {}
         partitions = [str(value) for value in result[self.listed]]
         if not partitions:
-            raise AirflowSkipException(f"{self.module} found nothing: no partition to tell of")
+            raise AirflowSkipException(f"{self.module} found no partition")
         self.log.info("%s: %s", self.asset.name, ", ".join(partitions))
         context["outlet_events"][self.asset].add_partitions(partitions)
         return result

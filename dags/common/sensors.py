@@ -1,4 +1,4 @@
-"""Waits until the runs of other workflows have ended."""
+"""Sensor that waits until the runs of other workflows have ended."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,12 +10,12 @@ GOING = ["queued", "running"]
 
 
 class RunsEnded(BaseSensorOperator):
-    """Wait until no run of some workflows is running or queued; between looks no worker and no slot is held.
+    """Wait until no run of the given workflows is running or queued; between checks it holds no worker and no slot.
 
-    After ``timeout`` it is skipped rather than failed: whoever follows decides, by its trigger rule, whether to go on.
+    After ``timeout`` it is skipped, not failed: the trigger rule of the next task decides whether the run goes on.
 
     Args:
-        of: the workflows.
+        of: the ids of the workflows.
     """
 
     def __init__(self, *, of: Sequence[str], **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Submits one of the project's Spark jobs, and speaks for it in Airflow."""
+"""Operator that submits one of the project's Spark jobs."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,13 +21,17 @@ CONF = {
 
 
 class SparkJobOperator(SparkSubmitOperator):
-    """Run ``jobs/<job>.py`` through ``spark-submit``; the connection ``spark_default`` alone says where.
+    """Run ``jobs/<job>.py`` through ``spark-submit``; only the connection ``spark_default`` decides where it runs.
 
-    As `SparkSubmitOperator`, and besides: an argument that renders to nothing is left out; a failure's
-    message is the job's own ``error: ...`` line, and its exit code says whether to try again (see
-    `dags.common.command_result`; where the driver runs in the cluster its output is not here, and the message is
-    the provider's); the JSON object that the job prints last is the task's result. ``writes`` are the tables
-    that are not written when it fails, for the alarm.
+    In addition to `SparkSubmitOperator`: an argument that renders to nothing is left out. The last JSON object that the
+    job prints is the task's result. On failure the message is the job's own ``error: ...`` line, and its exit code decides
+    about a retry (see `dags.common.command_result`). If the driver runs in the cluster, its output is not available here,
+    and the message is the provider's.
+
+    Args:
+        job: the name of the job's module in ``jobs``.
+        arguments: its arguments (templated).
+        writes: the tables that the job writes; an alert about its failure names them.
     """
 
     ui_color = "#fdebd3"
@@ -48,7 +52,7 @@ class SparkJobOperator(SparkSubmitOperator):
             exit_code = hook._submit_sp.poll() if hook._submit_sp else None
             if not exit_code:
                 raise
-            # Not chained: the provider repeats the command and its output, which the log already has.
+            # Not chained: the provider's message repeats the command and its output, which are in the log already.
             self.log.debug("%s", error)
             cause = failure(f"jobs.{self.job}", exit_code, self._lines)
         else:
@@ -56,10 +60,10 @@ class SparkJobOperator(SparkSubmitOperator):
         raise cause
 
     def _get_hook(self) -> SparkSubmitHook:
-        """The provider's hook, whose process has a group of its own and whose lines are heard here too."""
+        """The provider's hook, changed to use a separate process group and to pass its output to this operator."""
         hook = super()._get_hook()
         process_log = hook._process_spark_submit_log
-        # On the one object, not in a subclass of the hook: the provider makes it, with all its arguments.
+        # Set on this one object: a subclass could not be used, because the provider creates the hook itself.
         vars(hook)["submit"] = partial(hook.submit, **own_group())
         vars(hook)["_process_spark_submit_log"] = lambda lines: process_log(self._heard(lines))
         return hook
@@ -71,6 +75,6 @@ class SparkJobOperator(SparkSubmitOperator):
 
     def on_kill(self) -> None:
         if self._hook is not None:
-            # The JVM and the driver's Python with it, where the hook would end spark-submit alone.
+            # The hook would end only spark-submit; this also ends the JVM and the driver's Python.
             end_group(self._hook._submit_sp)
         super().on_kill()

@@ -1,9 +1,9 @@
-"""The three tasks that every table is written by: build, audit, publish.
+"""The three tasks that write a table: build, audit, publish.
 
-*Build* writes rows where no reader looks. *Audit* holds them to the table's contract, with Great
-Expectations; when it refuses, it fails as a task of its own, with the reason in its message. *Publish*
-replaces the partitions in one atomic commit, of audited rows only. Each finds what the one before left by
-the job's and the run's name.
+*Build* writes rows to a staging area that no reader sees. *Audit* checks them against the table's contract with Great
+Expectations; if it refuses them, the audit task fails and its message gives the reason. *Publish* replaces the partitions
+in one atomic commit, with audited rows only. Each task finds the output of the previous one by the names of the job and
+the run.
 """
 
 from collections.abc import Sequence
@@ -25,9 +25,15 @@ def spark_tables(
     outlets: Sequence[Asset] = (),
     trigger_rule: TriggerRule = TriggerRule.ALL_SUCCESS,
 ) -> TaskGroup:
-    """The group of tasks for the tables that ``jobs.<job>`` writes; ``trigger_rule`` says when its build may start.
+    """The tasks that build, audit and publish the tables of ``jobs.<job>``.
 
-    An alarm about any of them names the tables that it ``writes``.
+    Args:
+        job: the name of the job's module, and of the group.
+        arguments: the arguments of the build.
+        tooltip: a few words for the Airflow UI.
+        writes: the tables that the job writes; alerts name them.
+        outlets: the assets that publishing updates.
+        trigger_rule: when the build may start.
     """
     with TaskGroup(job, tooltip=tooltip) as group:
         build = SparkJobOperator(
@@ -40,7 +46,15 @@ def spark_tables(
 def model_tables(
     job: str, arguments: Sequence[str], *, tooltip: str, writes: Sequence[str] = (), outlets: Sequence[Asset] = ()
 ) -> TaskGroup:
-    """As `spark_tables`, for the tables that ``ml.<job>`` writes: a GPU's work, where there is one."""
+    """Like `spark_tables`, for ``ml.<job>``: its build runs in the GPU pool and on the GPU queue.
+
+    Args:
+        job: the name of the job's module, and of the group.
+        arguments: the arguments of the build.
+        tooltip: a few words for the Airflow UI.
+        writes: the tables that the job writes; alerts name them.
+        outlets: the assets that publishing updates.
+    """
     with TaskGroup(job, tooltip=tooltip) as group:
         build = ModuleOperator(
             task_id="build",

@@ -1,35 +1,33 @@
 """
-### Look after the lake
+### Maintain the lake
 
-**What it does.** Finishes erasure requests that are waiting, and then the upkeep: drops what the contracts
-do not keep any longer, writes small files together, expires snapshots that nobody reads any more, removes
-files that nothing refers to, and writes the statistics of every table. It may run while days are made,
-models are trained and tables are read.
+**What it does.** Completes pending erasure requests, then runs the maintenance tasks: it drops partitions beyond the
+retention period of their contract, compacts small files, expires old snapshots, removes orphan files, and writes
+statistics of every table. It is safe to run while jobs write, models train and readers read.
 
 | task | reads | writes |
 |---|---|---|
-| `erase` | requests | every table with persons in it, receipts under `erasures/`; skipped without a request |
-| `forget` | receipts, the landing zone | the landing zone where it is ours to rewrite, the receipts |
-| `mark_models` | receipts | a tag of each model version that was trained on somebody who was erased |
-| `retention` | contracts | tables: partitions that are too old go |
+| `erase` | erasure requests | every table with personal data, receipts under `erasures/`; skipped without a request |
+| `forget` | receipts, the landing zone | the receipts, and the landing zone if Clickwright may rewrite it |
+| `mark_models` | receipts | a tag on each model version that was trained on data of an erased person |
+| `retention` | contracts | tables: drops partitions that are too old |
 | `compact` | tables | tables: the same rows in fewer files |
-| `expire` | tables | the tables' metadata; tagged snapshots stay |
-| `orphans` | the lake's folders | removes files |
+| `expire` | tables | the metadata of the tables; tagged snapshots stay |
+| `orphans` | the folders of the lake | removes files that no table refers to |
 | `statistics` | tables | `docs/lake.html` |
 
-**When.** Each day at 04:00 UTC. Ages count back from the day that ended; nothing younger than `keep_days`
-is removed, so that no reader and no job loses what it reads. A request for erasure does not wait for that
-age, and need not wait for this workflow: `python -m schemas.erasure --from FILE --date DAY`.
+**When.** Daily at 04:00 UTC. Ages count back from the day that ended. Nothing younger than `keep_days` is removed, so no
+reader and no job loses files that it still reads. An erasure request does not wait for that age, and it does not need
+this workflow: run `python -m schemas.erasure --from FILE --date DAY`.
 
-**Rerun.** Clear any task: what is done already is not there to be done again.
+**Rerun.** Clear any task: finished work is not repeated.
 
-**When it fails.** The last lines of the failed task's log say what, where and what to do.
+**When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 
-- `retention`: refused, as nothing would be left of a table. More often than not the date is wrong, or the
-  data are old, such as the demonstration's: leave this workflow paused then, or run
-  `python -m schemas.maintenance.retention --allow-empty` by hand.
-- `mark_models`: is MLflow up? Then clear the task.
-- one that waits: upkeep and erasures of one machine take turns, by the lock `lake/keep.lock`.
+- `retention`: refused because a table would become empty. Usually the date is wrong, or the data are old, as in the
+  demonstration: then leave this workflow paused, or run `python -m schemas.maintenance.retention --allow-empty` by hand.
+- `mark_models`: check that MLflow is running, then clear the task.
+- A task that waits: maintenance and erasures on one machine run one at a time; the lock is `lake/keep.lock`.
 """
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, TriggerRule
@@ -42,9 +40,15 @@ DATE = ["--date", "{{ data_interval_end | ds }}", "--run", RUN]
 AGE = ["--keep-days", "{{ params.keep_days }}"]
 
 
-def duty(name: str, arguments: list[str], module: str | None = None) -> ModuleOperator:
-    """One duty of upkeep; that nobody waits to be erased does not skip it."""
-    rule = TriggerRule.NONE_FAILED
+def maintenance_task(name: str, arguments: list[str], module: str | None = None) -> ModuleOperator:
+    """One maintenance task.
+
+    Args:
+        name: the task id.
+        arguments: the arguments of the command, besides the date and the run.
+        module: the module under `schemas.maintenance`, if its name is not the task id.
+    """
+    rule = TriggerRule.NONE_FAILED  # runs also when `erase` is skipped for lack of requests
     return ModuleOperator(
         task_id=name, module=f"schemas.maintenance.{module or name}", arguments=[*DATE, *arguments], trigger_rule=rule
     )
@@ -59,24 +63,25 @@ with DAG(
     max_active_runs=1,
     default_args=DEFAULT_ARGS,
     on_failure_callback=run_failed,
-    tags=["lake", "daily", "upkeep"],
+    tags=["lake", "daily", "maintenance"],
     params={
         "keep_days": Param(
             7,
             type="integer",
             minimum=1,
             title="Days to keep",
-            description="Nothing younger is removed: no reader and no job goes on for longer.",
+            description="Nothing younger is removed; no reader and no job may run longer than this.",
         )
     },
 ):
     erase = ModuleOperator(task_id="erase", module="schemas.erasure", arguments=["--pending"])
     forget = ModuleOperator(task_id="forget", module="jobs.erase_landing", trigger_rule=TriggerRule.NONE_FAILED)
     mark_models = ModuleOperator(task_id="mark_models", module="ml.mark_erased", trigger_rule=TriggerRule.NONE_FAILED)
-    retention, compact = duty("retention", []), duty("compact", [])
-    expire = duty("expire", AGE, "expire_snapshots")
-    orphans, statistics = duty("orphans", AGE, "orphan_files"), duty("statistics", [], "table_statistics")
+    retention, compact = maintenance_task("retention", []), maintenance_task("compact", [])
+    expire = maintenance_task("expire", AGE, "expire_snapshots")
+    orphans = maintenance_task("orphans", AGE, "orphan_files")
+    statistics = maintenance_task("statistics", [], "table_statistics")
 
     erase >> forget >> mark_models
     erase >> [retention, compact]
-    compact >> expire >> orphans >> statistics  # each leaves something to the next
+    compact >> expire >> orphans >> statistics  # each prepares work for the next

@@ -1,27 +1,27 @@
 """
-### A late day: sessions and profiles done again because newer events change them
+### Process a day again: rebuild its sessions and profiles after late events
 
-**What it does.** An arrival can bring events of days that are published already; and a day that was refused, mended and
-published after the days that follow it changes their profiles. The task `late_days` of `behaviour_day` finds which days these
-are, and adds each as a partition to the asset `late_days`; each partition starts one run here. The run's partition is the
-day; *Asset events* shows which run told of it.
+**What it does.** Rebuilds one published day whose sessions or profiles are out of date. This happens when an arrival
+brings events of earlier days, or when a day that its audit refused is repaired after later days were published. The task
+`late_days` of `behaviour_day` finds such days and adds each one as a partition to the asset `late_days`; each partition
+starts one run of this workflow. The partition of the run is the day. *Asset events* shows the run that reported it.
 
 | task | reads | writes |
 |---|---|---|
 | `days_at_work` | Airflow | nothing; waits until no run of `behaviour_day` is running or queued, three hours at most |
-| `late_sessions`, `late_profiles` | the commits of the tables | nothing; skip what another run has done since |
+| `late_sessions`, `late_profiles` | the commit history of the tables | nothing; skip work that another run has already done |
 | `sessionize` | `events` | `sessions`, `session_events`, `conflicts` of that one day |
 | `profiles` | `events`, `items` | `profiles` as of that one day |
 
-A late event does not change the profiles of the day that it happened on: they say what had arrived by then. Recommendations
-stay as they were served.
+A late event does not change the profiles as of the day it happened: those profiles contain only events that had arrived
+by then. Recommendations stay as they were served.
 
-**Rerun.** Clear the run, or trigger one by hand with `day`: what is not late is skipped, so a day is done once, however many
-files or runs told of it. While this workflow is paused Airflow drops what it is told; the next run of `behaviour_day` tells of
-all days again that are still late.
+**Rerun.** Clear the run, or trigger one by hand with `day`. A day that is not late is skipped, so a day is processed once,
+however many files or runs reported it. Airflow drops the late days that are reported while this workflow is paused; the
+next run of `behaviour_day` reports all days that are still late.
 
-**When it fails.** The last lines of the failed task's log say what, where and what to do. The day's rows are as they were
-before; the next run of `behaviour_day` tells of the day again.
+**When it fails.** The last lines of the failed task's log give the error, its place and the remedy. The published rows of
+the day are unchanged, and the next run of `behaviour_day` reports the day again.
 """
 
 from datetime import timedelta
@@ -40,16 +40,14 @@ DAY = "{{ dag_run.partition_key or params.day }}"
 
 with DAG(
     dag_id="reprocess_day",
-    description="A published day that newer events change: its sessions and profiles are done again",
+    description="Rebuild the sessions and profiles of a published day after late events",
     doc_md=__doc__,
     schedule=PartitionedAssetTimetable(assets=LATE_DAYS),
-    max_active_runs=1,  # several runs for one day: the first does it, the others find it done
+    max_active_runs=1,  # of several runs for one day, the first rebuilds it and the others skip it
     default_args=DEFAULT_ARGS,
     on_failure_callback=run_failed,
     tags=["behaviour", "late", "spark"],
-    params={
-        "day": optional_date("Day", "For a run by hand: the day that is done again. Empty when late events started the run.")
-    },
+    params={"day": optional_date("Day", "For a manual run: the day to process again. Empty when late events started the run.")},
 ):
     days_at_work = RunsEnded(task_id="days_at_work", of=["behaviour_day"], timeout=timedelta(hours=3))
     late_sessions = ModuleOperator(task_id="late_sessions", module="jobs.late_days", arguments=["--closed-on", DAY])

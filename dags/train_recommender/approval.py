@@ -1,4 +1,4 @@
-"""The question whether a challenger becomes the champion: who may answer, until when, and what follows."""
+"""The approval that makes a challenger the champion: the approvers, the deadline, and the tasks that follow."""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -14,13 +14,15 @@ REJECT = "Reject"
 
 
 class DeadlineApproval(HITLBranchOperator):
-    """Wait for one of the approvers; no answer within the run's ``response_hours`` counts as a reject.
+    """Wait for one of the approvers; no answer within the run's ``response_hours`` counts as a rejection.
 
-    Its result says the ``answer`` and ``by`` whom; nobody, where the time was up.
+    The task's result holds the ``answer`` and the name of the person (``by``), or "nobody" after a timeout.
 
     Args:
-        asked_by: the task whose result names the ``approvers``; where it names none, whoever may edit the workflow answers.
-        approved, rejected: the tasks that follow.
+        asked_by: the task whose result lists the ``approvers``; if it lists none, every user who may edit the workflow
+            may answer.
+        approved: the task that follows an approval.
+        rejected: the task that follows a rejection.
     """
 
     def __init__(self, *, asked_by: str, approved: str, rejected: str, **kwargs: Any) -> None:
@@ -38,22 +40,22 @@ class DeadlineApproval(HITLBranchOperator):
         asked: Mapping[str, Any] = context["ti"].xcom_pull(task_ids=self.asked_by)
         approvers: Sequence[str] = asked.get("approvers", ())
         self.assigned_users = [{"id": name, "name": name} for name in approvers]
-        self.log.info("Asked: %s", ", ".join(approvers) or "whoever may edit this workflow")
+        self.log.info("Asked: %s", ", ".join(approvers) or "all users who may edit this workflow")
         return super().execute(context)
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         if "error" not in event:
             person = event["responded_by_user"]
             said = {"answer": event["chosen_options"][0], "by": person["name"] if person else "nobody"}
-            # Not returned: skipping what does not follow ends the task by an exception, and a result with it.
+            # Not returned: skipping the other branch raises an exception, which would discard a returned result.
             context["ti"].xcom_push(key="return_value", value=said)
         return super().execute_complete(context, event)
 
 
 class AskAgain(TriggerDagRunOperator):
-    """Start the workflow once more for the models of this training, when the champion moved while the answer was awaited.
+    """Start the workflow again for the same models, when the champion changed while the approval was open.
 
-    Nothing is trained again: what is finished is kept. The challenger is compared with the new champion, and asked about again.
+    Finished models are not trained again. The challenger is compared with the new champion, and a person is asked again.
 
     Args:
         promotion: the task that tried to move the alias.
@@ -66,6 +68,6 @@ class AskAgain(TriggerDagRunOperator):
     def execute(self, context: Context) -> Any:
         overtaken_by = context["ti"].xcom_pull(task_ids=self.promotion)["overtaken_by"]
         if overtaken_by is None:
-            raise AirflowSkipException("The alias was moved; there is nothing to ask again.")
-        self.log.info("The champion is version %s by now: asking again.", overtaken_by)
+            raise AirflowSkipException("The alias was moved; no second approval is needed.")
+        self.log.info("The champion is now version %s: asking again.", overtaken_by)
         return super().execute(context)

@@ -1,40 +1,44 @@
 """
-### Train the recommender, and promote it if it is better and a person agrees
+### Train the recommender and promote it after an automatic gate and a person's approval
 
-**What it does.** Pins the tables as they are, trains every recipe on what was known before `train_until`,
-compares them side by side on the days after it, registers the best by validation as `@challenger`, and
-asks: first a gate, then a person. The gate refuses a model that does not beat popularity and the present champion,
-that is surely worse than another baseline, or than the champion for new, quiet or busy users or for new items (before
-there is a champion, than popularity, new users aside, who get that anyway), or that fails when it is tried. A yes moves
-the alias `@champion`.
+**What it does.** Pins the current snapshots of the tables, trains every recipe on the events before `train_until`, and
+evaluates all of them on the days after it. The recipe that is best on the validation days is registered as
+`@challenger`. Then a gate checks it, and a person decides. Approval moves the alias `@champion`.
 
-**Reads** `session_events` and `items` at pinned snapshots (tagged in the lake, so any version can be
-trained again from the exact data it saw). **Writes** MLflow runs with metrics, plots and lineage, a version
-in the model registry, and the alias; then it updates the asset `champion`, which starts `recommend`.
+The gate refuses a challenger that
 
-**Approve.** *Required actions* of the task `approve`, or of the run, shows the evidence: the challenger
-beside the baselines and the champion, with links to MLflow: to a report with plots, the run, and the version.
-Those whom `CLICKWRIGHT_APPROVERS` names may answer, and nobody else. *Approve* moves the alias. *Reject*, or no
-answer within `response_hours`, leaves it: the run ends with the task `rejected`, which notes the answer on the
-version. When somebody else has moved the champion meanwhile, `promote` moves nothing, and `ask_again` starts a
-run that compares the same models with the new champion and asks again; nothing is trained for that.
+- does not beat popularity and the current champion;
+- is worse than another baseline, with confidence;
+- is worse than the champion, with confidence, for new, quiet or busy users or for new items. (Without a champion,
+  popularity takes its place, except for new users: they receive popular items anyway);
+- or fails a trial run.
 
-**When.** Each Monday at 03:00 UTC: it fits on what happened before the week that has just ended, and tests on that
-week. By hand for any other date: give `train_until`. Where no session closed from that date on, nothing is trained
-and the run is skipped.
+**Reads** `session_events` and `items` at pinned snapshots. The snapshots are tagged in the lake, so any version can be
+trained again on exactly the same data. **Writes** MLflow runs with metrics, plots and lineage, a version in the model
+registry, and the alias; then it updates the asset `champion`, which starts `recommend`.
 
-**Rerun.** Trigger it with the same `train_until`; clearing a task trains on the snapshots that the run
-pinned, and a training whose model is the champion already ends at `gate`, skipped. To compare the models of an
-earlier run again, trigger with its `training` and `train_until`. To roll back, move `@champion` to an earlier
-version in the MLflow UI.
+**Approve.** *Required actions* of the task `approve`, or of the run, shows the evidence: the challenger next to the
+baselines and the champion, with links to the report, the run and the version in MLflow. Only the users in
+`CLICKWRIGHT_APPROVERS` may answer. *Approve* moves the alias. *Reject*, or no answer within `response_hours`, leaves it:
+the run ends with the task `rejected`, which records the answer on the version. If the champion changes while the
+question is open, `promote` leaves the alias, and `ask_again` starts a run that compares the same models with the new
+champion and asks again, without training.
 
-**When it fails.** The last lines of the failed task's log say what, where and what to do.
+**When.** Every Monday at 03:00 UTC. It trains on the events before the week that just ended and tests on that week. For
+another date, trigger it with `train_until`. If no session closed on or after that date, the run is skipped.
 
-- `gate`: refused, which is an answer, and not an accident: the message says which model was not beaten, for whom
-  it is worse, or which piece of the evidence is missing. Nothing moved.
-- `fit_*`: see the log; when memory ran out, clear it after giving the machine more, or the recipe less. What was finished
-  is kept, and a network goes on from its newest checkpoint.
-- anything that reaches for MLflow: is it up? Then clear the task.
+**Rerun.** Trigger it with the same `train_until`. Clearing a task trains on the snapshots that the run pinned. If the
+trained model is already the champion, the run ends at `gate`, skipped. To compare the models of an earlier run again,
+trigger it with the `training` and `train_until` of that run. To roll back, move `@champion` to an earlier version in the
+MLflow UI.
+
+**When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
+
+- `gate`: the challenger was refused. This is a decision, not a malfunction. The message names the model that was not
+  beaten, the users for whom the challenger is worse, or the missing evidence. The alias did not move.
+- `fit_*`: read the log. After running out of memory, give the machine more or the recipe less, then clear the task.
+  Finished recipes are kept, and a network resumes from its newest checkpoint.
+- Any task that uses MLflow: check that MLflow is running, then clear the task.
 """
 
 from datetime import timedelta
@@ -64,7 +68,12 @@ AGAIN = (
 
 
 def fit(task_id: str, recipes: str) -> ModuleOperator:
-    """One training task: each recipe becomes one MLflow run; one that is finished is kept."""
+    """A training task: one MLflow run for each recipe; finished runs are kept.
+
+    Args:
+        task_id: the task's id.
+        recipes: the names of the recipes, comma-separated.
+    """
     return ModuleOperator(
         task_id=task_id,
         module="ml.train",
@@ -77,7 +86,7 @@ def fit(task_id: str, recipes: str) -> ModuleOperator:
 
 with DAG(
     dag_id="train_recommender",
-    description="Train, compare, and promote the recommender when it is better and a person agrees",
+    description="Train, compare and promote the recommender, after an automatic gate and an approval",
     doc_md=__doc__,
     schedule=CronDataIntervalTimetable("0 3 * * 1", timezone="UTC"),
     catchup=False,
@@ -101,12 +110,12 @@ with DAG(
         task_id="ask_again",
         promotion="promote",
         trigger_dag_id="train_recommender",
-        trigger_run_id="{{ run_id }}.again",  # the same for a retry
+        trigger_run_id="{{ run_id }}.again",  # a retry uses the same id
         skip_when_already_exists=True,
         logical_date=None,
         conf=AGAIN,
     )
 
     pin >> [baselines, transformer] >> challenge
-    challenge >> gate >> approve >> [promote, rejected]  # nobody is asked about what the gate refuses
+    challenge >> gate >> approve >> [promote, rejected]  # a refused challenger is not put to a person
     promote >> ask_again

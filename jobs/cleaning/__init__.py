@@ -1,1 +1,1 @@
-"""What becomes of a line: candidates, identity, outcomes, rejects, and the accounts of a run."""
+"""Cleaning: candidates, identity, outcomes, rejects, and the accounting of a run."""

@@ -1,4 +1,4 @@
-"""The accounts of a cleaning run: lines read = events + rejects + duplicates, for the whole run and for each file."""
+"""The accounting of a cleaning run: lines read = events + rejects + duplicates, and one row for each landing file."""
 
 import hashlib
 from collections import Counter
@@ -15,7 +15,13 @@ from schemas.runtime.errors import ClickwrightError
 
 
 def landing_rows(results: list[dict[str, Any]], files: Sequence[LandingFile], arrived_on: date) -> pa.Table:
-    """Rows of ``landing_files``: each file that was read, with its size, lines and digest."""
+    """Rows of ``landing_files``: each file that was read, with its size, lines and digest.
+
+    Args:
+        results: the results of :func:`jobs.cleaning.stages.decide_and_write`, of all buckets.
+        files: the landing files, in the order of their numbers in ``results``.
+        arrived_on: the arrival day.
+    """
     lines, digests = Counter[int](), dict[int, str]()
     for number, _, count, sha256, _ in (row for result in results for row in result["read"]):
         lines[number] += count
@@ -36,7 +42,7 @@ def landing_rows(results: list[dict[str, Any]], files: Sequence[LandingFile], ar
 
 
 def digest_of(landed: pa.Table) -> dict[str, Any]:
-    """What the commit says of the landing files: how many bytes, and one digest of all their names and contents."""
+    """The commit's note on the landing files: their total bytes, and one digest of all their names and contents."""
     listed = "".join(f"{row['sha256']}  {row['source_file']}\n" for row in landed.sort_by("source_file").to_pylist())
     return {"bytes": sum(landed["bytes"].to_pylist()), "sha256": hashlib.sha256(listed.encode()).hexdigest()}
 
@@ -44,7 +50,15 @@ def digest_of(landed: pa.Table) -> dict[str, Any]:
 def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
     """Add up lines by fate and by reason, and check that none is missing.
 
-    Lines are counted where they are read and again where their fate is decided, on the other side of the exchange.
+    Lines are counted when they are read, and again when their fate is decided, on the other side of the exchange.
+
+    Args:
+        results: the results of all buckets.
+        files: the landing files, in the order of their numbers in ``results``.
+        pieces: how many files, or pieces of files, the tasks had to read.
+
+    Raises:
+        ClickwrightError: a file changed while it was read, or lines are missing.
     """
     read = {(file, piece): (lines, changed) for result in results for file, piece, lines, _, changed in result["read"]}
     for (number, _), (_, changed) in sorted(read.items()):

@@ -1,7 +1,7 @@
-"""From raw columns to candidate events: the source mapping applied, types read, what cannot be read named.
+"""From raw columns to candidate events: apply the source mapping, convert types, and name the values that cannot be read.
 
-A candidate has every column of the ``events`` contract, null where the line says nothing. A candidate that breaks no rule is
-sound; any other is refused, with every reason and with what of its line may be kept.
+A candidate has every column of the ``events`` contract; a column that the line does not fill is null. A candidate that breaks
+no rule is valid (``sound``). Any other is rejected (``refused``), with every reason and the part of its line that may be kept.
 """
 
 import hashlib
@@ -27,12 +27,12 @@ NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 AGENT = "agent"
 WHO_AND_WHAT = ["user_id", *CONTENT]
 SKIP = "skip."
-"""Before the name of a source's rule: the field that it looks at."""
+"""Prefix of a `skip` rule's name: the field that the rule reads."""
 
 
 @dataclass(frozen=True)
 class Arrival:
-    """What is the same for every line of a landing file. Lateness does not apply to ``history``."""
+    """The properties that all lines of a landing file share. Lateness does not apply to ``history``."""
 
     source: str
     source_file: str
@@ -52,16 +52,17 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` beside.
+    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` besides.
 
-    Only a readable line would have become an event; one that its source sets aside would not."""
+    ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes.
+    """
 
     sound: pl.DataFrame
     refused: pl.DataFrame
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
-    """Which fields a reader has to bring: what columns are made of, and what the source's rules look at."""
+    """The fields that a reader must return: the inputs of the mapped columns and of the source's `skip` and bot rules."""
     fields = {
         part: where
         for name, column in source.columns.items()
@@ -72,7 +73,7 @@ def wanted_fields(source: Source) -> dict[str, str]:
 
 
 def _parts(name: str, column: Column) -> list[str]:
-    """The fields that a column is made of; the first has the column's own name."""
+    """The names of a column's input fields; the first is the column's own name."""
     return [name if number == 0 else f"{name}.{number}" for number in range(len(column.origins))]
 
 
@@ -80,7 +81,7 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     """Candidates of the lines of one file.
 
     Args:
-        raw: as a reader gives it, with the columns of :func:`wanted_fields`.
+        raw: a frame of a reader, with the columns of :func:`wanted_fields`.
         source: the mapping.
         key: key of the pseudonyms.
         arrival: where and when the lines arrived.
@@ -98,7 +99,12 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
-    """The same, but the lines of erased persons are refused, and nothing is kept of them but where they stood."""
+    """Reject the lines of erased users, and keep nothing of them but file, line number and arrival.
+
+    Args:
+        parsed: the candidates of a file.
+        erased: the suppression list.
+    """
     sound, refused = (_turned_away(frame, erased) for frame in (parsed.sound, parsed.refused))
     if sound is None and refused is None:
         return parsed
@@ -111,13 +117,13 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
 
 
 def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
-    """Which candidates are of erased persons; None where none is."""
+    """Which candidates belong to erased users; None if there are none."""
     persons = erased.among(frame["user_id"].unique())
     return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
 
 
 def _nothing_but_the_place(frame: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
-    """Refused candidates of which only source, file, line and arrival are known."""
+    """Rejected candidates that keep only source, file, line number and arrival."""
     known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
     blank = {name: pl.lit(None, kind) for name, kind in refused.schema.items() if name not in known}
     blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
@@ -125,7 +131,12 @@ def _nothing_but_the_place(frame: pl.DataFrame, refused: pl.DataFrame) -> pl.Dat
 
 
 def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:
-    """What follows from ``event_time``, ``arrived_at`` and ``arrived_on``: date, lag and lateness."""
+    """Add the columns that follow from ``event_time``, ``arrived_at`` and ``arrived_on``: date, lag and lateness.
+
+    Args:
+        frame: candidates with these three columns.
+        history: whether the arrival is a history load, to which lateness does not apply.
+    """
     event_date = pl.col("event_time").dt.date()
     late = pl.lit(None, pl.Int32) if history else (pl.col("arrived_on") - event_date).dt.total_days().cast(pl.Int32)
     lag = (pl.col("arrived_at") - pl.col("event_time")).dt.total_microseconds() / 1e6
@@ -133,24 +144,42 @@ def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:
 
 
 def masked_lines(rows: pl.DataFrame, fields: list[str]) -> pl.Series:
-    """The fields of each row as a JSON object, nulls left out."""
+    """The fields of each row as a JSON object, without nulls.
+
+    Args:
+        rows: candidates.
+        fields: the columns to show.
+
+    >>> masked_lines(pl.DataFrame({"item_id": ["7", None], "value": [3.5, 4.0]}), ["item_id", "value"]).to_list()
+    ['{"item_id":"7","value":3.5}', '{"value":4.0}']
+    """
     return pl.Series([_as_json(row) for row in rows.select(fields).iter_rows(named=True)], dtype=pl.String)
 
 
 def shown_fields(source: Source, events: Contract) -> list[str]:
-    """The mapped columns that a reject may show: no personal text."""
+    """The mapped columns that a reject may show: those without personal text.
+
+    Args:
+        source: the mapping.
+        events: the contract, which says which columns are personal.
+
+    >>> from schemas.contract import load_contract
+    >>> from schemas.source import load_source
+    >>> "text" in shown_fields(load_source("simulated"), load_contract("events"))
+    False
+    """
     return [name for name in source.columns if events.personal[name] != "personal"]
 
 
 def _trimmed(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Texts without blanks around them; what was nothing but blanks, or says that it is nothing, is null."""
+    """Texts without surrounding blanks; blank texts and the source's markers for a missing value become null."""
     texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
     bare = pl.col(texts).str.strip_chars()
     return raw.with_columns(pl.when(~bare.is_in(["", *source.nothing])).then(bare))
 
 
 def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """For the rules of the source on lines as a whole, which lines they set aside."""
+    """For each rule of the source on whole lines (`skip` rules, bots), which lines it excludes."""
     found = {}
     for name, rule in source.skip.items():
         text = raw[f"{SKIP}{name}"].cast(pl.String)
@@ -168,7 +197,7 @@ def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 
 def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """One raw column for each mapped column: joined from its parts, with constants and defaults in their places."""
+    """One raw column for each mapped column, with parts joined and constants and defaults filled in."""
     columns = []
     for name, column in source.columns.items():
         value = pl.lit(column.constant) if column.constant is not None else pl.col(name)
@@ -187,7 +216,7 @@ def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
         return utc_time(column, kind, source).alias(name)
     if name in NUMBERS:
         number = column.cast(NUMBERS[name], strict=False)
-        # Engines differ on NaN: one is a null to us.
+        # Engines treat NaN differently, so it becomes a null.
         return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
     text = column.cast(pl.String)
     if name == "event_type":
@@ -196,14 +225,14 @@ def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
 
 
 def _complete(frame: pl.DataFrame, events: Contract) -> pl.DataFrame:
-    """All columns of the contract that a source can map; null where it does not."""
+    """Add the contract's columns that the source does not map, as nulls."""
     made = {*frame.columns, *MADE_BY_CLEAN}
     absent = {name: pl.lit(None, kind) for name, kind in events.polars_schema.items() if name not in made}
     return frame.with_columns(**absent)
 
 
 def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
-    """An event id for what came without: a digest of what the event says, with the user as a pseudonym."""
+    """Lines without an event id get a digest of the event's content, with the user as a pseudonym."""
     missing = frame["event_id"].is_null()
     if not missing.any():
         return frame
@@ -215,9 +244,9 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
 
 
 def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
-    """For every rule, of the contract and of the source, which candidates break it.
+    """For every rule of the contract and of the source, which candidates break it.
 
-    A line with a problem breaks none. Of a line that is no behaviour by the source's own rules nothing else is demanded.
+    Rules do not apply to lines with a problem. Only its `skip` rules apply to a line that one of them excludes.
     """
     readable = raw["problem"].is_null()
     skips = [name for name in set_aside.columns if name.startswith(f"{LineReason.SKIPPED}.")]
@@ -240,7 +269,7 @@ def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, sou
 def _refused(
     frame: pl.DataFrame, raw: pl.DataFrame, broken: pl.DataFrame, is_refused: pl.Series, shown: list[str]
 ) -> pl.DataFrame:
-    """The refused candidates with every reason; of a line that cannot be read only that, and its shape."""
+    """The rejected candidates with every reason; an unreadable line gets only its problem and the shape of its text."""
     lines, why = raw.filter(is_refused), broken.filter(is_refused)
     of_rules = pl.concat_list([pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in why.columns]).list.drop_nulls()
     reasons = why.select(of_rules.alias("reasons")).to_series()
@@ -260,7 +289,7 @@ def _refused(
 
 
 def _shape(line: str | None) -> str | None:
-    """The start of a line that could not be read: letters and digits say nothing of whose they were."""
+    """The start of an unreadable line, its letters and digits replaced: they could identify a user."""
     if line is None:
         return None
     return "".join("a" if c.isalpha() else "9" if c.isnumeric() else c for c in line[:EXCERPT])
@@ -272,6 +301,12 @@ def _as_json(row: dict[str, Any]) -> str:
 
 
 def reject_rows(refused: pl.DataFrame, rejects: Contract, events: Contract) -> pl.DataFrame:
-    """The rows of ``rejects``: where it stood, every reason, what may be kept of it."""
+    """The rows of ``rejects``: position of the line, every reason, and the masked line.
+
+    Args:
+        refused: rejected candidates, see :class:`Parsed`.
+        rejects: the contract of ``rejects``.
+        events: the contract of ``events``.
+    """
     candidate = pl.when(pl.col("readable")).then(pl.struct(events.columns))
     return refused.with_columns(line=pl.col("masked_line"), candidate=candidate).select(rejects.columns)

@@ -1,8 +1,8 @@
-"""Try a mapping on a file: what would be kept, what refused and why, before anything is written. Needs no Spark.
+"""Try a mapping on a file: count and explain the outcomes of its lines before anything is written. Needs no Spark.
 
-The arrival is taken from the name of the file's folder (``arrived=2026-11-10T14``); a file that lies elsewhere is checked as a
-history load, to which lateness does not apply, and which cannot tell of what came after its last change. Examples hold no raw
-user id: the pseudonyms are made with a key that is forgotten afterwards, and shortened.
+The name of the file's folder gives the arrival (``arrived=2026-11-10T14``). A file in any other folder is checked as a history
+load: lateness does not apply, and events after the file's last change are rejected. Examples contain no raw user id: pseudonyms
+are made with a temporary key, and shortened.
 
 ``python -m jobs.clean --check schemas/sources/shop.yaml access.log.gz``
 """
@@ -37,14 +37,14 @@ MOST_LINES = 1_000_000
 LONGEST_EXAMPLE = 400
 WORDS = {
     Fate.EVENT: "kept as an event",
-    Fate.EXACT_DUPLICATE: "the same event again",
-    Fate.NEAR_DUPLICATE: "the same behaviour again within seconds",
+    Fate.EXACT_DUPLICATE: "a copy of an earlier event",
+    Fate.NEAR_DUPLICATE: "the same behaviour repeated within seconds",
 }
 
 
 @dataclass
 class Checked:
-    """What becomes of the lines of a file: how many by outcome (a fate, or a reason of a reject), and some as (line, text)."""
+    """The outcomes of the lines of a file: counts by outcome (a fate, or a reject's reason), and examples as (line, text)."""
 
     lines: int = 0
     rejects: int = 0
@@ -53,7 +53,13 @@ class Checked:
     complete: bool = True
 
     def add(self, outcome: str, rows: pl.DataFrame, shown: list[str] | None = None) -> None:
-        """Count rows, and keep the first as examples: what may be shown of them, or their ``masked_line``."""
+        """Count rows, and keep the first as examples.
+
+        Args:
+            outcome: a fate, or the reason of a reject.
+            rows: candidates.
+            shown: the columns to show in examples; without it their ``masked_line``.
+        """
         self.counts[outcome] += len(rows)
         some = self.examples.setdefault(outcome, [])
         first = rows.head(EXAMPLES - len(some))
@@ -63,7 +69,7 @@ class Checked:
 
 
 def check(source: Source, path: Path, settings: Settings) -> Checked:
-    """Read, parse and decide the lines of a file, or the first million of them."""
+    """Read and parse the lines of a file, at most about the first million of them, and decide their outcomes."""
     found = Checked()
     events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
     shown = shown_fields(source, events)
@@ -95,7 +101,12 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
 
 
 def arrival_of(path: Path, source: Source) -> Arrival:
-    """When a file arrived, by its folder's name or else by its last change."""
+    """The arrival of a file, from its folder's name or else from its last change.
+
+    Args:
+        path: the file.
+        source: the mapping, whose name the arrival gets.
+    """
     try:
         hour = datetime.strptime(path.resolve().parent.name, FOLDER_FORMAT).replace(tzinfo=UTC)
     except ValueError:
@@ -106,7 +117,14 @@ def arrival_of(path: Path, source: Source) -> Arrival:
 
 
 def show(found: Checked, source: Source, path: Path, console: Console) -> None:
-    """The outcomes as a table, and under it some lines of each."""
+    """Print the outcomes as a table, and below it example lines of each.
+
+    Args:
+        found: the outcomes.
+        source: the mapping; it explains its own rules.
+        path: the file, for the title.
+        console: where to print.
+    """
     events = load_contract("events")
     words = {str(fate): text for fate, text in WORDS.items()}
     outcomes = [str(fate) for fate in WORDS if found.counts[fate]]
@@ -120,7 +138,7 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
         table.add_row(name, f"{found.counts[name]:,}", share, words.get(name) or sentence(name, source, events))
     console.print(table)
     examples = Table(title="Examples", title_justify="left")
-    for name in ("outcome", "line", "what may be shown of it"):
+    for name in ("outcome", "line", "masked line"):
         examples.add_column(name, overflow="fold", justify="right" if name == "line" else "left")
     for name in outcomes:
         for at, (number, text) in enumerate(found.examples[name]):
@@ -133,20 +151,20 @@ def source_of(name_or_path: str) -> Source:
     """A mapping, by its name or by its file.
 
     Raises:
-        ConfigError: there is none, or it is not valid.
+        ConfigError: the mapping does not exist or is not valid.
     """
     path = Path(name_or_path)
     if path.suffix not in (".yaml", ".yml"):
         return load_source(name_or_path)
     if not path.is_file():
-        raise ConfigError(f"no source mapping; at {path}; give the path of a YAML file or the name of a known source")
+        raise ConfigError(f"source mapping not found; at {path}; give the path of a YAML file or the name of a known source")
     return read_source(path)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Check a file against a mapping."""
-    parser = argparse.ArgumentParser(description="Show what would become of the lines of a file; writes nothing.")
-    parser.add_argument("source", help="a mapping: its file, or the name of a known one")
+    parser = argparse.ArgumentParser(description="Show the outcome of each line of a file; writes nothing.")
+    parser.add_argument("source", help="a mapping: its file, or the name of a known source")
     parser.add_argument("file", type=Path, help="a file of raw lines")
     args = parser.parse_args(argv)
     source = source_of(args.source)

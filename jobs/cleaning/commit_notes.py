@@ -1,17 +1,21 @@
-"""The notes of a cleaning run on its commit: which event dates it touched, and the digest of its content."""
+"""Notes that cleaning leaves on its commit: the event dates it touched, and a digest of its content."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 
 TOUCHED = "event_dates"
-"""The note of ``clean`` in its commits: the first and last of each run of dates that it touches."""
+"""Note in the commits of ``clean``: the first and last of each run of dates that it touches."""
 
 CONTENT = "content"
-"""The note of ``clean`` in its commits: what the events are, whatever their order."""
+"""Note in the commits of ``clean``: a digest of the events that does not depend on their order."""
 
 
 def spans(dates: Iterable[date]) -> list[tuple[date, date]]:
-    """The first and last date of each run of days: what a history of years touches is said in a few words."""
+    """The first and last date of each run of consecutive days, which keeps the note of a load of years short.
+
+    >>> spans([date(1998, 4, 17), date(1998, 4, 16), date(1998, 4, 20)])
+    [(datetime.date(1998, 4, 16), datetime.date(1998, 4, 17)), (datetime.date(1998, 4, 20), datetime.date(1998, 4, 20))]
+    """
     found: list[tuple[date, date]] = []
     for d in sorted(set(dates)):
         if found and d - found[-1][1] == timedelta(days=1):
@@ -22,6 +26,10 @@ def spans(dates: Iterable[date]) -> list[tuple[date, date]]:
 
 
 def days_of(found: Iterable[Sequence[str]]) -> list[date]:
-    """The dates of spans that were noted as text."""
+    """The dates of the spans of a note, in which dates are ISO texts.
+
+    >>> [str(day) for day in days_of([("1998-04-16", "1998-04-17"), ("1998-04-20", "1998-04-20")])]
+    ['1998-04-16', '1998-04-17', '1998-04-20']
+    """
     ends = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in found]
     return [first + timedelta(days=i) for first, last in ends for i in range((last - first).days + 1)]

@@ -1,19 +1,23 @@
-"""Which lines are the same event, which copy of it counts, and which copies contradict each other."""
+"""Identity of events: which lines are copies of one event, which copy counts, and which copies contradict each other."""
 
 import polars as pl
 
 SAME_EVENT = ["user_id", "source", "event_id"]
-"""What makes two rows copies of one event."""
+"""Rows that are equal in these columns are copies of one event."""
 
 CONTENT = ["event_type", "event_time", "item_id", "value", "text"]
-"""What an event of a user says; its id is only its name."""
+"""The content of a user's event."""
 
 
 def first_arrivals(events: pl.DataFrame) -> pl.DataFrame:
-    """Each event once: of copies in several arrivals the first counts, whatever the order of the runs.
+    """Each event once: of copies in several arrivals the first arrival counts, regardless of the order of the runs.
 
     Args:
-        events: rows of ``events``, of whole users; within one arrival an event stands once.
+        events: rows of ``events``, of whole users; within one arrival an event occurs once.
+
+    >>> rows = {"user_id": ["u", "u"], "source": ["s", "s"], "event_id": ["e", "e"], "arrived_on": [17, 16]}
+    >>> first_arrivals(pl.DataFrame(rows))["arrived_on"].to_list()
+    [16]
     """
     suspects = events["event_id"].is_duplicated()
     if not suspects.any():
@@ -23,11 +27,13 @@ def first_arrivals(events: pl.DataFrame) -> pl.DataFrame:
 
 
 def conflicts(events: pl.DataFrame) -> pl.DataFrame:
-    """The copies that say something else than the one that arrived first: ``user_id``, ``source``, ``event_id``,
-    ``arrived_on``, and ``kept_on``, the arrival of the first.
+    """The copies whose content differs from that of the first arrival.
 
     Args:
         events: as for :func:`first_arrivals`.
+
+    Returns:
+        ``user_id``, ``source``, ``event_id``, ``arrived_on``, and ``kept_on``, the arrival of the first copy.
     """
     copies = events.filter(events["event_id"].is_duplicated()).sort(*SAME_EVENT, "arrived_on")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).first().over(SAME_EVENT)) for name in CONTENT)

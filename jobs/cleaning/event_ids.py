@@ -1,4 +1,7 @@
-"""Event ids over all users: each bucket leaves digests of its ids, and an id that two buckets have is one of several users."""
+"""Find event ids that several users share: each bucket writes digests of its ids, and the driver compares the buckets.
+
+A user is in one bucket, so an id that occurs in two buckets is used by several users.
+"""
 
 import uuid
 from collections.abc import Sequence
@@ -9,11 +12,19 @@ import polars as pl
 
 IDS = "ids"
 AT_A_TIME = 4 << 20
-"""Digests that are compared at a time: what the driver holds in memory does not grow with the log."""
+"""Digests that are compared at a time, so that the driver's memory does not grow with the log."""
 
 
 def write_ids(events: pl.DataFrame, folder: Path) -> str:
-    """Digests of the event ids of a bucket, eight bytes each, sorted, in a file that the driver reads and removes."""
+    """Write the digests of a bucket's event ids, 8 bytes each, sorted, to a file that the driver reads and removes.
+
+    Args:
+        events: the events of the bucket.
+        folder: the attempt's folder of ``events``.
+
+    Returns:
+        The path of the file.
+    """
     path = folder / IDS / f"{uuid.uuid4().hex}.npy"
     path.parent.mkdir(parents=True, exist_ok=True)
     np.save(path, np.sort(id_digests(events).to_numpy()))
@@ -21,11 +32,21 @@ def write_ids(events: pl.DataFrame, folder: Path) -> str:
 
 
 def id_digests(rows: pl.DataFrame) -> pl.Series:
+    """One 64-bit digest a row of event id and source: the same id in two sources is not a conflict.
+
+    >>> rows = pl.DataFrame({"event_id": ["e", "e", "e"], "source": ["shop", "shop", "app"]})
+    >>> id_digests(rows).n_unique()
+    2
+    """
     return rows.select(pl.col("event_id").hash(seed=1) ^ pl.col("source").hash(seed=2)).to_series()
 
 
 def shared_ids(paths: Sequence[str]) -> frozenset[int]:
-    """Digests that stand in several buckets, that is for several users."""
+    """The digests that occur in several buckets, and so belong to several users.
+
+    Args:
+        paths: the files of :func:`write_ids`.
+    """
     if len(paths) < 2:
         return frozenset()
     total = sum(len(np.load(path, mmap_mode="r")) for path in paths)
@@ -39,6 +60,6 @@ def shared_ids(paths: Sequence[str]) -> frozenset[int]:
             until = len(digests) if end is None else int(np.searchsorted(digests, np.uint64(end)))
             slices.append(np.array(digests[done[number] : until]))
             done[number] = until
-        together = np.sort(np.concatenate(slices), kind="stable")  # of sorted slices, which costs little
+        together = np.sort(np.concatenate(slices), kind="stable")  # a stable sort of sorted slices is cheap
         shared.update(together[1:][together[1:] == together[:-1]].tolist())
     return frozenset(shared)

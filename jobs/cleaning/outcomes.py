@@ -1,6 +1,6 @@
-"""What becomes of each sound line of an arrival: an event, a duplicate, or a reject after all. All lines of a user together.
+"""Decide the outcome of each valid line of an arrival: event, duplicate or reject. All lines of a user are decided together.
 
-Every rule is a vectorised look for suspects, and a closer look at those alone: in sound logs there are few.
+Every rule first finds suspects with vectorised operations and then examines only those, because good logs have few.
 """
 
 from datetime import timedelta
@@ -13,7 +13,7 @@ from jobs.cleaning.reject_reasons import LineReason
 
 
 class Fate(StrEnum):
-    """What becomes of a line."""
+    """The outcome of a line."""
 
     EVENT = "event"
     REJECT = "reject"
@@ -33,14 +33,14 @@ def decide(
     robot_chain: timedelta,
     gap: timedelta,
 ) -> pl.DataFrame:
-    """Give every sound candidate its ``fate``, and its ``reason`` where that is a reject.
+    """Give every valid candidate its ``fate``, and its ``reason`` if it is rejected.
 
     Args:
-        candidates: rows of ``events``: all those of each user that is among them.
-        near_duplicate_seconds: the same behaviour of a user again within this time is a duplicate.
-        robot_events_per_day: a user with more events in a UTC day is no person.
-        robot_chain: a user who goes on for longer than this without a pause longer than ``gap`` is no person.
-        gap: as in sessions.
+        candidates: rows of ``events``; of each user that occurs, all lines of the arrival.
+        near_duplicate_seconds: the same behaviour of a user repeated within this time is a duplicate.
+        robot_events_per_day: a user with more events in a UTC day is treated as a bot.
+        robot_chain: a user active for longer than this, without a pause longer than ``gap``, is treated as a bot.
+        gap: the session gap.
     """
     frame = candidates.with_row_index(ROW).with_columns(fate=pl.lit(str(Fate.EVENT)), reason=pl.lit(None, pl.String))
     frame = _set(frame, *same_ids(frame))
@@ -53,7 +53,7 @@ def decide(
 def _set(
     frame: pl.DataFrame, fates: dict[Fate, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
 ) -> pl.DataFrame:
-    """Change the fate of some rows, given by their numbers; rejects get a reason too."""
+    """Set the fate of the given row numbers; rejects get a reason too."""
     for fate, rows in fates.items():
         if len(rows):
             frame = frame.with_columns(
@@ -69,7 +69,7 @@ def _set(
 
 
 def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str]:
-    """Of the lines with one event id the first that arrived counts; the same again is a duplicate, other content a conflict."""
+    """Among lines with the same event id the first to arrive counts; equal content is a duplicate, other content a conflict."""
     suspects = frame.filter(frame["event_id"].hash(seed=0).is_duplicated())
     if suspects.is_empty():
         return {}, pl.Series([], dtype=pl.UInt32), LineReason.ID_CONFLICT
@@ -87,7 +87,12 @@ def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str
 
 
 def runaways(frame: pl.DataFrame, cap: int) -> pl.Series:
-    """The events of users who did more in a UTC day than a person does."""
+    """The row numbers of events of users who have too many events in a UTC day for a person.
+
+    Args:
+        frame: rows of ``events`` with ``fate`` and row numbers; only those that are still events count.
+        cap: the most events of a person in a UTC day.
+    """
     events = frame.filter(pl.col("fate") == Fate.EVENT)
     days = events.group_by("user_id", "event_date").len().filter(pl.col("len") > cap)
     if days.is_empty():
@@ -96,7 +101,13 @@ def runaways(frame: pl.DataFrame, cap: int) -> pl.Series:
 
 
 def endless(frame: pl.DataFrame, longest: timedelta, gap: timedelta) -> pl.Series:
-    """The events of chains (no pause longer than ``gap``) that go on for longer than a person does."""
+    """The row numbers of events in chains (no pause longer than ``gap``) that last too long for a person.
+
+    Args:
+        frame: as for :func:`runaways`.
+        longest: the longest chain of a person.
+        gap: the longest pause within a chain.
+    """
     events = frame.filter(pl.col("fate") == Fate.EVENT).select(ROW, "user_id", "event_time")
     span = events.group_by("user_id").agg(pl.col("event_time").max() - pl.col("event_time").min())
     candidates = span.filter(pl.col("event_time") > longest)
@@ -111,7 +122,12 @@ def endless(frame: pl.DataFrame, longest: timedelta, gap: timedelta) -> pl.Serie
 
 
 def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
-    """The same behaviour within some seconds of the one before it, under another id: the earlier one counts."""
+    """The row numbers of events that repeat the user's previous event, under another id, within some seconds.
+
+    Args:
+        frame: as for :func:`runaways`; events without an item are never near duplicates.
+        seconds: the longest time between the two.
+    """
     same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
     events = frame.filter((pl.col("fate") == Fate.EVENT) & pl.col("item_id").is_not_null())
     if events.is_empty():
@@ -122,7 +138,7 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
     close = close.fill_null(False)
     if not close.any():
         return pl.Series([], dtype=pl.UInt32)
-    # Two behaviours may share a digest: those that look alike are compared in full.
+    # Different behaviours may have the same digest, so suspects are compared in full.
     digests = order.filter(close)["_same"].unique()
     suspects = events.filter(digest.is_in(digests.implode())).sort(*same, "event_time", "event_id")
     alike = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in same)

@@ -1,6 +1,6 @@
-"""Pseudonyms in place of raw user ids, in whole columns and inside other texts.
+"""Replace raw user ids by pseudonyms, in whole columns and inside other texts.
 
-``schemas.privacy.pseudonyms`` says what a pseudonym is.
+``schemas.privacy.pseudonyms`` defines pseudonyms.
 """
 
 import polars as pl
@@ -8,19 +8,37 @@ import polars as pl
 from schemas.privacy.pseudonyms import pseudonym
 
 SHORTEST_TELLING_ID = 6
+"""Shorter ids are not searched for inside other texts, where they would occur by chance."""
 
 
 def pseudonyms(key: bytes, raw: pl.Series) -> pl.Series:
-    """The pseudonyms of a column of raw user ids; a null stays a null. Few users do many things: each is hashed once."""
+    """The pseudonyms of a column of raw user ids; nulls stay null. Each distinct user is hashed once.
+
+    Args:
+        key: the secret key.
+        raw: raw user ids, texts.
+
+    >>> names = pseudonyms(b"secret", pl.Series(["ann", None, "ann", "bob"]))
+    >>> names[0] == names[2], names[0] == names[3], names[1]
+    (True, False, None)
+    """
     distinct = raw.drop_nulls().unique()
     names = pl.Series([pseudonym(key, user) for user in distinct], dtype=pl.String)
     return raw.replace_strict(distinct, names, default=None, return_dtype=pl.String)
 
 
 def with_pseudonyms(raw: pl.DataFrame, first_part: pl.Series | None, key: bytes) -> pl.DataFrame:
-    """Raw user ids replaced by their pseudonyms, also where they stand inside another field. Short ids stand in any text.
+    """Replace raw user ids by their pseudonyms, also where they occur inside another field.
 
-    Where an id is joined from several parts, the first part alone (an address, say) tells who it is as well.
+    Args:
+        raw: the raw columns, with ``user_id``.
+        first_part: the first part (such as an IP address) of an id joined from several; it identifies the user, too.
+        key: the secret key.
+
+    >>> log = pl.DataFrame({"user_id": ["ann@mail.example"], "text": ["hi, ann@mail.example here"]})
+    >>> safe = with_pseudonyms(log, None, b"secret")
+    >>> safe["text"][0] == f"hi, {safe['user_id'][0]} here"
+    True
     """
     person = raw["user_id"].cast(pl.String)
     names = pseudonyms(key, person)

@@ -8,7 +8,7 @@ from schemas.source import Source
 
 
 class LineReason(StrEnum):
-    """Reasons that no rule of the contract can give, as they are about the line or the source, not about the event."""
+    """Reasons that concern the line or its source, so no rule of the contract covers them."""
 
     ROBOT_DECLARED = "robot.declared"
     ROBOT_TOO_MANY = "robot.too_many_events"
@@ -19,37 +19,53 @@ class LineReason(StrEnum):
     UNKNOWN = "unknown"
     SOURCE_RANGE = "source_range"
     SKIPPED = "source"
-    """With the name of the source's rule behind it."""
+    """Followed by a dot and the name of the source's `skip` rule."""
 
 
 SENTENCES: dict[str, str] = {
-    Problem.NOT_JSON: "the line is no JSON",
-    Problem.NOT_UTF8: "the line is not in UTF-8",
-    Problem.WRONG_ENCODING: "the line is not in the encoding that the mapping names",
-    Problem.TOO_LONG: "the line is longer than a mebibyte",
+    Problem.NOT_JSON: "the line is not valid JSON",
+    Problem.NOT_UTF8: "the line is not valid UTF-8",
+    Problem.WRONG_ENCODING: "the line cannot be decoded with the mapping's encoding",
+    Problem.TOO_LONG: "the line is longer than 1 MiB",
     Problem.WRONG_FIELDS: "the line has more or fewer fields than the header",
-    Problem.BROKEN_QUOTES: "a quote does not close where a field ends",
-    Problem.HEADER_AGAIN: "the header stands there again",
-    Problem.NO_HEADER: "no header with a column of the mapping stands above the line",
+    Problem.BROKEN_QUOTES: "a quote is not closed at the end of a field",
+    Problem.HEADER_AGAIN: "the header line is repeated",
+    Problem.NO_HEADER: "no header with a column of the mapping precedes the line",
     Problem.NO_MATCH: "the line does not match the mapping's pattern",
-    Problem.DAMAGED: "the row lies in a damaged part of the file",
-    Problem.EMPTY: "the file is empty: not even a header",
-    Problem.TRUNCATED: "the file ends in the middle of its compression; the lines before it were read",
-    Problem.UNREADABLE: "the file is not what its name says",
-    LineReason.ROBOT_DECLARED: "the user agent declares itself a robot",
-    LineReason.ROBOT_TOO_MANY: "the user did more in a day than a person does",
-    LineReason.ROBOT_ENDLESS: "the user went on for longer than a person does, without a pause",
-    LineReason.ID_CONFLICT: "the event id was used before, in the same arrival, for another event",
-    LineReason.ERASED: "the person was erased, and is not taken in again",
-    LineReason.UNREADABLE: "what stands there is none of its kind",
-    LineReason.UNKNOWN: "the mapping does not know the word",
-    LineReason.SOURCE_RANGE: "the source does not allow this value",
-    LineReason.SKIPPED: "no behaviour, by a rule of the source",
+    Problem.DAMAGED: "the row is in a damaged part of the file",
+    Problem.EMPTY: "the file is empty, without even a header",
+    Problem.TRUNCATED: "the compressed file is truncated; the lines before the cut were read",
+    Problem.UNREADABLE: "the file is corrupt, or not in the format that its name says",
+    LineReason.ROBOT_DECLARED: "the user agent identifies itself as a bot",
+    LineReason.ROBOT_TOO_MANY: "the user has too many events in a day for a person",
+    LineReason.ROBOT_ENDLESS: "the user was active without a break for longer than a person can be",
+    LineReason.ID_CONFLICT: "an earlier line of the same arrival uses this event id for another event",
+    LineReason.ERASED: "the user was erased; new lines of erased users are rejected",
+    LineReason.UNREADABLE: "the value cannot be read as the column's type",
+    LineReason.UNKNOWN: "the mapping has no entry for this value",
+    LineReason.SOURCE_RANGE: "the value is outside the range that the source allows",
+    LineReason.SKIPPED: "excluded by a `skip` rule of the source",
 }
 
 
 def sentence(reason: str, source: Source, events: Contract) -> str:
-    """What a reason, as a reject carries it, says in words."""
+    """Explain a reason code of a reject in words.
+
+    Args:
+        reason: the code, such as ``line.not_json``, ``event_type.unknown`` or ``source.<skip rule>``.
+        source: the mapping; it explains its own ``skip`` rules.
+        events: the contract; it explains its own rules.
+
+    >>> from schemas.contract import load_contract
+    >>> from schemas.source import load_source
+    >>> movielens, events = load_source("movielens"), load_contract("events")
+    >>> sentence("line.not_json", movielens, events)
+    'the line is not valid JSON'
+    >>> sentence("user_id.required", movielens, events)
+    'user_id must not be null'
+    >>> sentence("event_type.unknown", movielens, events)
+    'event_type: the mapping has no entry for this value'
+    """
     if reason in SENTENCES:
         return SENTENCES[reason]
     for rule in events.rules:

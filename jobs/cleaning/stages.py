@@ -1,4 +1,4 @@
-"""The two stages of cleaning: tasks read the files of a day, then decide about all lines of one user together."""
+"""The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -38,12 +38,12 @@ SOUND, REFUSED, READ = "sound", "refused", "read"
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
 
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
-"""Columns of a candidate that follow from its file and its time: they need not travel."""
+"""Columns of a candidate that follow from its file and its time, so they are not sent through the exchange."""
 
 
 @dataclass(frozen=True)
 class Day:
-    """All that the tasks of one cleaning have to know."""
+    """The inputs that all tasks of one cleaning share."""
 
     arrived_on: date
     history: bool
@@ -56,14 +56,22 @@ class Day:
     erased: Erased
     folders: dict[str, Path]
     conflicts: frozenset[tuple[int, int]] = frozenset()
-    """(file, line) of lines whose event id another user's line has used before."""
+    """(file, line) of lines whose event id an earlier line of another user has."""
 
     def arrival(self, file: LandingFile) -> Arrival:
         return Arrival(file.source, file.relative, file.arrived_at, self.arrived_on, self.history)
 
 
 def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The candidates of some files: sound ones by user, refused ones together, and how many lines there were."""
+    """First stage: the candidates of some files, and how many lines were read.
+
+    Args:
+        of: the day.
+        pieces: the files, or pieces of files, of this task.
+
+    Yields:
+        Valid candidates by user; rejected ones and line counts without a key.
+    """
     for piece in pieces:
         number, first, _ = piece
         file, lines = of.files[number], 0
@@ -71,12 +79,17 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
             lines += len(sound) + len(refused)
             yield REFUSED, refused, None
             yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        sha256 = None if first else digest(str(file.path))  # of a file in pieces, the first one's task takes it
+        sha256 = None if first else digest(str(file.path))  # for a file in pieces, the task of the first piece
         yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
 
 def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """(sound, refused) of the lines of a file or of a piece of it, some at a time."""
+    """(valid, rejected) candidates of a file or of a piece of it, one frame after the other.
+
+    Args:
+        of: the day.
+        piece: the file's number, and its first and last row group.
+    """
     number, first, last = piece
     file = of.files[number]
     source = of.sources[file.source]
@@ -93,14 +106,24 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
 
 
 def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
-    """Candidates that could be read and are refused for one reason, as ``jobs.cleaning.candidates`` gives those that it
-    refuses.
+    """Turn valid candidates into rejects, in the form of :class:`jobs.cleaning.candidates.Parsed`.
+
+    Args:
+        rows: the candidates.
+        reason: one reason for each.
+        shown: the columns that their masked lines show.
     """
     return rows.with_columns(reasons=pl.concat_list(reason), masked_line=masked_lines(rows, shown), readable=pl.lit(True))
 
 
 def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write the events and rejects of a bucket, and account for every line of it."""
+    """Second stage: write the events and rejects of a bucket, and account for each of its lines.
+
+    Args:
+        of: the day.
+        bucket: its number.
+        frames: the rows of :func:`read_files` by kind.
+    """
     settings = of.settings
     decided = decide(
         _complete(of, frames[SOUND]) if SOUND in frames else of.events.polars_schema.to_frame(),
@@ -133,12 +156,12 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
 
 
 def _set_aside(reasons: pl.Series) -> pl.Series:
-    """Which reasons say nothing against a source: its own rules, and persons who asked to be erased."""
+    """Which reasons do not count against a source: its own `skip` rules, and erased users."""
     return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | (reasons == LineReason.ERASED)
 
 
 def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
-    """Sound candidates as rows of ``events`` again."""
+    """Valid candidates as full rows of ``events`` again."""
     files = pl.DataFrame(
         {
             "_file": pl.Series(range(len(of.files)), dtype=pl.Int32),
@@ -155,7 +178,14 @@ def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
 def conflicting_lines(
     spark: SparkSession, of: Day, tasks: list[list[Piece]], shared: frozenset[int]
 ) -> frozenset[tuple[int, int]]:
-    """(file, line) of the lines whose event id an earlier line of another user has."""
+    """(file, line) of the lines whose event id an earlier line of another user has.
+
+    Args:
+        spark: the session.
+        of: the day.
+        tasks: for each task the pieces that it reads.
+        shared: digests of the ids that several users have.
+    """
     results = exchange(spark, tasks, 1, partial(_lines_of, of, shared), _later_ones)
     return frozenset((file, line) for result in results for file, line in result["lines"])
 

@@ -1,23 +1,23 @@
-"""Times as sources write them, in UTC to the microsecond."""
+"""Times in the formats of the sources, converted to UTC in microseconds."""
 
 import polars as pl
 
 from schemas.source import TICKS_A_SECOND, Source
 
 UTC_MICROS = pl.Datetime("us", "UTC")
-# A date without a time of day, or a bare year, would be read as midnight: that is no time of an event.
+# A date without a time of day, or a bare year, would be read as midnight, which is not the time of the event.
 ISO = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?( ?(Z|[+-]\d{2}:?\d{2}))?$"
 ZONE = r" ?(Z|[+-]\d{2}:?\d{2})$"
 NAMES_ITS_ZONE = ("%z", "%:z", "%#z", "%+", "%s")
 
 
 def utc_time(column: pl.Expr, kind: pl.DataType, source: Source) -> pl.Expr:
-    """The moment that a raw column names; null where it names none.
+    """The moment in a raw column, in UTC; null where it cannot be read.
 
     Args:
         column: the raw column.
-        kind: what a reader found in it: text, a number, or a time.
-        source: how its times are written, and in which zone those are that name none.
+        kind: its type: text, a number or a time.
+        source: the format of its times, and the time zone of those without one.
     """
     if isinstance(kind, pl.Datetime):
         return column.cast(UTC_MICROS) if kind.time_zone else _from_zone(column.cast(pl.Datetime("us")), source.time_zone)
@@ -55,7 +55,7 @@ def _from_format(text: pl.Expr, form: str, zone: str) -> pl.Expr:
 
 
 def _from_zone(local: pl.Expr, zone: str) -> pl.Expr:
-    """A clock on the wall in UTC. In the hour that comes twice it is the first; in the one that is left out, an hour later."""
+    """Local time to UTC. When clocks go back the first of the two hours counts; a skipped time is moved one hour later."""
 
     def in_zone(clock: pl.Expr) -> pl.Expr:
         return clock.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")

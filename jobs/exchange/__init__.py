@@ -1,1 +1,1 @@
-"""Rows dealt to Spark's tasks and brought together by key; what a task writes."""
+"""The exchange: distribute work to Spark's tasks, bring rows together by key, and write files."""

@@ -1,10 +1,10 @@
-"""One exchange by key: read and compute in tasks, send rows that belong together to one task, and let that one write.
+"""One exchange by key: tasks read and compute, rows with the same key are sent to the same task, and that task writes.
 
-Spark distributes, retries and moves; the rows themselves are computed in Polars. A task of the first stage turns its work into
-frames and splits each by its key into buckets. A bucket's rows of one frame travel as one block (Arrow IPC, compressed), so the
-JVM moves few large values instead of many small rows. A task of the second stage gets the blocks of its buckets and gives
-results: figures, and the files that it wrote. Only files that are listed in a result exist for the job, so a task that is tried
-again or twice at once does no harm.
+Spark distributes, retries and moves data; Polars computes the rows. A task of the first stage turns its work into frames and
+splits each by its key into buckets. The rows of one frame in one bucket travel as one block (Arrow IPC, compressed), so the JVM
+moves few large values instead of many small rows. A task of the second stage gets the blocks of its buckets and returns
+results: figures, and the paths of the files that it wrote. The job uses only files that are listed in a result, so retried or
+speculative tasks do no harm.
 """
 
 import gc
@@ -22,23 +22,27 @@ from pyspark.sql import functions as F
 from schemas.runtime.cli import at_work
 
 BUCKET_BYTES = 4 << 20
-"""Compressed input that one bucket gets, some hundred thousand rows: a task's memory grows with it, not with the whole."""
+"""Compressed input of one bucket, some hundred thousand rows. It bounds the memory of a task for inputs of any size."""
 MOST_BUCKETS = 4096
 BLOCKS = pa.schema([("bucket", pa.int32()), ("kind", pa.string()), ("block", pa.binary())])
 RESULTS = "result string"
 
 Produce = Callable[[Any], Iterator[tuple[str, pl.DataFrame, str | None]]]
-"""Work -> (kind, frame, key): the rows of ``frame`` go to the buckets of the column ``key``, all to bucket 0 without one."""
+"""Work -> (kind, frame, key): rows of ``frame`` go to the buckets of the column ``key``; without a key all go to bucket 0."""
 Consume = Callable[[int, dict[str, pl.DataFrame]], Iterator[dict[str, Any]]]
-"""(bucket, kind -> frame) -> results, each of which JSON can hold."""
+"""(bucket, kind -> frame) -> results that JSON can represent."""
 
 
 Exchange = Callable[[Sequence[Any], int, Produce, Consume], list[dict[str, Any]]]
-"""What :func:`exchange` is, once it is bound to a Spark session."""
+"""The type of :func:`exchange` bound to a Spark session."""
 
 
 def buckets_for(input_bytes: int) -> int:
-    """How many buckets an input of some bytes is split into."""
+    """The number of buckets for an input of some bytes.
+
+    >>> buckets_for(0), buckets_for(10 << 20), buckets_for(1 << 40)
+    (1, 3, 4096)
+    """
     return max(1, min(MOST_BUCKETS, -(-input_bytes // BUCKET_BYTES)))
 
 
@@ -48,10 +52,11 @@ def exchange(
     """Run both stages.
 
     Args:
-        work: what each task of the first stage gets; JSON has to hold it.
+        spark: the session.
+        work: the input of each task of the first stage; JSON must be able to represent it.
         buckets: how many buckets the keys are split into.
         produce: the first stage.
-        consume: the second stage; called once for each bucket that got rows.
+        consume: the second stage; called once for each bucket that has rows.
 
     Returns:
         The results of all buckets, in no particular order.
@@ -70,7 +75,7 @@ def exchange(
 
 @cache
 def _freeze() -> None:
-    """Once in a Python worker: leave what was imported out of the garbage collections that Spark asks for after each task."""
+    """Once in a Python worker: exclude imported objects from the garbage collection that Spark triggers after each task."""
     gc.freeze()
 
 
@@ -87,7 +92,17 @@ def _first_stage(produce: Produce, buckets: int, batches: Iterator[pa.RecordBatc
 
 
 def split(frame: pl.DataFrame, key: str | None, buckets: int) -> Iterator[tuple[int, pl.DataFrame]]:
-    """The rows of a frame by bucket; a key has the same bucket everywhere."""
+    """The rows of a frame by bucket; a key has the same bucket everywhere.
+
+    Args:
+        frame: the rows.
+        key: the column that decides; without one all rows go to bucket 0.
+        buckets: how many there are.
+
+    >>> sizes = {n: len(rows) for n, rows in split(pl.DataFrame({"user_id": ["a", "b", "a"]}), "user_id", 1000)}
+    >>> sorted(sizes.values())
+    [1, 2]
+    """
     if frame.is_empty():
         return
     if key is None or buckets == 1:
@@ -112,8 +127,9 @@ def _second_stage(consume: Consume, batches: Iterator[pa.RecordBatch]) -> Iterat
 
 
 def to_block(frame: pl.DataFrame) -> bytes:
+    """A frame as compressed Arrow IPC."""
     buffer = io.BytesIO()
-    frame.write_ipc(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())  # texts on end compress best
+    frame.write_ipc(buffer, compression="lz4", compat_level=pl.CompatLevel.oldest())  # its contiguous texts compress best
     return buffer.getvalue()
 
 

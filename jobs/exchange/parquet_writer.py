@@ -1,4 +1,4 @@
-"""Parquet files of a staged attempt, written by a task: one for each partition, in the contract's types."""
+"""Parquet files of a staged attempt, written by a task: one for each partition, with the types of the contract."""
 
 import uuid
 from collections.abc import Iterator, Sequence
@@ -21,8 +21,8 @@ def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order
     Args:
         rows: the contract's columns.
         contract: of the table.
-        folder: of the attempt; every file gets a name that no other has.
-        order: columns to sort by; without any the rows stay as they stand.
+        folder: of the attempt; every file gets a unique name.
+        order: columns to sort by; without any the rows keep their order.
 
     Returns:
         The paths of the files.
@@ -38,16 +38,25 @@ def write_partitions(rows: pl.DataFrame, contract: Contract, folder: Path, order
 
 
 def content(rows: pl.DataFrame) -> int:
-    """A number that the rows alone decide, in whatever order they stand: the sum of their hashes, modulo 2 to the 64th.
+    """A digest of the rows that does not depend on their order: the sum of their hashes modulo 2**64.
 
-    Parts of a table may be added up. Another release of Polars may hash otherwise: then equal rows look changed, never the
-    other way round.
+    Digests of parts of a table can be added. Another version of Polars may hash differently: then equal rows look changed, but
+    changed rows never look equal.
+
+    >>> content(pl.DataFrame({"a": [1, 2, 3]})) == content(pl.DataFrame({"a": [3, 1, 2]}))
+    True
     """
     return int(rows.hash_rows(seed=0).to_numpy().sum(dtype=np.uint64))
 
 
 def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
-    """Write a file in a schema. Categoricals stay dictionaries on the way, and are plain texts in the file."""
+    """Write a Parquet file. Categorical columns stay dictionaries until they are written, and are plain strings in the file.
+
+    Args:
+        rows: at least the columns of the schema.
+        schema: names and types of the file's columns.
+        path: the file.
+    """
     table = rows.select(schema.names).to_arrow()
     kept = {field.name: field.type for field in table.schema if pa.types.is_dictionary(field.type)}
     wanted = [
@@ -67,7 +76,7 @@ def write_rows(rows: pl.DataFrame, schema: pa.Schema, path: Path) -> None:
 
 
 def _leaves(field: pa.Field, inside: str = "") -> Iterator[str]:
-    """The columns that Parquet makes of a field, as it names them."""
+    """The Parquet columns of a field, by their names in Parquet."""
     path, kind = f"{inside}{field.name}", field.type
     if pa.types.is_struct(kind):
         for child in kind:
@@ -82,5 +91,5 @@ def _leaves(field: pa.Field, inside: str = "") -> Iterator[str]:
 
 
 def _all_differ(column: pl.Series) -> bool:
-    """Whether the texts of a column are as good as all different: a dictionary of them, or their ends, would be of no use."""
+    """Whether nearly all texts of a column differ, so that a dictionary or min/max statistics would be useless."""
     return column.dtype == pl.String and column.head(SAMPLE).n_unique() > 0.9 * SAMPLE

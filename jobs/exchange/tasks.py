@@ -1,4 +1,4 @@
-"""Files shared out among the tasks of a job, and the rows of a Parquet file in pieces."""
+"""Distribute files among the tasks of a job, and read a Parquet file one row group at a time."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -12,7 +12,14 @@ BYTES_A_TASK = 8 << 20
 
 
 def in_tasks(sizes: Iterable[int]) -> list[list[int]]:
-    """The numbers of files of some sizes, shared out among tasks: small files together, as each task costs something."""
+    """Assign files to tasks by their sizes in bytes: small files share a task, because every task has a fixed cost.
+
+    Returns:
+        For each task the numbers of its files.
+
+    >>> in_tasks([5 << 20, 2 << 20, 4 << 20, 30 << 20])
+    [[0, 1], [2], [3]]
+    """
     tasks: list[list[int]] = []
     filled = 0
     for number, size in enumerate(sizes):
@@ -25,7 +32,13 @@ def in_tasks(sizes: Iterable[int]) -> list[list[int]]:
 
 
 def read_rows(path: str, columns: Sequence[str], table: str | None = None) -> Iterator[pl.DataFrame]:
-    """The rows of a file, a row group at a time; of a file of a table as the table's contract has them, however old it is."""
+    """The rows of a Parquet file, one row group at a time.
+
+    Args:
+        path: the file.
+        columns: the columns to read.
+        table: the table of the file; rows of older files are converted to its current contract.
+    """
     contract = None if table is None else load_contract(table)
     with open_parquet(path) as file:
         for group in range(file.num_row_groups):

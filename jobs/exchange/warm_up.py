@@ -1,4 +1,4 @@
-"""A small job that touches what the real jobs touch, for :mod:`jobs.prepare_spark` to see which classes they load.
+"""A small job that uses the same classes as the real jobs, so that :mod:`jobs.prepare_spark` can record them.
 
 ``python -m jobs.exchange.warm_up``
 """
@@ -23,8 +23,8 @@ def consume(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, 
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Run an exchange of a few rows, as every job does."""
-    parser = argparse.ArgumentParser(description="Run a small job that touches what the real jobs touch.")
+    """Run an exchange of a few rows."""
+    parser = argparse.ArgumentParser(description="Run a small job that loads the same classes as the real jobs.")
     parser.parse_args(argv)
     spark = spark_session("warm up")
     results = exchange(spark, [[1, 2], [3]], 2, produce, consume)

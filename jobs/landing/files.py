@@ -1,9 +1,9 @@
-"""The landing zone: which files an arrival day holds. The outside world writes it; the jobs only read.
+"""The landing zone: the files of an arrival day. Collectors write it; the jobs only read it.
 
-Files lie under ``<landing>/<source>/arrived=YYYY-MM-DDTHH/``. An arrival day goes from one grace hour after midnight to the
-next (01:00 to 01:00 UTC), so that what comes in seconds after midnight is not late.
+Files lie under ``<landing>/<source>/arrived=YYYY-MM-DDTHH/``. An arrival day lasts from 01:00 to 01:00 UTC, one grace hour
+after midnight, so that events delivered seconds after midnight are not late.
 
-``python -m jobs.arrivals --arrived-on 1998-04-16`` lists a day's files, or says what is missing.
+``python -m jobs.arrivals --arrived-on 1998-04-16`` lists a day's files, or names the missing source.
 """
 
 import os
@@ -24,7 +24,7 @@ FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file of raw lines. ``arrived_at`` is the end of the hour in which it arrived; size and time are as it was found."""
+    """A file of raw lines. ``arrived_at`` is the end of its arrival hour; size and modification time are as found."""
 
     source: str
     path: Path
@@ -35,11 +35,11 @@ class LandingFile:
 
     @property
     def arrived_on(self) -> date:
-        """Its arrival day: hours up to the grace hour belong to the day before."""
+        """Its arrival day: files that arrive in the first hour after midnight belong to the day before."""
         return (self.arrived_at - HOUR - GRACE).date()
 
     def changed(self) -> bool:
-        """Whether it is another file now than the one that was found."""
+        """Whether the file was replaced, changed or removed since it was found."""
         try:
             now = self.path.stat()
         except FileNotFoundError:
@@ -48,17 +48,32 @@ class LandingFile:
 
 
 def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> LandingFile:
-    """A landing file as it is now."""
+    """A landing file, with its current size and modification time.
+
+    Args:
+        source: its source's name.
+        path: the file.
+        landing: the landing zone, to which its name is relative.
+        arrived_at: the end of its arrival hour.
+    """
     now = path.stat()
     return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
 
 
 Piece = tuple[int, int | None, int | None]
-"""The number of a file, and the first and last row group of the piece; none and none for the whole of a file."""
+"""The number of a file, and the first and last row group of the piece; None and None for the whole file."""
 
 
 def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
-    """The files shared out among tasks: small ones together, a large Parquet file in pieces."""
+    """Assign the files to tasks: small ones together, large Parquet files in pieces.
+
+    Args:
+        files: the files; their numbers are their positions here.
+        sources: source name -> mapping.
+
+    Returns:
+        For each task its pieces.
+    """
     pieces: list[Piece] = []
     sizes: list[int] = []
     for number, file in enumerate(files):
@@ -70,13 +85,24 @@ def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> lis
 
 
 def hours(arrived_on: date) -> Iterator[datetime]:
-    """The starts of the 24 hours of an arrival day, UTC."""
+    """The starts of the 24 hours of an arrival day, UTC.
+
+    >>> [f"{hour:%d %H:%M}" for hour in hours(date(1998, 4, 16))][::23]
+    ['16 01:00', '17 00:00']
+    """
     start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
     return (start + i * HOUR for i in range(24))
 
 
 def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> list[LandingFile]:
-    """The files that arrived on a day, in the order of their names. Hidden and temporary files do not count."""
+    """The files that arrived on a day, in order of hour and name. Hidden and temporary files are ignored.
+
+    Args:
+        landing: the landing zone.
+        folder: the folder in it.
+        source: the name of the source that delivers there.
+        arrived_on: the arrival day.
+    """
     found = []
     for hour in hours(arrived_on):
         for path in sorted((landing / folder / hour.strftime(FOLDER_FORMAT)).glob("*")):
@@ -86,11 +112,16 @@ def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> 
 
 
 def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -> list[LandingFile]:
-    """The event files of a day, of all sources that deliver on it.
+    """The event files of a day, from all sources that deliver on it.
+
+    Args:
+        landing: the landing zone.
+        sources: the mappings.
+        arrived_on: the arrival day.
 
     Raises:
         NothingToDo: no source delivers on that day.
-        Refused: the day is before anything arrived.
+        Refused: the day is before a source's first arrival.
         ClickwrightError: a source that should have delivered did not, or a file cannot be read.
     """
     delivering = [source for source in sources if source.delivers_on(arrived_on)]
@@ -105,7 +136,7 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
             if began is not None and arrived_on < began:
                 raise Refused(
                     f"{arrived_on} is before the first arrival of source {source.name}, {began}; in {landing / source.name}; "
-                    f"begin with that day, or say in its mapping (first_day) when its lifetime begins"
+                    f"begin with that day, or set first_day in its mapping to the start of its lifetime"
                 )
             first = landing / source.name / next(hours(arrived_on)).strftime(FOLDER_FORMAT)
             raise ClickwrightError(
@@ -116,24 +147,39 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
     for file in files:
         if not os.access(file.path, os.R_OK):
             raise ClickwrightError(
-                f"landing file is not readable; {file.path}; give this user the right to read it, then clear this task"
+                f"landing file is not readable; {file.path}; make it readable for this user, then clear this task"
             )
     return files
 
 
 def first_day(landing: Path, source: Source) -> date | None:
-    """The arrival day of the first thing that a source ever delivered; None before that."""
+    """The arrival day of a source's first delivery; None if there is none yet.
+
+    Args:
+        landing: the landing zone.
+        source: the mapping.
+    """
     folders = [folder.name for folder in (landing / source.name).glob("arrived=*")]
     return (datetime.strptime(min(folders), FOLDER_FORMAT).replace(tzinfo=UTC) - GRACE).date() if folders else None
 
 
 def ends_at(arrived_on: date) -> datetime:
-    """When an arrival day is over."""
+    """The moment at which an arrival day ends.
+
+    >>> ends_at(date(1998, 4, 16)).isoformat()
+    '1998-04-17T01:00:00+00:00'
+    """
     return next(hours(arrived_on)) + timedelta(days=1)
 
 
 def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
-    """The catalogue files of a source that arrived up to a day, oldest first."""
+    """The catalogue files of a source that arrived up to a day, oldest first.
+
+    Args:
+        landing: the landing zone.
+        source: the mapping; if it has no catalogue, the result is empty.
+        as_of: the last arrival day.
+    """
     if source.items is None:
         return []
     end = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + GRACE + timedelta(days=1)

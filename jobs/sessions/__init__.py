@@ -1,1 +1,1 @@
-"""The rules of sessions, the look-back of a day, and the sessions that close on it."""
+"""Sessions: the rules, the look-back of a day, and the sessions that close on it."""

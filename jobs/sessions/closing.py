@@ -20,7 +20,7 @@ EVENTS = "events"
 
 @dataclass(frozen=True)
 class Closing:
-    """All that the tasks of one sessionising have to know."""
+    """The inputs that all tasks of one sessionizing share."""
 
     dates: tuple[date, ...]
     gap: timedelta
@@ -36,7 +36,12 @@ class Closing:
 
 
 def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The events that the closing dates can follow from, by user."""
+    """First stage: the events that the closing dates depend on, by user.
+
+    Args:
+        of: the closing dates and the files.
+        numbers: the numbers of this task's files.
+    """
     start, end = reach(of.dates, of.gap)
     for number in numbers:
         for rows in read_rows(of.files[number], of.columns, EVENTS):
@@ -44,7 +49,13 @@ def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataF
 
 
 def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Write the sessions of a bucket that close on the dates, and their events; name what came back with other content."""
+    """Second stage: write a bucket's sessions that close on the dates, and their events; report copies with other content.
+
+    Args:
+        of: the closing dates and the folders.
+        bucket: its number.
+        frames: the rows of :func:`read_events`.
+    """
     rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
     came_back = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
     yield {
@@ -55,15 +66,15 @@ def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -
 
 
 def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The sessions that close on some dates: rule 3, and what follows from it.
+    """The sessions that close on some dates.
 
     Args:
         events: rows of ``events``, of whole users, at least those within :func:`reach`; copies count once.
         dates: the closing dates.
-        gap: as in sessions.
+        gap: the session gap.
 
     Returns:
-        Their events, with ``session_id``, ``position`` and ``closed_on``, and one row a session; users in order.
+        Their events, with ``session_id``, ``position`` and ``closed_on``, and one row for each session; both ordered by user.
     """
     start, end = reach(dates, gap)
     known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))

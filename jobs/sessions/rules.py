@@ -1,9 +1,9 @@
-"""The rules of sessions, on the events of whole users in order: no Spark, one pass over sorted columns.
+"""The rules of sessions, applied to the ordered events of whole users: no Spark, one pass over sorted columns.
 
-1. A gap longer than the allowed one starts a new session; exactly that long does not.
+1. A gap longer than the allowed one starts a new session; a gap of exactly that length does not.
 2. A chain of activity that crosses more than one UTC midnight is cut at every midnight after the first one it crosses.
 3. A session belongs to the UTC date on which it closes: its last event plus the gap.
-4. ``session_id`` depends on the user and the first event alone.
+4. ``session_id`` depends only on the user and the first event.
 """
 
 import hashlib
@@ -13,16 +13,20 @@ import numpy as np
 import polars as pl
 
 ORDER = ["user_id", "event_time", "event_id"]
-"""Of a user's events. Sources may use the same id in the same moment: then ``source`` decides, where there is one."""
+"""The order of events. If two sources use the same id at the same moment, ``source`` decides, where that column exists."""
 ID_DIGITS = 32
 SESSION = "_session"
 
 
 def in_order(events: pl.DataFrame) -> pl.DataFrame:
-    """The events sorted by :data:`ORDER`, and by source where events have one.
+    """The events sorted by :data:`ORDER`, and by source if they have that column.
 
-    User and moment together become one number, and the order of that is found once. Logs come in order of time, and the events
-    of one moment mostly in order of their ids: what is in order already costs little.
+    User and moment are combined into one number, which is sorted. Logs arrive nearly in this order, so a stable sort is cheap.
+    Ids are compared only among events of one user at one moment.
+
+    >>> log = pl.DataFrame({"user_id": ["b", "a", "a"], "event_time": [1, 2, 2], "event_id": ["x", "z", "y"]})
+    >>> in_order(log.with_columns(pl.col("event_time").cast(pl.Datetime("us"))))["event_id"].to_list()
+    ['y', 'z', 'x']
     """
     if events.is_empty():
         return events
@@ -55,7 +59,13 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
         gap: a longer pause starts a new session.
 
     Returns:
-        The frame with ``session_id`` (string), ``position`` (i32, from 0) and ``_session``, which counts sessions from 0.
+        The frame with ``session_id`` (string), ``position`` (i32, from 0) and ``_session``, the session's number from 0.
+
+    >>> from datetime import datetime
+    >>> times = [datetime(1998, 4, 16, 9, minute) for minute in (0, 30)] + [datetime(1998, 4, 16, 10, 1)]
+    >>> log = pl.DataFrame({"user_id": ["ann"] * 3, "event_time": times, "event_id": ["1", "2", "3"]})
+    >>> with_sessions(log, timedelta(minutes=30))["_session"].to_list()
+    [0, 0, 1]
     """
     time = pl.col("event_time").cast(pl.Datetime("us")).to_physical()
     day = pl.col("event_time").dt.date()
@@ -66,7 +76,7 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
         new_chain=(new_user | (time.diff() > gap // timedelta(microseconds=1)).fill_null(True)),
     ).with_columns(new_chain=pl.col("new_chain") | (pl.col("row") == 0))
     chain_day = pl.when("new_chain").then("day").forward_fill()
-    # The second UTC date of a chain stays with the first; from the third on each is cut off.
+    # The second UTC date of a chain stays with the first; from the third date on each starts a session.
     cut = (pl.col("day") != pl.col("day").shift()) & ((pl.col("day") - chain_day) >= timedelta(days=2))
     rows = rows.with_columns(starts=pl.col("new_chain") | cut.fill_null(False))
     first_row = pl.when("starts").then("row").forward_fill()
@@ -78,7 +88,7 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
 
 
 def session_ids(first_events: pl.DataFrame) -> pl.Series:
-    """Rule 4: half of a SHA-256 over the user and the id of the first event."""
+    """Rule 4: the first half of a SHA-256 over the user and the id of the first event."""
     said = first_events.select(
         pl.concat_str(pl.col("user_id").cast(pl.String), "event_id", separator="\x1f", ignore_nulls=True)
     ).to_series()
@@ -86,10 +96,10 @@ def session_ids(first_events: pl.DataFrame) -> pl.Series:
 
 
 def summary(in_sessions: pl.DataFrame) -> pl.DataFrame:
-    """One row a session.
+    """One row for each session.
 
     Args:
-        in_sessions: as :func:`with_sessions` gives them: the rows of a session stand together, in order.
+        in_sessions: the result of :func:`with_sessions`: the rows of a session are consecutive and in order.
 
     Returns:
         ``user_id``, ``session_id``, ``started_at``, ``ended_at``, ``n_events``, ``n_items`` (distinct), ``first_event_id``,
@@ -113,5 +123,15 @@ def summary(in_sessions: pl.DataFrame) -> pl.DataFrame:
 
 
 def closing_date(last_event: pl.Expr, gap: timedelta) -> pl.Expr:
-    """Rule 3."""
+    """Rule 3, as an expression.
+
+    Args:
+        last_event: the time of the session's last event, UTC.
+        gap: the session gap.
+
+    >>> from datetime import datetime
+    >>> last = pl.DataFrame({"ended_at": [datetime(1998, 4, 16, 23, 29), datetime(1998, 4, 16, 23, 30)]})
+    >>> [day.day for day in last.select(closing_date(pl.col("ended_at"), timedelta(minutes=30))).to_series()]
+    [16, 17]
+    """
     return (last_event + gap).dt.date()

@@ -1,4 +1,4 @@
-"""Make an advertising world with planted truth: a landing zone that the jobs read, and apart from it what is true of it.
+"""Simulate an advertising world with planted truth: a landing zone for the jobs, and the truth about it in a separate folder.
 
 ``python -m jobs.simulate --events 100000 --days 7``
 """
@@ -23,29 +23,37 @@ from schemas.runtime.settings import Settings, get_settings
 EVENTS_A_USER = 60
 EVENTS_A_TASK = {"json_lines": 200_000, "parquet": 1_000_000}
 DIRT, LATE = 0.02, 0.01
-LARGEST_RUNAWAY = 0.02  # of a day's events; in a smaller world one runaway would be most of it
+LARGEST_RUNAWAY = 0.02  # of a day's events; in a smaller world one such user would dominate the day
 ARGUMENTS, WORLD = "arguments.json", "world.json"
 
 
 def plan_of(args: argparse.Namespace, settings: Settings) -> Plan:
-    """The plan that the arguments name, with what follows from the size of the world where they are silent."""
+    """The plan for the command's arguments; omitted arguments get defaults that depend on the size of the world.
+
+    Args:
+        args: the parsed arguments.
+        settings: the settings.
+
+    Raises:
+        ConfigError: arguments contradict each other or the settings.
+    """
     columns = args.format == "parquet"
     if columns and (args.dirt or args.late or args.runaway):
         raise ConfigError(
-            "format parquet holds genuine events alone, in order; with --dirt, --late or --runaway; leave these out, "
+            "format parquet contains only genuine events, in order; with --dirt, --late or --runaway; leave these out, "
             "or use --format json_lines"
         )
     cap = settings.robot_events_per_day
     if args.runaway and args.runaway <= cap:
         raise ConfigError(
-            f"a runaway user of {args.runaway} events is within what a person does; CLICKWRIGHT_ROBOT_EVENTS_PER_DAY is {cap}; "
+            f"a runaway user of {args.runaway} events is within the bot limit; CLICKWRIGHT_ROBOT_EVENTS_PER_DAY is {cap}; "
             "raise --runaway above it, or leave it out"
         )
     usual_runaway = cap + cap // 5 if cap * 1.2 <= LARGEST_RUNAWAY * args.events / args.days else 0
     world = World(
         seed=settings.seed if args.seed is None else args.seed,
         events=args.events,
-        users=args.users or max(50, args.events // EVENTS_A_USER),  # an absent count is None, never 0
+        users=args.users or max(50, args.events // EVENTS_A_USER),  # a missing count is None, never 0
         items=args.items or min(max(300, args.events // 100), 1_000_000),
         first_day=args.first_day,
         days=args.days,
@@ -71,14 +79,14 @@ def _or(given: float | None, usual: float) -> float:
 
 
 def claim(plan: Plan) -> None:
-    """Make sure that the folders hold nothing, or this very world from an earlier run.
+    """Check that the folders are empty or hold this very world from an earlier run, and record the arguments.
 
     Raises:
-        ConfigError: they hold something else, or the truth would lie in the landing zone.
+        ConfigError: the folders hold other files, or the truth would be inside the landing zone.
     """
     if plan.truth is not None and plan.truth.is_relative_to(plan.landing):
         raise ConfigError(
-            f"the truth must lie apart from the landing zone; {plan.truth} is in it; name another folder with --truth"
+            f"the truth must be outside the landing zone; {plan.truth} is in it; name another folder with --truth"
         )
     written = {"format": plan.format, "cells_a_task": plan.cells_a_task, "choice_days": plan.choice_days}
     arguments = json.dumps({**plan.world.arguments, **written}, indent=1) + "\n"
@@ -87,15 +95,18 @@ def claim(plan: Plan) -> None:
         folders = [plan.landing / name for name in (SOURCE, ITEMS_FOLDER, PARQUET_FOLDER)]
         for folder in [*folders, *([plan.truth] if plan.truth else [])]:
             if folder.exists() and any(folder.iterdir()):
-                raise ConfigError(
-                    f"the folder holds something else than this world; {folder}; remove it, or name other folders"
-                )
+                raise ConfigError(f"the folder holds files of another world; {folder}; remove it, or name other folders")
     if known is not None:
         write_bytes(known, arguments.encode())
 
 
 def truth_of(world: World, figures: dict[str, Any]) -> dict[str, Any]:
-    """What is true of the world as a whole."""
+    """The truth about the world as a whole.
+
+    Args:
+        world: the world.
+        figures: the sums over all tasks.
+    """
     return {
         "arguments": world.arguments,
         "topics": [topic.name for topic in TOPICS],
@@ -116,7 +127,11 @@ def truth_of(world: World, figures: dict[str, Any]) -> dict[str, Any]:
 
 
 def count(text: str) -> int:
-    """A whole number from 1, for ``argparse``."""
+    """A whole number from 1, for ``argparse``.
+
+    >>> count("7")
+    7
+    """
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
@@ -125,25 +140,27 @@ def count(text: str) -> int:
 
 def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m jobs.simulate", description=(__doc__ or "").splitlines()[0])
-    made.add_argument("--events", type=count, required=True, help="about how many events, in all")
-    made.add_argument("--users", type=count, help="people (default: one for 60 events)")
-    made.add_argument("--items", type=count, help="products and ads, by the last day (default: by the events)")
+    made.add_argument("--events", type=count, required=True, help="total number of events, approximately")
+    made.add_argument("--users", type=count, help="users (default: one for every 60 events)")
+    made.add_argument("--items", type=count, help="products and ads on the last day (default: by the events)")
     made.add_argument("--first-day", type=day, default=date(2026, 1, 5), help="first arrival day (default: 2026-01-05)")
     made.add_argument("--days", type=count, default=7, help="arrival days (default: 7)")
-    made.add_argument("--seed", type=int, help="seed of everything (default: CLICKWRIGHT_SEED)")
-    made.add_argument("--dirt", type=float, help=f"share of dirt beside the genuine lines (default: {DIRT})")
+    made.add_argument("--seed", type=int, help="random seed (default: CLICKWRIGHT_SEED)")
+    made.add_argument("--dirt", type=float, help=f"defective lines, as a share of the genuine lines (default: {DIRT})")
     made.add_argument("--late", type=float, help=f"share of genuine lines that arrive 1 to 3 days late (default: {LATE})")
     made.add_argument("--runaway", type=int, help="events of a runaway user on the middle day (default: by the events)")
-    made.add_argument(
-        "--no-interests", action="store_true", help="a world in which nobody cares for one topic more than another"
-    )
+    made.add_argument("--no-interests", action="store_true", help="a world in which no user prefers any topic")
     made.add_argument("--landing", type=Path, help="landing zone (default: CLICKWRIGHT_LANDING)")
     made.add_argument("--truth", help="folder of the truth, or none (default: <CLICKWRIGHT_VAR>/truth/simulated)")
-    made.add_argument("--choice-days", type=count, default=0, help="last days whose choices the truth has too (default: none)")
-    made.add_argument("--format", choices=("json_lines", "parquet"), default="json_lines", help="parquet: lean, clean columns")
-    made.add_argument("--cells-a-task", type=count, help="groups of 2,048 users made at a time (default: by the events)")
+    made.add_argument(
+        "--choice-days", type=count, default=0, help="write click probabilities for this many last days (default: none)"
+    )
+    made.add_argument(
+        "--format", choices=("json_lines", "parquet"), default="json_lines", help="parquet: few columns, without defects"
+    )
+    made.add_argument("--cells-a-task", type=count, help="groups of 2,048 users that a task simulates (default: by the events)")
     made.add_argument("--processes", type=count, default=1, help="processes on this machine (default: 1)")
-    made.add_argument("--on-spark", action="store_true", help="a Spark task for each day and block of users instead")
+    made.add_argument("--on-spark", action="store_true", help="run one Spark task for each day and block of users instead")
     return made
 
 

@@ -1,8 +1,8 @@
-"""What a cell of users does on a day: each visit of ``visits`` becomes events in order of time.
+"""A day of a cell of users: turns each visit of ``visits`` into events in order of time.
 
-A request is a search or a page, six impressions at one and the same moment, and what follows from the clicks among them. Within
-a session no pause is longer than 30 minutes, and some are exactly that: the planted sessions are those that the rule of the
-30-minute gap has to find.
+A request is a search or a page view, six impressions at the same moment, and the events that follow from the clicks on them.
+Within a session no pause is longer than 30 minutes, and some are exactly that long: the planted sessions are those that the
+rule of the 30-minute gap must find.
 """
 
 from dataclasses import dataclass, fields
@@ -22,7 +22,7 @@ BILLION = 10**9
 
 
 class Kind(IntEnum):
-    """What is done. The names, in lower case, are the words of the lines."""
+    """Event types. Their names, in lower case, are the words of the lines."""
 
     SEARCH = 0
     IMPRESSION = 1
@@ -35,11 +35,11 @@ class Kind(IntEnum):
 
 
 FOLLOWING = (Kind.CLICK, Kind.VIEW, Kind.CART, Kind.PURCHASE, Kind.LIKE, Kind.COMMENT)
-# A request as a row: one search, six impressions, and what follows from each of them.
+# A request as a row: one search, six impressions, and the events that can follow each of them.
 ROW_KIND = np.array([Kind.SEARCH, *[Kind.IMPRESSION] * SLATE, *FOLLOWING * SLATE], np.int8)
 ROW_POSITION = np.array([0, *range(1, SLATE + 1), *np.repeat(range(1, SLATE + 1), len(FOLLOWING))], np.int8)
 FIRST_FOLLOWING = 1 + SLATE
-# Milliseconds after the event before: at least, and at most.
+# Milliseconds after the previous event: minimum and maximum.
 SHORTEST = np.array([0, 0, 1500, 0, 5000, 8000, 1000, 4000])
 LONGEST = np.array([0, 0, 10_000, 900, 20_000, 30_000, 10_000, 20_000])
 LIKES, COMMENTS = 0.08, 0.03  # of views; a purchase follows half of the carts
@@ -47,19 +47,19 @@ LIKES, COMMENTS = 0.08, 0.03  # of views; a purchase follows half of the carts
 
 @dataclass
 class Events:
-    """Events, one an index, of a user by time; -1, 0 or NaN where a column does not apply."""
+    """Events as columns, sorted by user and time; -1, 0 or NaN if a column does not apply."""
 
     event_id: np.ndarray  # uint64
     user: np.ndarray
-    number: np.ndarray  # in the user's day
-    session: np.ndarray  # row of the sessions
+    number: np.ndarray  # position in the user's day
+    session: np.ndarray  # index into the sessions
     time: np.ndarray
     kind: np.ndarray
     item: np.ndarray
     position: np.ndarray
     value: np.ndarray
     propensity: np.ndarray
-    text: np.ndarray  # index of words.TEXTS
+    text: np.ndarray  # index into vocabulary.TEXTS
     surface: np.ndarray
     device: np.ndarray
     country: np.ndarray
@@ -77,9 +77,9 @@ class Events:
 
 
 class CellDay(NamedTuple):
-    """What a cell did on a day. ``kept`` says which requests came about: none after a session's last."""
+    """A simulated day of a cell. ``kept`` marks the requests that were made: none after the end of a session."""
 
-    date: date  # whose interests count; a session that begins after midnight may belong to the day before
+    date: date  # the day whose interests apply; a session after midnight may belong to the day before
     people: People
     sessions: Sessions
     requests: Requests
@@ -88,8 +88,10 @@ class CellDay(NamedTuple):
 
     @property
     def policy_values(self) -> dict[str, int]:
-        """Clicks at position 1, expected of the logging policy and of one that shows any candidate alike; in billionths,
-        so that sums over cells do not depend on their order."""
+        """Expected clicks at position 1, for the logging policy and for a uniform policy.
+
+        They are integers in billionths, so that sums over cells do not depend on their order.
+        """
         clickable, allowed = self.requests.clickable[self.kept], self.requests.allowed[self.kept]
         alike = (clickable * allowed).sum(1) / allowed.sum(1)
         logged = self.requests.probability[self.kept, 0]
@@ -101,7 +103,13 @@ class CellDay(NamedTuple):
 
 
 def cell_day(world: World, day: int, cell: int) -> CellDay:
-    """Let a cell live through a day."""
+    """Simulate a day of a cell.
+
+    Args:
+        world: the world.
+        day: number of the day, from 0.
+        cell: number of the cell, from 0.
+    """
     rng = world.rng(Purpose.BEHAVIOUR, day, cell)
     people = world.people(cell)
     sessions = plan_sessions(world, people, day, rng)
@@ -111,7 +119,7 @@ def cell_day(world: World, day: int, cell: int) -> CellDay:
 
 
 def _follow_ups(requests: Requests, catalogue: Catalogue, rng: np.random.Generator) -> np.ndarray:
-    """(R, SLATE, 6): which of click, view, cart, purchase, like and comment came of each impression."""
+    """(R, SLATE, 6): whether each impression led to a click, view, cart, purchase, like and comment."""
     done = np.zeros((*requests.items.shape, len(FOLLOWING)), bool)
     clicked = requests.shown & (rng.random(requests.items.shape) < requests.probability)
     r, p = np.nonzero(clicked)
@@ -125,7 +133,7 @@ def _follow_ups(requests: Requests, catalogue: Catalogue, rng: np.random.Generat
 
 
 def _pauses(requests: int, rng: np.random.Generator) -> np.ndarray:
-    """Milliseconds before each request: mostly under a minute or two, at times long, at times exactly the session gap."""
+    """Milliseconds before each request: mostly below a minute or two, sometimes long, sometimes exactly the session gap."""
     usual = (5 * SECOND + np.minimum(20 * SECOND * rng.lognormal(0, 1, requests), 5 * MINUTE)).astype(np.int64)
     kind, long = rng.random(requests), rng.integers(10 * MINUTE, 29 * MINUTE, requests)
     pauses = np.where(kind < LONG_PAUSES, long, usual)
@@ -135,7 +143,7 @@ def _pauses(requests: int, rng: np.random.Generator) -> np.ndarray:
 def _events(
     world: World, people: People, sessions: Sessions, requests: Requests, day: int, rng: np.random.Generator
 ) -> tuple[Events, np.ndarray]:
-    """The requests as events in order of time, and which requests came about."""
+    """The requests as events in order of time, and which requests were made."""
     n, catalogue = len(requests.session), world.catalogue
     done = np.empty((n, len(ROW_KIND)), bool)
     done[:, 0] = requests.surface == SEARCHES
@@ -157,7 +165,7 @@ def _events(
     first_of_session = np.flatnonzero(np.diff(session, prepend=-1) != 0)
     offset = passed - passed[first_of_session][session]
     kept = offset[first_of_request] <= LAST_REQUEST
-    # Of a session the requests from the first late one on do not come about: offsets only grow.
+    # Once a request of a session is too late, so are all later ones: offsets only grow.
     here = kept[request]
     request, kind, position, session, offset = request[here], kind[here], position[here], session[here], offset[here]
 
@@ -166,7 +174,7 @@ def _events(
     impression, paid = kind == Kind.IMPRESSION, (kind == Kind.CART) | (kind == Kind.PURCHASE)
     row = sessions.row[session]
     user = people.number[row]
-    number = np.arange(len(row)) - np.searchsorted(row, row)  # rows are sorted: place in the user's day
+    number = np.arange(len(row)) - np.searchsorted(row, row)  # rows are sorted: position in the user's day
     return Events(
         event_id=world.event_ids(day, user, number),
         user=user,
@@ -187,7 +195,7 @@ def _events(
 
 
 def _texts(kind: np.ndarray, topic: np.ndarray, quality: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """What was typed: a query of the topic, or a comment, kinder the better the item is."""
+    """The typed text: a query of the topic, or a comment, which is the more positive the better the item."""
     text = np.full(len(kind), -1, np.int32)
     searches, comments = np.flatnonzero(kind == Kind.SEARCH), np.flatnonzero(kind == Kind.COMMENT)
     text[searches] = topic[searches] * QUERIES_A_TOPIC + rng.integers(0, QUERIES_A_TOPIC, len(searches))

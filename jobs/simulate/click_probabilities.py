@@ -1,7 +1,7 @@
-"""What is best to recommend: of each user, on a day, how probable a click on each item is.
+"""The best possible recommendations: how probable a click on each item is, for each user on a day.
 
-Before a request is made nobody can know which candidates it draws, nor what the logging policy makes of them. So a probability
-is a mean over many requests that the user might make on that day, drawn by the simulator itself: its error is one of counting.
+The candidates of a request and the logging policy's choice among them are random. So a probability is a mean over many requests
+that the user might make on that day, drawn by the simulator itself: its only error is sampling error.
 """
 
 import numpy as np
@@ -13,19 +13,21 @@ from jobs.simulate.visits import plan_requests, plan_sessions
 from jobs.simulate.world import CELL, People, Purpose, World
 
 DAYS_DRAWN = 400
-"""Times that a user's day is drawn, with about eleven requests in each."""
+"""How often a user's day is drawn; each draw has about eleven requests."""
 OFTEN = 4.0
 
 
 def expected_clicks(world: World, person: People, day: int, rng: np.random.Generator) -> np.ndarray:
-    """(items,): clicks on each item that a request of the person is expected to bring on a day; new to them or not.
+    """(items,): expected clicks on each item in a request of the user on a day, whether or not the user has seen it before.
 
     Args:
+        world: the world.
         person: one user.
-        rng: the only source of chance.
+        day: number of the day, from 0.
+        rng: the only source of randomness.
     """
     copies = People(*(np.repeat(column, DAYS_DRAWN, axis=0) for column in person))
-    # How often somebody comes does not change what they click.
+    # How often a user comes does not change the click probabilities.
     copies = copies._replace(activity=np.full(DAYS_DRAWN, OFTEN / world.sessions_a_day))
     requests = plan_requests(world, copies, plan_sessions(world, copies, day, rng), day, rng)
     shown = requests.shown
@@ -34,7 +36,13 @@ def expected_clicks(world: World, person: People, day: int, rng: np.random.Gener
 
 
 def choices_table(world: World, day: int, cell: CellDay) -> pa.Table:
-    """One row a user who came on a day. ``clicks`` has an entry an item, in the order of the truth's items."""
+    """One row for each user who came on a day. ``clicks`` has one entry for each item, in the order of the items table.
+
+    Args:
+        world: the world.
+        day: number of the day, from 0.
+        cell: the simulated day of a cell.
+    """
     rows = np.unique(cell.sessions.row)
     numbers = cell.people.number[rows]
     clicks = np.empty((len(rows), world.items), np.float32)

@@ -1,17 +1,17 @@
-"""The click model and the logging policy, as formulas that a test can hold the lines against.
+"""The click model and the logging policy, as formulas that tests check the lines against.
 
-**Clicks** follow the position-based model: a person clicks when the position is examined and the item is found relevant, and
-the two are independent (the examination hypothesis: Richardson et al., Predicting clicks, WWW 2007; Craswell et al., An
-experimental comparison of click position-bias models, WSDM 2008)::
+**Clicks** follow the position-based model: a user clicks if the position is examined and the item is relevant, and the two are
+independent (the examination hypothesis: Richardson et al., Predicting clicks, WWW 2007; Craswell et al., An experimental
+comparison of click position-bias models, WSDM 2008)::
 
     P(click | user, item, position) = position ** -0.7 * sigmoid(z)
     z = -2.2 + 0.9 affinity(user, item) + quality(item) + hour(local hour in which the session began) + device(device)
     affinity(user, item) = interest[topic] + 0.4 interest[second topic]
 
-**The logging policy** is Plackett-Luce (Plackett, The analysis of permutations, 1975): from the request's candidates it fills
-position after position, each time drawing among those that are left in proportion to exp(score). Its score is
-``clip(0.6 affinity, -1.5, 1.5)``, with the user's interest of day 0: it does not know of drift, quality, hour or device. The
-logged propensity is the probability of that draw: of the item at this position, given the items above it.
+**The logging policy** is Plackett-Luce (Plackett, The analysis of permutations, 1975): it fills one position after the other
+from the request's candidates, and draws each time among the remaining ones in proportion to exp(score). Its score is
+``clip(0.6 affinity, -1.5, 1.5)``, with the user's interest of day 0: it ignores drift, quality, hour and device. The logged
+propensity is the probability of that draw: of the item at this position, given the items above it.
 """
 
 from typing import NamedTuple
@@ -29,30 +29,51 @@ POLICY_GAIN, POLICY_CLIP = 0.6, 1.5
 
 
 def examination(positions: np.ndarray) -> np.ndarray:
-    """The probability that a position, from 1, is looked at."""
+    """The probability that a position, from 1, is examined.
+
+    >>> examination(np.array([1, 2, 6])).round(2).tolist()
+    [1.0, 0.62, 0.29]
+    """
     return positions.astype(float) ** -EXAMINATION_POWER
 
 
 def affinity(interest_RK: np.ndarray, items_RC: np.ndarray, catalogue: Catalogue) -> np.ndarray:
-    """(R, C): how much each user cares for what the items are about."""
+    """(R, C): how much the user of each request likes the topics of each candidate.
+
+    Args:
+        interest_RK: the user's weight for each topic.
+        items_RC: numbers of the candidate items.
+        catalogue: the items' topics.
+    """
     main = np.take_along_axis(interest_RK, catalogue.topic[items_RC].astype(np.int64), 1).astype(float)
     return main + SECOND_TOPIC * np.take_along_axis(interest_RK, catalogue.second[items_RC].astype(np.int64), 1)
 
 
 def relevance(affinity_RC: np.ndarray, quality_RC: np.ndarray, hours_R: np.ndarray, devices_R: np.ndarray) -> np.ndarray:
-    """(R, C): the probability of a click once an item is looked at."""
+    """(R, C): the probability of a click on an item once it is examined.
+
+    Args:
+        affinity_RC: see :func:`affinity`.
+        quality_RC: hidden quality of each candidate.
+        hours_R: local hour in which the session began, 0 to 23.
+        devices_R: index of the device.
+
+    >>> relevance(np.array([[0.0, 1.0]]), np.zeros((1, 2)), np.array([21]), np.array([0])).round(2).tolist()
+    [[0.13, 0.27]]
+    """
     moment_R = BIAS + HOUR_EFFECT[hours_R] + DEVICE_EFFECT[devices_R]
     return 1 / (1 + np.exp(-(moment_R[:, None] + INTEREST_GAIN * affinity_RC + quality_RC)))
 
 
 def policy_scores(affinity_RC: np.ndarray) -> np.ndarray:
-    """(R, C): what the logging policy believes, by the affinities of day 0."""
+    """(R, C): the scores of the logging policy, from the affinities of day 0."""
     return np.clip(POLICY_GAIN * affinity_RC, -POLICY_CLIP, POLICY_CLIP)
 
 
 class Slates(NamedTuple):
-    """``chosen`` (R, SLATE): columns of the candidates, in the order shown; ``shown`` is false where there were too few.
-    ``propensity`` (R, SLATE): of each draw, given those above it."""
+    """``chosen`` (R, SLATE): columns of the candidates, in the order shown. ``shown`` is false where candidates were too few.
+    ``propensity`` (R, SLATE): probability of each draw, given those above it.
+    """
 
     chosen: np.ndarray
     shown: np.ndarray
@@ -60,12 +81,12 @@ class Slates(NamedTuple):
 
 
 def plackett_luce(scores_RC: np.ndarray, allowed_RC: np.ndarray, rng: np.random.Generator) -> Slates:
-    """Draw a slate for each request, by the Gumbel trick: the order of score + Gumbel noise is a Plackett-Luce order.
+    """Draw a slate for each request with the Gumbel trick: sorting by score + Gumbel noise gives a Plackett-Luce order.
 
     Args:
-        scores_RC: of each candidate.
-        allowed_RC: false for columns that are no candidates.
-        rng: the only source of chance.
+        scores_RC: score of each candidate.
+        allowed_RC: false for columns that are not candidates.
+        rng: the only source of randomness.
     """
     noisy = np.where(allowed_RC, scores_RC + rng.gumbel(size=scores_RC.shape), -np.inf)
     chosen = np.argsort(-noisy, axis=1, kind="stable")[:, :SLATE]

@@ -1,6 +1,6 @@
-"""What real logs have besides events, planted on purpose: each line known by its kind and by what has to become of it.
+"""Defects of real logs, planted on purpose: each line is recorded with its kind and its expected outcome.
 
-Nothing genuine is lost: what is spoilt is a made-up twin of a real line, and a late event only arrives later.
+No genuine event is lost: defective lines are invented twins of genuine ones, and a late event only arrives later.
 """
 
 import json
@@ -15,15 +15,15 @@ from jobs.simulate.lines import ROBOT_AGENT, event_lines, item_name, to_json, us
 from jobs.simulate.world import DAY, HOUR, MINUTE, SECOND, TWIN, Purpose, World
 
 MEAN_LAG, LONGEST_LAG = 20 * SECOND, 2 * MINUTE
-LATE_HOUR, MOST_LATE_DAYS, TOO_LATE_DAYS = 6, 3, 8  # what is late comes in a batch at six
-CALM = (2 * HOUR, 22 * HOUR)  # away from midnight what becomes of a planted line is plain
-ROBOT_LINES, ROBOTS = 500, 400  # lines of one robot on a day, and robots, at most
-ROBOT_SHARE = 0.25  # robots' lines, beside the other dirt
+LATE_HOUR, MOST_LATE_DAYS, TOO_LATE_DAYS = 6, 3, 8  # late events arrive in a batch at six
+CALM = (2 * HOUR, 22 * HOUR)  # away from midnight the outcome of a planted line is certain
+ROBOT_LINES, ROBOTS = 500, 400  # lines of one bot on a day, and number of bots, at most
+ROBOT_SHARE = 0.25  # lines of bots, relative to the other defects
 RUNAWAY_OPENS, RUNAWAY_LASTS = 3 * HOUR, 18 * HOUR
 
 
 class Planted(StrEnum):
-    """The kinds of planted lines; the share of each in the dirt, and what it is."""
+    """The kinds of planted lines, each with its share of the defects and a description."""
 
     share: float
     sentence: str
@@ -34,22 +34,22 @@ class Planted(StrEnum):
         return member
 
     EXACT_DUPLICATE = "exact_duplicate", 0.30, "the same line sent twice"
-    NEAR_DUPLICATE = "near_duplicate", 0.15, "the same behaviour a second later, under a new id"
+    NEAR_DUPLICATE = "near_duplicate", 0.15, "the same behaviour repeated a second later, under a new id"
     BROKEN_JSON = "broken_json", 0.15, "a line cut off in the middle"
-    NOT_UTF8 = "not_utf8", 0.03, "a line with bytes that are no UTF-8"
-    MISSING_USER = "missing_user", 0.12, "no user: null, empty, blank or not there at all"
-    IMPOSSIBLE_TIME = "impossible_time", 0.10, "a time that cannot be, such as 1970 or 30 February"
-    BAD_VALUE = "bad_value", 0.05, "an amount that is negative, absurd or a word"
-    UNKNOWN_TYPE = "unknown_type", 0.04, "a behaviour that the source's mapping does not know"
+    NOT_UTF8 = "not_utf8", 0.03, "a line with bytes that are not valid UTF-8"
+    MISSING_USER = "missing_user", 0.12, "no user: null, empty, blank or missing"
+    IMPOSSIBLE_TIME = "impossible_time", 0.10, "an impossible time, such as 1970 or 30 February"
+    BAD_VALUE = "bad_value", 0.05, "an amount that is negative, absurdly large or a word"
+    UNKNOWN_TYPE = "unknown_type", 0.04, "an event type without an entry in the source's mapping"
     TOO_LATE = "too_late", 0.03, "an event that arrives eight days after it happened"
-    ID_CONFLICT = "id_conflict", 0.03, "the id of another event"
-    ROBOT = "robot", 0.0, "a robot that says so"
-    RUNAWAY = "runaway", 0.0, "a user who does more in a day than a person does"
+    ID_CONFLICT = "id_conflict", 0.03, "an id that another event already has"
+    ROBOT = "robot", 0.0, "a bot with a bot's user agent"
+    RUNAWAY = "runaway", 0.0, "a user with too many events in a day for a person"
     LATE = "late", 0.0, "a real event that arrives one to three days after it happened"
 
 
 class Fate(StrEnum):
-    """What has to become of a line."""
+    """The expected outcome of a line."""
 
     EVENT = "event"
     REJECT = "reject"
@@ -58,8 +58,9 @@ class Fate(StrEnum):
 
 
 class Line(NamedTuple):
-    """A line to write. ``arrives`` is an hour since 1970; ``copy`` is 1 for what comes after its like; ``kind`` is None for a
-    genuine line that is not late."""
+    """A line to write. ``arrives`` is an hour since 1970; ``copy`` is 1 for a line that must follow its original; ``kind`` is
+    None for a genuine line that is not late.
+    """
 
     arrives: int
     time: int
@@ -75,7 +76,7 @@ Event = dict[str, Any]
 Spoil = tuple[Callable[[Event, int], Event], tuple[str, ...]]
 NO_TIME = ("event_date.required", "event_time.required", "lag_seconds.required")
 OUT_OF_TIME = ("lag_seconds.range", "days_late.range")
-# How the lines of each kind are spoilt, in turn, and the reasons for which each has to be rejected.
+# For each kind its defects, used in turn, and the reasons for which such lines must be rejected.
 SPOILT: dict[Planted, tuple[Spoil, ...]] = {
     Planted.MISSING_USER: (
         (lambda event, time: {**event, "user": None}, ("user_id.required",)),
@@ -105,16 +106,32 @@ SPOILT: dict[Planted, tuple[Spoil, ...]] = {
 
 
 def utc(time: int) -> str:
+    """A time in milliseconds since 1970 as ISO text.
+
+    >>> utc(0)
+    '1970-01-01T00:00:00.000Z'
+    """
     return f"{np.datetime64(time, 'ms')}Z"
 
 
 def arrival_day(hours: np.ndarray | int) -> Any:
-    """The arrival day, in days since 1970, of hours since 1970: a day goes from 01:00 to 01:00."""
+    """The arrival day, in days since 1970, of hours since 1970: a day lasts from 01:00 to 01:00.
+
+    >>> arrival_day(24), arrival_day(25)
+    (0, 1)
+    """
     return (hours - 1) // 24
 
 
 def arrivals(world: World, day: int, cell: int, events: Events) -> tuple[np.ndarray, np.ndarray]:
-    """The hour in which each event arrives, and how many days late it is; none arrives after the last day."""
+    """The hour in which each event arrives, and how many days late it is; no event arrives after the last day.
+
+    Args:
+        world: the world.
+        day: number of the day, from 0.
+        cell: number of the cell.
+        events: the cell's events of that day.
+    """
     rng = world.rng(Purpose.DIRT, day, cell, 0)
     n = len(events)
     lag = np.minimum(rng.exponential(MEAN_LAG, n), LONGEST_LAG).astype(np.int64)
@@ -125,7 +142,14 @@ def arrivals(world: World, day: int, cell: int, events: Events) -> tuple[np.ndar
 
 
 def cell_lines(world: World, day: int, cell: int, events: Events) -> list[Line]:
-    """All lines of a cell: its events, some of them late, and the dirt."""
+    """All lines of a cell: its events, some of them late, and the defects.
+
+    Args:
+        world: the world.
+        day: number of the day, from 0.
+        cell: number of the cell.
+        events: the cell's events of that day.
+    """
     arrives, late = arrivals(world, day, cell, events)
     texts = event_lines(world, events)
     kinds = [Planted.LATE if days else None for days in late.tolist()]
@@ -139,7 +163,7 @@ def cell_lines(world: World, day: int, cell: int, events: Events) -> list[Line]:
 
 
 def _dirt(world: World, day: int, cell: int, events: Events, genuine: list[Line]) -> list[Line]:
-    """Twins of genuine lines that have an item and are not late, each of another one."""
+    """Defective twins of genuine lines that have an item and are not late; each line has at most one twin."""
     rng = world.rng(Purpose.DIRT, day, cell, 1)
     on_time = np.array([line.kind is None for line in genuine], bool)
     calm = (events.time % DAY >= CALM[0]) & (events.time % DAY < CALM[1])
@@ -181,7 +205,7 @@ def _plant(kind: Planted, i: int, base: Line, twin_id: int) -> Line:
 
 
 def _cut(event: Event, i: int) -> str:
-    """A line cut off: inside the user's id, behind it, inside the time, before the last brace, in turn."""
+    """A truncated line, cut in turn inside the user's id, after it, inside the time, or before the last brace."""
     text = to_json(event)
     user = text.index(event["user"])
     where = (user + 14, user + len(event["user"]), text.index(event["at"]) + 7, len(text) - 1)
@@ -189,11 +213,16 @@ def _cut(event: Event, i: int) -> str:
 
 
 def machine_lines(world: World, day: int) -> list[Line]:
-    """The robots of a day, in number by the dirt, and on the middle day the runaway user. Both open pages, item after item."""
+    """The lines of bots, and on the middle day those of the runaway user. All of them view one item after the other.
+
+    Args:
+        world: the world; its ``dirt`` decides how many bots there are.
+        day: number of the day, from 0.
+    """
     rng = world.rng(Purpose.MACHINES, day)
     midnight, lines = world.midnight(day), []
     wanted = int(world.dirt * ROBOT_SHARE * world.events / world.days + 0.5)
-    wanted = min(wanted, ROBOT_LINES * ROBOTS)  # one task makes them all
+    wanted = min(wanted, ROBOT_LINES * ROBOTS)  # one task writes them all
     for robot in range(-(-wanted // ROBOT_LINES)):
         times = midnight + CALM[0] + robot * 37 * MINUTE % (19 * HOUR) + 700 * np.arange(min(wanted, ROBOT_LINES))
         wanted -= ROBOT_LINES

@@ -1,4 +1,4 @@
-"""Events and items as a collector writes them: names, JSON lines, and the words of the catalogue."""
+"""Events and items as a collector writes them: names, JSON Lines, and the texts of the catalogue."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -26,20 +26,42 @@ HEX = np.frombuffer("".join(f"{i:02x}" for i in range(256)).encode(), np.uint8).
 
 
 def user_name(number: int) -> str:
-    """The raw id of a user, which looks like an address."""
+    """The raw id of a user, which looks like an e-mail address.
+
+    >>> user_name(7)
+    'shopper-0000000007@sim.example'
+    """
     return f"{USER_PREFIX}{number:0{USER_DIGITS}d}{USER_SUFFIX}"
 
 
 def item_name(number: int, is_ad: bool) -> str:
+    """The id of an item.
+
+    Args:
+        number: from 0.
+        is_ad: whether it is an ad or a product.
+
+    >>> item_name(7, False), item_name(9, True)
+    ('p00000007', 'a00000009')
+    """
     return f"{AD if is_ad else PRODUCT}{number:0{ITEM_DIGITS}d}"
 
 
 def to_json(value: dict[str, Any]) -> str:
+    """Compact JSON, not limited to ASCII.
+
+    >>> to_json({"item": "p1", "price": 2.5})
+    '{"item":"p1","price":2.5}'
+    """
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
 def hex_ids(ids: np.ndarray) -> pa.Array:
-    """64-bit ids as strings of 16 hex digits; without a loop, as there may be a billion."""
+    """64-bit ids as strings of 16 hex digits; vectorised, because there may be a billion.
+
+    >>> hex_ids(np.array([255], np.uint64)).to_pylist()
+    ['00000000000000ff']
+    """
     return strings(HEX[ids.astype(">u8").view(np.uint8)].reshape(len(ids), 16))
 
 
@@ -48,13 +70,26 @@ def user_names(numbers: np.ndarray) -> pa.Array:
 
 
 def item_names(numbers: np.ndarray, is_ad: np.ndarray) -> pa.Array:
-    """Names of items; null for numbers below 0."""
+    """Ids of items; null for numbers below 0.
+
+    Args:
+        numbers: numbers of the items.
+        is_ad: for every item of the world, whether it is an ad.
+
+    >>> item_names(np.array([1, -1, 0]), np.array([False, True])).to_pylist()
+    ['a00000001', None, 'p00000000']
+    """
     kind = np.where(is_ad[numbers], ord(AD), ord(PRODUCT)).astype(np.uint8)
     return strings(np.hstack([kind[:, None], _digits(np.maximum(numbers, 0), ITEM_DIGITS)]), numbers < 0)
 
 
 def strings(letters: np.ndarray, null: np.ndarray | None = None) -> pa.Array:
-    """An Arrow array of strings of one length, from their bytes (n, length)."""
+    """An Arrow array of strings of equal length.
+
+    Args:
+        letters: (n, length), the bytes.
+        null: (n,), true for strings that are null.
+    """
     n, length = letters.shape
     array = pa.FixedSizeBinaryArray.from_buffers(pa.binary(length), n, [None, pa.py_buffer(np.ascontiguousarray(letters))])
     text = array.cast(pa.binary()).cast(pa.string())
@@ -71,7 +106,12 @@ def _digits(numbers: np.ndarray, width: int) -> np.ndarray:
 
 
 def event_lines(world: World, events: Events) -> list[str]:
-    """Each event as a JSON line. Its time is local, with its zone; keys that would be null are left out."""
+    """Each event as a JSON line. Its time is local, with a UTC offset; keys that would be null are left out.
+
+    Args:
+        world: the world, for its catalogue.
+        events: the events.
+    """
     offset = np.array([c.offset for c in COUNTRIES])[events.country]
     at = np.datetime_as_string((events.time + offset * HOUR).astype("datetime64[ms]")).tolist()
     contexts = [
@@ -91,7 +131,7 @@ def event_lines(world: World, events: Events) -> list[str]:
         f'{contexts[where]}{SURFACES[surface]}"'
         + (f',"item":"{item}"' if item else "")
         + (f',"position":{position}' if position else "")
-        + (f',"amount":{value}' if value == value else "")  # NaN is not itself
+        + (f',"amount":{value}' if value == value else "")  # NaN is unequal to itself
         + (f',"propensity":{propensity}' if propensity == propensity else "")
         + (f',"text":"{TEXTS[text]}"}}' if text >= 0 else "}")
         for event_id, user, kind, moment, where, surface, item, position, value, propensity, text in columns
@@ -99,7 +139,13 @@ def event_lines(world: World, events: Events) -> list[str]:
 
 
 def item_lines(world: World, first: int, end: int) -> Iterator[str]:
-    """The catalogue's lines of some items: what a shop tells of them, never their hidden quality."""
+    """The catalogue lines of some items: everything that a shop publishes about them, but not their hidden quality.
+
+    Args:
+        world: the world.
+        first: number of the first item.
+        end: number after the last item.
+    """
     catalogue = world.catalogue
     columns = (column[first:end].tolist() for column in catalogue)
     for number, (topic, second, _, price, brand, wording, is_ad) in zip(
@@ -131,7 +177,7 @@ def item_lines(world: World, first: int, end: int) -> Iterator[str]:
 
 
 def _chooser(number: int) -> Callable[[tuple[str, ...]], str]:
-    """Chooses from one tuple after another, by the digits of a number."""
+    """Chooses from one tuple after the other, by the digits of a number."""
 
     def choose(choices: tuple[str, ...]) -> str:
         nonlocal number

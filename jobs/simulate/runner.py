@@ -1,4 +1,4 @@
-"""All tasks of a world: in this process, in several of this machine, or on Spark, a Spark task each. The rows are the same."""
+"""Run all tasks of a world: in this process, in several processes, or on Spark. The rows are the same."""
 
 import json
 import multiprocessing
@@ -9,12 +9,20 @@ from typing import TYPE_CHECKING, Any
 from jobs.simulate.task import Plan, add, run_task
 from schemas.spark.distribute import distribute
 
-if TYPE_CHECKING:  # a small world needs no Spark, and starts without it
+if TYPE_CHECKING:  # a small world starts faster without importing Spark
     from pyspark.sql import SparkSession
 
 
 def run_tasks(plan: Plan, processes: int) -> dict[str, Any]:
-    """Run all tasks on this machine; gives the sum of what they counted."""
+    """Run all tasks on this machine.
+
+    Args:
+        plan: the plan.
+        processes: how many processes.
+
+    Returns:
+        The sums of the tasks' counts.
+    """
     tasks, total = plan.tasks(), dict[str, Any]()
     if processes == 1:
         for day, block in tasks:
@@ -28,7 +36,15 @@ def run_tasks(plan: Plan, processes: int) -> dict[str, Any]:
 
 
 def run_tasks_on_spark(spark: "SparkSession", plan: Plan) -> dict[str, Any]:
-    """Run all tasks on Spark, whose workers have to see the same folders; gives the sum of what they counted."""
+    """Run all tasks on Spark.
+
+    Args:
+        spark: the session; its workers must see the folders of the plan.
+        plan: the plan.
+
+    Returns:
+        The sums of the tasks' counts.
+    """
     tasks = plan.tasks()
 
     def run(number: int) -> str:

@@ -1,15 +1,15 @@
-"""One task: a block of cells lives through a day, and what comes of it is written. The truth lies apart from the landing zone.
+"""One task: simulate a day of a block of cells, and write it. The truth is stored outside the landing zone.
 
 =================================================  =============================================================
-``<landing>/simulated/arrived=.../part-*``         JSON lines, gzip: the events and the dirt (format json_lines)
-``<landing>/simulated-items/arrived=.../part-*``   JSON lines, gzip: the catalogue, what is new on each day
-``<landing>/simulated-parquet/day=.../part-*``     lean columns of the genuine events alone (format parquet)
-``<truth>/impressions/part-*``                     of each impression its click probability, propensity and click
+``<landing>/simulated/arrived=.../part-*``         JSON Lines, gzip: events and defects (format json_lines)
+``<landing>/simulated-items/arrived=.../part-*``   JSON Lines, gzip: the catalogue, new items on their day
+``<landing>/simulated-parquet/day=.../part-*``     few columns, only the genuine events (format parquet)
+``<truth>/impressions/part-*``                     click probability, propensity and click of each impression
 ``<truth>/sessions/part-*``                        the planted sessions
-``<truth>/planted/part-*``                         each planted line: file, line, kind, fate, reasons
+``<truth>/planted/part-*``                         each planted line: file, line, kind, outcome, reasons
 ``<truth>/users/part-*``, ``items/part-*``         interests and drift; topics and hidden quality
-``<truth>/choices/part-*``                         of the last days: how probable a click on each item is, by user and day
-``<truth>/world.json``                             arguments, formulas' numbers, counts, and accounts by arrival day
+``<truth>/choices/part-*``                         click probability of each item, by user, on the last days
+``<truth>/world.json``                             arguments, model constants, counts, accounting by arrival day
 =================================================  =============================================================
 """
 
@@ -34,7 +34,7 @@ from jobs.simulate.truth import impressions_table, items_table, sessions_table, 
 from jobs.simulate.world import HOUR, World
 
 SOURCE, ITEMS_FOLDER, PARQUET_FOLDER = "simulated", "simulated-items", "simulated-parquet"
-MACHINES = -1  # the block of robots and runaways
+MACHINES = -1  # the block of bots and runaway users
 ITEMS_A_FILE = 100_000
 COMPRESSION = 4
 EPOCH = date(1970, 1, 1)
@@ -49,9 +49,9 @@ PLANTED_SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Plan:
-    """Where the world is written, how, and in how many cells at a time. Without ``truth`` only the lines are written.
+    """Where and how the world is written, and in how many cells at a time. Without ``truth`` only the lines are written.
 
-    Of the last ``choice_days`` the truth has the choices, which cost more than the world itself.
+    For the last ``choice_days`` the truth includes the click probabilities, which cost more than the world itself.
     """
 
     world: World
@@ -72,7 +72,16 @@ class Plan:
 
 
 def run_task(plan: Plan, day: int, block: int) -> dict[str, Any]:
-    """Let a block live through a day, and write it; gives what it counted."""
+    """Simulate a day of a block, and write it.
+
+    Args:
+        plan: the plan.
+        day: number of the day, from 0.
+        block: number of the block of cells; -1 is the bots and the runaway user.
+
+    Returns:
+        Counts of sessions, events, lines, files and bytes.
+    """
     part = f"part-{day:05d}-machines" if block == MACHINES else f"part-{day:05d}-{block:06d}"
     if block == MACHINES:
         return _write_lines(plan, part, machine_lines(plan.world, day))
@@ -97,7 +106,17 @@ def run_task(plan: Plan, day: int, block: int) -> dict[str, Any]:
 
 
 def add(total: dict[str, Any], part: dict[str, Any]) -> None:
-    """Add the counts of a part, at every depth."""
+    """Add the counts of a part, at every depth.
+
+    Args:
+        total: changed in place.
+        part: nested counts.
+
+    >>> total = {"lines": 1}
+    >>> add(total, {"lines": 2, "planted": {"late": 1}})
+    >>> total
+    {'lines': 3, 'planted': {'late': 1}}
+    """
     for name, value in part.items():
         if isinstance(value, dict):
             add(total.setdefault(name, {}), value)
@@ -111,7 +130,7 @@ def _by_type(events: Events) -> dict[str, int]:
 
 
 def _write_lines(plan: Plan, part: str, lines: Iterable[Line]) -> dict[str, Any]:
-    """The landing files of a task, one an hour of arrival; what is planted is noted with its file and line."""
+    """Write a task's landing files, one for each hour of arrival; planted lines are recorded with their file and line."""
     hours: dict[int, list[Line]] = defaultdict(list)
     for line in lines:
         hours[line.arrives].append(line)
@@ -145,7 +164,12 @@ def _write_lines(plan: Plan, part: str, lines: Iterable[Line]) -> dict[str, Any]
 
 
 def account(lines: list[Line], arrived_on: date) -> dict[str, Any]:
-    """What :func:`jobs.clean.accounts` has to say of these lines."""
+    """The figures that :func:`jobs.cleaning.accounting.accounts` must report for these lines.
+
+    Args:
+        lines: the lines of one arrival day.
+        arrived_on: the arrival day.
+    """
     fates = Counter(line.fate for line in lines)
     reasons = Counter(reason for line in lines for reason in line.reasons)
     day = (arrived_on - EPOCH).days
@@ -163,7 +187,7 @@ def account(lines: list[Line], arrived_on: date) -> dict[str, Any]:
 
 
 def _write_columns(plan: Plan, day: int, part: str, events: Events) -> dict[str, Any]:
-    """The genuine events of a task as lean columns, in order of time."""
+    """The genuine events of a task as a few columns, in order of time."""
     events = events.take(np.lexsort((events.event_id, events.time)))
     users, who = np.unique(events.user, return_inverse=True)
     items, what = np.unique(np.maximum(events.item, 0), return_inverse=True)
@@ -186,7 +210,7 @@ def _write_truth(world: World, truth: Path, part: str, lived: list[CellDay]) -> 
 
 
 def write_catalogue(plan: Plan) -> int:
-    """The catalogue, new items on their day; and of each item the truth. Gives the number of files."""
+    """Write the catalogue, new items on their day, and the truth of each item. Returns the number of files."""
     world, files = plan.world, 0
     for day in range(world.days):
         start, end = world.items_on(day - 1) if day else 0, world.items_on(day)
@@ -203,7 +227,15 @@ def write_catalogue(plan: Plan) -> int:
 
 
 def write_table(path: Path, table: pa.Table) -> int:
-    """Write Parquet; gives its bytes."""
+    """Write a table as Parquet.
+
+    Args:
+        path: the file.
+        table: the table.
+
+    Returns:
+        The size of the file in bytes.
+    """
     buffer = io.BytesIO()
     pq.write_table(table, buffer, compression="zstd")
     write_bytes(path, buffer.getvalue())
@@ -214,4 +246,4 @@ def write_bytes(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.part")
     fresh.write_bytes(content)
-    fresh.replace(path)  # a job never sees half a file
+    fresh.replace(path)  # a job never sees a partial file

@@ -1,4 +1,4 @@
-"""What is true of the world, as tables: of each impression, session, user and item."""
+"""The truth about the world as tables: impressions, sessions, users and items."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ from jobs.simulate.world import COUNTRIES, DEVICES, K, World
 
 
 def impressions_table(cell: CellDay) -> pa.Table:
-    """One row an impression; ``request_id`` is the id of the first impression of its request."""
+    """One row for each impression; ``request_id`` is the id of the first impression of its request."""
     events, requests, kept = cell.events, cell.requests, cell.kept
     shown = events.take(events.kind == Kind.IMPRESSION)
     first = np.flatnonzero(shown.position == 1)
@@ -33,7 +33,7 @@ def impressions_table(cell: CellDay) -> pa.Table:
 
 
 def _impression_of(events: Events) -> np.ndarray:
-    """For each click the index, among the impressions, of what was clicked: in the same request, at the same position."""
+    """For each click the index of its impression: the one in the same request, at the same position."""
     first = np.flatnonzero(events.position[events.kind == Kind.IMPRESSION] == 1)
     request = np.cumsum((events.kind == Kind.IMPRESSION) & (events.position == 1)) - 1
     click = events.kind == Kind.CLICK
@@ -41,7 +41,7 @@ def _impression_of(events: Events) -> np.ndarray:
 
 
 def sessions_table(cell: CellDay) -> pa.Table:
-    """One row a planted session, of its genuine events; ``day`` is the one whose interests it follows."""
+    """One row for each planted session of genuine events; ``day`` is the day whose interests it follows."""
     events = cell.events
     first = np.flatnonzero(np.diff(events.session, prepend=-1) != 0)
     last = np.append(first[1:], len(events)) - 1 if len(first) else first
@@ -58,7 +58,12 @@ def sessions_table(cell: CellDay) -> pa.Table:
 
 
 def users_table(world: World, cells: Iterable[int]) -> pa.Table:
-    """One row a user. The interest on day d is cos(drift d) interest + sin(drift d) towards, a weight a topic."""
+    """One row for each user. The interest on day d is cos(drift d) interest + sin(drift d) towards, one weight for each topic.
+
+    Args:
+        world: the world.
+        cells: numbers of the cells.
+    """
     tables = []
     for cell in cells:
         people = world.people(cell)
@@ -83,7 +88,14 @@ def users_table(world: World, cells: Iterable[int]) -> pa.Table:
 
 
 def items_table(world: World, day: int, first: int, end: int) -> pa.Table:
-    """One row an item, of those from ``first`` up to ``end``, which come on a day."""
+    """One row for each new item of a day.
+
+    Args:
+        world: the world.
+        day: number of the day, from 0.
+        first: number of the first item.
+        end: number after the last item.
+    """
     of, names = world.catalogue, [topic.name for topic in TOPICS]
     return pa.table(
         {

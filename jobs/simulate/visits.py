@@ -1,8 +1,8 @@
-"""When users come, and what they are shown.
+"""When users come, and which items are shown to them.
 
-A user's day has twelve places of two hours, shifted by the user's own rhythm, and a session begins within the first 25 minutes
-of a place. It begins no request after its first 50 minutes, and a request takes less than ten. So two sessions of a user are
-more than 30 minutes apart. The places of a day are drawn without replacement, by the weight of their hour.
+A user's day has twelve slots of two hours, shifted by the user's own rhythm, and a session begins within the first 25 minutes
+of a slot. No request begins after the session's first 50 minutes, and a request takes less than ten. So two sessions of a user
+are more than 30 minutes apart. The slots of a day are drawn without replacement, weighted by their hour.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ LATEST_START, LAST_REQUEST, LONGEST_SESSION = 25 * MINUTE, 50 * MINUTE, 62 * MIN
 MOST_REQUESTS, CANDIDATES = 8, 12
 HOUR_WEIGHT = (
     np.exp(-0.5 * ((np.arange(24) - 19 + 12) % 24 - 12) ** 2 / 5**2) + 0.08
-)  # most is done around seven in the evening
+)  # activity peaks around seven in the evening
 WEEKDAY_WEIGHT = np.array([0.95, 0.92, 0.92, 0.95, 1.0, 1.1, 1.16])  # Monday to Sunday
 FRESH_SHARE, POPULARITY_POWER = 0.2, 2.5
 SURFACES = ("home", "category", "search")
@@ -26,33 +26,41 @@ SEARCHES = 2
 
 
 class Sessions(NamedTuple):
-    """Sessions, one an index; ``row`` is the user's index in the people."""
+    """Sessions as columns; ``row`` is the user's index in the people."""
 
     row: np.ndarray
     start: np.ndarray
-    hour: np.ndarray  # local, in which it began
+    hour: np.ndarray  # local hour of its start
     device: np.ndarray
 
 
 class Requests(NamedTuple):
-    """Requests, one an index, of a session in order. ``candidates``, ``allowed`` and ``clickable`` are (R, CANDIDATES);
-    ``items``, ``shown``, ``propensity``, ``probability`` and ``affinity`` are (R, SLATE)."""
+    """Requests as columns, in order within each session. ``candidates``, ``allowed`` and ``clickable`` are (R, CANDIDATES);
+    ``items``, ``shown``, ``propensity``, ``probability`` and ``affinity`` are (R, SLATE).
+    """
 
     session: np.ndarray
     surface: np.ndarray
     topic: np.ndarray
     candidates: np.ndarray
     allowed: np.ndarray
-    clickable: np.ndarray  # the probability of a click, were the candidate at position 1
+    clickable: np.ndarray  # the probability of a click if the candidate were at position 1
     items: np.ndarray
     shown: np.ndarray
     propensity: np.ndarray
-    probability: np.ndarray  # of a click, of what was shown
+    probability: np.ndarray  # of a click on the item shown
     affinity: np.ndarray
 
 
 def plan_sessions(world: World, people: People, day: int, rng: np.random.Generator) -> Sessions:
-    """Who comes how often, and in which places of the day: without replacement, by the hour's weight (Gumbel's trick again)."""
+    """Draw how often each user comes, and the slots of their day: without replacement, weighted by hour (Gumbel trick).
+
+    Args:
+        world: the world.
+        people: the users of a cell.
+        day: number of the day, from 0.
+        rng: the only source of randomness.
+    """
     n = len(people.number)
     rate = world.sessions_a_day * people.activity * (people.joined <= day) * WEEKDAY_WEIGHT[world.date_of(day).weekday()]
     count = np.minimum(rng.poisson(rate), PLACES)
@@ -71,7 +79,15 @@ def plan_sessions(world: World, people: People, day: int, rng: np.random.Generat
 
 
 def plan_requests(world: World, people: People, sessions: Sessions, day: int, rng: np.random.Generator) -> Requests:
-    """What each session asks for, what the logging policy shows, and how probable each click is."""
+    """Draw the requests of each session, the items that the logging policy shows, and the probability of each click.
+
+    Args:
+        world: the world.
+        people: the users of a cell.
+        sessions: their sessions.
+        day: number of the day, from 0.
+        rng: the only source of randomness.
+    """
     session = np.repeat(np.arange(len(sessions.row)), np.minimum(rng.geometric(0.35, len(sessions.row)), MOST_REQUESTS))
     n, row, catalogue = len(session), sessions.row[session], world.catalogue
     interest = people.interest_on(day)[row]
@@ -94,7 +110,7 @@ def plan_requests(world: World, people: People, sessions: Sessions, day: int, rn
 
 
 def _candidates(world: World, day: int, requests: int, rng: np.random.Generator) -> np.ndarray:
-    """(requests, CANDIDATES): most by popularity, which falls by a power of an item's number, some of the newest."""
+    """(requests, CANDIDATES): mostly by popularity, a power law of the item's number; some are among the newest items."""
     first, now = world.items_on(0), world.items_on(day)
     newest_from = min(world.items_on(max(day - 7, 0)), now - K)
     chance = rng.random((requests, CANDIDATES))

@@ -1,11 +1,11 @@
-"""The words of the simulated world. Brands, shops and people are invented; a resemblance to real ones is chance."""
+"""The words of the simulated world. Brands, shops and people are invented; any resemblance to real ones is accidental."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Topic:
-    """One thing that people are interested in: a category of the shop, its department, and how its products are told."""
+    """A topic of interest: a category of the shop, its department, and words for its products."""
 
     name: str
     department: str
@@ -99,7 +99,7 @@ BRANDS = (
 
 COLOURS = ("black", "sand", "forest green", "deep blue", "rust red", "light grey", "ivory", "plum")
 
-# Each has one place for a noun of the topic.
+# Each has a placeholder for a noun of the topic.
 QUERIES = ("{}", "cheap {}", "best {}", "{} gift", "{} for beginners", "small {}", "{} on sale", "new {}")
 
 PRAISE = (
@@ -119,7 +119,7 @@ BLAME = (
 
 ALL_QUERIES = tuple(query.format(noun) for topic in TOPICS for noun in topic.nouns for query in QUERIES)
 QUERIES_A_TOPIC = len(ALL_QUERIES) // len(TOPICS)
-# What a person typed, by number: first the queries, topic by topic, then the comments.
+# Typed texts by number: first the queries, topic by topic, then the comments.
 TEXTS = (*ALL_QUERIES, *PRAISE, *BLAME)
 FIRST_PRAISE = len(ALL_QUERIES)
 FIRST_BLAME = FIRST_PRAISE + len(PRAISE)

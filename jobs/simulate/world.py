@@ -1,8 +1,8 @@
-"""What the simulated world is: its size, its calendar, its people and its catalogue; and where chance comes from.
+"""The simulated world: its size, its calendar, its users and its catalogue; and its random streams.
 
-Chance is a Philox stream for each purpose, day and *cell*, a group of 2,048 users (Salmon et al., Parallel random numbers: as
-easy as 1, 2, 3, SC 2011). So what a user does on a day depends on the seed, the day and the user alone: not on the number of
-tasks, nor on their order, nor on what else is made.
+There is one Philox stream for each purpose, day and *cell*, a group of 2,048 users (Salmon et al., Parallel random numbers: as
+easy as 1, 2, 3, SC 2011). So the behaviour of a user on a day depends only on the seed, the day and the user, and not on the
+number of tasks, their order, or other parts of the world.
 """
 
 from dataclasses import asdict, dataclass
@@ -19,21 +19,21 @@ from schemas.runtime.errors import ConfigError
 K = len(TOPICS)
 CELL = 2048
 SECOND, MINUTE, HOUR, DAY = 1_000, 60_000, 3_600_000, 86_400_000  # milliseconds
-EVENTS_A_SESSION = 22.7  # on average; a test holds it against the world
+EVENTS_A_SESSION = 22.7  # on average; a test checks it
 MOST_SESSIONS_A_DAY = 4.0
-EARLIEST, LATEST = date(1990, 1, 2), date(2100, 1, 1)  # the contract knows no events before 1990
+EARLIEST, LATEST = date(1990, 1, 2), date(2100, 1, 1)  # the contract rejects events before 1990
 FIRST_DAY_USERS, FIRST_DAY_ITEMS = 0.7, 0.8
-AD_EVERY = 10  # of the items of a topic every tenth is an ad
+AD_EVERY = 10  # every tenth item of a topic is an ad
 DRIFT = 0.04  # radians a day, at most
 ACTIVITY_SPREAD = 0.8
 SECOND_TOPIC = 0.4
 QUALITY_SPREAD = 0.5
 SEQUENCE_BITS, USER_BITS = 20, 31
-TWIN = 1 << (SEQUENCE_BITS - 1)  # marks the number of a made-up twin of a real event
+TWIN = 1 << (SEQUENCE_BITS - 1)  # marks the number of an invented twin of a genuine event
 
 
 class Purpose(IntEnum):
-    """What a stream of chance is for."""
+    """The purpose of a random stream."""
 
     PEOPLE = 1
     ITEMS = 2
@@ -59,11 +59,14 @@ DEVICE_SHARE = (0.6, 0.3, 0.1)
 
 @dataclass(frozen=True)
 class World:
-    """The arguments that decide every byte.
+    """The arguments that determine every byte.
 
-    ``dirt`` and ``late`` are shares of the genuine lines. ``runaway`` is the number of events of the one runaway user, 0 for
-    none. Without ``interests`` nobody cares for one topic more than for another. A day is a number from 0, and a moment is
-    milliseconds since 1970, UTC.
+    ``dirt`` and ``late`` are shares of the genuine lines. ``runaway`` is the number of events of the one runaway user, or 0.
+    Without ``interests`` no user prefers any topic. A day is a number from 0, and a moment is milliseconds since 1970, UTC.
+
+    >>> world = World(seed=1, events=50_000, users=5_000, items=500, first_day=date(2026, 1, 5), days=7)
+    >>> world.cells, world.items_on(0), world.items_on(6), str(world.date_of(6))
+    (3, 400, 500, '2026-01-11')
     """
 
     seed: int
@@ -94,7 +97,7 @@ class World:
         if self.sessions_a_day > MOST_SESSIONS_A_DAY:
             enough = round(self.users * self.sessions_a_day / MOST_SESSIONS_A_DAY) + 1
             raise ConfigError(
-                f"{self.events} events are more than {self.users} people make in {self.days} days; in the arguments "
+                f"{self.events} events are too many for {self.users} users in {self.days} days; in the arguments "
                 f"of jobs.simulate; raise --users to {enough}, or --days"
             )
 
@@ -108,7 +111,7 @@ class World:
 
     @property
     def sessions_a_day(self) -> float:
-        """Sessions that a user begins a day, on average, so that the events come to about the number asked for."""
+        """Mean number of sessions of a user in a day, chosen to reach about the requested number of events."""
         newcomers = 1 - FIRST_DAY_USERS
         user_days = self.users * (self.days - newcomers * (self.days - 1) / 2)
         return self.events / EVENTS_A_SESSION / user_days
@@ -122,7 +125,7 @@ class World:
 
     @property
     def opens(self) -> int:
-        """The world opens an hour after midnight, with its first arrival day, and closes with its last."""
+        """The world opens an hour after midnight, at the start of its first arrival day, and closes with its last."""
         return self.midnight(0) + HOUR
 
     @property
@@ -133,9 +136,14 @@ class World:
         return np.random.Generator(np.random.Philox(np.random.SeedSequence((self.seed, purpose, *where))))
 
     def event_ids(self, day: int, users: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """Ids that are unique and say nothing: a bijection of (day, user, number in the user's day) to 64 bits.
+        """Unique ids that reveal nothing: a bijection of (day, user, number in the user's day) to 64 bits.
 
         The mixing is that of SplitMix64 (Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014).
+
+        Args:
+            day: number of the day, from 0.
+            users: (n,), numbers of the users.
+            numbers: (n,), position of the event in the user's day.
         """
         x = (np.uint64(day) << np.uint64(USER_BITS + SEQUENCE_BITS)) | (users.astype(np.uint64) << np.uint64(SEQUENCE_BITS))
         x = (x | numbers.astype(np.uint64)) ^ np.uint64((self.seed * 0x9E3779B97F4A7C15) % 2**64)
@@ -144,7 +152,7 @@ class World:
         return x ^ (x >> np.uint64(31))
 
     def items_on(self, day: int) -> int:
-        """How many items there are on a day: items 0 to that number; new ones come every day."""
+        """How many items exist on a day; new ones are added every day."""
         if self.days == 1:
             return self.items
         at_first = round(self.items * FIRST_DAY_ITEMS)
@@ -153,7 +161,7 @@ class World:
     def people(self, cell: int) -> "People":
         """The users of a cell."""
         numbers = np.arange(cell * CELL, min((cell + 1) * CELL, self.users))
-        rng, n = self.rng(Purpose.PEOPLE, cell), CELL  # always a whole cell: a larger world has the same people
+        rng, n = self.rng(Purpose.PEOPLE, cell), CELL  # always a whole cell, so that a larger world has the same users
         joined = np.where(rng.random(n) < FIRST_DAY_USERS, 0, rng.integers(0, self.days, n))
         drawn = People(
             number=np.arange(cell * CELL, (cell + 1) * CELL),
@@ -170,42 +178,42 @@ class World:
 
     @property
     def catalogue(self) -> "Catalogue":
-        """All items of the world, those of later days too."""
+        """All items of the world, including those of later days."""
         return _catalogue(self)
 
 
 class People(NamedTuple):
-    """Users, one an index. Shapes: ``interest`` and ``towards`` (n, K), the others (n,)."""
+    """Users as columns. Shapes: ``interest`` and ``towards`` (n, K), the others (n,)."""
 
     number: np.ndarray
-    interest: np.ndarray  # on day 0, a weight a topic
+    interest: np.ndarray  # on day 0, one weight for each topic
     towards: np.ndarray  # where the interest drifts
     drift: np.ndarray  # radians a day
-    activity: np.ndarray  # times the average number of sessions
+    activity: np.ndarray  # factor on the mean number of sessions
     joined: np.ndarray  # day
     country: np.ndarray
     device: np.ndarray  # the one used most
     rhythm: np.ndarray  # milliseconds by which the user's day is shifted
 
     def interest_on(self, day: int) -> np.ndarray:
-        """(n, K): it walks on a circle, cos(drift day) interest + sin(drift day) towards, so that its spread stays the same."""
+        """(n, K): cos(drift day) interest + sin(drift day) towards, a walk on a circle that keeps the spread."""
         angle = (self.drift * day)[:, None].astype(np.float32)
         return np.cos(angle) * self.interest + np.sin(angle) * self.towards
 
 
 class Catalogue(NamedTuple):
-    """Items, one an index; item i is of topic i mod K."""
+    """Items as columns; item i has topic i mod K."""
 
     topic: np.ndarray
-    second: np.ndarray  # a second topic that it touches
-    quality: np.ndarray  # hidden: no line tells it
+    second: np.ndarray  # a second, weaker topic
+    quality: np.ndarray  # hidden: in no line
     price: np.ndarray
     brand: np.ndarray
     wording: np.ndarray
     is_ad: np.ndarray
 
 
-@lru_cache(2)  # not in the world itself, which travels to every task
+@lru_cache(2)  # not cached in the world itself, which is sent to every task
 def _catalogue(world: World) -> Catalogue:
     rng, n = world.rng(Purpose.ITEMS), world.items
     topic = (np.arange(n) % K).astype(np.int8)

@@ -1,1 +1,1 @@
-"""The demonstration: ``python -m local.demo``, what ``make demo`` runs."""
+"""The demonstration: ``python -m local.demo``, which ``make demo`` runs."""

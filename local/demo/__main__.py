@@ -1,8 +1,9 @@
-"""The whole flow on MovieLens 100K, through Airflow's real scheduler: what ``make demo`` runs.
+"""The demonstration (``make demo``): the whole flow on MovieLens 100K, through Airflow's real scheduler.
 
-Lays out the landing zone, starts Airflow and MLflow, loads the history, backfills seven days, trains and
-promotes, recommends, and sums up: on the terminal, in ``var/demo.json`` and in ``var/demo.html``. What is
-done already is found and left as it is."""
+It writes the landing zone, starts Airflow and MLflow, loads the history, backfills seven days, trains and promotes a
+model, recommends, and sums up: on the terminal, in ``var/demo.json`` and in ``var/demo.html``. Finished steps are not
+repeated.
+"""
 
 import argparse
 import json
@@ -40,20 +41,20 @@ STEPS = 7
 
 
 def last_error(module: str, errors: str) -> str:
-    """The one line in which a command says why it failed.
+    """The error message of a failed command.
 
     >>> last_error("jobs.late_days", "a warning\\nerror: the lake is lost")
     'the lake is lost'
 
     Args:
-        module: the command's module, for a command that printed nothing.
-        errors: its standard error.
+        module: the command's module, named if the command printed nothing.
+        errors: the command's standard error.
     """
-    return (errors.strip().splitlines() or [f"{module} said nothing"])[-1].removeprefix("error: ")
+    return (errors.strip().splitlines() or [f"{module} printed no error"])[-1].removeprefix("error: ")
 
 
 class Demo:
-    """One pass over the demonstration's steps, with the seconds that each took."""
+    """One pass over the steps of the demonstration, with the duration of each."""
 
     def __init__(self, settings: Settings, console: Console) -> None:
         self.settings = settings
@@ -65,17 +66,22 @@ class Demo:
 
     @contextmanager
     def step(self, number: int, title: str) -> Iterator[None]:
-        """Announce a step and measure it."""
+        """Announce a step and measure its duration.
+
+        Args:
+            number: its number, from 1.
+            title: its title, on the terminal and in the report.
+        """
         self.console.print(f"[cyan]{number}/{STEPS}[/] [bold]{title}[/]", highlight=False)
         began = time.monotonic()
         yield
         self.seconds[title] = round(time.monotonic() - began, 1)
 
     def run(self) -> dict[str, Any]:
-        """Do what is not done yet, and return all figures."""
+        """Run the unfinished steps, and return all figures."""
         with self.step(1, "Landing zone"):
             self._landing_zone()
-        self.models = self._preparing_models()  # beside what follows; needed first when copy is written
+        self.models = self._preparing_models()  # in parallel; the ad copy in step 6 needs it first
         lake = open_lake(self.settings)
         before = {table: lake.snapshot(table) for table in table_names()}
         with self.step(2, "Airflow and MLflow"):
@@ -86,7 +92,7 @@ class Demo:
         with self.step(3, "History"):
             self.runs.append(driver.history(dataset.HISTORY_ARRIVAL, dataset.HISTORY_SINCE))
         with self.step(4, "Seven days"):
-            airflow.unpause(LATE_DAG)  # it follows the days: what it is told while it is paused is lost
+            airflow.unpause(LATE_DAG)  # before the backfill: Airflow drops late days that are reported while it is paused
             self.runs += driver.backfill(dataset.FIRST_DAY, dataset.LAST_DAY)
             self.runs += driver.late_days(self._late_days)
         self._prepared(self.models)
@@ -98,7 +104,7 @@ class Demo:
             self.runs += [recommended] if recommended else []
         if not self._served(tracking):
             raise ClickwrightError(
-                f"the workflow recommend ended without recommendations for {SERVED_ON} by the champion; "
+                f"the workflow recommend ended without recommendations of the champion for {SERVED_ON}; "
                 f"in {self.settings.lake_dir}; see the log of its task `due`, then run `make demo` again"
             )
         with self.step(7, "Figures"):
@@ -110,15 +116,15 @@ class Demo:
         self.console.print(Padding(dataset.TERMS, (0, 0, 0, 2)), style="dim", highlight=False)
         if dataset.SOURCE not in self.settings.source_names:
             raise ConfigError(
-                f"the demonstration reads the source {dataset.SOURCE}, and CLICKWRIGHT_SOURCES="
-                f"{self.settings.sources} does not name it; in the environment; unset it"
+                f"the demonstration needs the source {dataset.SOURCE}, but CLICKWRIGHT_SOURCES="
+                f"{self.settings.sources} does not list it; in the environment; unset it"
             )
         made = lay_out_movielens(["--landing", str(self.settings.landing_dir), "--seed", str(self.settings.seed)])
         lines = sum(made["lines"].values())
         self.console.print(f"  {lines:,} lines in {made['files']} files, {made['files_written']} of them new")
 
     def _late_days(self) -> list[date]:
-        """The days that late events change and that are not done again yet, as the command ``jobs.late_days`` lists them."""
+        """The days that are still out of date because of late events, from the command ``jobs.late_days``."""
         command = [sys.executable, "-m", "jobs.late_days"]
         done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -126,7 +132,7 @@ class Demo:
         return [date.fromisoformat(late) for late in json.loads(done.stdout.splitlines()[-1])["late_days"]]
 
     def _preparing_models(self) -> "subprocess.Popen[str]":
-        """In a process of its own: it loads a language model, whose memory is then free again."""
+        """Prepare the language model in a separate process, whose memory is free again when it ends."""
         command = [sys.executable, "-m", "ml.prepare_models"]
         return subprocess.Popen(command, cwd=self.settings.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
@@ -134,7 +140,7 @@ class Demo:
         """Wait until the language model is ready.
 
         Raises:
-            ClickwrightError: it could not be prepared.
+            ClickwrightError: the preparation failed.
         """
         _, said = models.communicate()
         if models.returncode:
@@ -153,7 +159,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run the demonstration and write its figures and its report.
 
     Raises:
-        ClickwrightError: a step failed, a planted defect was not found, a raw user id was, or the accounts do not balance.
+        ClickwrightError: a step failed, a planted defect was missed, a raw user id was found, or lines are unaccounted for.
     """
     parser = argparse.ArgumentParser(prog="make demo", description=str(__doc__).splitlines()[0])
     parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
@@ -183,18 +189,28 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def judge(figures: dict[str, Any], data: Path) -> None:
-    """The demonstration has succeeded only when what it promises is true."""
+    """Fail the demonstration if one of its promises does not hold.
+
+    Args:
+        figures: all figures, as :func:`local.demo.results.gather` returns them.
+        data: the file with the figures, named in the messages.
+
+    Raises:
+        ClickwrightError: a planted defect was missed, a raw user id was found, or lines are unaccounted for.
+    """
     missed = [f"{f['kind']} {f['found']}/{f['planted']}" for f in figures["planted"] if f["found"] != f["planted"]]
     if missed:
         raise ClickwrightError(f"planted defects were not found: {', '.join(missed)}; see `planted` in {data}")
     if figures["privacy"]["found"]:
-        raise ClickwrightError(f"raw user ids stand in {', '.join(figures['privacy']['found'][:5])}; see `privacy` in {data}")
+        raise ClickwrightError(
+            f"raw user ids were found in {', '.join(figures['privacy']['found'][:5])}; see `privacy` in {data}"
+        )
     if not figures["accounts"]["total"]["balanced"]:
-        raise ClickwrightError(f"lines read are not events + rejects + duplicates; see `accounts` in {data}")
+        raise ClickwrightError(f"lines read differ from events + rejects + duplicates; see `accounts` in {data}")
 
 
 def cli() -> int:
-    """``main`` for people: its summary stands for its result. Returns the exit code."""
+    """Run ``main`` without printing its result, and report errors in one line. Returns the exit code."""
     try:
         main()
     except ClickwrightError as error:
@@ -202,7 +218,7 @@ def cli() -> int:
     except OSError as error:
         message, code = explain_os_error(error), ClickwrightError.exit_code
     except KeyboardInterrupt:
-        message, code = "interrupted; run `make demo` again, it goes on from there", INTERRUPTED
+        message, code = "interrupted; run `make demo` again to continue", INTERRUPTED
     else:
         return 0
     sys.stdout.flush()

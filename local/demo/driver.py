@@ -1,7 +1,8 @@
-"""What a person would do in the Airflow UI for the demonstration: start, watch, approve, read why it failed.
+"""Drives Airflow for the demonstration as a person would in its UI: start, watch, approve, read errors.
 
-Every step looks first at what is there already: a run that succeeded is left alone, one that goes on is
-waited for, one that failed is cleared from the task that failed, and only what is missing is started."""
+Each step first looks at the existing runs. A successful run is left alone, a running one is waited for, a failed one is
+cleared from its failed task, and only missing runs are started.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -19,11 +20,11 @@ AT_WORK = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "s
 HOUR_S = 3600.0
 FOLLOWS_WITHIN_S = 60.0
 TASKS = {DAY_DAG: 14, LATE_DAG: 9, TRAIN_DAG: 9, RECOMMEND_DAG: 9}
-"""How many tasks a run has, until Airflow has told."""
+"""The number of tasks of a run, until Airflow reports it."""
 
 
 class Watch:
-    """Shows which run and step is at work: a bar on a terminal, a line for each change elsewhere."""
+    """Shows the running workflows and tasks: a progress bar on a terminal, otherwise a line for each change."""
 
     def __init__(self, console: Console, title: str, runs: int, tasks_a_run: int) -> None:
         self.console = console
@@ -43,7 +44,7 @@ class Watch:
         self.row: TaskID = self.bar.add_task("waiting", total=runs * tasks_a_run, title=title)
 
     def __call__(self, runs: Sequence[Run], tasks: dict[str, list[Task]]) -> None:
-        """Take in the state of the runs, and of the tasks of those that go on."""
+        """Show the state of the runs, and of the tasks of unfinished runs."""
         self.tasks_a_run = max([self.tasks_a_run, *(len(found) for found in tasks.values())])
         finished = sum(run.finished for run in runs)
         done = finished * self.tasks_a_run + sum(task.state in DONE for found in tasks.values() for task in found)
@@ -56,14 +57,20 @@ class Watch:
 
 
 def name(run: Run) -> str:
-    """A run as people call it: its day, or its workflow."""
+    """The name of a run for display: its day, or its workflow."""
     if run.partition:
         return f"{run.partition} again"
     return run.interval_start[:10] if run.dag_id == DAY_DAG and run.interval_start else run.dag_id
 
 
 def at_work(tasks: Sequence[Task]) -> str:
-    """The step that is at work now; the first that waits when none is."""
+    """The running tasks, or else the first waiting one with its state.
+
+    >>> at_work([Task("clean.build", "running", 1, None), Task("items.build", "running", 1, None)])
+    'clean.build + items.build'
+    >>> at_work([Task("clean.audit", "queued", 1, None)])
+    'clean.audit (queued)'
+    """
     for state in AT_WORK:
         found = sorted(task.task_id for task in tasks if task.state == state)
         if found:
@@ -72,12 +79,12 @@ def at_work(tasks: Sequence[Task]) -> str:
 
 
 class Driver:
-    """Brings runs to their end.
+    """Starts runs and waits until they have ended.
 
     Args:
-        airflow: the user that does it.
-        logs: Airflow's folder of task logs, to be named when a task fails.
-        console: where progress is shown.
+        airflow: the client.
+        logs: Airflow's folder of task logs; error messages point to it.
+        console: receives the progress.
     """
 
     def __init__(self, airflow: AirflowClient, logs: Path, console: Console) -> None:
@@ -86,7 +93,12 @@ class Driver:
         self.console = console
 
     def history(self, arrived_on: date, since: date) -> Run:
-        """Load an arrival day as history that began at ``since``."""
+        """Load an arrival day as history.
+
+        Args:
+            arrived_on: the arrival day.
+            since: the first date of the history.
+        """
         self.airflow.unpause(DAY_DAG)
         found = self.airflow.runs(DAY_DAG, arrived_on, arrived_on)
         if not found:
@@ -95,26 +107,32 @@ class Driver:
         return self._finish("history", found[-1:], HOUR_S)[0]
 
     def backfill(self, first: date, last: date, at_once: int = 3) -> list[Run]:
-        """Run the arrival days ``first`` to ``last``, both included, ``at_once`` at a time."""
+        """Run a range of arrival days.
+
+        Args:
+            first: the first day.
+            last: the last day, included.
+            at_once: the number of days that run at the same time.
+        """
         days = (last - first).days + 1
         if len(self.airflow.runs(DAY_DAG, first, last)) < days:
             self.airflow.create_backfill(DAY_DAG, first, last, reprocess="none", max_active_runs=at_once)
         runs = self.airflow.runs(DAY_DAG, first, last)
         if len(runs) != days:
             raise ClickwrightError(
-                f"Airflow made {len(runs)} runs for {days} days; {DAY_DAG} {first} to {last}; "
+                f"Airflow created {len(runs)} runs for {days} days; {DAY_DAG} {first} to {last}; "
                 "see Browse > Backfills in its UI, then run `make demo` again"
             )
         return self._finish("daily runs", runs, 2 * HOUR_S)
 
     def late_days(self, late: Callable[[], Sequence[date]]) -> list[Run]:
-        """Wait until the days that late events change are done again, by the runs that the last days have started.
+        """Wait until the days with late events are processed again, by runs that Airflow starts itself.
 
         Args:
-            late: which days are late still.
+            late: returns the days that are still out of date.
 
         Returns:
-            The runs that did them.
+            The runs that processed them.
         """
         patience = time.monotonic() + FOLLOWS_WITHIN_S
         while True:
@@ -132,13 +150,13 @@ class Driver:
             time.sleep(1)
 
     def train(self, until: date) -> tuple[Run, bool]:
-        """Train on what happened before ``until`` and approve the outcome, as a person's click would.
+        """Train on the events before ``until`` and approve the challenger through the API.
 
         Returns:
-            The run, and whether anything was done now.
+            The run, and whether it ran now.
         """
         self.airflow.unpause(TRAIN_DAG)
-        self.airflow.unpause(RECOMMEND_DAG)  # it follows the champion that this run makes
+        self.airflow.unpause(RECOMMEND_DAG)  # it starts when this run promotes a champion
         conf = {"train_until": until.isoformat()}
         found = [run for run in self.airflow.runs(TRAIN_DAG) if run.conf.get("train_until") == conf["train_until"]]
         if found and found[-1].state == "success":
@@ -147,11 +165,11 @@ class Driver:
         return self._finish("training", [run], 4 * HOUR_S, also=lambda: self._approve(run.run_id))[0], True
 
     def recommend(self, is_done: Callable[[], bool], follows: bool) -> Run | None:
-        """Wait for the recommendations and the ad copy that the champion makes.
+        """Wait for the champion's recommendations and ad copy.
 
         Args:
-            is_done: whether the tables hold them.
-            follows: whether a champion was made just now, so that Airflow starts the run by itself.
+            is_done: returns whether the tables hold them.
+            follows: whether a champion was just promoted, so that Airflow starts the run itself.
 
         Returns:
             The newest run of the workflow.
@@ -176,10 +194,10 @@ class Driver:
             self.console.print(f"  approved through the API: {approval.subject}", highlight=False)
 
     def _finish(self, title: str, runs: Sequence[Run], timeout_s: float, also: Callable[[], None] | None = None) -> list[Run]:
-        """Wait until the runs have succeeded; those that failed before are taken up where they failed.
+        """Wait until the runs have succeeded; clear the failed tasks of runs that had failed before.
 
         Raises:
-            ClickwrightError: a task failed; with its own words, and where its log is.
+            ClickwrightError: a task failed; the message quotes its error and names its log.
         """
         if all(run.state == "success" for run in runs):
             return list(runs)
@@ -202,14 +220,14 @@ class Driver:
         return ended
 
     def explain(self, run: Run) -> str:
-        """Why a run failed: its first failed task, in the task's own words, and where the log is."""
+        """Why a run failed: the first failed task, its error message and its log file."""
         failures = self.airflow.failures(run.dag_id, run.run_id)
         if not failures:
-            return f"the run {run.run_id} of {run.dag_id} {run.state}; no task says why; see the Airflow UI"
+            return f"the run {run.run_id} of {run.dag_id} {run.state}; no task reports an error; see the Airflow UI"
         task, said = next(iter(failures.items()))
         folder = self.logs / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / f"task_id={task}"
         attempts = sorted(folder.glob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
         return (
             f"{run.dag_id} ({name(run)}): task {task} failed: {said.removeprefix('error: ')}; "
-            f"its log is {attempts[-1] if attempts else folder}; then run `make demo` again: it goes on there"
+            f"its log is {attempts[-1] if attempts else folder}; then run `make demo` again to continue from there"
         )

@@ -1,6 +1,6 @@
-"""The figures of the demonstration, each read back from where it is: the lake, its commits, Airflow.
+"""The figures of the demonstration, read from the lake, its commits and Airflow.
 
-Everything here returns plain dictionaries and lists, as ``var/demo.json`` and the report want them.
+All functions return plain dictionaries and lists, the form of ``var/demo.json`` and the report.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from schemas.runtime.settings import Settings
 
 
 def tables(lake: Lake) -> list[dict[str, Any]]:
-    """Every table: rows, partitions and the snapshot that readers see, from metadata."""
+    """Rows, partitions and current snapshot of every table, from metadata."""
     rows = row_counts(lake)
     found = []
     for table in table_names():
@@ -44,9 +44,9 @@ def tables(lake: Lake) -> list[dict[str, Any]]:
 def accounts(lake: Lake) -> list[dict[str, Any]]:
     """The accounting identity of every arrival day: lines read = events + rejects + duplicates.
 
-    The lines and duplicates are what the newest clean of the day counted and wrote into its commit; the
-    events and rejects are counted in the tables as they are now. ``balanced`` holds the two against each
-    other."""
+    The newest `clean` of the day counted the lines and duplicates and noted them in its commit. The events and rejects are
+    counted in the current tables. ``balanced`` says whether the identity holds.
+    """
     noted: dict[str, dict[str, Any]] = {}
     for commit in lake.commits("events"):
         for arrived_on in commit.replaced.get("arrived_on", []):
@@ -79,7 +79,12 @@ def _rows_by_day(lake: Lake, table: str) -> Counter[str]:
 
 
 def total(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The sum of all arrival days."""
+    """The sum of all arrival days.
+
+    >>> day = {"lines": 9, "events": 7, "rejects": 1, "duplicates": 1, "late_events": 0, "reasons": {}, "balanced": True}
+    >>> total([day, day])["events"]
+    14
+    """
     counted = ("lines", "events", "rejects", "duplicates", "late_events")
     reasons: Counter[str] = Counter()
     for line in lines:
@@ -92,7 +97,7 @@ def total(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def sessions(lake: Lake) -> dict[str, Any]:
-    """How many sessions there are, and how long they are."""
+    """The number and the length of the sessions."""
     rows = lake.arrow("sessions", columns=["closed_on", "user_id", "n_events", "duration_s"])
     events, seconds = rows["n_events"].to_pylist(), rows["duration_s"].to_pylist()
     days = Counter(str(day) for day in rows["closed_on"].to_pylist())
@@ -108,7 +113,12 @@ def sessions(lake: Lake) -> dict[str, Any]:
 
 
 def advertising(lake: Lake, served_on: date) -> dict[str, Any]:
-    """What was made for a day: recommendations and ad copy."""
+    """The recommendations and the ad copy of one day.
+
+    Args:
+        lake: the lake.
+        served_on: the day.
+    """
     where = f"served_on = '{served_on}'"
     recommended = lake.arrow("recommendations", where, columns=["user_id", "item_id", "reason", "model_version"])
     copy = lake.arrow("creatives", where, columns=["origin", "language_model"]) if lake.exists("creatives") else None
@@ -125,7 +135,12 @@ def advertising(lake: Lake, served_on: date) -> dict[str, Any]:
 
 
 def stages(airflow: AirflowClient, runs: Iterable[Run]) -> list[dict[str, Any]]:
-    """Seconds that each task of each run took, as Airflow measured them."""
+    """The duration of each task of each run, in seconds.
+
+    Args:
+        airflow: the client; Airflow measured the durations.
+        runs: the runs.
+    """
     found = []
     for run in runs:
         tasks: list[dict[str, Any]] = [
@@ -146,7 +161,12 @@ def stages(airflow: AirflowClient, runs: Iterable[Run]) -> list[dict[str, Any]]:
 
 
 def by_stage(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], float]:
-    """Seconds by workflow and stage (a task, or a group of tasks), all runs together."""
+    """Seconds by workflow and stage (a task or a task group), summed over all runs; without stages below one second.
+
+    >>> tasks = [{"task": "clean.build", "seconds": 20.0}, {"task": "clean.audit", "seconds": 5.0}]
+    >>> by_stage([{"workflow": "behaviour_day", "tasks": tasks}])
+    {('behaviour_day', 'clean'): 25.0}
+    """
     seconds: dict[tuple[str, str], float] = {}
     for run in runs:
         for task in run["tasks"]:
@@ -156,7 +176,7 @@ def by_stage(runs: Iterable[dict[str, Any]]) -> dict[tuple[str, str], float]:
 
 
 def audits(lake: Lake) -> list[dict[str, Any]]:
-    """The newest audit of every published table: how many rules, and the Data Docs page that shows them."""
+    """The newest audit of every published table: the number of rules, and its Data Docs page."""
     found = []
     for table in table_names():
         newest = next(iter(lake.commits(table)), None)
@@ -165,7 +185,7 @@ def audits(lake: Lake) -> list[dict[str, Any]]:
         try:
             record = read_audit(newest.job, newest.run)
         except ClickwrightError:
-            continue  # published on another machine, or its staging was cleared away
+            continue  # published on another machine, or the staged files were removed
         rules = record.tables.get(table, [])
         found.append(
             {
@@ -181,7 +201,13 @@ def audits(lake: Lake) -> list[dict[str, Any]]:
 
 
 def links(settings: Settings, airflow_url: str, mlflow_url: str) -> dict[str, str]:
-    """Where to look further."""
+    """The addresses and folders for further reading.
+
+    Args:
+        settings: the settings.
+        airflow_url: the address of Airflow.
+        mlflow_url: the address of MLflow.
+    """
     return {
         "airflow": airflow_url,
         "mlflow": mlflow_url,

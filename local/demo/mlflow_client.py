@@ -1,4 +1,4 @@
-"""What MLflow holds: the champion's version, and the metrics of every model trained beside it."""
+"""Reads from MLflow: the champion's version, and the metrics of all models of its training."""
 
 from contextlib import suppress
 from typing import Any
@@ -9,7 +9,7 @@ from schemas.runtime.errors import ClickwrightError
 
 API = "/api/2.0/mlflow"
 TRAINING_TAG = "clickwright.training"
-# The second is what MLflow says of a model that is there without the alias.
+# MLflow returns the second for a registered model without the alias.
 NOT_FOUND = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
 
@@ -18,7 +18,7 @@ class Tracking:
 
     Args:
         url: such as ``http://127.0.0.1:5000``.
-        model: name in the registry.
+        model: the model's name in the registry.
     """
 
     def __init__(self, url: str, model: str) -> None:
@@ -27,7 +27,7 @@ class Tracking:
         self._http = httpx.Client(base_url=self.url + API, timeout=60, trust_env=False)
 
     def champion(self) -> dict[str, Any] | None:
-        """The version with the alias ``champion``: ``version``, ``run_id``, ``tags``; or None."""
+        """The version with the alias ``champion`` (``version``, ``run_id``, ``tags``), or None."""
         params = {"name": self.model, "alias": "champion"}
         answer = self._call("GET", "/registered-models/alias", params=params)
         if answer is None:
@@ -41,7 +41,7 @@ class Tracking:
         }
 
     def siblings(self, run_id: str) -> list[dict[str, Any]]:
-        """The runs of the same training as ``run_id``, that one included: name, parameters, metrics, tags."""
+        """The runs of the training that ``run_id`` belongs to, itself included: name, parameters, metrics, tags."""
         own = self._run(run_id)
         training = own["tags"].get(TRAINING_TAG)
         if training is None:
@@ -55,13 +55,13 @@ class Tracking:
         return [_flat(run) for run in found.get("runs", [])]
 
     def run_url(self, run: dict[str, Any]) -> str:
-        """Where a person sees the run."""
+        """The address of the run's page."""
         return f"{self.url}/#/experiments/{run['experiment_id']}/runs/{run['run_id']}"
 
     def _run(self, run_id: str) -> dict[str, Any]:
         found = self._call("GET", "/runs/get", params={"run_id": run_id})
         if found is None:
-            raise ClickwrightError(f"the champion's run {run_id} is gone; in MLflow at {self.url}; train again")
+            raise ClickwrightError(f"the champion's run {run_id} does not exist; in MLflow at {self.url}; train again")
         return _flat(found["run"])
 
     def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any] | None:
@@ -73,7 +73,9 @@ class Tracking:
             with suppress(ValueError):
                 if answer.json().get("error_code") in NOT_FOUND:
                     return None
-            raise ClickwrightError(f"MLflow said {answer.status_code}: {answer.text[:300]}; at {self.url}{path}; see its log")
+            raise ClickwrightError(
+                f"MLflow answered {answer.status_code}: {answer.text[:300]}; at {self.url}{path}; see its log"
+            )
         found: dict[str, Any] = answer.json()
         return found
 

@@ -1,6 +1,6 @@
-"""Looks for raw user ids where none may be: in every file under ``var/`` but the landing zone.
+"""Searches for raw user ids in every file under ``var/`` except the landing zone, the only place for them.
 
-Parquet files are searched decoded, compressed files uncompressed, all else (databases, logs, models, pages) byte by byte.
+Parquet files are searched decoded, compressed files uncompressed, all others (databases, logs, models, pages) as bytes.
 
 ``python -m local.demo.raw_id_scan --needle @movielens.example``
 """
@@ -24,7 +24,7 @@ BLOCK = 1 << 22
 
 @dataclass(frozen=True)
 class Scan:
-    """Files and bytes looked at, and where a needle was found (relative to the folder)."""
+    """The number of files and bytes searched, and the files with a needle (relative to the folder)."""
 
     files: int
     bytes: int
@@ -35,9 +35,9 @@ def scan(folder: Path, needles: Sequence[bytes], skip: Sequence[str] = LANDING) 
     """Search all files of a folder.
 
     Args:
-        folder: where to look.
-        needles: what no file may hold.
-        skip: names of sub-folders that are not looked at.
+        folder: the folder to search.
+        needles: the byte strings to find.
+        skip: names of sub-folders to leave out.
     """
     files, size, found = 0, 0, []
     for path in sorted(folder.rglob("*")):
@@ -52,7 +52,7 @@ def scan(folder: Path, needles: Sequence[bytes], skip: Sequence[str] = LANDING) 
 
 
 def _blocks(path: Path, overlap: int) -> Iterator[bytes]:
-    """The content in blocks that overlap, so that a needle on a border is seen."""
+    """The content in overlapping blocks, so that a needle across a border is found."""
     if path.suffix == ".parquet":
         for column in pq.ParquetFile(path).read().columns:
             for chunk in column.chunks:
@@ -72,9 +72,9 @@ def _buffers(array: pa.Array) -> Iterator[pa.Buffer]:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Say where under ``var/`` a text stands."""
-    parser = argparse.ArgumentParser(description="Look for a text in every file under var/ but the landing zone.")
-    parser.add_argument("--needle", required=True, action="append", help="what to look for; may be given several times")
+    """Find the files under ``var/`` that contain a text."""
+    parser = argparse.ArgumentParser(description="Search every file under var/ for a text, except the landing zone.")
+    parser.add_argument("--needle", required=True, action="append", help="the text to find; may be given several times")
     args = parser.parse_args(argv)
     result = scan(get_settings().var, [needle.encode() for needle in args.needle])
     return {"files": result.files, "bytes": result.bytes, "found": result.found}

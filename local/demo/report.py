@@ -1,6 +1,6 @@
-"""The report: one HTML file that needs no network, made from the figures in ``var/demo.json``.
+"""The report: one self-contained HTML file, rendered from the figures in ``var/demo.json``.
 
-``python -m local.demo.report`` makes it again, for instance after a change to the template.
+``python -m local.demo.report`` renders it again, for example after a change to the template.
 """
 
 import argparse
@@ -26,7 +26,12 @@ SPARK_WIDTH, SPARK_HEIGHT = 640, 72
 
 
 def write_report(figures: dict[str, Any], path: Path) -> None:
-    """Write the report of these figures to ``path``."""
+    """Write the report as one HTML file.
+
+    Args:
+        figures: as for :func:`render`.
+        path: the file.
+    """
     write_atomically(path, render(figures, path.parent))
 
 
@@ -34,9 +39,8 @@ def render(figures: dict[str, Any], folder: Path) -> str:
     """The report as HTML.
 
     Args:
-        figures: as :func:`local.demo.results.gather` gives them, with ``seconds``, ``links`` and
-        ``tables_changed``. folder: where the report will lie; links to files on this machine are relative
-        to it.
+        figures: as :func:`local.demo.results.gather` returns them, with ``seconds``, ``links`` and ``tables_changed``.
+        folder: the folder of the report; links to local files are relative to it.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -62,16 +66,20 @@ def render(figures: dict[str, Any], folder: Path) -> str:
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """A figure for reading: thousands apart; an en dash for what is not there.
+    """Format a number with thousands separators; an en dash stands for None.
 
     >>> number(1234567), number(0.12345, 3), number(None)
     ('1,234,567', '0.123', '–')
+
+    Args:
+        value: the number, or None.
+        digits: the number of decimals.
     """
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
 def clock(seconds: float) -> str:
-    """Seconds for reading.
+    """Format a duration in seconds.
 
     >>> clock(4.25), clock(75)
     ('4.2 s', '1 min 15 s')
@@ -83,7 +91,15 @@ def clock(seconds: float) -> str:
 
 
 def link(target: str, folder: Path) -> str:
-    """An address for ``href``: web addresses as they are, files of this machine relative to the report."""
+    """The ``href`` of a link: web addresses are unchanged, local files become relative to the report.
+
+    >>> link("http://127.0.0.1:8080", Path("/var")), link("file:///var/docs/index.html", Path("/var"))
+    ('http://127.0.0.1:8080', 'docs/index.html')
+
+    Args:
+        target: a URL or an absolute path.
+        folder: the folder of the report.
+    """
     parts = urlparse(target)
     if parts.scheme in ("http", "https"):
         return target
@@ -92,9 +108,9 @@ def link(target: str, folder: Path) -> str:
 
 
 def flow(figures: dict[str, Any]) -> list[dict[str, Any]]:
-    """The way from a line to an ad: what it is, how many there are, and what was lost on the way there."""
+    """The stages from log lines to ads: the name, the count, and a note about each."""
     total, ads = figures["accounts"]["total"], figures["advertising"]
-    lost = f"{total['rejects']:,} refused with reasons, {total['duplicates']:,} duplicates"
+    lost = f"{total['rejects']:,} rejected with reasons, {total['duplicates']:,} duplicates"
     sessions = figures["sessions"]
     return [
         {
@@ -103,11 +119,11 @@ def flow(figures: dict[str, Any]) -> list[dict[str, Any]]:
             "note": f"on {len(figures['accounts']['days'])} arrival days",
         },
         {"what": "events", "count": total["events"], "note": lost},
-        {"what": "sessions", "count": sessions["sessions"], "note": f"of {sessions['users']:,} people"},
+        {"what": "sessions", "count": sessions["sessions"], "note": f"of {sessions['users']:,} users"},
         {
             "what": "recommendations",
             "count": ads["rows"],
-            "note": f"for {ads['users']:,} people",
+            "note": f"for {ads['users']:,} users",
         },
         {"what": "ads written", "count": ads["creatives"], "note": _origins(ads["creatives_by_origin"])},
     ]
@@ -118,7 +134,7 @@ def _origins(counts: dict[str, int]) -> str:
 
 
 def day_bars(days: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Widths in percent of the fullest ordinary day, for events, rejects and duplicates."""
+    """The days without the history load, with bar widths in percent of the day with the most lines."""
     ordinary = [day for day in days if not day["history"]]
     longest = max((day["lines"] for day in ordinary), default=1) or 1
     parts = ("events", "rejects", "duplicates")
@@ -126,10 +142,11 @@ def day_bars(days: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def leads(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each model with the place of the champion's lead over it on one axis that holds 0, in percent of its length.
+    """Each model with the champion's lead over it as positions on one axis, in percent of the axis.
 
-    ``places`` has ``zero``, and ``dot``, ``start`` and ``length`` of the interval; None for the champion
-    itself."""
+    ``places`` holds ``zero``, the ``dot`` of the difference, and ``start`` and ``length`` of the interval; it is None for
+    the champion itself.
+    """
     ends = [0.0, *(model["lead"][end] for model in models if model["lead"] for end in ("low", "high"))]
     low, span = min(ends), (max(ends) - min(ends)) or 1.0
 
@@ -148,7 +165,12 @@ def leads(models: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def sparkline(by_day: dict[str, int], since: str) -> dict[str, Any]:
-    """Sessions a day as bars of an SVG; those from ``since`` on are marked as new."""
+    """Sessions per day as bars of an SVG.
+
+    Args:
+        by_day: the number of sessions by day (ISO date), in order.
+        since: the first day that is marked as new (ISO date).
+    """
     highest = max(by_day.values(), default=1) or 1
     step = SPARK_WIDTH / max(len(by_day), 1)
     bars = [
@@ -166,7 +188,7 @@ def sparkline(by_day: dict[str, int], since: str) -> dict[str, Any]:
 
 
 def stage_bars(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Seconds of each stage, all runs together, with widths in percent of the longest."""
+    """Seconds of each stage, summed over all runs, with bar widths in percent of the longest stage."""
     shown = by_stage(runs)
     longest = max(shown.values(), default=1.0)
     return [
@@ -176,18 +198,18 @@ def stage_bars(runs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Make the report again from the figures of the last demonstration.
+    """Render the report again from the figures of the last demonstration.
 
     Raises:
-        ClickwrightError: there was none yet.
+        ClickwrightError: the file of figures does not exist.
     """
     settings = get_settings()
-    parser = argparse.ArgumentParser(description="Make the report of the last demonstration again.")
+    parser = argparse.ArgumentParser(description="Render the report of the last demonstration again.")
     parser.add_argument("--figures", type=Path, default=settings.var / "demo.json", help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=settings.var / "demo.html", help="default: %(default)s")
     args = parser.parse_args(argv)
     if not args.figures.exists():
-        raise ClickwrightError(f"there are no figures; at {args.figures}; run `make demo` first")
+        raise ClickwrightError(f"the file of figures is missing; at {args.figures}; run `make demo` first")
     write_report(json.loads(args.figures.read_text()), args.out)
     return {"report": str(args.out)}
 

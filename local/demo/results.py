@@ -1,4 +1,4 @@
-"""All figures of the demonstration in one dictionary: what ``var/demo.json`` holds and the report shows."""
+"""All figures of the demonstration in one dictionary, the content of ``var/demo.json`` and of the report."""
 
 import json
 from collections.abc import Sequence
@@ -29,11 +29,15 @@ def gather(
     runs: Sequence[Run],
     served_on: date,
 ) -> dict[str, Any]:
-    """Read everything back.
+    """Collect all figures.
 
     Args:
+        settings: the settings.
+        services: the running services.
+        airflow: a client of Airflow.
+        tracking: a reader of MLflow.
         runs: the runs of the demonstration, in the order in which they ended.
-        served_on: the day that was recommended for.
+        served_on: the day of the recommendations.
     """
     lake = open_lake(settings)
     write_docs(settings.var / "docs", lake)
@@ -63,7 +67,12 @@ def gather(
 
 
 def planted(settings: Settings, lake: Lake) -> list[dict[str, Any]]:
-    """What became of every planted defect, by kind."""
+    """The outcome of the planted defects, by kind.
+
+    Args:
+        settings: the settings; the record of the defects is next to the landing zone.
+        lake: the lake with the events and rejects.
+    """
     truth = dataset.truth_folder(settings.landing_dir) / "planted.json"
     since = f"arrived_on >= '{dataset.FIRST_DAY}'"
     events = lake.arrow("events", since, columns=["source_file", "line_number", "days_late"])
@@ -72,16 +81,16 @@ def planted(settings: Settings, lake: Lake) -> list[dict[str, Any]]:
 
 
 def training(tracking: Tracking) -> dict[str, Any]:
-    """The champion, and every model that was trained beside it, best first by validation.
+    """The champion and all models of its training, the best validation NDCG@10 first.
 
-    ``lead`` is how much more NDCG@10 the champion has on the same test users, with a 95 % interval.
+    ``lead`` is the champion's advantage in NDCG@10 on the same test users, with a 95 % confidence interval.
 
     Raises:
-        ClickwrightError: there is no champion.
+        ClickwrightError: no version has the alias `champion`.
     """
     champion = tracking.champion()
     if champion is None:
-        raise ClickwrightError(f"no version of {tracking.model} is champion; in MLflow at {tracking.url}; train one")
+        raise ClickwrightError(f"no version of {tracking.model} is the champion; in MLflow at {tracking.url}; train one")
     evidence = json.loads(champion["tags"].get("clickwright.evidence") or "{}")
     compared = evidence.get("models", {})
     models = []

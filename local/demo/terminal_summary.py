@@ -1,4 +1,4 @@
-"""The summary on the terminal."""
+"""The summary of the demonstration on the terminal."""
 
 from typing import Any
 
@@ -19,7 +19,12 @@ SHOWN_METRICS = {
 
 
 def show(figures: dict[str, Any], console: Console) -> None:
-    """Print all that a newcomer wants to know, shortest first."""
+    """Print the summary.
+
+    Args:
+        figures: as :func:`local.demo.results.gather` returns them.
+        console: the terminal.
+    """
     for part in (_accounts, _planted, _tables, _models, _stories, _stages):
         console.print()
         part(figures, console)
@@ -32,7 +37,7 @@ def _heading(console: Console, text: str, note: str = "") -> None:
 
 
 def _plain(*columns: str, left: int = 1) -> Table:
-    """A table without a frame; the first ``left`` columns are text, the others are figures."""
+    """A table without a frame; the first ``left`` columns are text, the others are numbers."""
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
     for i, column in enumerate(columns):
         table.add_column(column, justify="left" if i < left else "right", no_wrap=True)
@@ -46,7 +51,7 @@ def _print(console: Console, table: Table) -> None:
 def _accounts(figures: dict[str, Any], console: Console) -> None:
     total, days = figures["accounts"]["total"], figures["accounts"]["days"]
     _heading(console, "Every line is accounted for", "lines read = events + rejects + duplicates")
-    table = _plain("arrived on", "lines", "events", "rejects", "duplicates", "of the events late", "")
+    table = _plain("arrived on", "lines", "events", "rejects", "duplicates", "late events", "")
     for day in [*days, {**total, "arrived_on": "all"}]:
         figures_of_day = [f"{day[k]:,}" for k in ("lines", "events", "rejects", "duplicates", "late_events")]
         verdict = "[green]balanced[/]" if day["balanced"] else "[red]NOT BALANCED[/]"
@@ -55,9 +60,9 @@ def _accounts(figures: dict[str, Any], console: Console) -> None:
 
 
 def _planted(figures: dict[str, Any], console: Console) -> None:
-    _heading(console, "Planted defects, looked up by file and line")
+    _heading(console, "Planted defects, each checked by its file and line")
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 2, 0, 0))
-    for column in ("what", "expected", "planted", "found", "reasons given"):
+    for column in ("defect", "expected", "planted", "found", "reject reasons"):
         table.add_column(column, justify="right" if column in ("planted", "found") else "left")
     for finding in figures["planted"]:
         colour = "green" if finding["found"] == finding["planted"] else "red"
@@ -72,7 +77,7 @@ def _tables(figures: dict[str, Any], console: Console) -> None:
     _heading(
         console,
         "The lake",
-        f"{sessions['sessions']:,} sessions of {sessions['users']:,} users; the median one has "
+        f"{sessions['sessions']:,} sessions of {sessions['users']:,} users; median: "
         f"{sessions['median_events']:g} events in {sessions['median_minutes']:g} minutes",
     )
     table = _plain("table", "rows", "partitions", "snapshot")
@@ -84,7 +89,7 @@ def _tables(figures: dict[str, Any], console: Console) -> None:
 def _models(figures: dict[str, Any], console: Console) -> None:
     champion = figures["training"]["champion"]
     note = f"champion: version {champion['version']} of {champion['model']}"
-    _heading(console, "Models, on the days after the training data", note)
+    _heading(console, "Models, tested on the days after the training data", note)
     table = _plain("recipe", *SHOWN_METRICS.values(), "champion leads by (95 %)", "seconds")
     for model in figures["training"]["models"]:
         metrics = model["metrics"]
@@ -98,7 +103,7 @@ def _models(figures: dict[str, Any], console: Console) -> None:
 
 def _stories(figures: dict[str, Any], console: Console) -> None:
     served_on = figures["advertising"]["served_on"]
-    _heading(console, f"Three people, and what they would see on {served_on}")
+    _heading(console, f"Three users, and their recommendations and ads on {served_on}")
     for story in figures["stories"]:
         about = f"{story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
         console.print(f"  [bold]{story['user'][:10]}…[/] {escape(about)}", highlight=False)
@@ -117,19 +122,19 @@ def _stories(figures: dict[str, Any], console: Console) -> None:
 
 
 def _stages(figures: dict[str, Any], console: Console) -> None:
-    _heading(console, "Seconds of each stage", "tasks' time as Airflow measured it; the days' stages summed")
+    _heading(console, "Seconds per stage", "task durations from Airflow, summed over all runs")
     table = _plain("workflow", "stage", "seconds", left=2)
     for (workflow, stage), seconds in by_stage(figures["stages"]).items():
         table.add_row(workflow, stage, f"{seconds:,.0f}")
     _print(console, table)
     wall = ", ".join(f"{title} {seconds:,.0f}" for title, seconds in figures["seconds"].items())
-    console.print(f"  [dim]this time, by the clock:[/] {wall}", highlight=False)
+    console.print(f"  [dim]wall-clock time of this run:[/] {wall}", highlight=False)
 
 
 def _farewell(figures: dict[str, Any], console: Console) -> None:
     links, changed = figures["links"], figures["tables_changed"]
     if not changed:
-        console.print("[dim]Everything was done already; no table changed.[/]")
+        console.print("[dim]Everything was already done; no table changed.[/]")
     searched = figures["privacy"]
     verdict = f"[red]found in {len(searched['found'])} files[/]" if searched["found"] else "[green]none[/]"
     console.print(

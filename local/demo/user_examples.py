@@ -1,4 +1,4 @@
-"""Three people, as an analyst would look them up: what they did, what is recommended and why, which ad."""
+"""Three users as examples: their history, their recommendations with reasons, and their ads."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -14,11 +14,13 @@ SEGMENTS = ("regular", "casual", "new", "lapsed")
 
 
 def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[dict[str, Any]]:
-    """The stories of some people: of as many segments as there are, and of those with ad copy first.
+    """Examples from as many segments as possible; users with ad copy come first.
 
     Args:
+        lake: the lake.
         served_on: the day of the recommendations.
         as_of: the day of the profiles.
+        count: the number of users.
     """
     day = f"served_on = '{served_on}'"
     recommended = lake.arrow("recommendations", day)
@@ -32,10 +34,14 @@ def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[di
 
 
 def choose(candidates: Sequence[tuple[str, str]], count: int) -> list[str]:
-    """The first candidate of each segment in turn, until there are ``count``; then whoever comes first.
+    """The first candidate of each segment, then the others in order, up to ``count``.
 
     >>> choose([("a", "regular"), ("b", "regular"), ("c", "new")], 3)
     ['a', 'c', 'b']
+
+    Args:
+        candidates: pairs of user and segment, in order of preference.
+        count: the number of users to choose.
     """
     chosen: list[str] = []
     for segment in SEGMENTS:

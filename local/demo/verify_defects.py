@@ -1,4 +1,4 @@
-"""Whether every planted defect was found: each looked up by its file and line in the tables."""
+"""Checks whether every planted defect was found, by its file and line in the tables."""
 
 import json
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ Place = tuple[str, int]
 
 @dataclass
 class Finding:
-    """What became of the planted lines of one kind; ``reasons`` counts the reasons given for rejects."""
+    """The outcome of the planted lines of one kind; ``reasons`` counts the reasons of the rejects."""
 
     kind: str
     what: str
@@ -32,10 +32,10 @@ class Finding:
 
 
 def read_planted(path: Path) -> list[dict[str, Any]]:
-    """What was planted, as ``local.movielens`` recorded it.
+    """The planted defects, as ``local.movielens`` recorded them.
 
     Raises:
-        ClickwrightError: there is no record.
+        ClickwrightError: the record does not exist.
     """
     if not path.exists():
         raise ClickwrightError(f"the record of the planted defects is missing; at {path}; run `make demo` again")
@@ -44,7 +44,7 @@ def read_planted(path: Path) -> list[dict[str, Any]]:
 
 
 def verify(planted: Iterable[dict[str, Any]], events: pa.Table, rejects: pa.Table) -> list[Finding]:
-    """Look every planted line up.
+    """Look up every planted line in the tables.
 
     Args:
         planted: entries of ``planted.json``.
@@ -63,7 +63,7 @@ def verify(planted: Iterable[dict[str, Any]], events: pa.Table, rejects: pa.Tabl
                 found = place in refused and place not in late
             case Outcome.LATE:
                 found = (late.get(place) or 0) >= 1
-            case Outcome.DUPLICATE:  # one of the two is an event, the other is counted and gone
+            case Outcome.DUPLICATE:  # one of the two is an event, the other was only counted
                 twin = (entry["original"]["file"], entry["original"]["line"])
                 found = ((place in late) != (twin in late)) and place not in refused and twin not in refused
         for reason in refused.get(place, []):

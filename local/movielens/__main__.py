@@ -1,4 +1,4 @@
-"""Lay out MovieLens 100K as a landing zone: ``python -m local.movielens --landing var/landing``."""
+"""Write MovieLens 100K as a landing zone: ``python -m local.movielens --landing var/landing``."""
 
 import argparse
 import json
@@ -15,11 +15,13 @@ from schemas.runtime.settings import get_settings
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Write the landing zone and, beside it, the record of what was planted."""
+    """Write the landing zone and, next to it, the record of the planted defects."""
     settings = get_settings()
     parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0], epilog=TERMS)
     parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="landing zone (default: %(default)s)")
-    parser.add_argument("--truth", type=Path, help="folder of planted.json (default: the landing zone's name and -truth)")
+    parser.add_argument(
+        "--truth", type=Path, help="folder of planted.json (default: the landing zone's path with -truth appended)"
+    )
     parser.add_argument("--seed", type=int, default=settings.seed, help="seed of the planted defects (default: %(default)s)")
     args = parser.parse_args(argv)
     truth = args.truth or truth_folder(args.landing)

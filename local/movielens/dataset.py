@@ -1,14 +1,14 @@
 """MovieLens 100K as a landing zone: its history as one dump, its last seven days as daily arrivals.
 
-``python -m local.movielens --landing var/landing`` takes the ratings out of the ``recbole`` wheel and
-writes gzipped JSON lines: ``movielens/arrived=<hour>/part-*.jsonl.gz`` (behaviour, as the collector of a
-web shop would bring it) and ``movielens-items/arrived=<hour>/items.jsonl.gz`` (the catalogue). The daily
-arrivals carry planted defects (``local.movielens.defects``), recorded in ``planted.json`` beside the landing zone,
-not in it. The same seed gives the same bytes.
+``python -m local.movielens --landing var/landing`` reads the ratings from the ``recbole`` wheel and writes gzipped JSON
+lines: ``movielens/arrived=<hour>/part-*.jsonl.gz`` (events, in the format of a web shop's collector) and
+``movielens-items/arrived=<hour>/items.jsonl.gz`` (the catalogue). The daily arrivals contain planted defects
+(``local.movielens.defects``); ``planted.json``, next to the landing zone, records them. The same seed gives the same bytes.
 
-Lines from browsers arrive in the hour after they happened, lines from the app in the same hour; so ratings
-of the app between midnight and one belong to the arrival day before. The times are as MovieLens has them;
-device and user agent are made up."""
+A line from a browser arrives in the hour after its event, a line from the app in the same hour. So the app's ratings
+between midnight and 01:00 belong to the previous arrival day. The times are MovieLens's own; device and user agent are
+invented.
+"""
 
 import importlib.util
 import random
@@ -33,7 +33,7 @@ ROBOT_DAY = date(1998, 4, 17)
 HISTORY_LINES_A_FILE = 20_000
 USER_DOMAIN = "movielens.example"
 RAW_IDS = (f"@{USER_DOMAIN}", "ml100k-user-")
-"""What every raw user id holds, and what is left of one in a line that was cut off inside it."""
+"""The parts of every raw user id: its domain, and the prefix that remains when a line is cut off inside the id."""
 LICENCE = "https://files.grouplens.org/datasets/movielens/ml-100k-README.txt"
 TERMS = (
     "MovieLens 100K was collected by the GroupLens Research Project at the University of Minnesota. It is "
@@ -54,7 +54,7 @@ TRAILING_ARTICLE = re.compile(r"^(.+), (The|A|An|La|Le|Les|L'|Il|El|Der|Die|Das|
 
 
 class Rating(NamedTuple):
-    """One rating as MovieLens has it: numbers of user and title, 1 to 5, seconds since 1970 (UTC)."""
+    """One rating of MovieLens: user number, title number, rating from 1 to 5, seconds since 1970 (UTC)."""
 
     user: int
     item: int
@@ -63,10 +63,10 @@ class Rating(NamedTuple):
 
 
 def wheel_folder() -> Path:
-    """Where the ``recbole`` wheel keeps MovieLens 100K (the package itself is not imported).
+    """The folder of MovieLens 100K in the ``recbole`` package; the package itself is not imported.
 
     Raises:
-        ConfigError: the package is not there.
+        ConfigError: the package is not installed.
     """
     spec = importlib.util.find_spec("recbole")
     roots = list(spec.submodule_search_locations or []) if spec else []
@@ -77,14 +77,14 @@ def wheel_folder() -> Path:
 
 
 def read_ratings(folder: Path) -> list[Rating]:
-    """All 100,000 ratings, in order of time, then user, then title."""
+    """All 100,000 ratings, ordered by time, user and title."""
     rows = (line.split("\t") for line in (folder / "ml-100k.inter").read_text("utf-8").splitlines()[1:])
     ratings = [Rating(int(user), int(item), int(float(rating)), int(float(at))) for user, item, rating, at in rows]
     return sorted(ratings, key=lambda r: (r.time, r.user, r.item))
 
 
 def read_titles(folder: Path) -> list[dict[str, Any]]:
-    """The catalogue: ``item_id``, ``title``, ``year`` (None where it is not known), ``categories``."""
+    """The catalogue: ``item_id``, ``title``, ``year`` (None if unknown), ``categories``."""
     titles = []
     for line in (folder / "ml-100k.item").read_text("utf-8").splitlines()[1:]:
         item, title, year, categories = line.split("\t")
@@ -101,12 +101,12 @@ def read_titles(folder: Path) -> list[dict[str, Any]]:
 
 
 def readable(title: str) -> str:
-    """A title as one says it.
+    """A title with its article first.
 
     >>> readable("Double vie de Véronique, La (Double Life of Veronique, The)")
     'La Double vie de Véronique (The Double Life of Veronique)'
     """
-    if title == "unkonwn":  # so spelt in the wheel
+    if title == "unkonwn":  # the spelling of the data set
         return "Unknown title"
     main, bracket, inner = title.partition(" (")
     whole = _article_first(main)
@@ -122,12 +122,16 @@ def _article_first(title: str) -> str:
 
 
 def raw_user(number: int) -> str:
-    """The user as the shop knows them; nothing else looks like it, so it is easily searched for."""
+    """The shop's raw id of a user; it is unlike any other text, so that a search can find it.
+
+    >>> raw_user(7)
+    'ml100k-user-000007@movielens.example'
+    """
     return f"ml100k-user-{number:06d}@{USER_DOMAIN}"
 
 
 def to_event(rating: Rating) -> dict[str, Any]:
-    """A rating as the shop's collector writes it."""
+    """A rating as an event of the shop's collector."""
     device = "app" if rating.user % 3 == 1 else "web"
     agents = AGENTS[device]
     name = f"{rating.user}/{rating.item}/{rating.time}"
@@ -145,21 +149,25 @@ def to_event(rating: Rating) -> dict[str, Any]:
 
 
 def to_line(rating: Rating) -> Line:
-    """A rating on its way: the history into the dump, what is newer into the hour in which it arrives."""
+    """A rating with its arrival hour: the history arrives in the dump, newer ratings in their own hour."""
     at = datetime.fromtimestamp(rating.time, UTC)
     event = to_event(rating)
     began = datetime.combine(FIRST_DAY, time(1), UTC)
     if at.date() < FIRST_DAY:
         return Line(at, began - HOUR, event)
     arrives = hour_of(at) if event["device"] == "app" else hour_of(at) + HOUR
-    return Line(at, max(arrives, began), event)  # the collector was switched on when the dump was done
+    return Line(at, max(arrives, began), event)  # the collector starts right after the dump
 
 
 def build(folder_of_wheel: Path, seed: int) -> tuple[dict[str, bytes], list[dict[str, Any]], Counter[str]]:
     """All files of the landing zone.
 
+    Args:
+        folder_of_wheel: the folder of MovieLens 100K.
+        seed: the seed of the planted defects.
+
     Returns:
-        Content by path relative to the landing zone; what was planted; lines by arrival day.
+        Content by path relative to the landing zone; the planted defects; the number of lines by arrival day.
     """
     lines = [to_line(rating) for rating in read_ratings(folder_of_wheel)]
     history = [line for line in lines if line.at.date() < FIRST_DAY]
@@ -179,5 +187,9 @@ def build(folder_of_wheel: Path, seed: int) -> tuple[dict[str, bytes], list[dict
 
 
 def truth_folder(landing: Path) -> Path:
-    """Where the record of the planted defects lies: beside the landing zone."""
+    """The folder of the record of the planted defects, next to the landing zone.
+
+    >>> truth_folder(Path("var/landing")).as_posix()
+    'var/landing-truth'
+    """
     return landing.with_name(f"{landing.name}-truth")

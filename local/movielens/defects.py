@@ -1,7 +1,8 @@
-"""Defects for a landing zone: what real logs have, planted on purpose, each known by its file and line.
+"""Plants typical defects of real logs into a landing zone; each is recorded with its file and line.
 
-Everything follows from the lines and the seed. The record of what was planted lies apart from the landing
-zone, where no job reads."""
+The lines and the seed determine everything. The record of the planted defects lies outside the landing zone, so that no job
+reads it.
+"""
 
 import random
 from collections import defaultdict
@@ -19,7 +20,7 @@ FAR = timedelta(days=8)
 
 
 class Outcome(StrEnum):
-    """What has to become of a planted line."""
+    """The expected outcome of a planted line."""
 
     REJECTED = "rejected"
     DUPLICATE = "duplicate"
@@ -27,7 +28,7 @@ class Outcome(StrEnum):
 
 
 class Kind(StrEnum):
-    """The kinds of defects: how many lines are planted, what has to become of them, what they are."""
+    """The kinds of defects, each with its number of lines, expected outcome and description."""
 
     lines: int
     expected: Outcome
@@ -42,21 +43,21 @@ class Kind(StrEnum):
     EXACT_DUPLICATE = "exact_duplicate", 12, Outcome.DUPLICATE, "the same line sent twice"
     NEAR_DUPLICATE = "near_duplicate", 8, Outcome.DUPLICATE, "the same rating a second later, under a new id"
     BROKEN_JSON = "broken_json", 8, Outcome.REJECTED, "a line cut off in the middle"
-    MISSING_USER = "missing_user", 6, Outcome.REJECTED, "no user: null, empty, blank or not there at all"
+    MISSING_USER = "missing_user", 6, Outcome.REJECTED, "no user: null, empty, blank or missing"
     IMPOSSIBLE_TIME = (
         "impossible_time",
         8,
         Outcome.REJECTED,
-        "a time that cannot be, such as 1970 or 30 February",
+        "an impossible time, such as 1970 or 30 February",
     )
-    BAD_VALUE = "bad_value", 4, Outcome.REJECTED, "a rating that is negative, absurd or a word"
-    UNKNOWN_TYPE = "unknown_type", 3, Outcome.REJECTED, "a behaviour that the source's mapping does not know"
+    BAD_VALUE = "bad_value", 4, Outcome.REJECTED, "a rating that is negative, far too large or a word"
+    UNKNOWN_TYPE = "unknown_type", 3, Outcome.REJECTED, "an event type without an entry in the source's mapping"
     TOO_LATE = "too_late", 1, Outcome.REJECTED, "an event that arrives eight days after it happened"
-    ROBOT = "robot", 90, Outcome.REJECTED, "a robot that says so, rating 90 titles within a minute"
+    ROBOT = "robot", 90, Outcome.REJECTED, "a self-declared bot that rates 90 titles within a minute"
     LATE = "late", 10, Outcome.LATE, "a real event that arrives one to three days after it happened"
 
 
-# How a line of each of these kinds is spoilt; the variants are used in turn.
+# How to damage a line for each of these kinds; the variants are used in turn.
 SPOILT: dict[Kind, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], ...]] = {
     Kind.MISSING_USER: (
         lambda event, at: {**event, "user": None},
@@ -92,20 +93,20 @@ SPOILT: dict[Kind, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], .
 def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: random.Random) -> list[Line]:
     """Plant every kind of defect into daily arrivals.
 
-    Nothing real is lost: what is spoilt is a made-up twin of a real line, and late events only arrive later.
+    Real lines are kept: a defect damages a copy of a real line under a new id, and late events only arrive later.
 
     Args:
         lines: the clean lines of the arrivals.
         days: their arrival days, in order.
-        robot_day: the day on which the robot comes; a busy one, so that it stays a small part of it.
-        rng: the only source of chance.
+        robot_day: the day of the bot; it needs many lines, so that the bot stays a small part of them.
+        rng: the only source of randomness.
 
     Returns:
         All lines, with ``kind`` set on the planted ones and ``copy_of`` on the duplicates among them.
     """
     stock: dict[date, list[Line]] = defaultdict(list)
     for line in lines:
-        if 2 <= line.at.hour < 22 and line.at.minute < 59:  # away from midnight, what becomes of a defect is plain
+        if 2 <= line.at.hour < 22 and line.at.minute < 59:  # away from midnight, the outcome of a defect is unambiguous
             stock[line.at.date()].append(line)
     for day in days:
         rng.shuffle(stock[day])
@@ -130,7 +131,7 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
 
 
 def _deal(stock: dict[date, list[Line]], days: Sequence[date], count: int) -> list[Line]:
-    """Clean lines, each given out once, from the days in turn, beginning with the fullest stock."""
+    """Clean lines, each used once, taken from the days in turn, starting with the day that has most."""
     order = sorted(days, key=lambda day: (-len(stock[day]), day))
     return [stock[order[i % len(order)]].pop() for i in range(count)]
 
@@ -145,12 +146,12 @@ def _twin(line: Line, rng: random.Random) -> Line:
 
 
 def _late(line: Line, day: date, i: int) -> Line:
-    """A phone that was without a network delivers on a later day."""
+    """A phone without a network delivers on a later day."""
     return replace(line, arrives=datetime.combine(day, time(12 + i % 6), UTC), kind=Kind.LATE)
 
 
 def _again(line: Line, i: int) -> Line:
-    """Two copies of three come in the same hour; the third an hour later, if that is the same arrival day."""
+    """Two of three copies arrive in the same hour, the third an hour later if that is the same arrival day."""
     later = line.arrives + HOUR
     same_day = arrival_day(later) == arrival_day(line.arrives)
     arrives = later if i % 3 == 2 and same_day else line.arrives
@@ -158,7 +159,7 @@ def _again(line: Line, i: int) -> Line:
 
 
 def _cut(line: Line, i: int) -> Line:
-    """A line cut off: inside the user's id, behind it, inside the time, before the last brace, in turn."""
+    """A truncated line, in turn: inside the user id, after it, inside the time, before the last brace."""
     text = line.render()
     user = str(line.event["user"])
     where = (
@@ -183,7 +184,7 @@ def _robot(day: date, events: Sequence[dict[str, Any]], rng: random.Random) -> l
 
 
 def records(placed: Iterable[Placed]) -> list[dict[str, Any]]:
-    """What was planted, as ``planted.json`` has it; ``line`` and the ``original``'s line count from 1."""
+    """The planted defects in the form of ``planted.json``; line numbers count from 1."""
     placed = list(placed)
     genuine = {
         str(p.line.event["event_id"]): {"file": p.file, "line": p.number} for p in placed if p.line.kind in (None, Kind.LATE)

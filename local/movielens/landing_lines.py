@@ -1,8 +1,8 @@
-"""Lines on their way into a landing zone, and the files that a collector makes of them.
+"""Lines of a landing zone, and the files that hold them.
 
-A landing zone is ``<source>/arrived=YYYY-MM-DDTHH/<file>``: a folder holds what arrived in that hour (UTC).
-An arrival day D is the hours from D 01:00 to the next 01:00, so that what comes in seconds after midnight
-is not late."""
+A landing zone has the layout ``<source>/arrived=YYYY-MM-DDTHH/<file>``: a folder holds the lines that arrived in that hour
+(UTC). Arrival day D is from D 01:00 to the next 01:00, so that lines that arrive just after midnight are not late.
+"""
 
 import gzip
 import io
@@ -22,10 +22,11 @@ LINES_A_PART = 60
 
 @dataclass(frozen=True)
 class Line:
-    """One line: what happened when (``at``), and in which hour it arrives (``arrives``).
+    """One line: its event with its time (``at``), and the hour of its arrival (``arrives``).
 
-    ``text`` is written instead of the event where the line is broken. ``kind`` names a planted defect,
-    ``copy_of`` the ``event_id`` that a planted duplicate repeats."""
+    For a broken line, ``text`` is written instead of the event. ``kind`` names a planted defect, ``copy_of`` the
+    ``event_id`` that a planted duplicate repeats.
+    """
 
     at: datetime
     arrives: datetime
@@ -40,7 +41,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Placed:
-    """A line and where it came to lie: ``file`` relative to the landing zone, ``number`` from 1."""
+    """A line and its place: ``file`` relative to the landing zone, line ``number`` from 1."""
 
     line: Line
     file: str
@@ -52,7 +53,11 @@ def to_json(value: dict[str, Any]) -> str:
 
 
 def iso(moment: datetime) -> str:
-    """ISO 8601 in UTC, to the second, with a Z."""
+    """ISO 8601 in UTC, to the second, with a Z.
+
+    >>> iso(datetime(1998, 4, 16, 9, 30))
+    '1998-04-16T09:30:00Z'
+    """
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -61,18 +66,36 @@ def hour_of(moment: datetime) -> datetime:
 
 
 def arrival_day(hour: datetime) -> date:
-    """The arrival day that an hour belongs to."""
+    """The arrival day of an hour; it starts at 01:00 UTC.
+
+    >>> str(arrival_day(datetime(1998, 4, 17, 0))), str(arrival_day(datetime(1998, 4, 17, 1)))
+    ('1998-04-16', '1998-04-17')
+    """
     return (hour - HOUR).date()
 
 
 def folder(source: str, hour: datetime) -> str:
+    """The folder of an arrival hour, relative to the landing zone.
+
+    >>> folder("movielens", datetime(1998, 4, 16, 9))
+    'movielens/arrived=1998-04-16T09'
+
+    Args:
+        source: the name of the source.
+        hour: the arrival hour (UTC).
+    """
     return f"{source}/arrived={hour:%Y-%m-%dT%H}"
 
 
 def place(source: str, lines: Iterable[Line], lines_a_part: int = LINES_A_PART) -> list[Placed]:
-    """Put lines into files, in the order in which they happened.
+    """Put lines into files, in the order of their events.
 
-    A busy hour is spread over several files, as by several collectors at once.
+    The lines of a busy hour are spread over several files, like those of several collectors.
+
+    Args:
+        source: the name of the source.
+        lines: the lines, in any order.
+        lines_a_part: the largest number of lines in a file.
     """
     hours: dict[datetime, list[Line]] = defaultdict(list)
     for line in lines:
@@ -88,7 +111,11 @@ def place(source: str, lines: Iterable[Line], lines_a_part: int = LINES_A_PART) 
 
 
 def compress(lines: Iterable[str]) -> bytes:
-    """Gzip without a name or a time in it, so that the same lines give the same bytes."""
+    """Gzip without a name or a time, so that the same lines give the same bytes.
+
+    >>> gzip.decompress(compress(["a", "b"]))
+    b'a\\nb\\n'
+    """
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
         file.write("".join(f"{line}\n" for line in lines).encode())
@@ -96,19 +123,24 @@ def compress(lines: Iterable[str]) -> bytes:
 
 
 def write_new(root: Path, files: dict[str, bytes], sources: Iterable[str]) -> int:
-    """Write files below ``root``; those that are there with the same content stay untouched.
+    """Write files below ``root``; existing files with the same content stay untouched.
+
+    Args:
+        root: the landing zone.
+        files: content by path relative to ``root``.
+        sources: the sources whose folders may hold only these files.
 
     Returns:
-        How many were written.
+        The number of files written.
 
     Raises:
-        ConfigError: a folder of these sources holds something else. Nothing is written then.
+        ConfigError: a folder of these sources holds other files. Nothing is written then.
     """
     there = {p.relative_to(root).as_posix() for s in sources for p in (root / s).rglob("*") if p.is_file()}
     strange = sorted(there - files.keys()) + [f for f in sorted(there & files.keys()) if (root / f).read_bytes() != files[f]]
     if strange:
         raise ConfigError(
-            f"the landing zone holds other lines than these ({len(strange)} files, such as {strange[0]}); "
+            f"the landing zone holds {len(strange)} files with other content, such as {strange[0]}; "
             f"in {root}; name another folder with --landing, or clear it with `make clean`"
         )
     missing = sorted(files.keys() - there)
@@ -117,5 +149,5 @@ def write_new(root: Path, files: dict[str, bytes], sources: Iterable[str]) -> in
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_name(f".{path.name}.part")
         fresh.write_bytes(files[name])
-        fresh.replace(path)  # a job never sees half a file
+        fresh.replace(path)  # atomic, so that a job never sees a partial file
     return len(missing)

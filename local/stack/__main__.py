@@ -1,10 +1,9 @@
 """Airflow and MLflow in the background, on this machine only: ``python -m local.stack up|down|status``.
 
-A program of ours, the keeper, starts again what ends by itself (``watch``).
+A supervisor, the keeper (``watch``), restarts services that end by themselves.
 
-All their state lies under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor), MLflow's in
-``var/mlflow``, id files in ``var/run``, logs in ``var/logs``, keys and the password in ``var/secrets``, for
-their owner's eyes only.
+All state is under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor), MLflow's in ``var/mlflow``, pid files in
+``var/run``, logs in ``var/logs``, keys and the password in ``var/secrets``, readable only by their owner.
 """
 
 import argparse
@@ -35,7 +34,7 @@ START_TIMEOUT_S = 300
 STOP_GRACE_S = 20
 POOLS = {
     "spark": (2, False, "Spark jobs at a time"),
-    "gpu": (1, True, "One slot a GPU; a task that waits keeps its slot"),
+    "gpu": (1, True, "One slot per GPU; a deferred task keeps its slot"),
 }
 KEEPER = "keeper"
 LOOKS_AGAIN_AFTER_S = 5
@@ -50,7 +49,7 @@ STOP_ORDER = (
 
 
 class Services:
-    """What `make up` runs, with one set of settings."""
+    """The services that `make up` runs, with one set of settings."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -62,7 +61,7 @@ class Services:
         self.mlflow_url = f"http://{HOST}:{settings.mlflow_port}"
 
     def airflow(self) -> AirflowClient:
-        """A client for the Airflow that these settings start."""
+        """A client for the Airflow of these settings."""
         return AirflowClient(self.airflow_url, USER, password(self.settings))
 
     @property
@@ -70,14 +69,14 @@ class Services:
         return f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
 
     def programs(self) -> list[Daemon]:
-        """The programs, in the order in which they are started."""
+        """The programs, in the order of their start."""
         airflow = [sys.executable, "-m", "airflow"]
         mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--workers", "1"]
         mlflow += ["--port", str(self.settings.mlflow_port), "--backend-store-uri", self.mlflow_store]
         mlflow += ["--serve-artifacts", "--artifacts-destination", str(self.mlflow_home / "artifacts")]
         return [
             Daemon("airflow-api-server", [*airflow, "api-server"]),
-            # The API server reads the log files itself; the log servers would listen on every interface.
+            # The API server reads the log files directly; the log servers would listen on all interfaces.
             Daemon("airflow-scheduler", [*airflow, "scheduler", "--skip-serve-logs"]),
             Daemon("airflow-dag-processor", [*airflow, "dag-processor"]),
             Daemon("airflow-triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
@@ -86,7 +85,7 @@ class Services:
         ]
 
     def env(self) -> dict[str, str]:
-        """The environment of the services, and so of every task and command that they start."""
+        """The environment of the services; tasks and commands inherit it."""
         settings, inherited, spark_starts = self.settings, inherited_environment(), self.spark_starts
         spark = {"conn_type": "spark", "host": settings.spark_master, "extra": {"deploy-mode": "client"}}
         defaults = {
@@ -97,10 +96,10 @@ class Services:
             "TOKENIZERS_PARALLELISM": "false",
         }
         if settings.spark_master.startswith("local"):
-            defaults["SPARK_LOCAL_IP"] = HOST  # a job on this machine listens to no other
+            defaults["SPARK_LOCAL_IP"] = HOST  # a local job listens on the loopback interface only
             defaults["SPARK_CONF_DIR"] = str(self.spark_conf)
             defaults["SPARK_HOME"] = spark_starts["spark_home"]
-        # The home decides where Airflow's state is; another Airflow's settings must not lead it elsewhere.
+        # AIRFLOW_HOME decides about Airflow's state; variables of another Airflow must not override it.
         foreign = tuple(f"AIRFLOW__{name}" for name in ("DATABASE__", "CORE__DAGS_FOLDER", "API__", "API_AUTH__"))
         return {
             **defaults,
@@ -114,7 +113,7 @@ class Services:
                     None, [str(settings.root), str(settings.root / "local" / "stack" / "airflow"), inherited.get("PYTHONPATH")]
                 )
             ),
-            # Nothing of what happens here is told to anybody.
+            # No telemetry.
             "DO_NOT_TRACK": "true",
             "SCARF_ANALYTICS": "false",
             "GX_ANALYTICS_ENABLED": "false",
@@ -123,11 +122,10 @@ class Services:
         }
 
     def up(self) -> bool:
-        """Start what does not run yet, and wait until all of it answers. Returns whether anything was
-        started.
+        """Start the missing services and wait until all of them answer. Returns whether a service was started.
 
         Raises:
-            ClickwrightError: a port is in use, or a service did not come up; the message says which and why.
+            ClickwrightError: a port is in use, or a service did not start; the message gives the reason.
         """
         with self._alone():
             missing = [daemon for daemon in self.programs() if self.daemons.find(daemon.name) is None]
@@ -147,32 +145,32 @@ class Services:
             self._wait(progress)
             self._make_pools()
             for daemon in missing:
-                if daemon.name == KEEPER:  # last: what does not even start is for a person to see to
+                if daemon.name == KEEPER:  # last: a service that does not even start needs a person, not a restart
                     self.daemons.start(daemon, env, self.settings.root)
             progress.done()
             print(f"Started in {progress.seconds:.0f} s." if missing else "Already running.")
             return bool(missing)
 
     def watch(self) -> None:
-        """Start again what has ended by itself, for as long as this process lives: the program ``keeper``."""
+        """Restart services that ended by themselves, as long as this process lives: the program ``keeper``."""
         while True:
             time.sleep(LOOKS_AGAIN_AFTER_S)
             with self._alone():
                 for daemon in self.programs():
                     if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
                         print(
-                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; started again",
+                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; restarted",
                             flush=True,
                         )
                         self.daemons.start(daemon, self.env(), self.settings.root)
 
     def down(self) -> int:
-        """End every service and all that they started. Returns how many processes there were."""
+        """End all services and their child processes. Returns the number of processes ended."""
         with self._alone():
             return self.daemons.stop(STOP_ORDER, grace_s=STOP_GRACE_S, say=print)
 
     def describe(self) -> str:
-        """Where everything is, for people."""
+        """The addresses, the password and the logs, as text."""
         secret = f"{password(self.settings)} (kept in {passwords_file(self.settings)})"
         return (
             f"Airflow  {self.airflow_url}  user {USER}, password {secret}\n"
@@ -182,7 +180,7 @@ class Services:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """One `up` or `down` at a time: a second one waits."""
+        """Allow one `up` or `down` at a time; a second one waits."""
         self.daemons.run_dir.mkdir(parents=True, exist_ok=True)
         with (self.daemons.run_dir / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -196,14 +194,12 @@ class Services:
             if name in missing and (owner := port_in_use(HOST, port)):
                 raise ConfigError(
                     f"port {port} of {name} is in use; by {owner}; "
-                    f"end that, or choose another port, for example {setting}={port + 10}"
+                    f"end that program, or choose another port, for example {setting}={port + 10}"
                 )
 
     @cached_property
     def spark_starts(self) -> dict[str, str]:
-        """Where Spark starts from on this machine, as `jobs.prepare_spark` says; made on the first call of all, in about a
-        minute.
-        """
+        """The folders that Spark starts from, from `jobs.prepare_spark`; the very first call takes about a minute."""
         command = [sys.executable, "-m", "jobs.prepare_spark"]
         environment = {
             **os.environ,
@@ -212,13 +208,13 @@ class Services:
         }
         found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
         if found.returncode:
-            said = (found.stderr.strip().splitlines() or ["it said nothing"])[-1].removeprefix("error: ")
+            said = (found.stderr.strip().splitlines() or ["jobs.prepare_spark printed no error"])[-1].removeprefix("error: ")
             raise ConfigError(said)
         result: dict[str, str] = json.loads(found.stdout.strip().splitlines()[-1])
         return result
 
     def _migrate(self, env: dict[str, str]) -> None:
-        """Bring both databases to the installed versions, before several programs open them."""
+        """Migrate both databases to the installed versions, before several programs open them."""
         running = []
         airflow_store = airflow_database(self.settings, self.airflow_home)
         for name, package, home, store, command in (
@@ -226,7 +222,7 @@ class Services:
             ("mlflow", "mlflow", self.mlflow_home, self.mlflow_store, ["mlflow", "db", "upgrade", self.mlflow_store]),
         ):
             done = home / "migrated-to"
-            wanted = f"{version(package)} {sha256(store.encode()).hexdigest()}"  # an address may hold a password
+            wanted = f"{version(package)} {sha256(store.encode()).hexdigest()}"  # a URL may contain a password
             if done.exists() and done.read_text() == wanted:
                 continue
             log = self.daemons.log_file(f"{name}-migrate")
@@ -235,14 +231,14 @@ class Services:
         for name, process, done, wanted in running:
             if process.wait():
                 raise ClickwrightError(
-                    f"the database of {name} could not be prepared; it said: "
+                    f"the database of {name} could not be migrated; its log ends with: "
                     f"{self.daemons.last_words(f'{name}-migrate')}; "
                     f"see {self.daemons.log_file(f'{name}-migrate')}, then run the same command again"
                 )
             done.write_text(wanted)
 
     def _wait(self, progress: Progress) -> None:
-        """Wait until every service answers and the workflows are known."""
+        """Wait until every service answers and Airflow has read the workflows."""
         airflow = self.airflow()
         deadline = time.monotonic() + START_TIMEOUT_S
         while waiting := self._not_ready(airflow):
@@ -251,20 +247,20 @@ class Services:
                 if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
                     raise ClickwrightError(
                         f"{daemon.name} ended while starting; "
-                        f"it said: {self.daemons.last_words(daemon.name)}; "
+                        f"its log ends with: {self.daemons.last_words(daemon.name)}; "
                         f"see {self.daemons.log_file(daemon.name)}, then run the same command again"
                     )
             if time.monotonic() > deadline:
                 raise ClickwrightError(
                     f"{', '.join(waiting)} did not answer within {START_TIMEOUT_S} s; "
-                    f"see the logs in {self.settings.logs}; then `make down`, and try again"
+                    f"see the logs in {self.settings.logs}; then run `make down` and try again"
                 )
             time.sleep(0.5)
         for file, error in airflow.import_errors().items():
-            print(f"warning: {file} cannot be read by Airflow: {error.strip().splitlines()[-1]}")
+            print(f"warning: Airflow cannot read {file}: {error.strip().splitlines()[-1]}")
 
     def _not_ready(self, airflow: AirflowClient) -> list[str]:
-        """What does not answer yet, in words."""
+        """The services that do not answer yet, in words."""
         waiting = []
         try:
             parts = airflow.health()
@@ -280,14 +276,14 @@ class Services:
         return waiting
 
     def _make_pools(self) -> None:
-        """Make the pools that tasks ask for; one that is there already stays as it was set."""
+        """Create the pools of the tasks; an existing pool keeps its settings."""
         airflow = self.airflow()
         for name, (slots, include_deferred, description) in POOLS.items():
             airflow.create_pool(name, slots, include_deferred=include_deferred, description=description)
 
 
 def fail(message: str, exit_code: int) -> int:
-    """Say an error in one line."""
+    """Print an error in one line."""
     print(f"error: {message}", file=sys.stderr)
     return exit_code
 

@@ -1,6 +1,6 @@
-"""What a person does in the Airflow UI, for programs: start runs, wait, approve, read why a task failed.
+"""A client of Airflow for programs: start runs, wait, approve, read why a task failed.
 
-Speaks Airflow's public REST API (v2). A connection that fails is tried again; a "no" is an error.
+It uses Airflow's public REST API (v2). A failed connection is retried; an error answer is an exception.
 """
 
 import time
@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 
 GRACE = timedelta(hours=1)
-"""An arrival day goes from 01:00 UTC to the next 01:00."""
+"""An arrival day is from 01:00 UTC to the next 01:00."""
 
 ASKED = frozenset({"awaiting_input", "deferred"})
 SETTLES = timedelta(seconds=12)
@@ -22,7 +22,7 @@ RETRIED_STATUS = frozenset({502, 503, 504})
 
 
 class AirflowError(Exception):
-    """Airflow could not be reached, or said no."""
+    """Airflow did not answer, or answered with an error."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -31,9 +31,9 @@ class AirflowError(Exception):
 
 @dataclass(frozen=True)
 class Run:
-    """A DAG run. ``interval_start`` is its arrival day's beginning, ``partition`` the key, for runs that have one.
+    """A DAG run. ``interval_start`` is the start of its arrival day; ``partition`` is its partition key, if it has one.
 
-    ``started_at`` changes when the run is run again.
+    ``started_at`` changes when the run is cleared.
     """
 
     dag_id: str
@@ -54,7 +54,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Task:
-    """A task of a run, as it is now."""
+    """The current state of a task of a run."""
 
     task_id: str
     state: str | None
@@ -65,7 +65,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Approval:
-    """A question that waits for a person."""
+    """A question that a person has to answer."""
 
     dag_id: str
     run_id: str
@@ -80,21 +80,22 @@ class AirflowClient:
 
     Args:
         base_url: such as ``http://127.0.0.1:8080``.
-        user, password: of the simple auth manager, or any that serves ``/auth/token``.
-        patience_s: how long a connection that fails is tried again.
+        user: the name of the user, for an auth manager that serves ``/auth/token``.
+        password: the password of the user.
+        patience_s: seconds for which a failed connection is retried.
     """
 
     def __init__(self, base_url: str, user: str, password: str, *, patience_s: float = 60.0) -> None:
         self.base_url = base_url.rstrip("/")
         self._login = {"username": user, "password": password}
         self._patience_s = patience_s
-        # trust_env=False: a proxy that the environment names does not stand before this machine.
+        # trust_env=False: this machine is reached without the environment's proxy.
         self._http = httpx.Client(base_url=self.base_url, timeout=60, trust_env=False)
 
-    # What there is
+    # State
 
     def health(self) -> dict[str, str]:
-        """The state of each part: ``healthy``, ``unhealthy`` or ``unknown``. Asked once, without waiting."""
+        """The state of each component: ``healthy``, ``unhealthy`` or ``unknown``. Does not retry."""
         try:
             answer = self._http.get("/api/v2/monitor/health")
         except httpx.HTTPError as error:
@@ -107,11 +108,16 @@ class AirflowClient:
         return [dag["dag_id"] for dag in self._all("/dags", "dags")]
 
     def import_errors(self) -> dict[str, str]:
-        """File name -> traceback, for each DAG file that does not load."""
+        """Tracebacks by file name, for DAG files that do not load."""
         return {e["filename"]: e["stack_trace"] for e in self._all("/importErrors", "import_errors")}
 
     def wait_for_dags(self, dag_ids: Iterable[str], timeout_s: float = 120) -> None:
-        """Wait until the DAG processor has read these workflows."""
+        """Wait until the DAG processor has read these workflows.
+
+        Args:
+            dag_ids: the workflows.
+            timeout_s: seconds to wait.
+        """
         wanted = set(dag_ids)
 
         def look() -> bool:
@@ -122,12 +128,19 @@ class AirflowClient:
         self._until(look, timeout_s, f"the workflows {sorted(wanted)} to be read")
 
     def create_pool(self, name: str, slots: int, *, include_deferred: bool, description: str = "") -> bool:
-        """Make a pool; one that exists stays as it is. Returns whether it was made."""
+        """Create a pool; an existing pool is unchanged. Returns whether it was created.
+
+        Args:
+            name: the name of the pool.
+            slots: the number of slots.
+            include_deferred: whether deferred tasks keep their slot.
+            description: the text in the Airflow UI.
+        """
         pool: dict[str, Any] = {"name": name, "slots": slots, "description": description}
         pool["include_deferred"] = include_deferred
         return self._unless(409, "POST", "/pools", json=pool) is not None
 
-    # What starts
+    # Start
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
         self._call("PATCH", f"/dags/{_p(dag_id)}", json={"is_paused": paused})
@@ -136,20 +149,26 @@ class AirflowClient:
         return bool(self._call("GET", f"/dags/{_p(dag_id)}")["is_paused"])
 
     def unpause(self, dag_id: str) -> None:
-        """Let a workflow's runs go on. While it is paused they all wait, those of a backfill too.
+        """Unpause a workflow. While it is paused, all its runs wait, including those of a backfill.
 
-        A workflow with a timetable starts the run of its latest interval at once.
+        A workflow with a timetable starts the run of its latest interval immediately.
         """
         self.pause(dag_id, paused=False)
 
     def trigger(self, dag_id: str, *, arrived_on: date | None = None, conf: dict[str, Any] | None = None) -> Run:
-        """Start a run; with ``arrived_on``, of that day, and where the day has a run that one is returned."""
+        """Start a run, or return the existing run of the arrival day.
+
+        Args:
+            dag_id: the workflow.
+            arrived_on: the arrival day; None for a run without a date.
+            conf: the parameters of the run.
+        """
         body: dict[str, Any] = {"logical_date": None, "conf": conf or {}}
         if arrived_on is not None:
             if existing := self.runs(dag_id, arrived_on, arrived_on):
                 return existing[0]
             start, end = arrival_interval(arrived_on)
-            # What the scheduler's own run of that day has, so that a day has one run, however it began.
+            # The dates of a scheduled run of that day, so that a day has one run, however it was started.
             body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
         return _run(self._call("POST", f"/dags/{_p(dag_id)}/dagRuns", json=body))
 
@@ -163,10 +182,15 @@ class AirflowClient:
         max_active_runs: int = 2,
         conf: dict[str, Any] | None = None,
     ) -> int:
-        """Start a backfill of the arrival days ``first`` to ``last``, both included. Returns its id.
+        """Start a backfill of arrival days. Returns its id.
 
         Args:
-            reprocess: which days that have a run are run again: ``none``, ``failed``, or ``completed`` (all).
+            dag_id: the workflow.
+            first: the first day.
+            last: the last day, included.
+            reprocess: the days with a run that run again: ``none``, ``failed``, or ``completed`` (all).
+            max_active_runs: the number of days that run at the same time.
+            conf: the parameters of the runs.
         """
         body = {
             "dag_id": dag_id,
@@ -179,17 +203,29 @@ class AirflowClient:
         return int(self._call("POST", "/backfills", json=body)["id"])
 
     def clear(self, dag_id: str, run_id: str, *, only_failed: bool = False) -> None:
-        """Run a run's tasks again: all, or those that failed and what is downstream of them."""
+        """Run tasks of a run again.
+
+        Args:
+            dag_id: the workflow.
+            run_id: the run.
+            only_failed: whether to clear only failed tasks and their downstream tasks, instead of all.
+        """
         path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/clear"
         self._call("POST", path, json={"dry_run": False, "only_failed": only_failed})
 
-    # What is going on
+    # Progress
 
     def run(self, dag_id: str, run_id: str) -> Run:
         return _run(self._call("GET", f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}"))
 
     def runs(self, dag_id: str, first: date | None = None, last: date | None = None) -> list[Run]:
-        """The runs of a workflow, oldest first; of arrival days ``first`` to ``last``, where given."""
+        """The runs of a workflow, oldest first.
+
+        Args:
+            dag_id: the workflow.
+            first: the first arrival day; None for no limit.
+            last: the last arrival day, included; None for no limit.
+        """
         params: dict[str, str] = {"order_by": "run_after"}
         if first is not None:
             params["logical_date_gte"] = arrival_interval(first)[0]
@@ -202,7 +238,7 @@ class AirflowClient:
         return [Task(t["task_id"], t["state"], t["try_number"], t["duration"], t["start_date"]) for t in found]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
-        """What a task returned, or None."""
+        """The return value of a task (XCom), or None."""
         path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/xcomEntries/return_value"
         answer = self._unless(404, "GET", path, params={"stringify": "false"})
         return None if answer is None else answer["value"]
@@ -216,7 +252,18 @@ class AirflowClient:
         progress: Callable[[list[Run], dict[str, list[Task]]], None] | None = None,
         poll_s: float = 2.0,
     ) -> list[Run]:
-        """Wait until the runs have ended; ``progress`` is told the runs, and the tasks of running ones."""
+        """Wait until the runs have ended.
+
+        Args:
+            dag_id: the workflow.
+            run_ids: the runs.
+            timeout_s: seconds to wait.
+            progress: is called at each poll with the runs, and with the tasks of running ones by run id.
+            poll_s: seconds between polls.
+
+        Raises:
+            AirflowError: a run did not end in time.
+        """
         deadline = time.monotonic() + timeout_s
         while True:
             runs = [self.run(dag_id, run_id) for run_id in run_ids]
@@ -230,34 +277,50 @@ class AirflowClient:
             time.sleep(poll_s)
 
     def failures(self, dag_id: str, run_id: str) -> dict[str, str]:
-        """Task -> why, in the program's own words, for each that failed or waits for its next try."""
+        """Error messages by task, for tasks that failed or wait for a retry."""
         failed = [task for task in self.tasks(dag_id, run_id) if task.state in {"failed", "up_for_retry"}]
         return {task.task_id: self.error_line(dag_id, run_id, task) for task in failed}
 
     def log_lines(self, dag_id: str, run_id: str, task_id: str, try_number: int) -> list[dict[str, Any]]:
-        """The log of one try of a task: the structured lines, each with an ``event``."""
+        """The log of one try of a task, as structured lines with an ``event`` each.
+
+        Args:
+            dag_id: the workflow.
+            run_id: the run.
+            task_id: the task.
+            try_number: the number of the try, from 1.
+        """
         path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/logs/{try_number}"
         content = self._call("GET", path, params={"full_content": "true"}).get("content") or []
         return [line if isinstance(line, dict) else {"event": str(line)} for line in content]
 
     def error_line(self, dag_id: str, run_id: str, task: Task) -> str:
-        """Why a task failed: its exception's message, or the last thing that it said."""
+        """Why a task failed: the message of its exception, or its last log line.
+
+        Args:
+            dag_id: the workflow.
+            run_id: the run.
+            task: the task; its newest try is read.
+        """
         lines = self.log_lines(dag_id, run_id, task.task_id, task.try_number)
         for line in reversed(lines):
             for raised in line.get("error_detail") or []:
                 if value := str(raised.get("exc_value") or "").strip():
                     return value.splitlines()[0]
         said = (str(line.get("event") or "").strip() for line in reversed(lines) if line.get("level"))
-        nothing = "it ended before it said anything; see the scheduler's log"
+        nothing = "it ended without a log line; see the scheduler's log"
         return next((text for text in said if text and not text.startswith("::")), nothing)
 
-    # What waits for a person
+    # Approvals
 
     def approvals(self, dag_id: str, run_id: str = "~") -> list[Approval]:
-        """The questions of a run (or of all runs) that nobody has answered yet.
+        """The open questions that are at least 12 s old.
 
-        Only those that have waited for a moment: where the answer is quicker than Airflow's scheduler, which has yet to hear
-        that the task sleeps, the task is asked again, or fails.
+        If an answer arrives before Airflow's scheduler knows that the task is deferred, the task asks again, or fails.
+
+        Args:
+            dag_id: the workflow.
+            run_id: the run; ``~`` for all runs.
         """
         settled = datetime.now(UTC) - SETTLES
         path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/hitlDetails"
@@ -280,13 +343,13 @@ class AirflowClient:
         path = f"{run}/taskInstances/{_p(approval.task_id)}/-1/hitlDetails"
         self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
 
-    # How it is said
+    # Requests
 
     def _until(self, look: Callable[[], bool], timeout_s: float, what: str) -> None:
         deadline = time.monotonic() + timeout_s
         while not look():
             if time.monotonic() > deadline:
-                raise AirflowError(f"waited {timeout_s:.0f} s for {what}")
+                raise AirflowError(f"timed out after {timeout_s:.0f} s waiting for {what}")
             time.sleep(1)
 
     def _all(self, path: str, key: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
@@ -300,7 +363,7 @@ class AirflowClient:
                 return found
 
     def _unless(self, status: int, method: str, path: str, **kwargs: Any) -> dict[str, Any] | None:
-        """As `_call`, but None where Airflow answers with ``status``."""
+        """Like `_call`, but return None if Airflow answers with ``status``."""
         try:
             return self._call(method, path, **kwargs)
         except AirflowError as error:
@@ -317,7 +380,7 @@ class AirflowClient:
         return answer.json() if answer.content else {}
 
     def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """Send a request as the user; try again while nobody answers, for as long as there is patience."""
+        """Send a request as the user; retry failed connections for ``patience_s`` seconds."""
         deadline = time.monotonic() + self._patience_s
         while True:
             try:
@@ -331,7 +394,7 @@ class AirflowClient:
                     return answer
                 why = f"status {answer.status_code}"
             except httpx.TransportError as error:
-                # A request that may have arrived is not sent twice, unless sending it twice changes nothing.
+                # A POST that may have arrived is not repeated, because it is not idempotent.
                 if method == "POST" and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
                     raise AirflowError(f"no answer from {self.base_url}{path}: {error}") from None
                 why = str(error)
@@ -341,13 +404,21 @@ class AirflowClient:
 
 
 def arrival_interval(arrived_on: date) -> tuple[str, str]:
-    """The data interval of an arrival day: start and end, as ISO 8601 in UTC."""
+    """The data interval of an arrival day: start and end, as ISO 8601 in UTC.
+
+    >>> arrival_interval(date(1998, 4, 16))
+    ('1998-04-16T01:00:00+00:00', '1998-04-17T01:00:00+00:00')
+    """
     start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
     return start.isoformat(), (start + timedelta(days=1)).isoformat()
 
 
 def _p(part: str) -> str:
-    """A name as one part of a path: run ids carry plus signs and colons."""
+    """Quote a name as one part of a path: run ids contain plus signs and colons.
+
+    >>> _p("manual__1998-04-16T01:00:00+00:00")
+    'manual__1998-04-16T01%3A00%3A00%2B00%3A00'
+    """
     return quote(part, safe="~")
 
 
@@ -373,7 +444,7 @@ def _check(answer: httpx.Response) -> None:
         except (ValueError, AttributeError):
             detail = answer.text[:300]
         path = answer.request.url.path
-        raise AirflowError(f"Airflow said {answer.status_code} to {path}: {detail}", answer.status_code)
+        raise AirflowError(f"Airflow answered {answer.status_code} to {path}: {detail}", answer.status_code)
 
 
 __all__: Sequence[str] = ["AirflowClient", "AirflowError", "Approval", "Run", "Task", "arrival_interval"]

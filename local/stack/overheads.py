@@ -1,8 +1,8 @@
-"""Where a day's time goes: Spark, PyTorch and Great Expectations at work, and all that is none of them.
+"""Shows how the time of a day's run divides into Spark, PyTorch, Great Expectations and overhead.
 
-``python -m local.stack.overheads 1998-04-20`` reads from the running Airflow when the day's tasks began and ended, and from
-their logs when something worked (`schemas.runtime.cli.at_work`). What is left is start-up (Python, the JVM, imports),
-reading and writing the lake's metadata, and waiting for the scheduler.
+``python -m local.stack.overheads 1998-04-20`` asks the running Airflow for the start and end of the day's tasks, and reads from
+their logs when each library worked (`schemas.runtime.cli.at_work`). The rest is start-up (Python, the JVM, imports), reading
+and writing the lake's metadata, and waiting for the scheduler.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Span = tuple[datetime, datetime]
 
 @dataclass(frozen=True)
 class Step:
-    """A task of a run: when it ran, and when what worked in it."""
+    """A task of a run: its time span, and the spans in which each library worked."""
 
     name: str
     span: Span
@@ -34,7 +34,12 @@ class Step:
 
 
 def spans_in(lines: Iterable[dict[str, Any]]) -> dict[str, list[Span]]:
-    """Who worked when, as the lines of a task's log say it."""
+    """The spans in which each library worked, from the lines of a task's log.
+
+    >>> line = {"event": "timestamp=2026-01-05T01:00:09Z event=worked on=spark seconds=2"}
+    >>> [str(moment.time()) for moment in spans_in([line])["spark"][0]]
+    ['01:00:07', '01:00:09']
+    """
     found: dict[str, list[Span]] = {}
     for line in lines:
         words = dict(part.split("=", 1) for part in str(line.get("event", "")).split() if "=" in part)
@@ -45,7 +50,7 @@ def spans_in(lines: Iterable[dict[str, Any]]) -> dict[str, list[Span]]:
 
 
 def seconds(spans: Iterable[Span]) -> float:
-    """How long at least one of the spans lasted: what overlaps counts once.
+    """The total seconds of the spans; overlaps count once.
 
     >>> at = [datetime(2026, 1, 1, 0, 0, s, tzinfo=UTC) for s in range(10)]
     >>> seconds([(at[0], at[3]), (at[2], at[5]), (at[7], at[8])])
@@ -59,7 +64,12 @@ def seconds(spans: Iterable[Span]) -> float:
 
 
 def steps_of(airflow: AirflowClient, run: Run) -> list[Step]:
-    """The tasks of a run that ran, in the order in which they began."""
+    """The successful tasks of a run, in the order of their start.
+
+    Args:
+        airflow: the client.
+        run: the run.
+    """
     steps = []
     for task in airflow.tasks(run.dag_id, run.run_id):
         if task.started_at and task.seconds and task.state == "success":
@@ -70,7 +80,7 @@ def steps_of(airflow: AirflowClient, run: Run) -> list[Step]:
 
 
 def shares(steps: Sequence[Step]) -> dict[str, float]:
-    """Seconds of the wall: of the whole run, of tasks, of each worker, and of Spark or PyTorch (``computing``)."""
+    """Wall-clock seconds of the run, the tasks, each library, Spark or PyTorch (``computing``), and any (``working``)."""
     ended = max(step.span[1] for step in steps)
     whole = (ended - steps[0].span[0]).total_seconds()
     by = {worker: seconds(span for step in steps for span in step.worked.get(worker, ())) for worker in WORKERS}
@@ -81,10 +91,16 @@ def shares(steps: Sequence[Step]) -> dict[str, float]:
 
 
 def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float]:
-    """Print a run's steps, and the shares of the whole."""
+    """Print a run's steps and the shares of its time, and return the shares.
+
+    Args:
+        title: the title of the table.
+        steps: the run's steps, in the order of their start.
+        console: receives the table.
+    """
     table = Table(title=title, box=None, header_style="dim", title_justify="left", title_style="bold", padding=(0, 2, 0, 0))
     table.add_column("step")
-    for column in ("began", "lasted", *WORKERS, "the rest"):
+    for column in ("start", "seconds", *WORKERS, "other"):
         table.add_column(column.replace("_", " "), justify="right")
     for step in steps:
         lasted = (step.span[1] - step.span[0]).total_seconds()
@@ -95,22 +111,22 @@ def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float
     found = shares(steps)
     whole = found["whole"]
     console.print(
-        f"  {whole:.0f} s in all. Spark or PyTorch were at work for {found['computing'] / whole:.0%} of it, "
-        f"they or Great Expectations for {found['working'] / whole:.0%}; "
+        f"  {whole:.0f} s in total. Spark or PyTorch worked for {found['computing'] / whole:.0%} of it, "
+        f"with Great Expectations {found['working'] / whole:.0%}; "
         f"{1 - found['tasks'] / whole:.0%} passed between tasks, in the scheduler.\n"
     )
     return found
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Show where the time of a day's run went, and of the newest recommendations."""
+    """Show how the time of a day's run, and of the newest recommendations, was spent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("arrived_on", type=day, help="arrival day, YYYY-MM-DD")
     asked: date = parser.parse_args(argv).arrived_on
     airflow, console = Services(get_settings()).airflow(), Console(stderr=True)
     runs = [run for run in airflow.runs(DAY_DAG, asked, asked) if run.state == "success"]
     if not runs:
-        raise NothingToDo(f"{asked} has no run that succeeded; in {DAY_DAG}; name another day")
+        raise NothingToDo(f"{asked} has no successful run; in {DAY_DAG}; name another day")
     runs += [run for run in airflow.runs(RECOMMEND_DAG) if run.state == "success"][-1:]
     result = {}
     for run in runs:

@@ -1,7 +1,7 @@
-"""Background processes of this machine: started, found again, and ended by their id and nothing else.
+"""Background processes of this machine: start them, find them again, and end exactly them.
 
-A process is known by a file with its id and the time at which it was started: the operating system gives an
-id again, so the id alone may belong to somebody else by now.
+A process is identified by a file with its id and its start time: the operating system reuses ids, so the id alone may belong
+to another program.
 """
 
 import json
@@ -18,12 +18,12 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 
 MARK = "_CLICKWRIGHT_SERVICES"
-"""Environment variable that everything started here inherits: how what has lost its parent is found."""
+"""Environment variable that all processes started here inherit; it identifies processes whose parent has ended."""
 
 
 @dataclass(frozen=True)
 class Daemon:
-    """A program for the background: its name, which its files carry; what to run; variables for it alone."""
+    """A background program: its name, which also names its files; its command; its extra variables."""
 
     name: str
     command: Sequence[str]
@@ -31,7 +31,7 @@ class Daemon:
 
 
 class Daemons:
-    """The background programs whose id files lie in ``run_dir``, and whose logs in ``log_dir``."""
+    """The background programs with pid files in ``run_dir`` and logs in ``log_dir``."""
 
     def __init__(self, run_dir: Path, log_dir: Path) -> None:
         self.run_dir = run_dir
@@ -42,14 +42,20 @@ class Daemons:
 
     @property
     def _sessions_file(self) -> Path:
-        """Every daemon that was started since the last stop, those among them that were killed and started again."""
+        """All daemons started since the last stop, including those that were killed and restarted."""
         return self.run_dir / "sessions.jsonl"
 
     def _id_file(self, name: str) -> Path:
         return self.run_dir / f"{name}.pid"
 
     def start(self, daemon: Daemon, env: Mapping[str, str], cwd: Path) -> None:
-        """Start it in a session of its own, so that closing the terminal does not end it."""
+        """Start a daemon in a separate session, so that closing the terminal does not end it.
+
+        Args:
+            daemon: the program.
+            env: its environment, apart from its own variables.
+            cwd: its working directory.
+        """
         for folder in (self.run_dir, self.log_dir):
             folder.mkdir(parents=True, exist_ok=True)
         with self.log_file(daemon.name).open("ab") as log:
@@ -68,7 +74,7 @@ class Daemons:
             started.write(record + "\n")
 
     def find(self, name: str) -> psutil.Process | None:
-        """The running process of that name, or None; an id file of a process that is gone is removed."""
+        """The running process of that name, or None; removes the pid file of a process that has ended."""
         try:
             record = json.loads(self._id_file(name).read_text())
             process = psutil.Process(record["pid"])
@@ -83,9 +89,10 @@ class Daemons:
         return None
 
     def strays(self) -> list[psutil.Process]:
-        """Every process with the mark of this folder, or in the session of a daemon of it, whatever became of its parent.
+        """All processes with the mark of this folder or in the session of one of its daemons, even without a parent.
 
-        What renames itself, as Airflow's workers do, loses the mark; what starts a session of its own, as tasks do, keeps it.
+        Both are needed: a process that renames itself, like Airflow's workers, loses the mark; a process that starts a new
+        session, like tasks, keeps it.
         """
         me = psutil.Process()
         mine = {me.pid, *(parent.pid for parent in me.parents())}
@@ -101,17 +108,22 @@ class Daemons:
         return found
 
     def _sessions(self) -> dict[int, float]:
-        """The sessions of all daemons that were started since the last stop, with the time from which they are those."""
+        """The sessions of all daemons started since the last stop, with their start times."""
         if not self._sessions_file.exists():
             return {}
         started = [json.loads(line) for line in self._sessions_file.read_text().splitlines()]
         return {record["pid"]: record["created"] for record in started}
 
     def stop(self, names: Iterable[str], *, grace_s: float, say: Callable[[str], None]) -> int:
-        """End the named daemons, in that order, and all that they started. Returns how many processes ended.
+        """End daemons and all processes that they started. Returns the number of processes ended.
 
-        Each is asked first; what is still there after ``grace_s`` seconds is ended by force. What a daemon
-        started is noted before it goes, because a child whose parent is gone is nobody's.
+        Each process gets SIGTERM, and SIGKILL if it still runs after ``grace_s`` seconds. The children of a daemon are
+        listed before it ends, because they lose their parent then.
+
+        Args:
+            names: the daemons, in the order in which to end them.
+            grace_s: seconds between the two signals.
+            say: receives the progress messages.
         """
         names = list(names)
         ended: dict[int, psutil.Process] = {}
@@ -121,24 +133,24 @@ class Daemons:
             family = _family(head)
             ended |= {process.pid: process for process in family}
             with suppress(psutil.NoSuchProcess):
-                # Airflow's scheduler waits for the tasks that run. Its workers pass the request on to those:
-                # each ends its command, is reported, and is tried again after the next start.
+                # Airflow's scheduler waits for running tasks. Its workers pass the signal on to them: each task
+                # ends its command, is reported, and is retried after the next start.
                 children = head.children()
                 _send(head, "terminate")
                 for child in children:
                     _send(child, "terminate")
-            say(f"  {name}: asked to end")
-            if "scheduler" in name:  # while what tasks report to is still there
+            say(f"  {name}: sent SIGTERM")
+            if "scheduler" in name:  # while the API server, which tasks report to, still runs
                 psutil.wait_procs(family, timeout=grace_s)
         orphans = [process for process in self.strays() if process.pid not in ended]
-        for process in orphans:  # nobody else asks them
+        for process in orphans:  # they have no parent that would signal them
             _send(process, "terminate")
         ended |= {process.pid: process for process in orphans}
         _, alive = psutil.wait_procs(list(ended.values()), timeout=grace_s)
-        # Whatever was started in the meantime was started by what is still there.
+        # Processes started in the meantime are children of the processes that still run.
         late = {p.pid: p for p in [*(child for head in alive for child in _family(head)), *self.strays()]}
         if late:
-            say(f"  {len(late)} processes still there after {grace_s:.0f} s: ended by force")
+            say(f"  {len(late)} processes still running after {grace_s:.0f} s: killed")
         for process in late.values():
             _send(process, "kill")
         psutil.wait_procs(list(late.values()), timeout=10)
@@ -149,7 +161,7 @@ class Daemons:
         return len(ended | late)
 
     def last_words(self, name: str) -> str:
-        """The last line of a daemon's log that says something."""
+        """The last line of a daemon's log that is not blank."""
         with suppress(OSError):
             lines = self.log_file(name).read_text(errors="replace").splitlines()
             return next((line.strip() for line in reversed(lines) if line.strip()), "nothing")
@@ -163,18 +175,23 @@ def _family(process: psutil.Process) -> list[psutil.Process]:
 
 
 def _send(process: psutil.Process, how: str) -> None:
-    with suppress(psutil.NoSuchProcess):  # psutil looks whether the id still is the same process's
+    with suppress(psutil.NoSuchProcess):  # psutil checks that the id still belongs to the same process
         getattr(process, how)()
 
 
 def port_in_use(host: str, port: int) -> str | None:
-    """Who listens on a port, as far as the operating system tells this user; None when it is free."""
+    """The program that listens on a port, as far as this user may see it; None if the port is free.
+
+    Args:
+        host: the address.
+        port: the port.
+    """
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except PermissionError:
-            return "nobody, but this user may not open it"
+            return "no program, but this user may not open it"
         except OSError:
             pass
         else:
@@ -187,7 +204,7 @@ def port_in_use(host: str, port: int) -> str | None:
 
 
 class Progress:
-    """Says what is being waited for: one changing line on a terminal, a line for each change elsewhere."""
+    """Shows progress: one changing line on a terminal, otherwise a line for each change."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
@@ -213,14 +230,21 @@ class Progress:
 
 
 def run_logged(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: Path) -> subprocess.Popen[bytes]:
-    """Start a command that ends by itself, with its output appended to a log file."""
+    """Start a command that ends by itself, with its output appended to a log file.
+
+    Args:
+        command: the command.
+        env: its environment.
+        cwd: its working directory.
+        log: the log file.
+    """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
         return subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
 
 
 def inherited_environment() -> dict[str, str]:
-    """This process's environment, with this machine added to what no proxy stands before."""
+    """This process's environment, with this machine added to NO_PROXY."""
     hosts = [host for host in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if host]
     here = ",".join(dict.fromkeys([*hosts, "127.0.0.1", "localhost"]))
     return {**os.environ, "NO_PROXY": here, "no_proxy": here}

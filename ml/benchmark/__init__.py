@@ -1,1 +1,1 @@
-"""Recipes compared on one split: ``python -m ml.benchmark``."""
+"""Benchmarks of recipes on public files and on simulated worlds."""

@@ -1,8 +1,8 @@
-"""Compare recipes on a file of behaviour, under the protocol of papers or by global time.
+"""Compare recipes on a file of interactions, with leave-one-out as in papers, or by global time.
 
-Everything (settings, weights, when to stop) is chosen on validation before the test is looked at once. ``strict`` is a model
-fitted without the validation items, as most papers report; ``refit`` is fitted once more with them, nothing chosen again.
-Every item is ranked (Krichene and Rendle, 2020), intervals are 95 % paired bootstrap intervals over users.
+Settings, weights and early stopping are chosen on validation; the test is evaluated once, afterwards. ``strict`` is the model
+fitted without the validation items, as most papers report; ``refit`` is fitted again with them, with the same settings.
+Every item is ranked (Krichene and Rendle, 2020). Intervals are 95 % paired bootstrap intervals over users.
 
 ``python -m ml.benchmark --sequences Beauty.txt.gz --split leave-one-out --models popularity,cooccurrence --json beauty.json``
 """
@@ -28,11 +28,21 @@ SHOWN = ("ndcg", "hit_rate")
 
 
 def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], against: str | None) -> dict[str, Any]:
-    """Fit, judge and compare every recipe. Returns what the table and the JSON file show."""
+    """Fit, evaluate and compare recipes.
+
+    Args:
+        split: the interactions and the questions.
+        models: names of the recipes.
+        seeds: for recipes with randomness; the others run once, with the first.
+        against: recipe that leads are measured against; None: the best by validation.
+
+    Returns:
+        The content of the table and of the JSON file.
+    """
     from ml.models import recipe
 
     for name in models:
-        recipe(name)  # an unknown one fails now, not after an hour
+        recipe(name)  # an unknown name fails now, not after an hour
     library: Library = {}
     runs = {
         name: [run(name, split, seed, library) for seed in (seeds if recipe(name).seeded else seeds[:1])] for name in models
@@ -49,7 +59,17 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
 
 
 def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, Any]:
-    """One recipe with one seed: its evaluations, what validation chose, and CPU seconds."""
+    """Fit and evaluate one recipe with one seed.
+
+    Args:
+        name: of the recipe.
+        split: the interactions and the questions.
+        seed: of everything random.
+        library: fitted models that recipes share.
+
+    Returns:
+        The evaluations, the chosen settings, and CPU seconds.
+    """
     from ml.evaluation.evaluate import evaluate
     from ml.training.fit import fit, refit
 
@@ -75,11 +95,18 @@ def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, A
 
 
 def progress(name: str, seed: int, values: dict[str, float], epoch: int) -> None:
+    """Log the metrics of an epoch."""
     log.info("epoch", recipe=name, seed=seed, epoch=epoch, **{key: round(value, 5) for key, value in values.items()})
 
 
 def told(runs: list[dict[str, Any]], reference: list[dict[str, Any]], seed: int) -> dict[str, Any]:
-    """The figures of a recipe, means over its seeds, and its lead over the reference."""
+    """The metrics of a recipe, averaged over its seeds, and its lead over the reference.
+
+    Args:
+        runs: results of :func:`run`, one per seed.
+        reference: the same for the reference recipe.
+        seed: of the bootstrap.
+    """
     from statistics import fmean
 
     from ml.evaluation.evaluate import interval
@@ -105,7 +132,7 @@ def told(runs: list[dict[str, Any]], reference: list[dict[str, Any]], seed: int)
 
 
 def table(found: dict[str, Any]) -> str:
-    """The comparison for people, best by validation first."""
+    """The comparison as a Markdown table, best by validation first."""
     lines = [
         f"{found['users']:,} users, {found['items']:,} items, {found['interactions']['fit']:,} interactions to fit on, "
         f"{found['questions']['test']:,} test questions",
@@ -137,9 +164,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_file_options(parser)
     parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated recipes (default: all)")
-    parser.add_argument("--against", help="the recipe that leads are over (default: the best by validation)")
-    parser.add_argument("--seeds", default=str(get_settings().seed), help="comma-separated seeds, for recipes that draw")
-    parser.add_argument("--json", type=Path, help="where everything that was measured goes")
+    parser.add_argument("--against", help="recipe that leads are measured against (default: the best by validation)")
+    parser.add_argument("--seeds", default=str(get_settings().seed), help="comma-separated seeds, for recipes with randomness")
+    parser.add_argument("--json", type=Path, help="file for all results")
     arguments = parser.parse_args(argv)
     share_the_machine()
     models = arguments.models.split(",")

@@ -1,4 +1,4 @@
-"""Behaviour in the files that papers share: a user a line with the items in order, or an interaction a line with its time."""
+"""Reads the file formats of papers: a line per user with the items in order, or a line per interaction with its time."""
 
 import csv
 import gzip
@@ -18,7 +18,7 @@ NEEDED = ("user_id", "item_id", "timestamp")
 
 
 def is_timed(path: Path) -> bool:
-    """Whether the file begins with a header that names what an interaction needs."""
+    """Whether the file begins with a header that names ``user_id``, ``item_id`` and ``timestamp``."""
     with opened(path) as lines:
         header = lines.readline()
     return all(name in header for name in NEEDED)
@@ -28,7 +28,7 @@ def read_sequences(path: Path) -> tuple[Interactions, Catalog]:
     """Lines of ``user item item ...``, separated by blanks; only the order of events is known.
 
     Raises:
-        ConfigError: a line has no item, or a user comes twice.
+        ConfigError: a line has no item, or a user has two lines.
     """
     users: list[str] = []
     rows: list[list[str]] = []
@@ -61,10 +61,10 @@ def read_timed(path: Path, items: Path | None = None) -> tuple[Events, pa.Table]
     """Interactions with times, and the catalogue, for :mod:`ml.data.splits`.
 
     Args:
-        path: tab or comma separated with a header that has ``user_id``, ``item_id``, ``timestamp`` (seconds since 1970); a type
-            behind a name, as RecBole writes it (``user_id:token``), is left out. Events arrive on the day on which they happen.
-        items: the same with ``item_id`` and perhaps a title (``title`` or ``movie_title``) and ``class`` (categories, separated
-            by blanks).
+        path: tab or comma separated, with a header of ``user_id``, ``item_id``, ``timestamp`` (seconds since 1970). A type
+            suffix as RecBole writes it (``user_id:token``) is ignored. Events arrive on the day on which they happen.
+        items: the same with ``item_id``, optionally ``title`` or ``movie_title``, and optionally ``class`` (categories,
+            separated by blanks).
 
     Raises:
         ConfigError: a column is missing.
@@ -89,13 +89,18 @@ def read_timed(path: Path, items: Path | None = None) -> tuple[Events, pa.Table]
 
 
 def in_order(events: Events, items: pa.Table) -> tuple[Interactions, Catalog]:
-    """All interactions, by user and time."""
+    """All interactions, by user and time, and the catalogue.
+
+    Args:
+        events: of :func:`read_timed`.
+        items: the rows of the catalogue.
+    """
     catalog = catalog_from(items, events.item_ids)
     return cut(events, everything, catalog), catalog
 
 
 def opened(path: Path) -> IO[str]:
-    """A text file, plain or gzipped."""
+    """Open a text file, plain or gzipped."""
     return gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8")
 
 

@@ -1,7 +1,7 @@
-"""What diverse lists cost in accuracy: lists of one recipe, made with several weights of relevance, on a file of behaviour.
+"""Accuracy against diversity: the lists of one recipe with several weights of relevance, on a file of interactions.
 
-The recipe is tuned and fitted as ``ml.benchmark`` does it (*strict*); ``ml.inference.diversity`` says what a weight does.
-Intervals are 95 % paired bootstrap intervals over users.
+The recipe is tuned and fitted as by ``ml.benchmark`` (*strict*); ``ml.inference.diversity`` defines the weight. Intervals
+are 95 % paired bootstrap intervals over users.
 
 ``python -m ml.benchmark.diversity_tradeoff --sequences ml-100k.inter --items ml-100k.item --model cooccurrence --relevance
 1,0.9,0.8,0.7,0.5``
@@ -28,7 +28,14 @@ K, BATCH = 10, 256
 
 
 def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> Iterator[Lists]:
-    """The best unseen items of every question, a batch of questions at a time."""
+    """The best unseen items of every question, in batches of questions.
+
+    Args:
+        model: ranks the items.
+        cases: the questions.
+        n_items: number of items.
+        wanted: items per question.
+    """
     best = Best(model, np.ones(n_items, dtype=bool))
     for first in range(0, len(cases.first), BATCH):
         asked = cases.first[first : first + BATCH]
@@ -37,7 +44,12 @@ def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> I
 
 
 def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64]:
-    """The place of each right item in its question's list, from 1; behind the list where it is not in it: ``[C]``."""
+    """The rank of each right item in its question's list, from 1; ``BEHIND`` if the list lacks it: ``[C]``.
+
+    Args:
+        lists: items of each question, ``[Q, K]``.
+        cases: the questions with C right items.
+    """
     row = np.unique(cases.question, return_inverse=True)[1]
     there = (lists[row] == cases.target[:, None]) & (cases.target[:, None] >= 0)
     return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.BEHIND), dtype=np.int64)
@@ -74,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 
 def table(rows: dict[str, Any]) -> str:
-    """For people, the first weight being what the others are compared with."""
+    """The results as a Markdown table; changes are relative to the first weight."""
     lines = ["| relevance | NDCG@10 | change | diversity@10 | coverage@10 |", "|--:|--:|--:|--:|--:|"]
     for weight, row in rows.items():
         ndcg, change = ("{:.4f} ({:.4f} to {:.4f})".format(*row["ndcg"]), "{:+.4f} ({:+.4f} to {:+.4f})".format(*row["change"]))

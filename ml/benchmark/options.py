@@ -1,4 +1,4 @@
-"""The options and the reading of interaction files that all benchmarks share."""
+"""Options and reading of interaction files, shared by the benchmarks."""
 
 import argparse
 from datetime import timedelta
@@ -12,20 +12,22 @@ if TYPE_CHECKING:
 
 
 def add_file_options(parser: argparse.ArgumentParser) -> None:
-    """What :func:`read` reads, and how it is cut."""
-    parser.add_argument("--sequences", type=Path, required=True, help="a user a line, or a header with times; perhaps .gz")
-    parser.add_argument("--items", type=Path, help="titles and categories, for a file with times")
-    parser.add_argument("--split", choices=("time", "leave-one-out"), default="time", help="how to cut (default: time)")
-    parser.add_argument("--ask", choices=("next", "window"), default="next", help="by time: what comes next, or in the window")
-    parser.add_argument("--valid-days", type=int, default=14, help="by time: days that choose (14)")
-    parser.add_argument("--test-days", type=int, default=14, help="by time: days that are reported (14)")
+    """Add the options that :func:`read` needs."""
+    parser.add_argument("--sequences", type=Path, required=True, help="a line per user, or a header and times; plain or .gz")
+    parser.add_argument("--items", type=Path, help="file of titles and categories, for a file with times")
+    parser.add_argument("--split", choices=("time", "leave-one-out"), default="time", help="kind of split (default: time)")
+    parser.add_argument(
+        "--ask", choices=("next", "window"), default="next", help="by time: predict the next item, or the window"
+    )
+    parser.add_argument("--valid-days", type=int, default=14, help="by time: days of the validation window (14)")
+    parser.add_argument("--test-days", type=int, default=14, help="by time: days of the test window (14)")
 
 
 def read(arguments: argparse.Namespace) -> "Split":
     """The split that the arguments describe.
 
     Raises:
-        ConfigError: the file holds no times, and ``--split time`` needs them; or nothing is left to fit on or to test on.
+        ConfigError: the file has no times for ``--split time``, or a part of the split is empty.
     """
     from ml.benchmark.datasets import in_order, is_timed, read_sequences, read_timed
     from ml.data.interactions import day_of
@@ -40,10 +42,10 @@ def read(arguments: argparse.Namespace) -> "Split":
         until = day_of(int(events.arrived.max(initial=0))) + timedelta(days=1 - arguments.test_days)
         split = by_time(events, items, until, arguments.valid_days, ask=arguments.ask)
     else:
-        raise ConfigError(f"it has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")
+        raise ConfigError(f"the file has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")
     if not (len(split.fit) and len(split.validation) and len(split.test)):
         raise ConfigError(
-            f"there are {len(split.fit)} events to fit on, {len(split.validation)} questions to choose by, "
-            f"{len(split.test)} to test on; in {path}; change --valid-days or --test-days"
+            f"there are {len(split.fit)} events to fit on, {len(split.validation)} validation questions, "
+            f"{len(split.test)} test questions; in {path}; change --valid-days or --test-days"
         )
     return split

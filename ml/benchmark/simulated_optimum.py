@@ -1,11 +1,11 @@
-"""What recipes find of what is there to be found, on a simulated world whose truth says how probable each click is.
+"""Recipes against the best possible ranking, on a simulated world in which the probability of each click is known.
 
-Asked is which items a person clicks for the first time in the world's last days, for a list made before them. The *planted
-optimum* ranks by the planted probability of a click, which knows the person's interests on those days, the hidden quality of
-the items and how the shop chooses what it shows, but not chance (the probability ranking principle: Robertson, 1977). A share
-of it is NDCG@10 / NDCG@10 of the optimum. Recipes are fitted without the validation window. Intervals are 95 % paired
-bootstrap intervals over users. *AUC among new items*: of those that the fit never met, the ones a person clicked against the
-ones that they did not click; 0.5 is chance.
+The task is to predict the items that a user clicks for the first time in the world's last days, from a list made before them.
+The *planted optimum* ranks by the true probability of a click. It knows the user's interests on those days, the hidden quality
+of the items and the shop's choice of items to show, but not chance (probability ranking principle: Robertson, 1977). A
+recipe's share of the optimum is its NDCG@10 / the optimum's NDCG@10. Recipes are fitted without the validation window.
+Intervals are 95 % paired bootstrap intervals over users. *AUC among new items* compares, among items without training
+interactions, those that the user clicked with the others; 0.5 is chance.
 
 ``python -m jobs.simulate --events 400000 --days 21 --users 1200 --items 1000 --format parquet --choice-days 2``
 
@@ -46,17 +46,22 @@ SHOWN = ("ndcg", "hit_rate")
 
 @dataclass(frozen=True)
 class Planted:
-    """A world's split, and of each test question the probability of a click on each item, up to a factor: ``[Q, I]``."""
+    """A world's split, and for each test question the probability of a click on each item, up to a factor: ``[Q, I]``."""
 
     split: "Split"
     clicks: "Scores"
 
 
 def read_world(landing: Path, truth: Path, valid_days: int) -> Planted:
-    """Clicks, catalogue and choices that ``jobs.simulate`` wrote; what is asked is the days that have choices.
+    """Clicks, catalogue and choices that ``jobs.simulate`` wrote; the days with choices are the test window.
+
+    Args:
+        landing: the world's landing zone.
+        truth: folder of the world's truth.
+        valid_days: length of the validation window, in days.
 
     Raises:
-        ConfigError: it was written in another format, or without choices.
+        ConfigError: the world was written in another format, or without choices.
     """
     import pyarrow.dataset as ds
 
@@ -80,7 +85,7 @@ def read_world(landing: Path, truth: Path, valid_days: int) -> Planted:
     clicks = np.zeros((len(users), len(names)), dtype=np.float32)
     np.add.at(clicks, row, np.stack(choices["clicks"].to_numpy()))
 
-    # A session from before the days that are asked about may reach into them: who came in it alone has no choices.
+    # A session can reach into the test window from before it; a user with only such a session has no choices.
     asking = np.unique(events["user_id"].to_numpy())[split.test.user]
     kept = np.flatnonzero(np.isin(asking, users))
     test = split.test.take(kept)
@@ -104,13 +109,13 @@ def _clicks(folder: Path) -> "pa.Table":
     from ml.data.event_log import SCHEMA
 
     clicks = ds.dataset(folder).to_table(filter=pc.field("event_type") == "click")
-    day = clicks["event_time"].cast("date32")  # they arrive on the day on which they happen
+    day = clicks["event_time"].cast("date32")  # events arrive on the day on which they happen
     columns = [day if name == "arrived_on" else clicks[name].cast(SCHEMA.field(name).type) for name in SCHEMA.names]
     return pa.table(columns, schema=SCHEMA)
 
 
 def _items(folder: Path, until: date) -> "pa.Table":
-    """The catalogue as it was known before a day."""
+    """The catalogue of the deliveries before a day."""
     import pyarrow as pa
 
     from ml.data.catalog import ITEM_FIELDS
@@ -123,7 +128,13 @@ def _items(folder: Path, until: date) -> "pa.Table":
 
 
 def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.integer[Any]]) -> "Evaluation":
-    """The measures of scores that no model made, ``[Q, I]``, one row a test question; those of the lists are left out."""
+    """Evaluate given scores on the test questions, without the metrics of whole lists.
+
+    Args:
+        scores: one row per test question, ``[Q, I]``.
+        split: with the test questions.
+        counts: training interactions of each item, ``[I]``.
+    """
     from ml import metrics
     from ml.evaluation.evaluate import BY_RANK, Evaluation
     from ml.evaluation.slices import question_segments
@@ -144,19 +155,21 @@ def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.int
 
 
 def question_rows(cases: "Cases") -> npt.NDArray[np.int64]:
-    """Which question, counted from 0, each case belongs to: ``[C]``."""
+    """The question of each case, counted from 0: ``[C]``."""
     return np.repeat(np.arange(len(cases.first)), np.diff(np.append(cases.first, len(cases))))
 
 
 def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integer[Any]], seed: int) -> dict[str, float]:
-    """AUC among the items that training never met and the person had not either: clicked ones against the others.
+    """AUC among items without training interactions that the user has not seen: clicked items against the others.
 
     Args:
-        scores: ``[Q, I]``.
-        counts: how often training met each item, ``[I]``.
+        scores: one row per question, ``[Q, I]``.
+        cases: the questions.
+        counts: training interactions of each item, ``[I]``.
+        seed: of the bootstrap.
 
     Returns:
-        Mean over users with its interval, and how many ``users`` clicked a new item.
+        Mean over users with its interval, and the number of ``users`` who clicked a new item.
     """
     from ml import metrics
 
@@ -174,7 +187,16 @@ def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integ
 
 
 def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
-    """Fit every recipe and hold it against the optimum and against popularity. Returns what the table and the file show."""
+    """Fit every recipe and compare it with the optimum and with popularity.
+
+    Args:
+        world: of :func:`read_world`.
+        models: names of the recipes, with popularity.
+        seed: of everything random.
+
+    Returns:
+        The content of the table and of the JSON file.
+    """
     from ml import metrics
     from ml.benchmark.__main__ import progress
     from ml.evaluation.evaluate import interval
@@ -182,7 +204,7 @@ def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
     from ml.training.fit import fit
 
     for name in models:
-        recipe(name)  # an unknown one fails now, not after an hour
+        recipe(name)  # an unknown name fails now, not after an hour
     split = world.split
     counts = split.fit.met
     histories = [split.test.histories[case] for case in split.test.first]
@@ -214,7 +236,7 @@ def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
 
 
 def table(found: dict[str, Any]) -> str:
-    """The comparison for people, best first."""
+    """The comparison as a Markdown table, best first."""
     lines = [
         f"{found['users']:,} users, {found['items']['all']:,} items of which {found['items']['new']:,} are new, "
         f"{found['interactions']:,} clicks to fit on, {found['questions']:,} test questions",
@@ -235,23 +257,23 @@ def table(found: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Hold recipes against the planted optimum of a simulated world."""
+    """Compare recipes with the planted optimum of a simulated world."""
     from ml.models import RECIPES
 
     settings = get_settings()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="the world's landing zone")
     parser.add_argument("--truth", type=Path, default=settings.var / "truth" / "simulated", help="the world's truth")
-    parser.add_argument("--valid-days", type=int, default=4, help="days that choose (4)")
+    parser.add_argument("--valid-days", type=int, default=4, help="days of the validation window (4)")
     parser.add_argument(
-        "--models", default=",".join(RECIPES), help="comma-separated recipes, popularity with them (default: all)"
+        "--models", default=",".join(RECIPES), help="comma-separated recipes, including popularity (default: all)"
     )
     parser.add_argument("--seed", type=int, default=settings.seed, help="seed of everything random (default: CLICKWRIGHT_SEED)")
-    parser.add_argument("--json", type=Path, help="where everything that was measured goes")
+    parser.add_argument("--json", type=Path, help="file for all results")
     arguments = parser.parse_args(argv)
     models = arguments.models.split(",")
     if "popularity" not in models:
-        parser.error("--models must name popularity: leads are over it")
+        parser.error("--models must include popularity, since leads are measured against it")
     share_the_machine()
     found = compare(read_world(arguments.landing, arguments.truth, arguments.valid_days), models, arguments.seed)
     print(table(found), flush=True)

@@ -1,6 +1,6 @@
-"""Threads of this machine, and the processes that share a training."""
+"""Threads of this machine, and processes that train together."""
 
 from pkgutil import extend_path
 
-# A logged model carries this package as it was; where the project is at hand too, it has the rest.
+# A logged model contains a copy of this package; where the project is installed, the rest comes from there.
 __path__ = extend_path(__path__, __name__)

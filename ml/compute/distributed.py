@@ -1,4 +1,4 @@
-"""Processes that train one network together, as ``torchrun`` starts them; one process is the usual case.
+"""Distributed training with ``torchrun``; a single process is the usual case.
 
 torchrun --standalone --nproc-per-node 2 -m ml.train --run RUN
 """
@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 PATIENCE = timedelta(hours=12)
-"""How long the others wait for the first, which does alone what is no training of a network."""
+"""How long the other ranks wait while rank 0 does everything except train the network."""
 
 
 @lru_cache
@@ -22,28 +22,28 @@ def _state() -> Any:
 
 
 def together() -> bool:
-    """Whether ``torchrun`` started this process with others."""
+    """Whether ``torchrun`` started several processes."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def processes() -> int:
-    """How many there are."""
+    """The number of processes (world size)."""
     return int(_state().num_processes) if together() else 1
 
 
 def is_first() -> bool:
-    """Whether this is the one that writes, logs and registers."""
+    """Whether this process is rank 0, which writes, logs and registers."""
     return not together() or bool(_state().is_main_process)
 
 
 def wait_for_all() -> None:
-    """Go on when every process is here."""
+    """Wait until every process has reached this call (a barrier)."""
     if together():
         _state().wait_for_everyone()
 
 
 def from_first(value: T) -> T:
-    """What the first process has for ``value``, in every process."""
+    """Broadcast rank 0's ``value`` to every process."""
     if not together():
         return value
     from accelerate.utils import broadcast_object_list

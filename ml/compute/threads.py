@@ -1,18 +1,18 @@
-"""How many threads the arithmetic takes on a CPU, and what it costs."""
+"""Limits the threads of numerical libraries, and measures CPU time."""
 
 import os
 import sys
 
 
 def share_the_machine() -> int:
-    """Take half of the cores, unless OMP_NUM_THREADS says otherwise; returns how many. Call it before the arithmetic starts.
+    """Limit numerical libraries to half of the cores, or to OMP_NUM_THREADS; returns the number of threads.
 
-    These models are small: their threads mostly wait for each other, and on a busy machine they wait by spinning. Two threads
-    on two cores beside another task were measured ten times slower than one.
+    Call it before any computation. These models are small: their threads mostly wait for each other, and on a busy machine they
+    wait by spinning. Two threads on two cores, with another task running, were measured ten times slower than one.
     """
     threads = int(os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 2) // 2))))
     os.environ.setdefault("OPENBLAS_NUM_THREADS", str(threads))
-    # Libraries read the environment when they are loaded; what is loaded already has to be told.
+    # Libraries read the environment when they are loaded; those that are loaded already must be set directly.
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(threads)
     if "numpy" in sys.modules:
@@ -23,5 +23,5 @@ def share_the_machine() -> int:
 
 
 def cpu_seconds() -> float:
-    """Processor seconds so far: of this process, and of those it started that have ended, such as Spark's Java."""
+    """CPU seconds so far of this process and of its ended children, such as Spark's Java process."""
     return sum(os.times()[:4])

@@ -1,4 +1,4 @@
-"""The facts of an ad, and the copy made from them."""
+"""The facts of an ad, and the copy written from them."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ BODY_LENGTH = 200
 
 @dataclass(frozen=True)
 class Facts:
-    """All that an ad may build on. ``liked`` is the item of the user's own history that the model puts nearest, if any."""
+    """All facts that an ad may use. ``liked`` is the item of the user's history that the model finds most similar, if any."""
 
     title: str
     year: int | None = None
@@ -19,5 +19,7 @@ class Facts:
 
 @dataclass(frozen=True)
 class Copy:
+    """The text of an ad."""
+
     headline: str
     body: str

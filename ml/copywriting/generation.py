@@ -1,4 +1,4 @@
-"""Generating the copy of many ads: batches, retries, and the template as fallback."""
+"""Generates the copy of many ads: batches, retries, and the template as fallback."""
 
 import hashlib
 from collections import Counter
@@ -20,7 +20,7 @@ BATCH = 36
 
 @dataclass(frozen=True)
 class Ad:
-    """Whom an ad is for, and what it may say."""
+    """The user, the item and the facts of an ad."""
 
     user_id: str
     item_id: str
@@ -29,7 +29,7 @@ class Ad:
 
 @dataclass(frozen=True)
 class Written:
-    """An ad's copy, who wrote it, and the seed with which that can be repeated."""
+    """An ad's copy, its origin, and the seed that reproduces it."""
 
     ad: Ad
     copy: Copy
@@ -38,14 +38,31 @@ class Written:
 
 
 def seed_of(facts: Facts, attempt: int, seed: int) -> int:
-    """A seed of an ad's own, from what it says and not from whom it is for."""
+    """A seed for an ad, from its facts and not from its user.
+
+    Args:
+        facts: of the ad.
+        attempt: number of the try, from 0.
+        seed: of the run.
+
+    >>> seed_of(Facts("Alien"), 0, 7) == seed_of(Facts("Alien"), 1, 7)
+    False
+    """
     return int.from_bytes(hashlib.sha256(f"{seed}|{attempt}|{prompt(facts)}".encode()).digest()[:4], "big")
 
 
 def write_all(
     ads: Sequence[Ad], model: LanguageModel, lexicon: Lexicon, seed: int, guided: bool = True
 ) -> tuple[list[Written], dict[str, Any]]:
-    """Copy for every ad for which some copy passes the checks, and the figures of the work. Equal facts get equal copy."""
+    """Copy for every ad for which some copy passes the checks, and counts; equal facts get equal copy.
+
+    Args:
+        ads: the ads to write.
+        model: writes the copy; a template is the fallback.
+        lexicon: the grammar and the words of the copy.
+        seed: of the run.
+        guided: whether the model keeps to the grammar.
+    """
     copies: dict[Facts, tuple[Copy, str, int]] = {}
     failures: Counter[str] = Counter()
     distinct = list(dict.fromkeys(ad.facts for ad in ads))

@@ -1,7 +1,7 @@
-"""What an ad may say, and the checks that hold it to that: one short function a check, each with a name.
+"""The checks that ad copy must pass: one short, named function per check.
 
-``Facts`` is all that is known of an ad; ``failed_checks`` says which checks a text does not pass. They judge the text alone,
-whoever wrote it: the language model and the template go through the same gate.
+A check gets the copy, the ad's facts and the lexicon, and returns whether the copy passes; ``failed_checks`` names those that
+fail. Checks judge the text alone, so the language model and the template pass the same ones.
 """
 
 import re
@@ -38,7 +38,11 @@ def _occurrences(phrase: str, text: str) -> list[str]:
 
 
 def _without(text: str, *phrases: str | None) -> str:
-    """``text`` with the given phrases blanked out, the longest first."""
+    """``text`` with the given phrases masked, the longest first.
+
+    >>> _without("Alien is close to Alien 3", "Alien", "Alien 3")
+    '~ is close to ~'
+    """
     for phrase in sorted((p for p in phrases if p), key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(phrase)}(?!\w)", "~", text, flags=re.IGNORECASE)
     return text
@@ -49,7 +53,7 @@ def _both(copy: Copy) -> str:
 
 
 def _own_words(copy: Copy, facts: Facts) -> str:
-    """What is said beside the titles."""
+    """The text outside the titles."""
     return _without(_both(copy), facts.title, facts.liked)
 
 
@@ -63,7 +67,7 @@ def fits(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def printable(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """Each is one line of visible characters, without markup, without doubled spaces or punctuation."""
+    """Headline and body are one line each, of visible characters, without markup, doubled spaces or doubled punctuation."""
     odd = re.compile(r"\s\s|[<>{}\[\]|\\*_#~^`]|[,;:.!?]\s*[,;:!?]|\s[,.;:!?]")
     return all(
         part.isprintable()
@@ -74,7 +78,7 @@ def printable(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def whole_sentences(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """The body ends as a sentence does, and no part of either ends in a dangling 'the', 'of' or 'and'."""
+    """The body ends in '.' or '!', and no sentence ends in a dangling word such as 'the', 'of' or 'and'."""
     if copy.body[-1:] not in (".", "!"):
         return False
     return all(
@@ -90,30 +94,30 @@ def names_the_title(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def no_unknown_names(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No capital letter inside a sentence, but in the titles and categories."""
+    """No capital letter inside a sentence, except in titles and categories."""
     rest = _without(_own_words(copy, facts), *facts.categories)
     return not any(word[0].isupper() for sentence in _sentences(rest) for word in WORD.findall(sentence)[1:])
 
 
 def no_unknown_numbers(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No number but the year, and that only as the year it is from."""
+    """No number except the year, and that only in a phrase of the lexicon for the year."""
     forms = [] if facts.year is None else lexicon.forms("year_from", {"year": str(facts.year)})
     rest = _without(_own_words(copy, facts), *forms, *facts.categories)
     return not any(character.isnumeric() for character in rest)
 
 
 def no_claims(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No award, praise, price, person or number in words."""
+    """No award, praise, price, person or spelled-out number."""
     return not CLAIMS.search(_own_words(copy, facts))
 
 
 def no_promises(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """Nothing is promised to the reader."""
+    """No promise to the reader."""
     return not PROMISES.search(_own_words(copy, facts))
 
 
 def no_prompt_echo(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No label, marker or chatter of the prompt."""
+    """No label, marker or chatter from the prompt."""
     return not ECHOES.search(_own_words(copy, facts))
 
 
@@ -123,7 +127,7 @@ def no_personal_data(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def likeness_only(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """The other title is named only as something that this one is like."""
+    """The other title is named only in a phrase of the lexicon for similar titles."""
     if facts.liked is None:
         return True
     rest = _without(_without(_both(copy), *lexicon.forms("near", {"liked": facts.liked})), facts.title)
@@ -131,13 +135,13 @@ def likeness_only(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
 
 
 def plain_words(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """Every word comes from the facts, or is one of the lexicon's, which claim nothing."""
+    """Every word comes from the facts or from the lexicon, whose words claim nothing."""
     known = lexicon.plain_words | lexicon.own_words(facts.categories) | {str(facts.year)}
     return words_of([_own_words(copy, facts)]) <= known
 
 
 def said_once(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
-    """No longer word comes twice in a sentence, the body repeats no four words of the headline, a line names the title once."""
+    """No word of four or more letters repeats in a sentence, no four words of the headline in the body, no title in a line."""
     for sentence in _sentences(_own_words(copy, facts)):
         words = [word for word in WORD.findall(sentence.lower()) if len(word) >= 4]
         if len(set(words)) < len(words):
@@ -171,5 +175,11 @@ CHECKS: dict[str, Check] = {
 
 
 def failed_checks(copy: Copy, facts: Facts, lexicon: Lexicon) -> list[str]:
-    """Names of the checks that ``copy`` does not pass; empty when it may be shown."""
+    """Names of the checks that ``copy`` fails; empty when it may be shown.
+
+    Args:
+        copy: headline and body.
+        facts: of the ad.
+        lexicon: the words that claim nothing.
+    """
     return [name for name, check in CHECKS.items() if not check(copy, facts, lexicon)]

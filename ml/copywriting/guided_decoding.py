@@ -1,7 +1,7 @@
-"""Guided decoding: the language model writes an ad token by token, and chooses only among what the lexicon's grammar allows.
+"""Guided decoding: the language model writes an ad token by token, with only the tokens that the lexicon's grammar allows.
 
-A model this small, left alone, invents plots, actors and awards. Here every token that comes next is still its choice, by its
-own probabilities, but out of those that keep the ad inside the grammar, filled with the ad's own facts, and inside its length.
+A model this small invents plots, actors and awards when it is unguided. Here the model still chooses each token by its own
+probabilities, but only among tokens that keep the ad inside the grammar, filled with the ad's facts, and within its length.
 """
 
 import re
@@ -17,17 +17,17 @@ from ml.copywriting.lexicon import Lexicon, words_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-# Words keep their apostrophes and hyphens; a mark is a piece of its own. Tokenizers split there too.
+# A word keeps its apostrophes and hyphens; a punctuation mark is its own piece. Tokenizers split there too.
 PIECES = re.compile(r"\s*(?:[^\W_]+(?:['’-][^\W_]+)*|[^\w\s])")
 SLOTS = re.compile(r"(\{\w+\})")
 FINAL: Literal[0] = 0
-NOTABLE = 4  # letters of a word that one hears when it comes twice
-REPETITION = 6.0  # what saying such a word again costs, in logits: it is avoided, but not forbidden
+NOTABLE = 4  # a word of so many letters is noticed when it is repeated
+REPETITION = 6.0  # penalty for repeating such a word, in logits: repetition is avoided, not forbidden
 
 
 @dataclass(frozen=True)
 class Edge:
-    """A piece of text between two nodes of a line's graph. ``words`` are those that one hears when they come twice."""
+    """A piece of text between two nodes of a line's graph. ``words`` are those whose repetition is noticed."""
 
     tokens: tuple[int, ...]
     characters: int
@@ -36,7 +36,7 @@ class Edge:
 
 
 class Tokens:
-    """Texts as tokens, each made once; and the two tokens that end a line and an ad."""
+    """Caches the tokens of texts, and holds the tokens that end a line and an ad."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         self._encode = tokenizer.encode
@@ -51,7 +51,7 @@ class Tokens:
 
 
 class Line:
-    """All that a rule of the grammar can say for an ad's facts, as a graph of pieces without circles. Node 0 is the end."""
+    """All texts of a rule of the grammar for an ad's facts, as an acyclic graph of pieces. Node 0 is the end."""
 
     def __init__(self, rule: str, facts: Facts, lexicon: Lexicon, tokens: Tokens, limit: int) -> None:
         self.limit = limit
@@ -65,13 +65,13 @@ class Line:
         }
         self._rules = {name: self._possible(name, lexicon) for name in lexicon.rules}
         self.edges: list[list[Edge]] = [[]]
-        self.shortest: list[int] = [0]  # characters from each node to the end
-        self.certain: list[frozenset[str]] = [frozenset()]  # words that every way from a node to the end says
+        self.shortest: list[int] = [0]  # fewest characters from each node to the end
+        self.certain: list[frozenset[str]] = [frozenset()]  # words on every path from a node to the end
         self._ways: dict[tuple[str, int, bool], int] = {}
         self.start = self._rule(rule, FINAL, space=False)
 
     def _possible(self, name: str, lexicon: Lexicon) -> list[str]:
-        """The alternatives of a rule for which this ad has the facts."""
+        """The alternatives of a rule for which the ad has the facts."""
 
         def can_be_said(text: str) -> bool:
             slots = [slot[1:-1].lower() for slot in SLOTS.findall(text)]
@@ -119,17 +119,26 @@ class Line:
 
 
 def capital(text: str) -> str:
+    """The text with a capital letter.
+
+    >>> capital("a comedy")
+    'A comedy'
+    """
     return text[:1].upper() + text[1:]
 
 
 def capital_slot(text: str) -> str:
-    """The same with a capital letter, also when it begins with a rule."""
+    """The text with a capital letter, also if it begins with the name of a rule.
+
+    >>> capital_slot("{mood} tonight")
+    '{Mood} tonight'
+    """
     return "{" + capital(text[1:]) if text.startswith("{") else capital(text)
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A way to read what was written so far: inside an edge, at a token, with the line's characters once the edge is done."""
+    """A reading of the tokens so far: inside an edge, at a token; ``characters`` of the line count up to the edge's end."""
 
     edge: Edge
     position: int
@@ -137,7 +146,7 @@ class Hypothesis:
 
 
 class Writer:
-    """What one ad may say next. Feed it the tokens that were written, and ask it for those that may follow."""
+    """The state of one ad in the grammar: feed it the tokens that were written, and it lists those that may follow."""
 
     def __init__(self, facts: Facts, lexicon: Lexicon, tokens: Tokens) -> None:
         self._tokens = tokens
@@ -149,7 +158,7 @@ class Writer:
         self._open = self._from(self._lines[0].start, 0)
 
     def _from(self, node: int, characters: int) -> set[Hypothesis]:
-        """The ways on from a node, within the line's length."""
+        """The edges from a node that keep within the line's length."""
         line = self._lines[0]
         if node == FINAL:
             ending = self._tokens.newline if len(self._lines) > 1 else self._tokens.end
@@ -161,7 +170,7 @@ class Writer:
         }
 
     def following(self) -> dict[int, bool]:
-        """Tokens that may come next, and whether each leads to a word that was said before; the end once the ad is written."""
+        """Tokens that may come next, and whether each leads to a repeated word; the end token once the ad is complete."""
         ways: dict[int, bool] = {}
         for h in self._open:
             token = h.edge.tokens[h.position]
@@ -173,7 +182,7 @@ class Writer:
         return bool((edge.words | to_come) & self._said or edge.words & to_come)
 
     def feed(self, token: int) -> None:
-        """Take note of the token that was written."""
+        """Advance by the token that was written."""
         matching = [h for h in self._open if h.edge.tokens[h.position] == token]
         self._open = set()
         for h in matching:
@@ -182,13 +191,13 @@ class Writer:
             elif h.characters >= 0:
                 self._said |= h.edge.words
                 self._open |= self._from(h.edge.target, h.characters)
-            elif len(self._lines) > 1:  # the line is done: go on with the next
+            elif len(self._lines) > 1:  # the line is complete: continue with the next
                 self._lines = self._lines[1:]
                 self._open |= self._from(self._lines[0].start, 0)
 
 
 class Guide(LogitsProcessor):
-    """Lets every ad of a batch go on only as its writer says."""
+    """Restricts every ad of a batch to the tokens that its writer allows."""
 
     def __init__(self, writers: list[Writer], prompt_tokens: int) -> None:
         self.writers = writers
@@ -208,7 +217,7 @@ class Guide(LogitsProcessor):
 
 
 class SeededNoise(LogitsProcessor):
-    """Sampling by the Gumbel trick: noise per ad from the ad's own seed, so that its text does not depend on its neighbours.
+    """Sampling by the Gumbel trick, with noise from each ad's own seed, so that no text depends on the rest of the batch.
 
     The best of (log p / temperature + Gumbel noise) is a sample of softmax(log p / temperature), so decoding can stay greedy.
     """

@@ -1,4 +1,4 @@
-"""The language model at work: facts in, two lines of copy out, the same for the same facts and seed."""
+"""The language model: facts in, two lines of copy out, the same for the same facts and seed."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,14 +10,20 @@ from ml.text.pretrained import quiet_transformers
 from schemas.runtime.errors import ConfigError
 
 MAX_NEW_TOKENS = 120
-# The grammar keeps the text in order, so the temperature may be high: without it nearly every ad would begin alike.
+# The grammar bounds the text, so the temperature can be high; at a low one nearly all ads would begin alike.
 TEMPERATURE = 2.0
 UNGUIDED_TEMPERATURE = 0.7
 SYSTEM = "You write {noun} ads in two lines: a headline with the title, then two short sentences."
 
 
 def prompt(facts: Facts) -> str:
-    """The facts, one a line; nothing else is told to the model."""
+    """The user's prompt: the facts, one per line.
+
+    >>> print(prompt(Facts("Alien", 1979, ("Horror", "Sci-Fi"))))
+    Title: Alien
+    Year: 1979
+    Kind: Horror, Sci-Fi
+    """
     lines = [f"Title: {facts.title}"]
     if facts.year is not None:
         lines.append(f"Year: {facts.year}")
@@ -29,7 +35,7 @@ def prompt(facts: Facts) -> str:
 
 
 class LanguageModel:
-    """A causal language model of Transformers, on CUDA where there is one."""
+    """A causal language model of Transformers, on CUDA if available."""
 
     def __init__(self, source: str | Path) -> None:
         import torch
@@ -47,17 +53,20 @@ class LanguageModel:
             ) from error
         self.model = model.to(device)
         if device == "cpu":
-            # Steps are short: on a machine that is busy with other things, threads wait for each other longer than they work.
+            # Steps are short: on a busy machine threads would wait for each other longer than they work.
             torch.set_num_threads(1)
         self.tokenizer.padding_side = "left"
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
     def write(self, facts: Sequence[Facts], seeds: Sequence[int], lexicon: Lexicon, guided: bool = True) -> list[Copy]:
-        """Copy for each of the facts. The same facts, seed and model give the same copy, whatever else is in the batch.
+        """Copy for each of the facts; the same facts, seed and model give the same copy in every batch.
 
         Args:
-            guided: keep to the lexicon's grammar. Without it the model invents, and nearly nothing passes the checks.
+            facts: one per ad.
+            seeds: one per ad.
+            lexicon: the grammar.
+            guided: keep to the grammar. Without it the model invents, and nearly no text passes the checks.
         """
         import torch
         from transformers import LogitsProcessorList
@@ -86,6 +95,10 @@ class LanguageModel:
 
 
 def two_lines(text: str) -> Copy:
-    """The model's text as headline and body."""
+    r"""The model's text as headline and body.
+
+    >>> two_lines("Alien: a horror film\nPress play tonight.")
+    Copy(headline='Alien: a horror film', body='Press play tonight.')
+    """
     headline, _, body = text.strip().partition("\n")
     return Copy(headline.strip(), " ".join(body.split()))

@@ -1,9 +1,9 @@
-"""How ad copy may speak: a grammar and the words of each category, read from a YAML of ``ml/copywriting/lexicons``.
+"""Lexicons of ad copy: a grammar and the words of each category, read from a YAML file of ``ml/copywriting/lexicons``.
 
-No word of a lexicon claims anything about an item that its facts do not hold. So copy that keeps to an ad's facts and to its
-lexicon can be plain, but cannot praise, invent a plot, name a person or promise a price. The language model writes within the
-grammar (``ml.copywriting.guided_decoding``), and the checks (``ml.copywriting.guards``) know the words from here: neither
-has a list of its own.
+A lexicon's words claim nothing about an item beyond its facts. So copy that keeps to the facts and the lexicon may be plain,
+but cannot praise, invent a plot, name a person or promise a price. The language model writes within the grammar
+(``ml.copywriting.guided_decoding``), and the checks (``ml.copywriting.guards``) take their words from here: neither has a list
+of its own.
 """
 
 import re
@@ -25,7 +25,7 @@ REQUIRED = frozenset({"headline", "body", "near", "year_from"})
 
 
 class Category(BaseModel):
-    """What a category's name stands for."""
+    """The words for a category."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -35,7 +35,7 @@ class Category(BaseModel):
 
 
 class Lexicon(BaseModel):
-    """``noun`` is what an item is called, such as a film; ``rules`` the grammar; ``categories`` the words of each."""
+    """``noun`` names an item, such as film; ``rules`` is the grammar; ``categories`` holds the words of each category."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class Lexicon(BaseModel):
 
     @model_validator(mode="after")
     def _whole(self) -> "Lexicon":
-        """Every name that a rule uses is a rule or a fact, and no rule leads back to itself."""
+        """Check that every name in a rule is a rule or a fact, and that no rule leads back to itself."""
         if missing := REQUIRED - self.rules.keys():
             raise ValueError(f"rules {', '.join(sorted(missing))} are missing")
         for name in self.rules:
@@ -60,10 +60,10 @@ class Lexicon(BaseModel):
                 if reference.lower() in self.rules:
                     self._walk(reference.lower(), (*above, name))
                 elif reference.lower() not in FACTS:
-                    raise ValueError(f"rule {name} speaks of {{{reference}}}, which is neither a rule nor a fact")
+                    raise ValueError(f"rule {name} uses {{{reference}}}, which is neither a rule nor a fact")
 
     def kinds(self, categories: Sequence[str]) -> list[str]:
-        """Ways to say what an item of these categories is, each with its article: 'a comedy', 'a romantic comedy'."""
+        """Phrases for an item of these categories, each with its article: 'a comedy', 'a romantic comedy'."""
         known = [self.categories[name] for name in categories if name in self.categories]
         nouns = [category.noun for category in known]
         pairs = [f"{a.adjective} {b.noun}" for a, b in permutations(known, 2) if a.adjective]
@@ -71,7 +71,7 @@ class Lexicon(BaseModel):
         return [with_article(kind) for kind in nouns + pairs + unknown] or [with_article(self.noun)]
 
     def moods(self, categories: Sequence[str]) -> list[str]:
-        """What one watches items of these categories for: 'romance', 'romance and laughter'."""
+        """The moods of these categories, single and in pairs: 'romance', 'romance and laughter'."""
         by_category = [self.categories[name].moods for name in categories if name in self.categories]
         single = [mood for moods in by_category for mood in moods]
         pairs = [f"{x} and {y}" for a, b in permutations(by_category, 2) for x in a for y in b]
@@ -79,7 +79,7 @@ class Lexicon(BaseModel):
 
     @cached_property
     def plain_words(self) -> frozenset[str]:
-        """The words of all rules, in lower case: they may stand in any ad."""
+        """The words of all rules, in lower case; any ad may use them."""
         return frozenset(words_of(REFERENCE.sub(" ", text) for rule in self.rules.values() for text in rule)) | {
             *words_of([self.noun]),
             "a",
@@ -88,21 +88,34 @@ class Lexicon(BaseModel):
         }
 
     def own_words(self, categories: Sequence[str]) -> frozenset[str]:
-        """The words that an item's categories allow: their names and what they stand for."""
+        """The words that an item's categories allow: their names, phrases and moods."""
         return frozenset(words_of([*categories, *self.kinds(categories), *self.moods(categories)]))
 
     def forms(self, rule: str, facts: Mapping[str, str]) -> list[str]:
-        """The alternatives of a rule that need nothing but facts, filled in."""
+        """The alternatives of a rule that contains only facts, with the facts filled in.
+
+        Args:
+            rule: name of the rule.
+            facts: values by name.
+        """
         return [text.format(**facts) for text in self.rules[rule]]
 
 
 def with_article(noun: str) -> str:
-    """'a comedy', 'an action film'."""
+    """The noun with its indefinite article.
+
+    >>> with_article("comedy"), with_article("action film")
+    ('a comedy', 'an action film')
+    """
     return f"{'an' if noun[0].lower() in 'aeiou' else 'a'} {noun}"
 
 
 def words_of(texts: Sequence[str] | Iterator[str]) -> set[str]:
-    """The words of texts, in lower case."""
+    """The words of texts, in lower case.
+
+    >>> sorted(words_of(["A comedy", "a film"]))
+    ['a', 'comedy', 'film']
+    """
     return {word.lower() for text in texts for word in WORDS.findall(text)}
 
 
@@ -111,7 +124,7 @@ def load_lexicon(path: Path = DEFAULT) -> Lexicon:
     """Read and check a lexicon.
 
     Raises:
-        ConfigError: the file is missing or not of this form.
+        ConfigError: the file is missing or invalid.
     """
     try:
         return Lexicon.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
@@ -120,4 +133,4 @@ def load_lexicon(path: Path = DEFAULT) -> Lexicon:
         what = f"{'.'.join(map(str, first['loc']))} {first['msg']}".strip()
     except (OSError, yaml.YAMLError) as error:
         what = " ".join(str(error).split())
-    raise ConfigError(f"the lexicon cannot be read ({what}); {path}; correct it after {DEFAULT.name}")
+    raise ConfigError(f"the lexicon cannot be read ({what}); {path}; correct it to the form of {DEFAULT.name}")

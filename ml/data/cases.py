@@ -1,4 +1,4 @@
-"""Questions for an evaluation, made from interactions: what came next, or what came in a window?"""
+"""Evaluation questions made from interactions: about the next event, or about all events in a window."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,28 +12,28 @@ from ml.data.interactions import DAY_US, Interactions
 
 @dataclass(frozen=True)
 class Cases:
-    """Questions with their answers: given what a user had met before, which items came?
+    """Questions with their answers: given a user's history, which items came next?
 
-    One row is one right item. A question has one of them (which item comes next?) or several (which come in a window?).
+    One row is one right item. A question has one right item (the next event) or several (a window of time).
     """
 
     user: npt.NDArray[np.int64]
-    """Which user asks, ``[C]``; only equality means anything."""
+    """Index of the user, ``[C]``; meaningful only for equality."""
     question: npt.NDArray[np.int64]
-    """Which question a row answers, ``[C]``, ascending; rows of one question share user and history."""
+    """Question that a row belongs to, ``[C]``, ascending; rows of one question share user and history."""
     target: npt.NDArray[np.int32]
-    """The item that came, ``[C]``; below 0 is one that the catalogue does not hold, which no model can find."""
+    """The right item, ``[C]``; below 0 if the catalogue does not hold it, so that no model can find it."""
     histories: list[npt.NDArray[np.int32]]
-    """The user's items strictly before, oldest first."""
+    """Per row the user's items strictly before, oldest first."""
     times: list[npt.NDArray[np.int64]] | None
-    """The times of those, microseconds; None where only the order is known."""
+    """Times of these items, microseconds; None if only the order is known."""
 
     def __len__(self) -> int:
         return len(self.target)
 
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
-        """Where the rows of each question begin, ``[Q]``."""
+        """First row of each question, ``[Q]``."""
         return np.unique(self.question, return_index=True)[1].astype(np.int64)
 
     def take(self, chosen: npt.NDArray[np.int64]) -> "Cases":
@@ -47,13 +47,13 @@ class Cases:
         )
 
     def sample(self, n: int) -> "Cases":
-        """The rows of at most ``n`` of the questions, evenly spread: what is tuned on them is tuned quickly."""
+        """The rows of at most ``n`` evenly spread questions, for quick tuning."""
         questions = np.unique(self.question)
         chosen = questions[np.linspace(0, len(questions) - 1, min(n, len(questions)), dtype=np.int64)]
         return self.take(np.flatnonzero(np.isin(self.question, chosen)))
 
     def translated(self, mapping: npt.NDArray[np.int32]) -> "Cases":
-        """The same questions in another catalogue's indices; ``mapping[i]`` is the other index, -1 for none."""
+        """The same questions in another catalogue's indices; ``mapping[i]`` is item i's other index, or -1."""
         mapped = [mapping[history] for history in self.histories]
         histories = [items[items >= 0] for items in mapped]
         times = None
@@ -64,13 +64,22 @@ class Cases:
 
 
 def next_event_cases(events: Interactions, start: int, end: int | None = None, known_by: int = 0) -> Cases:
-    """Every event from ``start`` up to ``end`` (microseconds) as a question of its own, with what its user met before it.
+    """One question for every event from ``start`` up to ``end``, with its user's history.
 
-    An event whose item its user already met is no question: what was met is not recommended again. What had not arrived on the
-    day of the question was not known then, and is not in the history; when on a day something arrived is not recorded.
+    An event whose item the user has already seen is skipped, since seen items are not recommended again. A history holds only
+    events that had arrived by the day of the question; the time of arrival within a day is not recorded.
 
     Args:
-        known_by: what arrived on a day that starts before this (microseconds) counts as known to every question.
+        events: all interactions, including those before ``start``.
+        start: first moment, microseconds since 1970.
+        end: first moment after the questions, microseconds; None for no limit.
+        known_by: events that arrived on days starting before this (microseconds) are known to every question.
+
+    >>> times, day = np.array([1, 2, 3, 4]), np.zeros(4, np.int64)
+    >>> events = Interactions(1, 3, np.zeros(4, np.int32), np.array([0, 2, 0, 1]), times, day)
+    >>> cases = next_event_cases(events, start=2)
+    >>> cases.target.tolist(), [history.tolist() for history in cases.histories]
+    ([2, 1], [[0], [0, 2, 0]])
     """
     found = _Questions()
     for u, (first, last) in enumerate(zip(events.starts[:-1], events.starts[1:], strict=True)):
@@ -90,12 +99,22 @@ def next_event_cases(events: Interactions, start: int, end: int | None = None, k
 
 
 def window_cases(events: Interactions, start: int, end: int | None = None, known_by: int = 0) -> Cases:
-    """One question a user: which new items came from ``start`` up to ``end`` (microseconds), after what had arrived by then?
+    """One question per user: which new items came from ``start`` up to ``end``?
 
-    That is what a list that is made once for a whole window is asked. Users who met nothing new in it have no question.
+    This tests a list that is made once for a whole window, from the events that had arrived by then. Users without a new item
+    in the window have no question.
 
     Args:
+        events: all interactions, including those before ``start``.
+        start: begin of the window, microseconds since 1970.
+        end: first moment after the window, microseconds; None for no limit.
         known_by: as for :func:`next_event_cases`.
+
+    >>> day = np.array([0, 1, 1, 1], dtype=np.int64) * DAY_US
+    >>> events = Interactions(1, 3, np.zeros(4, np.int32), np.array([0, 2, 0, 1]), day, day)
+    >>> cases = window_cases(events, start=DAY_US)
+    >>> cases.question.tolist(), cases.target.tolist(), cases.histories[0].tolist()
+    ([0, 0], [2, 1], [0])
     """
     found = _Questions()
     for u, (first, last) in enumerate(zip(events.starts[:-1], events.starts[1:], strict=True)):
@@ -111,7 +130,7 @@ def window_cases(events: Interactions, start: int, end: int | None = None, known
 
 
 class _Past:
-    """What one user did with items that the catalogue holds."""
+    """One user's events with items that the catalogue holds."""
 
     def __init__(self, items: npt.NDArray[np.int32], times: npt.NDArray[np.int64], arrived: npt.NDArray[np.int64]) -> None:
         known = items >= 0
@@ -120,14 +139,19 @@ class _Past:
         )
 
     def before(self, moment: int, arrival_day: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int64]]:
-        """Items and times before a moment that had arrived by the end of a day: views where nothing came late."""
+        """Items and times before a moment that had arrived by the end of a day; views if no event was late.
+
+        Args:
+            moment: microseconds since 1970.
+            arrival_day: start of the last day of arrival that counts, microseconds.
+        """
         stop = int(np.searchsorted(self.times, moment))
         items, times, in_time = self.items[:stop], self.times[:stop], self.arrived[:stop] <= arrival_day
         return (items, times) if in_time.all() else (items[in_time], times[in_time])
 
 
 class _Questions:
-    """Cases in the making."""
+    """Collects questions into cases."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, int, int]] = []
@@ -136,6 +160,14 @@ class _Questions:
         self.asked = 0
 
     def ask(self, user: int, targets: list[int], items: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> None:
+        """Add one question.
+
+        Args:
+            user: index of the user.
+            targets: the right items.
+            items: the user's history, oldest first.
+            times: of the history, microseconds.
+        """
         for target in targets:
             self.rows.append((user, self.asked, target))
             self.histories.append(items)
@@ -148,7 +180,15 @@ class _Questions:
 
 
 def in_vocabulary(item_ids: list[str], catalog: Catalog, cases: Cases) -> tuple[Catalog, Cases]:
-    """The catalogue and the questions in the indices of a model that was fitted on other items; unknown ones fall out."""
+    """The catalogue and the questions in the indices of a model that was fitted on other items.
+
+    Items that the model does not know are dropped from histories, and get the target -1.
+
+    Args:
+        item_ids: the model's items in index order.
+        catalog: the catalogue that ``cases`` refers to.
+        cases: questions to translate.
+    """
     known = [catalog.index.get(item) for item in item_ids]
     other = Catalog(
         item_ids,

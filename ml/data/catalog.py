@@ -11,12 +11,19 @@ import pyarrow as pa
 ITEM_FIELDS = pa.schema(
     [("item_id", pa.string()), ("title", pa.string()), ("categories", pa.list_(pa.string())), ("text", pa.string())]
 )
-"""What a catalogue is made from."""
+"""Columns that a catalogue is made from."""
 
 
 @dataclass(frozen=True)
 class Catalog:
-    """The items that a model can recommend; an index into these lists is an item's index everywhere."""
+    """The items that a model can recommend; positions in these lists are the item indices everywhere.
+
+    >>> catalog = Catalog(["a", "b"], ["Alien", "Heat"], [["war"], ["drama", "war"]], ["", ""])
+    >>> catalog.index["b"], catalog.category_names
+    (1, ['drama', 'war'])
+    >>> catalog.category_matrix.tolist()
+    [[0.0, 1.0], [1.0, 1.0]]
+    """
 
     item_ids: list[str]
     titles: list[str]
@@ -32,14 +39,14 @@ class Catalog:
 
     @cached_property
     def described(self) -> bool:
-        """Whether anything is known of the items beside their ids."""
+        """Whether the items have any title, category or text."""
         return any(self.titles) or any(self.categories) or any(self.texts)
 
     @cached_property
     def text_embeddings(self) -> npt.NDArray[np.float32]:
-        """Sentence embeddings, L2-normalised: ``[I, E]``. What is encoded is the text, or title and categories without one.
+        """L2-normalised sentence embeddings, ``[I, E]``: of the text, or of title and categories if there is none.
 
-        A catalogue without any words has embeddings of zero, ``[I, 1]``.
+        Zeros ``[I, 1]`` if the catalogue has no words at all.
         """
         if not self.described:
             return np.zeros((len(self), 1), dtype=np.float32)
@@ -54,7 +61,7 @@ class Catalog:
 
     @cached_property
     def category_matrix(self) -> npt.NDArray[np.float32]:
-        """Which item is in which category, 0 or 1: ``[I, categories]``, in the order of their names."""
+        """1 where an item is in a category, else 0: ``[I, categories]``, in the order of ``category_names``."""
         column = {name: j for j, name in enumerate(self.category_names)}
         matrix = np.zeros((len(self), len(column)), dtype=np.float32)
         for i, row in enumerate(self.categories):
@@ -63,11 +70,16 @@ class Catalog:
 
 
 def catalog_from(items: pa.Table, met: Iterable[str]) -> Catalog:
-    """The catalogue of the rows of ``items`` and of whatever other item was met, sorted by item id.
+    """The catalogue of ``items`` and of all other seen items, sorted by item id.
 
     Args:
-        items: ``item_id``, ``title``, ``categories``, ``text``; one row an item.
-        met: ids of items.
+        items: ``item_id``, ``title``, ``categories``, ``text``; one row per item.
+        met: ids of seen items; those that ``items`` lacks get an empty title, categories and text.
+
+    >>> items = pa.Table.from_pylist([{"item_id": "b", "title": "Heat"}], schema=ITEM_FIELDS)
+    >>> catalog = catalog_from(items, met=["c", "a", "b"])
+    >>> catalog.item_ids, catalog.titles
+    (['a', 'b', 'c'], ['', 'Heat', ''])
     """
     rows: dict[str, tuple[str, list[str], str]] = {
         row["item_id"]: (row["title"] or "", row["categories"] or [], row["text"] or "") for row in items.to_pylist()

@@ -1,7 +1,7 @@
-"""Interactions that lie on disk: gathered from Arrow batches, sorted a part at a time, read through memory maps.
+"""Interactions on disk: collected from Arrow batches, sorted in parts, read through memory maps.
 
-So memory holds a batch, or the events of a 256th of the users, however many there are. The files have no names: they are gone
-with the process, also when it is killed.
+Memory holds one batch, or the events of a 256th of the users, however large the log is. The files are unnamed, so they
+disappear with the process, even if it is killed.
 
 Shapes: N events.
 """
@@ -22,7 +22,7 @@ from schemas.runtime.settings import get_settings
 
 SCATTERED_AT_ONCE = 100_000
 PREFIX = 2
-"""Events are sorted together whose users' ids begin with the same so many characters; pseudonyms are hexadecimal digits."""
+"""Users whose ids share this many leading characters are sorted together; pseudonyms are hexadecimal digits."""
 SCHEMA = pa.schema(
     [
         ("user_id", pa.string()),
@@ -32,12 +32,12 @@ SCHEMA = pa.schema(
         ("arrived_on", pa.date32()),
     ]
 )
-"""What is gathered; times are microseconds since 1970 UTC."""
+"""Columns of the input; times are microseconds since 1970 UTC."""
 ORDER = ["user_id", "event_time", "event_id", "item_id"]
-"""How events are sorted. Rows that are equal in all of it are one event, which arrived when the first of them did."""
+"""Sort order. Rows that are equal in all four columns are one event; the earliest arrival counts."""
 Column = npt.NDArray[Any]
 Keep = Callable[[Column, Column], npt.NDArray[np.bool_]]
-"""Picks events by their times and days of arrival."""
+"""Selects events by their times and days of arrival."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Events:
     """Every interaction of a log, sorted by user, time and event id."""
 
     user: npt.NDArray[np.int32]
-    """Which user, ``[N]``, ascending."""
+    """Index of the user, ``[N]``, ascending."""
     item: npt.NDArray[np.int32]
     """Index into ``item_ids``, ``[N]``."""
     time: npt.NDArray[np.int64]
@@ -53,14 +53,14 @@ class Events:
     arrived: npt.NDArray[np.int64]
     """The start of the day of arrival, microseconds, ``[N]``."""
     item_ids: list[str]
-    """Every item that an event names, in the order in which they were met first."""
+    """Ids of all items that occur, in order of first occurrence."""
 
     def __len__(self) -> int:
         return len(self.user)
 
 
 def gather(batches: Iterable[pa.RecordBatch]) -> Events:
-    """Sort the events of batches of ``SCHEMA``."""
+    """Sort and deduplicate the events of batches of ``SCHEMA``."""
     parts, n = _scattered(batches)
     user, item, time, arrived = (on_disk(n, dtype) for dtype in (np.int32, np.int32, np.int64, np.int64))
     place: dict[str, int] = {}
@@ -80,10 +80,10 @@ def gather(batches: Iterable[pa.RecordBatch]) -> Events:
 
 
 class _Part:
-    """Events on disk, written batch by batch and read once."""
+    """Events on disk: written batch by batch, read once."""
 
     def __init__(self) -> None:
-        self.file = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115  # read once, after all was written
+        self.file = tempfile.TemporaryFile(dir=_folder())  # noqa: SIM115  # closed when it is garbage-collected
         self.writer = pa.ipc.new_stream(self.file, SCHEMA)
 
     def read(self) -> pa.Table:
@@ -93,7 +93,7 @@ class _Part:
 
 
 def _scattered(batches: Iterable[pa.RecordBatch]) -> tuple[dict[str, _Part], int]:
-    """Events by the first characters of their user's id, and how many rows there are."""
+    """Events grouped by the first characters of the user id, and the number of rows."""
     parts: dict[str, _Part] = {}
     n = 0
     for batch in _larger(batches):
@@ -109,7 +109,7 @@ def _scattered(batches: Iterable[pa.RecordBatch]) -> tuple[dict[str, _Part], int
 
 
 def _larger(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches that are worth being scattered."""
+    """The same rows in batches that are large enough to be grouped."""
     held: list[pa.RecordBatch] = []
     for batch in batches:
         held.append(batch)
@@ -121,20 +121,23 @@ def _larger(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _distinct(rows: pa.Table) -> pa.Table:
-    """Sorted rows without those that are equal to the one before."""
+    """Sorted rows without those that equal the row before."""
     new = np.logical_or.reduce([_differs(rows[column]) for column in ORDER])
     return rows.filter(pa.array(np.concatenate([[True], new])))
 
 
 def _differs(column: Any) -> npt.NDArray[np.bool_]:
-    """Whether each value but the first is another than the one before it."""
+    """Whether each value except the first differs from the one before it."""
     return np.asarray(pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False))
 
 
 def cut(events: Events, keep: Keep, catalog: Catalog) -> Interactions:
-    """The events that ``keep`` picks by time and arrival, with items as the catalogue counts them.
+    """The selected events with the catalogue's item indices; each item outside it has its own number below 0.
 
-    An item that it does not hold has a number of its own below 0.
+    Args:
+        events: the whole log.
+        keep: selects events by time and day of arrival.
+        catalog: defines the item indices.
     """
     places = (catalog.index.get(item_id) for item_id in events.item_ids)
     index = np.array([-1 - code if place is None else place for code, place in enumerate(places)], dtype=np.int32)
@@ -156,7 +159,12 @@ def cut(events: Events, keep: Keep, catalog: Catalog) -> Interactions:
 
 
 def items_met(events: Events, keep: Keep) -> list[str]:
-    """The ids of the items of the events that ``keep`` picks."""
+    """Ids of the items of the selected events.
+
+    Args:
+        events: the whole log.
+        keep: selects events by time and day of arrival.
+    """
     met = np.zeros(len(events.item_ids), dtype=np.bool_)
     for rows in spans(len(events)):
         met[events.item[rows][keep(events.time[rows], events.arrived[rows])]] = True
@@ -164,12 +172,24 @@ def items_met(events: Events, keep: Keep) -> list[str]:
 
 
 def everything(time: Column, arrived: Column) -> npt.NDArray[np.bool_]:
-    """Picks all events."""
+    """Selects all events.
+
+    Args:
+        time, arrived: ``[N]``, microseconds.
+
+    >>> everything(np.array([5, 9]), np.array([0, 0]))
+    array([ True,  True])
+    """
     return np.ones(len(time), dtype=np.bool_)
 
 
 def on_disk(n: int, dtype: Any) -> Column:
-    """An array that lies in a file without a name; the file goes when nobody reads it any more."""
+    """An uninitialised array in an unnamed file, which is freed together with the array.
+
+    Args:
+        n: number of elements.
+        dtype: NumPy type of an element.
+    """
     if n == 0:
         return np.empty(0, dtype=dtype)
     with tempfile.TemporaryFile(dir=_folder()) as file:

@@ -1,6 +1,6 @@
-"""What the models see: interactions, a catalogue and questions, as arrays.
+"""Interactions of users with items, as arrays.
 
-Times are microseconds since 1970 UTC. N interactions, U users, I items, C cases.
+Times are microseconds since 1970 UTC. N interactions, U users, I items.
 """
 
 from collections.abc import Iterator
@@ -14,26 +14,33 @@ import numpy.typing as npt
 
 DAY_US = 24 * 3_600_000_000
 ROWS_AT_ONCE = 1_000_000
-"""Of a log that may be larger than memory."""
+"""Rows to process at a time, since a log may be larger than memory."""
 IGNORED_EVENTS = ("impression", "search")
-"""Event types that say what was shown or typed, not what was liked."""
+"""Event types that show no preference: an item was displayed, a query was typed."""
 
 
 @dataclass(frozen=True)
 class Interactions:
-    """Who met which item when; sorted by (user, time, event id)."""
+    """Which user interacted with which item at which time; sorted by (user, time, event id).
+
+    >>> log = Interactions(2, 3, np.array([0, 0, 1]), np.array([2, 0, -1]), np.array([5, 8, 6]), np.zeros(3))
+    >>> log.starts.tolist(), log.met.tolist()
+    ([0, 2, 3], [1, 0, 1])
+    >>> [history.tolist() for history in log.histories()]
+    [[2, 0], [-1]]
+    """
 
     n_users: int
     n_items: int
-    """Of the catalogue."""
+    """Items in the catalogue."""
     user_index: npt.NDArray[np.int32]
     """``[N]``, ascending."""
     item_index: npt.NDArray[np.int32]
-    """``[N]``; below 0 is an item that the catalogue does not hold, a number of its own for each."""
+    """``[N]``; each item outside the catalogue has its own number below 0."""
     time: npt.NDArray[np.int64]
-    """``[N]``, microseconds; where ``timed`` is false, just an order."""
+    """``[N]``, microseconds; if ``timed`` is false, only the order counts."""
     arrived: npt.NDArray[np.int64]
-    """``[N]``, the start of the day on which the event arrived, microseconds."""
+    """``[N]``, start of the day of arrival, microseconds."""
     timed: bool = True
 
     COLUMNS: ClassVar[dict[str, Any]] = {
@@ -42,19 +49,19 @@ class Interactions:
         "time": np.int64,
         "arrived": np.int64,
     }
-    """What has a value for every interaction, with its type."""
+    """The arrays with one value per interaction, and their types."""
 
     def __len__(self) -> int:
         return len(self.item_index)
 
     @cached_property
     def starts(self) -> npt.NDArray[np.int64]:
-        """Where each user's rows begin, ``[U + 1]``."""
+        """First row of each user, and N: ``[U + 1]``."""
         return np.searchsorted(self.user_index, np.arange(self.n_users + 1)).astype(np.int64)
 
     @cached_property
     def met(self) -> npt.NDArray[np.int64]:
-        """How often each item of the catalogue was met, ``[I]``."""
+        """Number of interactions with each item of the catalogue, ``[I]``."""
         counts = np.zeros(self.n_items, dtype=np.int64)
         for rows in spans(len(self)):
             items = self.item_index[rows]
@@ -66,22 +73,34 @@ class Interactions:
         return [self.item_index[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
     def times(self) -> list[npt.NDArray[np.int64]] | None:
-        """Each user's times, oldest first: U arrays; None where only the order is known."""
+        """Each user's times, oldest first: U arrays; None if only the order is known."""
         if not self.timed:
             return None
         return [self.time[a:b] for a, b in zip(self.starts[:-1], self.starts[1:], strict=True)]
 
 
 def spans(n: int) -> Iterator[slice]:
-    """Rows from 0 to ``n``, some at a time."""
+    """Slices that cover the rows from 0 to ``n``.
+
+    >>> list(spans(1_500_000))
+    [slice(0, 1000000, None), slice(1000000, 1500000, None)]
+    """
     return (slice(first, min(first + ROWS_AT_ONCE, n)) for first in range(0, n, ROWS_AT_ONCE))
 
 
 def microseconds(day: date) -> int:
-    """The start of a UTC day, microseconds since 1970."""
+    """The start of a UTC day, in microseconds since 1970.
+
+    >>> microseconds(date(1970, 1, 2))
+    86400000000
+    """
     return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()) * 1_000_000
 
 
 def day_of(moment: int) -> date:
-    """The UTC day of a moment, microseconds since 1970."""
+    """The UTC day of a moment in microseconds since 1970.
+
+    >>> day_of(86_400_000_000)
+    datetime.date(1970, 1, 2)
+    """
     return datetime.fromtimestamp(moment / 1e6, UTC).date()

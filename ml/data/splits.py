@@ -1,4 +1,4 @@
-"""Data for one training, cut by global time as of a moment, or leaving each user's last item out."""
+"""Data for one training, cut by global time or by leaving out each user's last item."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from ml.data.interactions import IGNORED_EVENTS, Interactions, microseconds
 
 @dataclass(frozen=True)
 class Split:
-    """Data for one training: ``fit`` then ``validation`` to decide, ``refit`` then ``test`` to report."""
+    """Data for one training: ``fit`` and ``validation`` for decisions, ``refit`` and ``test`` for the report."""
 
     catalog: Catalog
     fit: Interactions
@@ -30,13 +30,14 @@ class Split:
 
 
 def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int, ask: str = "next") -> Split:
-    """Cut by global time: nothing that happened or arrived at or after ``train_until`` reaches a fit.
+    """Cut by global time: no event that happened or arrived at or after ``train_until`` reaches a fit.
 
     Args:
-        events: everything, the days of the test too.
-        items: the catalogue as known before ``train_until``, ``ITEM_FIELDS``.
-        ask: ``next``, what comes next after what a user met up to then, or ``window``, what comes in all the days of the window
-            for one list that is made before it.
+        events: all events, including the days of the test.
+        items: the catalogue as known before ``train_until``, with the columns ``ITEM_FIELDS``.
+        train_until: first day of the test (00:00 UTC).
+        valid_days: length of the validation window, which ends there.
+        ask: ``next`` for one question per event, or ``window`` for one question per user about the whole window.
     """
     valid_from = train_until - timedelta(days=valid_days)
     known = before(train_until, train_until)
@@ -46,7 +47,7 @@ def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int,
     return Split(
         catalog=catalog,
         fit=cut(events, before(valid_from, train_until), catalog),
-        # A history may have arrived in one piece, after it happened: what is chosen by knows all that may be fitted on.
+        # A history may be delivered at once, long after it happened; so validation may use every event that a fit may use.
         validation=cases(refit, microseconds(valid_from), known_by=microseconds(train_until)),
         refit=refit,
         test=cases(cut(events, everything, catalog), microseconds(train_until)),
@@ -54,15 +55,33 @@ def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int,
 
 
 def before(moment: date, arrival: date) -> Keep:
-    """Picks what happened before ``moment`` and had arrived before ``arrival`` (both 00:00 UTC)."""
+    """Selects events that happened before ``moment`` and arrived before ``arrival``.
+
+    Args:
+        moment: day whose start (00:00 UTC) bounds the event's time.
+        arrival: day whose start bounds the event's arrival.
+
+    >>> keep, third = before(date(1970, 1, 3), date(1970, 1, 3)), microseconds(date(1970, 1, 3))
+    >>> keep(np.array([0, 0, third]), np.array([0, third, third]))
+    array([ True, False, False])
+    """
     until, known_by = microseconds(moment), microseconds(arrival)
     return lambda time, arrived: (time < until) & (arrived < known_by)
 
 
 def leave_one_out(events: Interactions, catalog: Catalog) -> Split:
-    """Each user's last item is the test, the one before it the validation; users with fewer than three only train.
+    """Each user's last event is the test, the one before it the validation; users with fewer than three only train.
 
-    So papers cut. It flatters: the future of other users is in the fit.
+    Papers often cut this way. The results are too good, because the fit contains the future of other users.
+
+    Args:
+        events: interactions, of which only the order within users counts.
+        catalog: the catalogue of their items.
+
+    >>> log = Interactions(1, 4, np.zeros(4, np.int32), np.array([3, 0, 2, 1]), np.arange(4), np.zeros(4))
+    >>> split = leave_one_out(log, Catalog(list("abcd"), [""] * 4, [[]] * 4, [""] * 4))
+    >>> split.fit.item_index.tolist(), split.validation.target.tolist(), split.test.target.tolist()
+    ([3, 0], [2], [1])
     """
     length = np.diff(events.starts)
     from_end = np.repeat(events.starts[1:], length) - np.arange(len(events))  # 1 is a user's last event
@@ -82,7 +101,7 @@ def _rows(events: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
 
 
 def _last(events: Interactions, length: npt.NDArray[np.int64], back: int) -> Cases:
-    """For every user with three events or more the event ``back`` from the end, asked with what came before it."""
+    """One question per user with at least three events: the event ``back`` from the end, given those before it."""
     users = np.flatnonzero(length >= 3)
     places = events.starts[1:][users] - back
     begins = events.starts[:-1][users]
@@ -100,8 +119,8 @@ def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
     """The split of a pinned training.
 
     Args:
-        lake: what ``schemas.lake.lake.open_lake`` returns.
-        pinned: what ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
+        lake: from ``schemas.lake.lake.open_lake``.
+        pinned: the record that ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
     """
     items = ITEM_FIELDS.empty_table()
     if pinned["items_as_of"]:
@@ -112,7 +131,12 @@ def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
 
 
 def read_events(lake: Any, snapshot: int | None) -> Iterator[pa.RecordBatch]:
-    """The interactions in ``session_events``: one row an event that names an item and is more than a display."""
+    """The interactions in ``session_events``: events with an item, except ``IGNORED_EVENTS``.
+
+    Args:
+        lake: from ``schemas.lake.lake.open_lake``.
+        snapshot: Iceberg snapshot id; None for the current one.
+    """
     for batch in lake.batches("session_events", snapshot=snapshot, columns=[*SCHEMA.names, "event_type"]):
         ignored = pc.is_in(batch["event_type"], pa.array(IGNORED_EVENTS))
         yield batch.filter(pc.and_(pc.is_valid(batch["item_id"]), pc.invert(ignored))).select(SCHEMA.names).cast(SCHEMA)

@@ -1,1 +1,1 @@
-"""Evaluation of a fitted model on a split: measures, slices, plots."""
+"""Evaluation of a fitted model on a split: metrics, slices, plots."""

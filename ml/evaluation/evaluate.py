@@ -1,7 +1,7 @@
-"""How good a model is: every question ranked against the whole catalogue, averaged within users, then over users.
+"""Evaluates a model: each question is ranked against the whole catalogue, metrics are averaged within, then over users.
 
-Items that the user already met are left out of the ranking. Ties are counted against the model: the right item stands
-behind everything that has the same score. (The lists that coverage, diversity and novelty look at break ties by item index.)
+Items that the user has already seen are left out of the ranking. Ties count against the model: the right item ranks behind all
+items with the same score. (The lists for coverage, diversity and novelty break ties by item index.)
 """
 
 from collections.abc import Sequence
@@ -33,28 +33,33 @@ BY_RANK = {
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What one model did on one set of cases."""
+    """The results of one model on one set of cases."""
 
     k: int
     user: npt.NDArray[np.int64]
-    """Who asked, ``[Q]``."""
+    """User of each question, ``[Q]``."""
     by_question: dict[str, npt.NDArray[np.float64]]
-    """Each measure of ``BY_RANK``, ``[Q]``."""
+    """Each metric of ``BY_RANK``, ``[Q]``."""
     segments: dict[str, npt.NDArray[np.bool_]]
-    """Which questions are in which segment, ``[Q]``."""
+    """For each segment, whether a question belongs to it, ``[Q]``."""
     shown: dict[str, float]
-    """Measures of the lists, whether they were right or not, and the counts ``cases`` and ``users``."""
+    """Metrics of the lists that do not depend on the right answers, and the counts ``cases`` and ``users``."""
     claimed: npt.NDArray[np.float64] | None = None
-    """The probability that the model gave to its list, ``[Q]``; None of one whose scores are no probabilities."""
+    """The probability that the model gives to its list, ``[Q]``; None if its scores are not probabilities."""
 
     def by_user(self, measure: str, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
-        """A measure's mean over each user's questions, perhaps only those ``within``; users in ascending order."""
+        """A metric's mean over each user's questions, users in ascending order: ``[users]``.
+
+        Args:
+            measure: a name in ``BY_RANK``.
+            within: the questions to use, ``[Q]``; None for all.
+        """
         chosen = slice(None) if within is None else within
         return metrics.mean_by_user(self.by_question[measure][chosen], self.user[chosen])
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """``ndcg_at_10`` and so on over all questions, ``<segment>_ndcg_at_10`` and so on, ``<segment>_cases``."""
+        """``ndcg_at_10`` etc. over all questions, ``<segment>_ndcg_at_10`` etc., and ``<segment>_cases``."""
         result = dict(self.shown)
         result |= {f"{name}_at_{self.k}": _mean(self.by_user(name)) for name in BY_RANK}
         for segment in PROTECTED:
@@ -73,10 +78,14 @@ def evaluate(
     *,
     k: int = K,
 ) -> Evaluation:
-    """All measures of a model.
+    """All metrics of a model.
 
     Args:
-        counts: how often each item was met in training ``[I]``: what is new, popular, novel.
+        model: fitted on ``catalog``.
+        cases: questions to rank the catalogue for.
+        catalog: defines the item indices.
+        counts: interactions with each item in training, ``[I]``; they define new items, popularity and novelty.
+        k: length of the lists.
     """
     ranks, lists, claimed = rank_cases(model, cases, k=k)
     hits, relevant = metrics.hits_of(ranks, cases.question, k)
@@ -99,7 +108,15 @@ def of_lists(
     catalog: Catalog,
     counts: npt.NDArray[np.integer[Any]],
 ) -> dict[str, float]:
-    """What is shown: how much of the catalogue, how varied, how popular, how different between users, how fair to items."""
+    """Metrics of the lists: coverage, diversity, novelty, popularity, personalisation, fairness to item groups.
+
+    Args:
+        lists: recommended items, ``[Q, k]``.
+        user: user of each list, ``[Q]``.
+        cases: the questions with their right items.
+        catalog: defines the item indices.
+        counts: interactions with each item in training, ``[I]``.
+    """
     k = lists.shape[1]
     group, names = item_groups(counts)
     known = cases.target[cases.target >= 0]
@@ -128,18 +145,20 @@ def interval(
     measure: str = "ndcg",
     segment: str | None = None,
 ) -> dict[str, float]:
-    """The ``mean`` of a measure over users, or its lead over ``theirs``, with the ``low`` and ``high`` of its 95 % interval.
+    """The ``mean`` of a metric over users, or its lead over ``theirs``, with the ``low`` and ``high`` of its 95 % interval.
 
     Args:
-        ours: of one model, or of one recipe with several seeds: a user's value is the mean over them.
+        ours: of one model, or of one recipe with several seeds; a user's value is the mean over them.
         theirs: for a paired comparison, over the same questions.
-        segment: one of ours: what is new to one model may be known to the other.
+        seed: of the bootstrap draws.
+        measure: a name in ``BY_RANK``.
+        segment: limits the comparison to a segment of ``ours[0]``, since models may differ in the items that are new to them.
 
     Raises:
-        ValueError: the questions are not the same.
+        ValueError: the questions differ.
     """
     if not all(np.array_equal(ours[0].user, other.user) for other in theirs):
-        raise ValueError("two evaluations can be compared over the same questions only")
+        raise ValueError("evaluations can only be compared over the same questions")
     within = None if segment is None else ours[0].segments[segment]
     values = np.mean([one.by_user(measure, within) for one in ours], axis=0)
     if theirs:

@@ -1,4 +1,4 @@
-"""Pictures of a training: drawn off screen, in the same few colours."""
+"""Figures of a training, drawn off screen in a few shared colours."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +18,12 @@ INK, ACCENT, QUIET, GRID = "#1f2933", "#d9480f", "#8896a5", "#e4e7eb"
 
 
 def blank(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure, Axes]:
+    """An empty figure in the common style.
+
+    Args:
+        title: of the figure.
+        width, height: inches.
+    """
     figure, axes = plt.subplots(figsize=(width, height), dpi=140, layout="constrained")
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
@@ -31,7 +37,7 @@ def learning_curve(epochs: list[dict[str, float]], title: str = "Learning curve"
     """Training loss and validation NDCG@10 by epoch.
 
     Args:
-        epochs: one row an epoch with ``epoch``, ``loss``, and perhaps ``validation_ndcg_at_10``.
+        epochs: one row per epoch with ``epoch``, ``loss``, and perhaps ``validation_ndcg_at_10``.
     """
     figure, left = blank(title)
     x = [row["epoch"] for row in epochs]
@@ -54,10 +60,11 @@ def learning_curve(epochs: list[dict[str, float]], title: str = "Learning curve"
 
 
 def by_segment(metrics: Mapping[str, float], recipe: str) -> Figure:
-    """NDCG@10 on the test cases, by how much was known of the user.
+    """NDCG@10 on the test cases by length of the user's history.
 
     Args:
         metrics: of one evaluation, see :func:`ml.evaluation.evaluate.evaluate`.
+        recipe: named in the title.
     """
     figure, axes = blank(f"{recipe}: test NDCG@10 by length of history")
     names = [name for name in ACTIVITY if metrics.get(f"{name}_cases")]
@@ -86,7 +93,8 @@ def comparison(rows: list[dict[str, Any]], chosen: str) -> Figure:
     """Validation and test NDCG@10 of all models, the chosen one in colour.
 
     Args:
-        rows: one a model with ``name``, ``validation`` (None for one that was not fitted here) and ``test``.
+        rows: one per model with ``name``, ``validation`` (None if it was not fitted here) and ``test``.
+        chosen: name of the model to highlight.
     """
     figure, axes = blank("NDCG@10, test (bar) and validation (dot)", height=0.62 * len(rows) + 1.2)
     ordered = sorted(rows, key=lambda row: float(row["test"]))
@@ -111,5 +119,5 @@ def comparison(rows: list[dict[str, Any]], chosen: str) -> Figure:
 
 
 def close(figure: Figure) -> None:
-    """Give a figure's memory back."""
+    """Free a figure's memory."""
     plt.close(figure)

@@ -1,4 +1,4 @@
-"""An evaluation as a Parquet file, one row a question: what a run leaves so that others can be compared with it later."""
+"""An evaluation as a Parquet file with one row per question, so that later runs can be compared with it."""
 
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,18 @@ from ml.evaluation.evaluate import BY_RANK, Evaluation
 FILE = "test_questions.parquet"
 CLAIMED = "claimed"
 IN_SEGMENT = "in "
-"""What the columns of segments begin with."""
+"""Prefix of segment columns."""
 
 
 def write_questions(found: Evaluation, folder: Path) -> Path:
-    """Columns: ``user`` (a number without meaning), each measure, ``claimed`` if known, ``in <segment>``; metadata: ``k``."""
+    """Write an evaluation without ``shown``; returns the path of the file.
+
+    Columns: ``user`` (an arbitrary number), each metric, ``claimed`` if known, ``in <segment>``; metadata: ``k``.
+
+    Args:
+        found: the evaluation.
+        folder: the folder of the new file.
+    """
     columns: dict[str, Any] = {"user": found.user} | found.by_question
     columns |= {} if found.claimed is None else {CLAIMED: found.claimed}
     columns |= {f"{IN_SEGMENT}{name}": within for name, within in found.segments.items()}
@@ -27,7 +34,7 @@ def write_questions(found: Evaluation, folder: Path) -> Path:
 
 
 def read_questions(path: Path) -> Evaluation:
-    """What ``write_questions`` wrote, without the measures of the lists."""
+    """Read a file of ``write_questions``; ``shown`` is empty."""
     table = pq.read_table(path)
     columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
     segments = {

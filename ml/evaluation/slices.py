@@ -1,4 +1,4 @@
-"""Parts of an evaluation that are looked at on their own: quiet and busy users, new items, categories."""
+"""Slices of an evaluation: users by activity, new items, categories."""
 
 from typing import Any
 
@@ -10,22 +10,24 @@ from ml.data.catalog import Catalog
 
 NEW = "new"
 ACTIVITY = {NEW: (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
-"""Questions by how many events came before them, both ends included."""
+"""Segments by number of events in the history: (lowest, highest), inclusive."""
 PROTECTED = (*ACTIVITY, "new_items")
-"""Segments that every run measures, and that no promotion may pay with; those of the categories are kept beside."""
+"""Segments that every run measures and that a promotion must not worsen; category segments are only recorded."""
 ITEM_GROUPS = ("new", "tail", "head")
-"""Items that training never met; those that together have less than half of its interactions; the few with the other half."""
+"""``new`` items have no training interactions; the few ``head`` items have half of them, ``tail`` items the rest."""
 CATEGORIES = 12
-"""So many of the categories that are asked about most are segments."""
+"""How many of the most frequent categories of right items become segments."""
 
 
 def question_segments(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
-    """Which questions are in which segment, ``[Q]``: by activity, ``new_items``, and ``category: <name>`` for the largest.
+    """For each segment, whether a question belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
 
-    A question with several right items is in a segment of items when one of them is.
+    A question with several right items is in an item segment if one of them is.
 
     Args:
-        counts: how often each item was met in training, ``[I]``.
+        cases: the questions.
+        catalog: defines the item indices.
+        counts: interactions with each item in training, ``[I]``.
     """
     lengths = np.array([len(cases.histories[case]) for case in cases.first], dtype=np.int64)
     segments = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
@@ -45,7 +47,12 @@ def _any(rows: npt.NDArray[np.bool_], cases: Cases) -> npt.NDArray[np.bool_]:
 
 
 def item_groups(counts: npt.NDArray[np.integer[Any]]) -> tuple[npt.NDArray[np.int64], tuple[str, ...]]:
-    """The group of each item as an index into the names, ``[I]``, and the names."""
+    """The group of each item as an index into the names, ``[I]``, and the names.
+
+    >>> group, names = item_groups(np.array([1, 5, 0, 2, 2]))
+    >>> [names[index] for index in group]
+    ['tail', 'head', 'new', 'tail', 'tail']
+    """
     order = np.argsort(-counts, kind="stable")
     before = np.cumsum(counts[order]) - counts[order]
     group = np.empty(len(counts), dtype=np.int64)

@@ -1,1 +1,1 @@
-"""Batch inference, a step a module: what users did, what is offered, a shard's lists, and the shards of a run."""
+"""Batch inference, one module per step: user histories, eligible items, the lists of a shard, the shards of a run."""

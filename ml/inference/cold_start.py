@@ -1,8 +1,8 @@
-"""Users of whom nothing is known that the model could go by: they get what people of their segment met most of late.
+"""Cold start: users without usable history get the items most popular in their segment over the last 30 days.
 
-A segment of few people says little, so its shares are mixed with everybody's, as if ``EVERYBODY`` more meetings had been made
-like theirs:  score = (n + EVERYBODY * share of everybody's) / (N + EVERYBODY), where n of the segment's N meetings were with
-the item.
+A small segment is weak evidence. So its shares are smoothed towards those of all users, as if ``EVERYBODY`` more interactions
+had been distributed like theirs:  score = (n + EVERYBODY * share among all users) / (N + EVERYBODY), where n of the segment's
+N interactions were with the item.
 """
 
 from collections.abc import Mapping
@@ -15,33 +15,37 @@ from ml.inference.slates import NOTHING, Lists
 from ml.models.rank import best
 
 EVERYBODY = 100.0
+"""Strength of the prior, in interactions."""
 
 
 def shares(of_segment: npt.NDArray[np.int64], of_all: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     """The score of each item: ``[I]``.
 
     Args:
-        of_segment: how many people of the segment met each item of late, ``[I]``.
-        of_all: how many of all.
+        of_segment: number of people of the segment who interacted with each item in the last 30 days, ``[I]``.
+        of_all: the same for all users, ``[I]``.
+
+    >>> shares(np.array([0, 100]), np.array([3, 1]))
+    array([0.375, 0.625], dtype=float32)
     """
     everybody = of_all / max(float(of_all.sum()), 1.0)
     return np.asarray((of_segment + EVERYBODY * everybody) / (of_segment.sum() + EVERYBODY), dtype=np.float32)
 
 
 class Popular:
-    """What new users get, by segment; the same for all of one segment."""
+    """The popular items, best first; one list per segment."""
 
     def __init__(self, offer: Offer, k: int) -> None:
         """
         Args:
-            offer: of the day.
-            k: how many items a list has.
+            offer: the eligible items of the day.
+            k: length of a list.
         """
         self.offer, self.k = offer, k
         self._lists: dict[str, tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]] = {}
         met = int((offer.offered & (offer.titles.recent > 0)).sum())
         self.is_known = met >= min(k, int(offer.offered.sum()))
-        """Whether enough items were met of late; if not, the model knows better."""
+        """Whether enough items were chosen recently to fill a list; if not, the model ranks for new users too."""
 
     def of(self, segment: str) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Items, best first, and their scores: ``[k]`` each."""
@@ -54,9 +58,14 @@ class Popular:
         return self._lists[segment]
 
     def instead(self, found: Lists, segments: Mapping[int, str]) -> None:
-        """Give some users of a batch, by row and segment, these lists in place of what was found."""
+        """Replace the lists of some users of a batch, in place.
+
+        Args:
+            found: the lists of the batch.
+            segments: segment of each user to serve, by row of ``found``.
+        """
         if self.is_known:
             for row, segment in segments.items():
                 items, scores = self.of(segment)
-                places = found.items.shape[1]  # fewer than k where fewer items are offered
+                places = found.items.shape[1]  # fewer than k if fewer items are eligible
                 found.items[row], found.scores[row] = items[:places], scores[:places]

@@ -1,8 +1,8 @@
-"""Maximal marginal relevance (Carbonell and Goldstein, 1998): a list that is good and not ten times the same.
+"""Maximal marginal relevance (Carbonell and Goldstein, 1998): lists of relevant items that differ from each other.
 
-The next item is the one with the highest  weight * relevance - (1 - weight) * (likeness to the nearest item chosen so far),
-relevance being its score between the worst (0) and the best (1) of the user's candidates, likeness the cosine of the two items'
-sets of categories: |A and B| / sqrt(|A| |B|).
+The next item maximizes  weight * relevance - (1 - weight) * (similarity to the most similar item chosen so far). Relevance is
+the item's score, scaled from the user's worst candidate (0) to the best (1). Similarity is the cosine of the two items' sets of
+categories: |A and B| / sqrt(|A| |B|).
 
 Shapes: B users, M candidates, K places, C categories.
 """
@@ -15,18 +15,18 @@ import numpy.typing as npt
 from ml.inference.slates import NOTHING, Lists
 
 EMPTY = -1e9
-"""Worth of a place without an item: less than that of any item."""
+"""Gain of a place without an item, below that of any item."""
 
 
 class Categories:
-    """Each item's categories, as numbers."""
+    """Each item's categories, as indices."""
 
     def __init__(self, categories: Sequence[Sequence[str]]) -> None:
         sets = [sorted(set(names)) for names in categories]
         number = {name: n for n, name in enumerate(sorted({name for names in sets for name in names}))}
         self.count = len(number)
         self.of = np.full((len(sets) + 1, max((len(names) for names in sets), default=0)), self.count, dtype=np.int64)
-        """``[I + 1, most categories of an item]``, filled up with ``count``; the last row is that of no item."""
+        """``[I + 1, most categories of an item]``, padded with ``count``; the last row stands for ``NOTHING``."""
         for row, names in enumerate(sets):
             self.of[row, : len(names)] = [number[name] for name in names]
         sizes = (self.of < self.count).sum(axis=1)
@@ -34,7 +34,15 @@ class Categories:
         """1 / sqrt(|A|), ``[I + 1]``."""
 
     def likeness(self, items: npt.NDArray[np.int64], chosen: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Cosine of each of ``items`` ``[B, M]`` with the user's ``chosen`` one ``[B]``: ``[B, M]``."""
+        """Cosine similarity of each user's items with one chosen item: ``[B, M]``.
+
+        Args:
+            items: ``[B, M]``.
+            chosen: one item per user, ``[B]``.
+
+        >>> Categories([["war"], ["war", "drama"], ["comedy"]]).likeness(np.array([[0, 1, 2]]), np.array([0])).round(3)
+        array([[1.   , 0.707, 0.   ]])
+        """
         rows = np.arange(len(items))
         own = np.zeros((len(items), self.count + 1))
         own[rows[:, None], self.of[chosen]] = self.weight[chosen][:, None]
@@ -44,13 +52,17 @@ class Categories:
 
 
 def diversified(found: Lists, k: int, weight: float, categories: Categories) -> Lists:
-    """The ``k`` items that maximal marginal relevance chooses of each user's candidates, in its order, then all others.
+    """The ``k`` items that maximal marginal relevance chooses from each user's candidates, in its order, then the others.
 
     Args:
         found: candidates, best first.
-        k: how many are chosen by it.
+        k: number of items to choose.
         weight: of relevance; 1 leaves the order as it is.
         categories: of all items.
+
+    >>> found = Lists(np.array([[0, 1, 2]]), np.array([[1.0, 0.9, 0.5]], dtype=np.float32), np.ones((1, 3)))
+    >>> diversified(found, 2, 0.5, Categories([["war"], ["war"], ["comedy"]])).items
+    array([[0, 2, 1]])
     """
     there = found.items != NOTHING
     rows = np.arange(len(found.items))
@@ -63,7 +75,7 @@ def diversified(found: Lists, k: int, weight: float, categories: Categories) -> 
     order = np.empty((len(rows), 0), dtype=np.int64)
     for _ in range(min(k, found.items.shape[1])):
         gain = np.where(there, weight * relevance - (1 - weight) * nearest, EMPTY)
-        chosen = np.where(open_, gain, -np.inf).argmax(axis=1)  # of equals the one with the better score
+        chosen = np.where(open_, gain, -np.inf).argmax(axis=1)  # on a tie the item with the better score
         order = np.column_stack([order, chosen])
         open_[rows, chosen] = False
         nearest = np.maximum(nearest, categories.likeness(found.items, found.items[rows, chosen]))

@@ -1,4 +1,4 @@
-"""What may be recommended on a day, and what is said of it: the same for every user."""
+"""The eligible items of a day and their statistics, the same for every user."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,15 +21,15 @@ class Offer:
     item_ids: Sequence[str]
     titles: Titles
     offered: npt.NDArray[np.bool_]
-    """Which items the catalogue holds, ``[I]``; no other is recommended."""
+    """Whether the catalogue holds the item, ``[I]``; other items are not recommended."""
     highest_rating: float
-    """The highest rating that anybody gave; 0 where there is none."""
+    """The highest rating that any user gave; 0 without ratings."""
     recent_of: Mapping[str, npt.NDArray[np.int64]]
-    """How many people of a segment met each item of late, ``[I]``."""
+    """By segment: number of people who interacted with each item in the last 30 days, ``[I]``."""
 
 
 class Tally:
-    """What all events together say, gathered part by part; a part holds whole users."""
+    """Statistics of all events, accumulated part by part; all events of a user are in one part."""
 
     def __init__(self, item_ids: Sequence[str], served_on: date) -> None:
         self.item_ids = pa.array(item_ids, pa.string())
@@ -39,7 +39,12 @@ class Tally:
         self.highest_rating = 0.0
 
     def add(self, events: pa.Table, users: pa.Table) -> None:
-        """Count the people who met each item of late, and look for a higher rating."""
+        """Count the people who interacted with each item in the last 30 days, and update the highest rating.
+
+        Args:
+            events: of some users.
+            users: ``user_id`` and ``segment`` of these users.
+        """
         late = events.filter(pc.greater_equal(events["event_time"].cast("int64"), self.since))
         people = late.group_by(["user_id", "item_id"]).aggregate([])
         index = pc.fill_null(pc.index_in(people["item_id"], self.item_ids), -1).to_numpy()
@@ -58,11 +63,11 @@ class Tally:
 def offer_of(
     catalogue: pa.Table | None, parts: Iterable[tuple[pa.Table, pa.Table]], item_ids: Sequence[str], served_on: date
 ) -> Offer:
-    """The offer of a day.
+    """The eligible items of a day.
 
     Args:
-        catalogue: ``item_id``, ``title``, ``categories``; where there is none, an item is called by its id, and offered.
-        parts: all known events, and the users of these with their segments; each user is in one part.
+        catalogue: ``item_id``, ``title``, ``categories``; None: every item is eligible, with its id as its title.
+        parts: all known events, and their users with segments; each user is in one part.
         item_ids: of the model, in its order.
         served_on: the day.
     """

@@ -1,12 +1,12 @@
-"""Exploration: the last places of a list are drawn by known probabilities, so that what a click says of them can be weighed.
+"""Exploration: the last places of a list are drawn with known probabilities, so that clicks on them can be weighted.
 
-Each such place has a pool of its own, so that no item can come twice and no draw depends on another: of the items behind the
-certain places, in the order of their scores, the first goes to the first place's pool, the second to the second's, and round
-again. From a pool of m items the one at position i is drawn with probability (1/i) / (1 + 1/2 + ... + 1/m). Positions and not
-scores decide, so that every recipe explores alike and no probability is tiny: what a click is divided by (inverse propensity
-scoring, Horvitz and Thompson, 1952) then varies little.
+Each such place has its own pool, so that no item appears twice and no draw depends on another. The items below the fixed places
+are dealt to the pools in turn, in the order of their scores. From a pool of m items the item at position i is drawn with
+probability (1/i) / (1 + 1/2 + ... + 1/m). The probabilities depend on positions rather than scores, so that every recipe
+explores alike and no probability is tiny. That keeps the variance of inverse propensity weights low (Horvitz and Thompson,
+1952).
 
-A draw is a function of the seed, the day, the user and the place: it does not depend on who else is there.
+A draw is a function of the seed, the day, the user and the place; it does not depend on the other users.
 """
 
 import hashlib
@@ -22,10 +22,10 @@ def explored(certain: Lists, rest: Lists, places: int, draws: npt.NDArray[np.flo
     """Lists whose last ``places`` places are drawn.
 
     Args:
-        certain: the certain places.
-        rest: the items behind them, best first.
-        places: how many places are drawn, S; a pool without an item leaves its place empty, always the last ones.
-        draws: uniform between 0 and 1, ``[B, S]``.
+        certain: the fixed places.
+        rest: the candidates below them, best first.
+        places: number of drawn places, S; a place with an empty pool stays empty, and such places come last.
+        draws: uniform in [0, 1), ``[B, S]``.
     """
     items, scores, propensities = [certain.items], [certain.scores], [certain.propensities]
     for place in range(min(places, rest.items.shape[1])):
@@ -33,7 +33,7 @@ def explored(certain: Lists, rest: Lists, places: int, draws: npt.NDArray[np.flo
         of_pool = rest.items[:, pool]
         filled = of_pool != NOTHING
         probability = probabilities(filled)
-        # The first whose cumulated probability exceeds the draw; rounding may leave the last sum just below 1.
+        # The first item whose cumulative probability exceeds the draw; rounding may leave the last sum just below 1.
         drawn = np.minimum((probability.cumsum(axis=1) <= draws[:, [place]]).sum(axis=1), np.maximum(filled.sum(axis=1) - 1, 0))
         column = drawn[:, None]
         items.append(np.take_along_axis(of_pool, column, axis=1))
@@ -43,10 +43,10 @@ def explored(certain: Lists, rest: Lists, places: int, draws: npt.NDArray[np.flo
 
 
 def probabilities(filled: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Of each item of a pool, proportional to 1 / position; rows sum to 1 where there is any item: ``[B, M]``.
+    """The probability of each item of a pool, proportional to 1 / position: ``[B, M]``; a pool with items sums to 1.
 
     Args:
-        filled: whether there is an item, ``[B, M]``; those that are come first.
+        filled: whether a position holds an item, ``[B, M]``; items come first.
 
     >>> probabilities(np.array([[True, True, False]]))
     array([[0.66666667, 0.33333333, 0.        ]])
@@ -56,12 +56,15 @@ def probabilities(filled: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
 
 
 def draws(users: Sequence[str], places: int, salt: str) -> npt.NDArray[np.float64]:
-    """A number between 0 and 1 for each user and place, the same wherever and whenever it is asked for: ``[U, places]``.
+    """A number in [0, 1) for each user and place, the same in every process and batch: ``[U, places]``.
 
     Args:
-        users: who.
-        places: how many.
-        salt: what else the draw follows from, such as seed and day.
+        users: ids.
+        places: numbers per user.
+        salt: the other inputs of a draw, such as seed and day.
+
+    >>> draws(["ann", "bob"], 2, "7")[1].tolist() == draws(["bob"], 2, "7")[0].tolist()
+    True
     """
     digests = b"".join(
         hashlib.sha256(f"{salt}|{user}|{place}".encode()).digest()[:8] for user in users for place in range(places)

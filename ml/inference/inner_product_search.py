@@ -1,10 +1,9 @@
-"""The best items for many users where a score is a product: exact, at half the cost of scoring everything and sorting.
+"""Exact top-k search for many users by inner product, at half the cost of scoring everything and sorting.
 
-All items are scored in bfloat16, which takes half the time of float32; a few with the longest vectors, whose scores would be
-the least exact, in float32. Maxima of groups of items, and of groups of those, say where the best can be; the candidates found
-there are scored again in float32. A bound on the error of the first scores proves, user by user, that no other item belongs
-into the list; whoever it does not prove it for is scored in float32 from the start. So the lists are those of the plain way,
-whatever the vectors.
+All items are scored in bfloat16, which takes half the time of float32. A few items with the longest vectors, whose bfloat16
+scores would be the least accurate, are scored in float32. Maxima over groups of items, and over groups of groups, narrow down
+the candidates, which are scored again in float32. For each user a bound on the bfloat16 error proves that no other item belongs
+in the list. Users whose bound does not hold are scored again in float32, so results equal an exhaustive search.
 
 Shapes: B users, I items offered, D width, M candidates, K places.
 """
@@ -23,23 +22,23 @@ from torch import Tensor
 GROUP, GROUPS = 16, 4
 """Items in a group, and groups in a group of groups."""
 SPARE = 60
-"""Candidates beyond the places of a list."""
+"""Number of candidates beyond the length of a list."""
 APART = 512
-"""Items with the longest vectors, which are scored in float32 from the start."""
+"""Number of items with the longest vectors, which are scored in float32 from the start."""
 ROWS_AT_ONCE = 128
 """Users scored at a time: their bfloat16 scores of 100,000 items stay in a processor's cache."""
 ROUNDING = 2.0**-8
-"""Upper bound of the relative error of rounding to bfloat16, of half a unit in the last of eight places, with room to spare."""
+"""Upper bound of the relative error of rounding to bfloat16, which has eight significant bits."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """Best first; where an item is -1, there was none left."""
+    """Best first; item -1 means that no item was left."""
 
     items: npt.NDArray[np.int64]
     scores: npt.NDArray[np.float32]
     proven: int
-    """Users whose list the quick way gave."""
+    """Number of users whose bfloat16 search was proven exact."""
 
 
 def is_quick() -> bool:
@@ -48,7 +47,7 @@ def is_quick() -> bool:
 
 
 class Search:
-    """The best of the offered items for states of users: score = state . vector + bias."""
+    """The best eligible items for the states of users: score = state . vector + bias."""
 
     def __init__(
         self, vectors: Tensor, bias: Tensor, offered: npt.NDArray[np.bool_], *, quick: bool | None = None, threads: int = 1
@@ -57,9 +56,9 @@ class Search:
         Args:
             vectors: float32 ``[all items, D]``.
             bias: float32 ``[all items]``.
-            offered: which items may be found, ``[all items]``.
-            quick: whether to go the quick way; by default where the processor is made for it and there are enough items.
-            threads: how many threads work, each for users of its own.
+            offered: whether the item may be found, ``[all items]``.
+            quick: whether to search in bfloat16 if there are enough items; by default if the processor is fast at it.
+            threads: number of threads, each for its own users.
         """
         self.index = torch.as_tensor(np.flatnonzero(offered), device=vectors.device)
         self.column = np.full(len(offered), -1, dtype=np.int64)
@@ -69,11 +68,12 @@ class Search:
         self.threads = threads
 
     def best(self, states: Tensor, met: Sequence[npt.NDArray[np.integer[Any]]], k: int) -> Found:
-        """The ``k`` best items of each user, of equal ones the lower index first, without those that the user met.
+        """The ``k`` best items of each user that are not excluded; on a tie the lower index comes first.
 
         Args:
             states: float32 ``[B, D]``.
-            met: for each user the items to leave out.
+            met: for each user the items to exclude, since the user has interacted with them.
+            k: length of a list.
         """
         starts = range(0, len(states), ROWS_AT_ONCE)
         parts = [(states[first : first + ROWS_AT_ONCE], met[first : first + ROWS_AT_ONCE], k) for first in starts]
@@ -105,14 +105,14 @@ class Search:
         return self._found(items, scores, proven=int(proven.sum()))
 
     def _left_out(self, met: Sequence[npt.NDArray[np.integer[Any]]]) -> tuple[Tensor, Tensor]:
-        """Rows and columns of what was met."""
+        """Rows and columns of the excluded items."""
         rows = np.repeat(np.arange(len(met)), [len(items) for items in met])
         columns = self.column[np.concatenate([np.empty(0, np.int64), *met]).astype(np.int64)]
         device = self.vectors.device
         return torch.as_tensor(rows[columns >= 0], device=device), torch.as_tensor(columns[columns >= 0], device=device)
 
     def _found(self, items: Tensor, scores: Tensor, proven: int) -> Found:
-        """In indices of the model."""
+        """Convert columns to item indices of the model."""
         real = torch.where(torch.isneginf(scores), -1, self.index[items])
         return Found(real.cpu().numpy(), scores.cpu().numpy(), proven)
 
@@ -121,19 +121,19 @@ class Search:
         scores_BI[left_out] = -torch.inf
         scores, columns = scores_BI.topk(min(k + SPARE, scores_BI.shape[1]))
         tied = (scores[:, -1] == scores[:, min(k, scores.shape[1]) - 1]) & torch.isfinite(scores[:, -1])
-        if bool(tied.any()) and scores.shape[1] < scores_BI.shape[1]:  # so many equals that some were cut off
+        if bool(tied.any()) and scores.shape[1] < scores_BI.shape[1]:  # ties may reach beyond the columns of topk
             scores, columns = scores_BI.sort(dim=1, descending=True, stable=True)
         return first_of_equals(columns, scores, k)
 
     def _quickly(self, states: Tensor, left_out: tuple[Tensor, Tensor], k: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Columns and scores ``[B, K]``, and for each user whether they are proven to be the best."""
+        """Columns and scores ``[B, K]``, and for each user whether the list is proven exact."""
         rough, m = self._rough, k + SPARE
         states16_BD = states.bfloat16()
         ones = torch.ones(len(states), 2, dtype=torch.bfloat16)
         scores_BI = torch.mm(torch.cat([states16_BD, ones], dim=1), rough.vectors.T)
         scores_BI[left_out] = -torch.inf
         columns_BM, least_B = candidates(scores_BI, m)
-        columns_BM = columns_BM.clamp_(max=len(self.index) - 1)  # padding is as good as met
+        columns_BM = columns_BM.clamp_(max=len(self.index) - 1)  # padding counts as excluded
         vectors_BMD = torch.index_select(self.vectors, 0, columns_BM.view(-1)).view(len(states), m, -1)
         exact_BM = torch.bmm(vectors_BMD, states[:, :, None])[:, :, 0] + self.bias[columns_BM]
         exact_BM[torch.isneginf(scores_BI.gather(1, columns_BM))] = -torch.inf
@@ -156,18 +156,18 @@ class Search:
 
 @dataclass(frozen=True)
 class _Rough:
-    """Vectors in bfloat16, padded to whole groups, and how far they are from the exact ones."""
+    """Vectors in bfloat16, padded to whole groups, and bounds of their errors."""
 
     vectors: Tensor
-    """With the bias in two further columns, what the first does not hold in the second: ``[padded, D + 2]``."""
+    """With the bias in two further columns, the second for the rounding error of the first: ``[padded, D + 2]``."""
     apart: Tensor
     """Columns of the items with the longest vectors, which are not among ``vectors``, ``[A]``."""
     place: Tensor
     """Each column's place in ``apart``, or -1, ``[I]``."""
     centre: float
-    """Taken from every bias, so that the scores that matter are near 0, where bfloat16 is finest."""
+    """Subtracted from every bias, so that the scores that matter are near 0, where bfloat16 is most precise."""
     lost: float
-    """Length of the longest difference to an exact vector."""
+    """Largest distance between a rounded and an exact vector."""
     longest: float
     """Length of the longest vector."""
     bias_lost: float
@@ -199,15 +199,17 @@ class _Rough:
 
 
 def candidates(scores: Tensor, m: int) -> tuple[Tensor, Tensor]:
-    """The columns of the ``m`` highest scores of each row, in no order, and the least of these scores.
+    """The columns of the ``m`` highest scores of each row, in any order, and the lowest of these scores.
 
-    A column among the best is in a group whose maximum is among the best: whoever is not has ``m`` better ones.
+    One of the ``m`` best columns is in a group whose maximum is among the ``m`` best: for any other column there are ``m``
+    better ones.
 
     Args:
         scores: ``[B, I]``, I a multiple of ``GROUP * GROUPS`` and at least ``m`` times that.
+        m: number of candidates.
     """
     rows = len(scores)
-    groups = scores.view(rows, GROUP, -1).amax(dim=1)  # every n-th column is a group's: that is how maxima are quick
+    groups = scores.view(rows, GROUP, -1).amax(dim=1)  # a group is every n-th column, which makes maxima fast
     outer = groups.view(rows, GROUPS, -1).amax(dim=1)
     of_outer = _members(outer.float().topk(m, sorted=False).indices, GROUPS, outer.shape[1])
     chosen = groups.gather(1, of_outer).float().topk(m, sorted=False).indices
@@ -222,7 +224,17 @@ def _members(groups: Tensor, size: int, stride: int) -> Tensor:
 
 
 def first_of_equals(columns: Tensor, scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """The ``k`` best of candidates, best first, of equal ones the lower column first: columns and scores ``[B, K]``."""
+    """The ``k`` best candidates, best first, on a tie the lower column first: columns and scores ``[B, K]``.
+
+    Args:
+        columns: of the candidates, ``[B, M]``.
+        scores: of the candidates, ``[B, M]``.
+        k: length of a list.
+
+    >>> columns, scores = first_of_equals(torch.tensor([[7, 2, 9]]), torch.tensor([[1.0, 1.0, 3.0]]), 2)
+    >>> columns.tolist(), scores.tolist()
+    ([[9, 2]], [[3.0, 1.0]])
+    """
     columns, order = columns.sort(dim=1)
     values, best = scores.gather(1, order).sort(dim=1, descending=True, stable=True)
     return columns.gather(1, best[:, :k]), values[:, :k]

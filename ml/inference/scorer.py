@@ -1,4 +1,4 @@
-"""The rows of one shard: its users in batches, their lists, and a reason for every place."""
+"""The rows of one shard: lists for its users, batch by batch, and a reason for every item."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,34 +22,38 @@ from schemas.runtime.errors import ConfigError
 
 @dataclass(frozen=True)
 class Policy:
-    """How lists are made of scores."""
+    """The settings by which scores become lists."""
 
     k: int
     batch_users: int
     candidates: int = 100
-    """How many of the best items what follows chooses from."""
+    """Number of best items from which diversity and exploration choose."""
     relevance: float = 1.0
     """Weight of relevance against diversity, see ``ml.inference.diversity``; 1 is relevance alone."""
     explored: int = 0
-    """How many of the last places are drawn, see ``ml.inference.exploration``."""
+    """Number of last places that are drawn, see ``ml.inference.exploration``."""
     seed: int = 0
 
     def __post_init__(self) -> None:
         if self.explored >= self.k:
             raise ConfigError(
                 f"{self.explored} places of {self.k} are to be drawn; in CLICKWRIGHT_RECOMMEND_EXPLORED; "
-                "leave the first at least to the model"
+                "leave at least the first place to the model"
             )
 
     @property
     def wanted(self) -> int:
-        """Candidates of each user."""
+        """Number of candidates per user.
+
+        >>> Policy(k=10, batch_users=1).wanted, Policy(k=10, batch_users=1, explored=2).wanted
+        (10, 100)
+        """
         return self.k if self.relevance == 1 and not self.explored else max(self.k, self.candidates)
 
 
 @dataclass(frozen=True)
 class Origin:
-    """What every row says of where it comes from."""
+    """The columns of every row that say where it comes from."""
 
     served_on: date
     model_name: str
@@ -58,7 +62,7 @@ class Origin:
 
 @dataclass(frozen=True)
 class Scorer:
-    """All that a shard's rows follow from, besides its users and what they did."""
+    """Everything that determines a shard's rows, besides its users and their events."""
 
     model: Recommender
     offer: Offer
@@ -66,17 +70,23 @@ class Scorer:
     origin: Origin
 
     def finish(self, shard: int, inputs: Inputs, work: Work) -> dict[str, int]:
-        """Make the rows of a shard and write them; returns its figures."""
+        """Make the rows of a shard and write them; returns the counts of :meth:`rows`.
+
+        Args:
+            shard: its number.
+            inputs: users and events of each shard.
+            work: folder of the finished shards.
+        """
         rows, figures = self.rows(inputs.users(shard), inputs.events(shard))
         work.finish(shard, rows, figures)
         return figures
 
     def rows(self, users: pa.Table, events: pa.Table) -> tuple[pa.Table, dict[str, int]]:
-        """Rows of ``recommendations``, by user and rank, and figures of the users.
+        """Rows of ``recommendations``, by user and rank, and counts of rows and users.
 
         Args:
             users: in ``USER_COLUMNS``, sorted by ``user_id``.
-            events: in ``EVENT_COLUMNS``; of these users, and perhaps of others.
+            events: in ``EVENT_COLUMNS``; those of other users are ignored.
         """
         did = behaviour(events, users["user_id"].combine_chunks(), self.offer.item_ids)
         parts, new, fewer, without = [], 0, 0, 0

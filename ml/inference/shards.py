@@ -1,8 +1,9 @@
-"""The users of a day in shards, and the folder in which a run's finished shards wait for the others.
+"""Shards of a day's users, and the folder in which a run keeps its finished shards.
 
-A shard is a Parquet file of rows of ``recommendations``, in a folder named by the run and by all that the rows follow from. It
-gets its name when it is whole. So a run that was killed finds what it had finished, and nothing made from anything else.
-The folder lies among the table's attempts: what a killed run left there goes with the orphans, and an erasure looks into it.
+A shard is a Parquet file of rows of ``recommendations``. The folder's name is a hash of the run and of everything that
+determines the rows, and a shard gets its final name when it is complete. So a killed run finds the shards it had finished, and
+never rows from other inputs. The folder is among the table's attempts: maintenance removes an abandoned one with the orphans,
+and an erasure searches it.
 """
 
 import hashlib
@@ -30,27 +31,42 @@ from schemas.runtime.settings import get_settings
 TABLE = "recommendations"
 RECOMMENDATIONS = load_contract(TABLE).arrow_schema
 BUFFERED_ROWS = 1 << 19
-"""Events that wait in memory for their shards' files."""
+"""Number of events buffered in memory before they are written to the shards' files."""
 FIGURES = b"clickwright.figures"
 USER_COLUMNS = ["user_id", "segment"]
 
 
 def shard_of(users: pa.Array | pa.ChunkedArray, shards: int) -> npt.NDArray[np.int64]:
-    """The shard of each user, by a hash that knows nobody else: ``[len(users)]``."""
+    """The shard of each user, by a hash of the user's id alone: ``[len(users)]``.
+
+    Args:
+        users: ids.
+        shards: number of shards.
+
+    >>> users = pa.array(["ann", "bob", "cid"])
+    >>> bool(shard_of(users, 8)[2] == shard_of(users[2:], 8)[0])
+    True
+    """
     hashes = pl.Series(users, dtype=pl.String).hash(seed=0).to_numpy()
     return np.asarray(hashes % np.uint64(shards), dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Work:
-    """Where a run works."""
+    """The folder of a run's finished shards."""
 
     folder: Path
     shards: int
 
     @classmethod
     def of(cls, run: str, follows_from: Mapping[str, Any], shards: int) -> "Work":
-        """The folder of a run whose rows follow from some values, which JSON can hold."""
+        """The folder of a run.
+
+        Args:
+            run: name of the run.
+            follows_from: everything that determines the rows; values that JSON lacks enter as their text.
+            shards: number of shards.
+        """
         said = json.dumps({"run": run, "shards": shards, **follows_from}, sort_keys=True, default=str)
         name = f"work-{hashlib.sha256(said.encode()).hexdigest()[:32]}"
         return cls(get_settings().table_files / TABLE / name, shards)
@@ -60,11 +76,17 @@ class Work:
 
     @property
     def waiting(self) -> list[int]:
-        """The shards that are not finished."""
+        """Numbers of the shards that are not finished."""
         return [shard for shard in range(self.shards) if not self.path(shard).exists()]
 
     def finish(self, shard: int, rows: pa.Table, figures: Mapping[str, int]) -> None:
-        """Write a shard, which is there whole or not at all."""
+        """Write a shard atomically.
+
+        Args:
+            shard: its number.
+            rows: of ``recommendations``.
+            figures: counts, which :meth:`figures` sums over the shards.
+        """
         fresh = self.folder / f".{uuid.uuid4().hex}.parquet"
         with pq.ParquetWriter(fresh, rows.schema, compression="zstd", store_schema=False) as writer:
             writer.write_table(rows)
@@ -72,7 +94,7 @@ class Work:
         fresh.rename(self.path(shard))
 
     def figures(self) -> dict[str, int]:
-        """Figures of all finished shards: those noted of each, added up, and ``items_shown``, how many different items."""
+        """The shards' counts, summed, and ``items_shown``, the number of distinct items; all shards must be finished."""
         total: Counter[str] = Counter()
         items: set[str] = set()
         for shard in range(self.shards):
@@ -82,7 +104,7 @@ class Work:
         return {**total, "items_shown": len(items)}
 
     def stage(self, folder: Path) -> None:
-        """Give the finished shards a second name in an attempt's folder: they stay here until the attempt is complete."""
+        """Hard-link the finished shards into an attempt's folder; they stay here until the attempt is complete."""
         folder.mkdir(parents=True)
         for shard in range(self.shards):
             os.link(self.path(shard), folder / self.path(shard).name)
@@ -93,17 +115,17 @@ class Work:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What each shard is made from: its users, and what they did."""
+    """The inputs of each shard: its users, and their events."""
 
     folder: Path
     shards: int
 
     def users(self, shard: int) -> pa.Table:
-        """In ``USER_COLUMNS``, sorted by ``user_id``."""
+        """Users of a shard, in ``USER_COLUMNS``, sorted by ``user_id``."""
         return pq.read_table(self._users(shard)).combine_chunks()
 
     def events(self, shard: int) -> pa.Table:
-        """Events of the shard's users, and of others who hash like them and have no profile."""
+        """Events of a shard's users, and of users without a profile whose ids hash to the shard."""
         return pq.read_table(self._events(shard))
 
     def _users(self, shard: int) -> Path:
@@ -124,7 +146,7 @@ class Inputs:
             pq.write_table(users.filter(pa.array(shard == number)), self._users(number), compression="zstd")
 
     def write_events(self, batches: Iterable[pa.RecordBatch]) -> None:
-        """Deal events out, a bounded number of them in memory."""
+        """Write the events of each shard, with a bounded number of them in memory."""
         writers = [pq.ParquetWriter(self._events(n), EVENT_SCHEMA, compression="zstd") for n in range(self.shards)]
         held: list[pa.RecordBatch] = []
         for batch in batches:
@@ -148,7 +170,7 @@ class Inputs:
 
 @contextmanager
 def open_inputs(work: Work) -> Iterator[Inputs]:
-    """A folder for the inputs of the shards, removed afterwards; they hold personal data, and are quickly made again."""
+    """A folder for the inputs of the shards, removed afterwards: they hold personal data and are quick to make again."""
     work.folder.mkdir(parents=True, exist_ok=True)
     inputs = Inputs(work.folder / f"inputs-{uuid.uuid4().hex}", work.shards)
     inputs.folder.mkdir()

@@ -1,4 +1,4 @@
-"""The lists of a batch of users, as arrays. B users, I items, K places."""
+"""Recommendation lists of a batch of users, as arrays: B users, I items, K places."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,28 +15,28 @@ if TYPE_CHECKING:
     from ml.inference.inner_product_search import Search
 
 NOTHING = -1
-"""In place of an item, where a list is shorter than the others."""
+"""Fills the places of a list that is shorter than the others."""
 SCORES_AT_ONCE = 1 << 22
-"""16 MB: so much memory is used again and again, where more would be asked of the system anew for each step."""
+"""Scores computed at a time: a block of 16 MB is reused, while the system would allocate a larger one anew each time."""
 
 
 @dataclass(frozen=True)
 class Lists:
-    """Best first; places without an item come last."""
+    """One list per user, best first; empty places come last."""
 
     items: npt.NDArray[np.int64]
     """Index of the item in the model, or ``NOTHING``, ``[B, K]``."""
     scores: npt.NDArray[np.float32]
-    """By the model, ``[B, K]``."""
+    """The model's scores, ``[B, K]``."""
     propensities: npt.NDArray[np.float64]
-    """Probability with which the item got to its place, ``[B, K]``."""
+    """Probability with which the item got its place, ``[B, K]``."""
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
         return np.asarray((self.items != NOTHING).sum(axis=1), dtype=np.int64)
 
     def ordered(self, columns: npt.NDArray[np.int64]) -> "Lists":
-        """With the places in another order, ``[B, K]``."""
+        """The same lists with the places in another order, ``[B, K]``."""
         return Lists(
             np.take_along_axis(self.items, columns, axis=1),
             np.take_along_axis(self.scores, columns, axis=1),
@@ -44,12 +44,21 @@ class Lists:
         )
 
     def places(self, first: int, last: int | None = None) -> "Lists":
-        """Some of the places, from 0."""
+        """Some of the places, counted from 0.
+
+        Args:
+            first: first place.
+            last: place after the last; None: up to the end.
+
+        >>> lists = Lists(np.array([[5, 6, 7]]), np.zeros((1, 3), dtype=np.float32), np.ones((1, 3)))
+        >>> lists.places(1).items
+        array([[6, 7]])
+        """
         return Lists(self.items[:, first:last], self.scores[:, first:last], self.propensities[:, first:last])
 
 
 class Best:
-    """Finds the best items that are offered and were not met."""
+    """Finds the best eligible items that the user has not interacted with."""
 
     def __init__(self, model: Recommender, offered: npt.NDArray[np.bool_]) -> None:
         self.model, self.offered = model, offered
@@ -77,14 +86,14 @@ class Best:
         times: Sequence[npt.NDArray[np.integer[Any]]] | None,
         k: int,
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Items and scores, found among the scores of all items: ``[B, K]`` each."""
+        """Items and scores ``[B, K]``, from the scores of all items."""
         scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))
         leave_out(scores_BI, histories)
         return best_rows(scores_BI, k)
 
     @cached_property
     def _search(self) -> "Search":
-        from ml.inference.inner_product_search import Search  # PyTorch: not every recipe needs it
+        from ml.inference.inner_product_search import Search  # PyTorch, which not every recipe needs
 
         assert isinstance(self.model, Factored)
         return Search(*self.model.item_factors(), self.offered)

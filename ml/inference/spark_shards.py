@@ -1,8 +1,8 @@
-"""Shards finished by the tasks of a Spark cluster: the same rows, for the same module makes them.
+"""Shards made by the tasks of a Spark cluster, with the same code and so with the same rows.
 
-A task gets numbers of shards (``schemas.spark.distribute``); inputs and shards lie in the lake's folder,
-which every worker reaches, as for all jobs. The champion's files go to each worker once (``addArchive``), what is offered once
-too (a broadcast), and a worker's Python process loads the model once, however many shards come its way.
+A task gets shard numbers (``schemas.spark.distribute``). Inputs and shards are in the lake's folder, which every worker can
+reach, as for all jobs. Each worker receives the champion's files once (``addArchive``), and the eligible items once (a
+broadcast). Its Python process loads the model once for all its shards.
 """
 
 import shutil
@@ -24,7 +24,7 @@ from schemas.spark.session import spark_session
 
 @dataclass(frozen=True)
 class Task:
-    """What a task has to know besides its shards."""
+    """Everything that a task needs besides its shard numbers."""
 
     model: str
     """Path of the champion's folder below the files that Spark ships."""
@@ -51,18 +51,18 @@ def _loaded(folder: str) -> Recommender:
 
 
 def finish_shards(scorer: Scorer, files: Path, inputs: Inputs, work: Work) -> None:
-    """Make the shards that are not finished, each in a task of its own.
+    """Make the shards that are not finished, each in its own task.
 
     Args:
         scorer: with the model that ``files`` holds.
         files: the champion's folder.
-        inputs: of the shards.
-        work: where they go.
+        inputs: users and events of each shard.
+        work: folder of the finished shards.
     """
     spark = spark_session(f"recommend {scorer.origin.served_on}")
     try:
         with TemporaryDirectory() as scratch:
-            # A cluster takes no folder; of an archive each worker makes one, with the archive's name.
+            # Spark ships no folders to a cluster; each worker unpacks an archive into a folder of the archive's name.
             archive = Path(shutil.make_archive(f"{scratch}/champion", "tar", files.parent, files.name))
             spark.sparkContext.addArchive(str(archive))
             offer = spark.sparkContext.broadcast(scorer.offer)

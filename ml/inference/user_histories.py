@@ -1,4 +1,4 @@
-"""What the users of a day did before it: read from the lake, and as arrays by user."""
+"""Events of a day's users up to that day: read from the lake, and as arrays by user."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -21,21 +21,21 @@ EVENT_SCHEMA = pa.schema([load_contract("session_events").arrow_schema.field(nam
 
 @dataclass(frozen=True)
 class Behaviour:
-    """What U users did, by user, oldest first: N events."""
+    """N events of U users, grouped by user, oldest first."""
 
     starts: npt.NDArray[np.int64]
     """Where each user's events begin, ``[U + 1]``."""
     items: npt.NDArray[np.int32]
-    """Index of the item in the model, -1 for one that it does not know, ``[N]``."""
+    """Index of the item in the model, -1 if the model does not know it, ``[N]``."""
     times: npt.NDArray[np.int64]
     """Microseconds since 1970 UTC, ``[N]``."""
     deeds: npt.NDArray[np.object_]
     """Event types, ``[N]``."""
     values: npt.NDArray[np.float64]
-    """Such as the rating; NaN where there is none, ``[N]``."""
+    """Such as the rating; NaN without a value, ``[N]``."""
 
     def of(self, user: int) -> tuple[History, npt.NDArray[np.int64]]:
-        """A user's events with items that the model knows, and their times."""
+        """A user's events with items that the model knows, and the times of these events."""
         own = slice(int(self.starts[user]), int(self.starts[user + 1]))
         known = self.items[own] >= 0
         history = History(self.items[own][known], list(self.deeds[own][known]), self.values[own][known])
@@ -43,7 +43,13 @@ class Behaviour:
 
 
 def known_events(lake: Lake, served_on: date, snapshot: int) -> Iterator[pa.RecordBatch]:
-    """The events that had happened and arrived before ``served_on`` and say what somebody chose, in ``EVENT_COLUMNS``."""
+    """Choices of items that happened and arrived before a day, in ``EVENT_COLUMNS``, without ``IGNORED_EVENTS``.
+
+    Args:
+        lake: holds ``session_events``.
+        served_on: the day.
+        snapshot: id of the snapshot to read.
+    """
     where = f"arrived_on < '{served_on}'"
     columns = [*EVENT_COLUMNS, "arrived_on"]
     for batch in lake.batches("session_events", where=where, snapshot=snapshot, columns=columns):
@@ -53,7 +59,13 @@ def known_events(lake: Lake, served_on: date, snapshot: int) -> Iterator[pa.Reco
 
 
 def behaviour(events: pa.Table, users: Sequence[Any] | pa.Array, item_ids: Sequence[str]) -> Behaviour:
-    """Events as arrays by user; events of users who are not in ``users`` (sorted) are left out."""
+    """Events as arrays by user, without events of other users.
+
+    Args:
+        events: in ``EVENT_COLUMNS``.
+        users: their ids, sorted.
+        item_ids: of the model, in its order.
+    """
     user = pc.index_in(events["user_id"], pa.array(users, pa.string()))
     events = events.append_column("user", user).filter(pc.is_valid(user))
     events = events.sort_by([("user", "ascending"), ("event_time", "ascending"), ("event_id", "ascending")])

@@ -1,8 +1,8 @@
-"""Every measure, each a short function with its formula: of rankings, of lists, of click probabilities, and their intervals."""
+"""Metrics, each a short function with its formula: rankings, lists, click probabilities, bootstrap intervals."""
 
 from pkgutil import extend_path
 
-# A logged model carries this package as it was; where the project is at hand too, it has the rest.
+# A logged model contains a copy of this package; where the project is installed, the rest comes from there.
 __path__ = extend_path(__path__, __name__)
 
 from ml.metrics.beyond_accuracy import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness

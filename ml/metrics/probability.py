@@ -1,4 +1,4 @@
-"""Measures of predicted probabilities: ``clicked`` is 0 or 1, ``predicted`` a probability, both ``[N]``."""
+"""Metrics of predicted probabilities: ``clicked`` is 0 or 1, ``predicted`` a probability, both ``[N]``."""
 
 import numpy as np
 import numpy.typing as npt
@@ -7,11 +7,19 @@ from scipy.stats import rankdata
 Floats = npt.NDArray[np.float64]
 
 SMALLEST = 1e-15
-"""Probabilities are kept this far from 0 and 1, so that one wrong certainty is bad and not infinite."""
+"""Probabilities are clipped this far from 0 and 1, so that one wrong certainty does not make the loss infinite."""
 
 
 def auc(clicked: Floats, predicted: Floats) -> float:
-    """The chance that a click is ranked before a non-click, ties counting half (Mann and Whitney, 1947); nan with one class."""
+    """Probability that a click is ranked before a non-click, ties counting half (Mann and Whitney, 1947); NaN with one class.
+
+    Args:
+        clicked: 0 or 1, ``[N]``.
+        predicted: any score that rises with the probability, ``[N]``.
+
+    >>> float(auc(np.array([1.0, 0, 1, 0]), np.array([0.8, 0.2, 0.4, 0.4])))
+    0.875
+    """
     positives = clicked.sum()
     negatives = len(clicked) - positives
     if positives == 0 or negatives == 0:
@@ -21,13 +29,29 @@ def auc(clicked: Floats, predicted: Floats) -> float:
 
 
 def log_loss(clicked: Floats, predicted: Floats) -> float:
-    """- mean of y log p + (1 - y) log(1 - p), in nats."""
+    """- mean of y log p + (1 - y) log(1 - p), in nats.
+
+    Args:
+        clicked: y, 0 or 1, ``[N]``.
+        predicted: p, ``[N]``.
+
+    >>> round(log_loss(np.array([1.0, 0.0]), np.array([0.5, 0.5])), 4)
+    0.6931
+    """
     p = np.clip(predicted, SMALLEST, 1 - SMALLEST)
     return float(-(clicked * np.log(p) + (1 - clicked) * np.log1p(-p)).mean())
 
 
 def normalised_entropy(clicked: Floats, predicted: Floats) -> float:
-    """Log loss / the log loss of predicting the mean click rate for everyone (He et al., 2014); nan with one class."""
+    """Log loss / the log loss of always predicting the mean click rate (He et al., 2014); NaN with one class.
+
+    Args:
+        clicked: 0 or 1, ``[N]``.
+        predicted: probabilities, ``[N]``.
+
+    >>> normalised_entropy(np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+    1.0
+    """
     rate = clicked.mean()
     if rate in (0.0, 1.0):
         return float("nan")
@@ -35,9 +59,17 @@ def normalised_entropy(clicked: Floats, predicted: Floats) -> float:
 
 
 def reliability(clicked: Floats, predicted: Floats, bins: int = 10) -> Floats:
-    """A row a bin, lowest predictions first: mean prediction, click rate, how many, ``[bins, 3]``; no bin is empty.
+    """Mean prediction, click rate and number of predictions of each bin, lowest predictions first: ``[bins, 3]``.
 
-    The bins hold equally many predictions (Nixon et al., 2019), since click rates are too small for bins of equal width.
+    Bins hold equally many predictions (Nixon et al., 2019), since click rates are too small for bins of equal width.
+
+    Args:
+        clicked: 0 or 1, ``[N]``.
+        predicted: probabilities, ``[N]``.
+        bins: number of bins; empty ones are left out.
+
+    >>> reliability(np.array([1.0, 0, 1, 0]), np.array([0.75, 0.25, 0.5, 0.25]), bins=2).tolist()
+    [[0.25, 0.0, 2.0], [0.625, 1.0, 2.0]]
     """
     order = np.argsort(predicted, kind="stable")
     parts = [part for part in np.array_split(order, bins) if len(part)]
@@ -45,6 +77,15 @@ def reliability(clicked: Floats, predicted: Floats, bins: int = 10) -> Floats:
 
 
 def calibration_error(clicked: Floats, predicted: Floats, bins: int = 10) -> float:
-    """Expected calibration error: the mean over predictions of |click rate - mean prediction| in their bin."""
+    """Expected calibration error: the mean over predictions of |click rate - mean prediction| in their bin.
+
+    Args:
+        clicked: 0 or 1, ``[N]``.
+        predicted: probabilities, ``[N]``.
+        bins: number of bins of equally many predictions.
+
+    >>> calibration_error(np.array([1.0, 0, 1, 0]), np.array([0.75, 0.25, 0.5, 0.25]), bins=2)
+    0.3125
+    """
     said, came, many = reliability(clicked, predicted, bins).T
     return float((many * np.abs(came - said)).sum() / len(predicted))

@@ -1,11 +1,11 @@
 """Recipes: the baselines, the sequential transformer and their hybrid, all with the interface of :class:`Recommender`.
 
-What other code and logged models import from here stays importable: :mod:`ml.models.recipes` holds it.
+Other code and logged models import these names from here; they are defined in :mod:`ml.models.recipes`.
 """
 
 from pkgutil import extend_path
 
-# A logged model carries this package as it was; where the project is at hand too, it has the rest.
+# A logged model contains a copy of this package; where the project is installed, the rest comes from there.
 __path__ = extend_path(__path__, __name__)
 
 from ml.models.base import Recommender

@@ -1,4 +1,4 @@
-"""Factors of implicit feedback by alternating least squares, fitted by Spark's MLlib (Hu, Koren and Volinsky, 2008).
+"""Matrix factorisation of implicit feedback by alternating least squares in Spark's MLlib (Hu, Koren and Volinsky, 2008).
 
 Shapes: B histories, I items, K factors.
 """
@@ -27,20 +27,20 @@ if TYPE_CHECKING:
 
 TUNING_QUESTIONS = 2000
 BLOCKS = 2
-"""Parts that Spark works on at a time. With more than two the order of a sum is chance, and with it the last digit."""
+"""Spark's blocks of users and of items. With more than two the order of a sum, and so the last digit, varies between runs."""
 
 QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
-"""Suits jobs of seconds; here it was measured to take twice as long."""
+"""Java option that suits jobs of seconds; a training was measured to take twice as long with it."""
 CHECKPOINT_EVERY = 3
-"""Iterations. Else each one knows all those before it, and Java's stack is too small to read that."""
+"""Iterations. Without checkpoints the lineage of an iteration contains all earlier ones and overflows Java's stack."""
 
 
 class ALS(Recommender):
     """score = x . y_i, where the user's x minimises sum_j c_j (p_j - x . y_j)^2 + regularisation n |x|^2 over all items j.
 
-    c_j = 1 + alpha w_j, p_j = 1 where w_j > 0 and else 0, n counts those; w_j sums the user's events of j, an event's weight
-    halving every ``half_life`` events. The item factors y come from Spark, which solves the same for items in turn.
-    A user need not be known: x is solved anew for each history ("folding in"), which needs neither Spark nor Java.
+    c_j = 1 + alpha w_j; p_j = 1 where w_j > 0, else 0; n counts the items with p_j = 1; w_j sums the user's events of j, whose
+    weights halve every ``half_life`` events. Spark computes the item factors y, alternating between users and items.
+    Users need not be known: x is solved for each history ("folding in"), without Spark or Java.
     """
 
     name: ClassVar[str] = "als"
@@ -59,7 +59,7 @@ class ALS(Recommender):
         "alpha": (4.0, 20.0),
         "regularisation": (0.01, 0.05, 0.2),
     }
-    """Values to try, once through (:mod:`ml.models.coordinate_ascent`): four more fits."""
+    """Values to try in one round (:mod:`ml.models.coordinate_ascent`): four more fits."""
 
     def __init__(self, **settings: float) -> None:
         self._settings = settled(self.name, self.DEFAULTS, settings)
@@ -68,7 +68,7 @@ class ALS(Recommender):
         self._products = self.item_factors, np.empty((0, 0))
 
     def _of_all(self) -> npt.NDArray[np.float64]:
-        """The sum of y y' over all items, ``[K, K]``; the same for all users, so it is kept as long as the factors are."""
+        """The sum of y y' over all items, ``[K, K]``; the same for all users, so it is cached until the factors change."""
         if self._products[0] is not self.item_factors:
             Y = self.item_factors.astype(np.float64)
             self._products = self.item_factors, Y.T @ Y
@@ -83,10 +83,16 @@ class ALS(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Factorise; with ``validation``, first search for the best settings by NDCG@10 on at most 2000 of its questions.
+        """Factorise; with ``validation``, also search for the best settings.
+
+        Args:
+            train: interactions to factorise.
+            catalog, log: not used.
+            seed: of the initial factors.
+            validation: questions to tune on by NDCG@10, of which at most 2000 are used.
 
         Raises:
-            ConfigError: there is no Java for Spark.
+            ConfigError: Java, which Spark needs, is not installed.
         """
         from schemas.spark.session import session_for_a_while
 
@@ -138,7 +144,7 @@ class ALS(Recommender):
         self._settings, self.item_factors = found._settings, found.item_factors
 
     def _weights(self, histories: Sequence[npt.NDArray[np.integer[Any]]]) -> sparse.csr_array:
-        """w of every user and item, ``[B, I]``."""
+        """w of each history and item, ``[B, I]``."""
         s = self._settings
         return recency_weights(histories, len(self.popularity), half_life=s["half_life"], last=int(s["last"]))
 
@@ -168,7 +174,12 @@ class ALS(Recommender):
         return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """The score of an item for who met the candidate alone, whose x is found by the formula of Sherman and Morrison."""
+        """Scores for users with one candidate as their whole history; x follows from the Sherman-Morrison formula.
+
+        Args:
+            items: indices of the items to recommend, ``[A]``.
+            candidates: indices of items in a history, ``[C]``.
+        """
         met, alpha = self.item_factors[np.asarray(candidates)].astype(np.float64), self._settings["alpha"]
         ridge = self._settings["regularisation"] * np.eye(met.shape[1])
         nearly = np.linalg.solve(self._of_all() + ridge, met.T).T
@@ -197,7 +208,7 @@ class ALS(Recommender):
 
 @contextmanager
 def checkpoints(spark: "SparkSession") -> Iterator[None]:
-    """A folder for Spark's checkpoints, where every node of a cluster sees it; it goes with the block."""
+    """A temporary folder for Spark's checkpoints, visible to every node of a cluster."""
     place = get_settings().var / "spark"
     place.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="checkpoints-", dir=place) as folder:

@@ -1,4 +1,4 @@
-"""What every recommender is: fitted on interactions, asked for scores of all items, saved without pickles.
+"""The interface of recommenders: fit on interactions, score all items, save without pickle.
 
 Shapes: B histories, I items of the catalogue, N interactions, U users.
 """
@@ -25,39 +25,39 @@ if TYPE_CHECKING:
 Scores = npt.NDArray[np.float32]
 Indices = npt.NDArray[np.int32]
 Log = Callable[[dict[str, float], int], None]
-"""Takes metrics and the step (an epoch) that they belong to."""
+"""Receives metrics and their step (an epoch)."""
 
 Library = dict[tuple[Any, ...], "Recommender"]
-"""Models that were fitted in this process, by recipe, settings, data and seed. It is to live no longer than the data."""
+"""Models fitted in this process, by recipe, settings, data and seed. It must not outlive the data, whose ids are keys."""
 
 CONFIG_FILE = "recommender.json"
 WEIGHTS_FILE = "weights.safetensors"
 
 
 class Recommender(ABC):
-    """One recipe. A constructor takes settings, ``fit`` the data; ``chosen`` holds the settings that validation decided.
+    """One recipe: the constructor takes settings, ``fit`` takes data, ``chosen`` holds the settings that validation decided.
 
-    So a model is tuned by ``tuned = Recipe().fit(train, catalog, seed=s, validation=cases)`` and then
-    refitted on more data, with nothing tuned again, by ``Recipe(**tuned.chosen).fit(more, catalog, seed=s)``.
+    ``tuned = Recipe().fit(train, catalog, seed=s, validation=cases)`` tunes a model;
+    ``Recipe(**tuned.chosen).fit(more, catalog, seed=s)`` then refits it on more data without tuning.
     """
 
     name: ClassVar[str]
     complexity: ClassVar[int]
-    """Order from simple to elaborate: between two equals the simpler one is chosen."""
+    """Order from simple to elaborate: of two equally good models the simpler one is chosen."""
     seeded: ClassVar[bool] = False
-    """Whether another seed gives another model."""
+    """Whether the model depends on the seed."""
     probabilistic: ClassVar[bool] = False
-    """Whether a softmax of the scores is the model's probability that an item is the next one; else only their order counts."""
+    """Whether a softmax of the scores gives the probability that an item comes next; otherwise only their order counts."""
     handles_new_users: ClassVar[bool] = False
-    """Whether scores of an empty history are more than overall popularity."""
+    """Whether scores of an empty history are more informative than popularity."""
     handles_new_items: ClassVar[bool] = False
-    """Whether an item that nobody has touched can be scored by what is known of it."""
+    """Whether items without interactions are scored, by their text."""
     by_gradient: ClassVar[bool] = False
-    """Whether its fit is long: it keeps checkpoints, and the processes of a ``torchrun`` share it."""
+    """Whether the fit is long: it saves checkpoints, and the processes of ``torchrun`` share it."""
     checkpoints: "Checkpoints | None" = None
-    """Where such a fit keeps its progress, and goes on from."""
+    """Where such a fit saves its progress and resumes from."""
     library: "Library | None" = None
-    """Models that were fitted already; a recipe made of others finds its members there."""
+    """Fitted models, among which a hybrid finds its members."""
 
     @abstractmethod
     def fit(
@@ -69,7 +69,15 @@ class Recommender(ABC):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Learn from ``train``; with ``validation``, decide the settings in ``chosen`` by it."""
+        """Learn from ``train``; with ``validation``, also decide the settings in ``chosen``.
+
+        Args:
+            train: interactions to learn from.
+            catalog: defines the item indices.
+            seed: of all random choices.
+            validation: questions to tune on; None keeps the given settings.
+            log: receives metrics after each epoch, from recipes with epochs.
+        """
 
     def fit_once(
         self,
@@ -81,9 +89,13 @@ class Recommender(ABC):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> "Recommender":
-        """``fit``, or from the library the model with these settings that was fitted on these very arrays before.
+        """``fit``, unless the library has a model with these settings that was fitted on the same arrays.
 
-        So a blend and its members, trained one after the other, are not trained twice.
+        So the members of a hybrid are not trained twice.
+
+        Args:
+            library: fitted models; a new one is added.
+            train, catalog, seed, validation, log: as for ``fit``.
         """
         settings = json.dumps(self.settings, sort_keys=True)
         origin = (self.name, settings, id(train), None if validation is None else id(validation), seed)
@@ -100,16 +112,26 @@ class Recommender(ABC):
         """Scores of all items, higher is better: float32 ``[B, I]``, finite.
 
         Args:
-            histories: per user the indices of the items, oldest first; an empty one is a new user.
-            times: when known, the times of those events, microseconds since 1970 UTC.
+            histories: item indices of each user, oldest first; empty for a new user.
+            times: times of these events if known, microseconds since 1970 UTC.
         """
 
     @abstractmethod
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """How much having met each of ``candidates`` speaks for ``item``: float32 ``[len(candidates)]``."""
+        """How strongly an interaction with each candidate speaks for ``item``: float32 ``[len(candidates)]``.
+
+        Args:
+            item: index of the item to recommend.
+            candidates: indices of items in a history.
+        """
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """``similar`` of several items: float32 ``[len(items), len(candidates)]``."""
+        """``similar`` for several items: float32 ``[len(items), len(candidates)]``.
+
+        Args:
+            items: indices of the items to recommend.
+            candidates: indices of items in a history.
+        """
         return np.array([self.similar(item, candidates) for item in items], dtype=np.float32).reshape(-1, len(candidates))
 
     @abstractmethod
@@ -119,12 +141,12 @@ class Recommender(ABC):
     @classmethod
     @abstractmethod
     def load(cls, directory: Path) -> Self:
-        """Read what ``save`` wrote."""
+        """Read a model from the files of ``save``."""
 
     @property
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """Every setting in force, for the record of the run."""
+        """All settings in force, for the record of the run."""
 
     @property
     def chosen(self) -> dict[str, Any]:
@@ -133,9 +155,9 @@ class Recommender(ABC):
 
 
 class Factored(ABC):
-    """What a recommender offers besides when its scores are a product: scores = states @ vectors.T + bias.
+    """A recommender whose scores are a product: scores = states @ vectors.T + bias.
 
-    Then the best items can be found without writing all scores down (``ml.inference.inner_product_search``).
+    Its best items can be found without computing all scores (``ml.inference.inner_product_search``).
     """
 
     @abstractmethod
@@ -144,7 +166,11 @@ class Factored(ABC):
         histories: Sequence[npt.NDArray[np.integer[Any]]],
         times: Sequence[npt.NDArray[np.integer[Any]]] | None = None,
     ) -> "Tensor":
-        """What is known of each user, arguments as for ``scores``: float32 ``[B, D]``."""
+        """The state of each user, float32 ``[B, D]``.
+
+        Args:
+            histories, times: as for ``scores``.
+        """
 
     @abstractmethod
     def item_factors(self) -> tuple["Tensor", "Tensor"]:
@@ -152,10 +178,18 @@ class Factored(ABC):
 
 
 def settled(name: str, defaults: dict[str, float], given: dict[str, float]) -> dict[str, float]:
-    """A recipe's defaults with what was given instead.
+    """A recipe's defaults, overridden by the given settings.
+
+    Args:
+        name: of the recipe, for the message.
+        defaults: all settings of the recipe.
+        given: settings that override them.
 
     Raises:
-        TypeError: it has no such setting.
+        TypeError: the recipe has no such setting.
+
+    >>> settled("markov", {"last": 1, "half_life": 1.0}, {"last": 3})
+    {'last': 3, 'half_life': 1.0}
     """
     if unknown := given.keys() - defaults.keys():
         raise TypeError(f"{name} has no setting {', '.join(sorted(unknown))}")
@@ -163,7 +197,13 @@ def settled(name: str, defaults: dict[str, float], given: dict[str, float]) -> d
 
 
 def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:
-    """Write the file by which ``load_recommender`` knows the recipe."""
+    """Write ``recommender.json``, which ``load_recommender`` reads first.
+
+    Args:
+        directory: created if missing.
+        name: of the recipe.
+        settings: arguments of its constructor.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     content = {"recipe": name, "settings": settings}
     (directory / CONFIG_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""The protocol of checkpoints that a recipe's training writes to and resumes from."""
+"""The protocol of the checkpoint store that a training writes to and resumes from."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,16 +6,16 @@ from typing import Protocol
 
 
 class Checkpoints(Protocol):
-    """A place for one fit. A checkpoint is a folder ``checkpoint-<step>``."""
+    """The checkpoints of one fit, each a folder ``checkpoint-<step>``."""
 
     def fetch(self, folder: Path) -> None:
-        """Bring what is kept to ``folder``."""
+        """Copy the stored checkpoints to ``folder``."""
 
     def keep(self, checkpoints: Sequence[Path]) -> None:
-        """From now on these are kept, by step, and no others."""
+        """Store these checkpoints, sorted by step, and drop all others."""
 
     def keep_file(self, path: Path) -> None:
-        """Keep a file for whoever looks why a fit failed."""
+        """Store a file that helps to diagnose a failed fit."""
 
     def of(self, fit: str) -> "Checkpoints":
-        """Those of one of the fits."""
+        """The checkpoints of one of several fits."""

@@ -1,4 +1,4 @@
-"""Content: items whose words are like those of what a user met."""
+"""Content-based: items whose words resemble those of the items in a user's history."""
 
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from ml.models.linear import LinearRecommender
 class Content(LinearRecommender):
     """w_ij = cosine of the TF-IDF vectors of title, categories and text (Salton and Buckley, 1988), sublinear in the counts.
 
-    It needs nobody to have met an item. Validation chooses ``half_life``.
+    It works for items without interactions. Validation chooses ``half_life``.
     """
 
     name: ClassVar[str] = "content"
@@ -28,7 +28,7 @@ class Content(LinearRecommender):
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
         """The items' vectors, ``[I, words]``."""
-        from sklearn.feature_extraction.text import TfidfVectorizer  # not needed where a model is only loaded
+        from sklearn.feature_extraction.text import TfidfVectorizer  # loading a model does not need it
 
         rows = zip(catalog.titles, catalog.categories, catalog.texts, strict=True)
         documents = [" ".join([title, *categories, text]) for title, categories, text in rows]

@@ -11,15 +11,15 @@ from ml.models.linear import LinearRecommender, all_pairs, strongest
 
 WIDEST = 30
 STEPPED_OVER = 30
-"""Neighbours of an item, and of each of these, that a second step goes over."""
+"""Strongest neighbours of an item, and of each of these, that a second step uses."""
 
 
 class Cooccurrence(LinearRecommender):
     """w_ij = (f_ij + backward f_ji) / (n_i^source n_j^penalty), f_ij the sum of d^-decay over pairs i then j, d events apart.
 
-    ``window`` is the largest d; n_i is how often i was met. Where few pairs were seen, those help that are two steps apart
-    (``second`` is how much). The query weighs recent items more (``half_life``). Validation chooses them all; the defaults are
-    where the search begins.
+    ``window`` is the largest d; n_i counts the interactions with i. Where pairs are rare, pairs two steps apart help (with the
+    weight ``second``). Recent items of a history weigh more (``half_life``). Validation chooses all of these; the defaults are
+    the start of its search.
     """
 
     name: ClassVar[str] = "cooccurrence"
@@ -46,7 +46,7 @@ class Cooccurrence(LinearRecommender):
     }
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
-        """Every pair: (earlier, later, distance), and how often each item was met."""
+        """All pairs (earlier, later, distance), and the interactions with each item."""
         return *all_pairs(train, WIDEST), train.met
 
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
@@ -62,7 +62,13 @@ class Cooccurrence(LinearRecommender):
 
 
 def two_steps(weights: sparse.csr_array) -> sparse.csr_array:
-    """Sums of w_ij w_jk over the strongest j of i and k of j, each row scaled to the largest weight of that row: ``[I, I]``."""
+    """Sums of w_ij w_jk over the strongest j of i and k of j, each row scaled to the largest weight of that row: ``[I, I]``.
+
+    >>> two_steps(sparse.csr_array([[0.0, 2, 0], [0, 0, 1], [0, 0, 0]])).toarray()
+    array([[0., 0., 2.],
+           [0., 0., 0.],
+           [0., 0., 0.]])
+    """
     near = weights.copy()
     near.setdiag(0.0)
     near.eliminate_zeros()

@@ -1,4 +1,4 @@
-"""How settings are chosen by validation: one after the other, the others held (coordinate ascent)."""
+"""Tuning by validation: one setting after the other, with the others fixed (coordinate ascent)."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -15,14 +15,14 @@ def ascend(
     judged: Callable[[Model], float],
     rounds: int,
 ) -> Model:
-    """The best model found, round after round until nothing gets better.
+    """The best model found; the search ends after a round without improvement.
 
     Args:
-        model: fitted; where the search begins.
-        search: values to try of each setting.
-        changed: a model like one that is given, but for the value of one setting.
-        judged: how good a model is, higher is better.
-        rounds: at most so many times through all settings.
+        model: fitted; the start of the search.
+        search: values to try for each setting.
+        changed: returns a fitted copy of a model with another value of one setting.
+        judged: the score of a model, higher is better.
+        rounds: the maximum number of passes through all settings.
     """
     best = judged(model)
     for _ in range(rounds):

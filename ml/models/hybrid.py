@@ -1,4 +1,4 @@
-"""A blend of recipes: what a network has seen, what people alike like, what counting is sure of, weighted by validation."""
+"""A hybrid: the weighted scores of a network, a matrix factorisation and counting models; validation chooses the weights."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,37 +15,41 @@ from ml.models.base import Library, Log, Recommender, Scores, read_config, write
 
 MEMBERS = ("transformer", "als", "cooccurrence", "markov")
 STEPS = 20
-"""A share is a multiple of one part in so many."""
+"""Shares are multiples of 1 / STEPS."""
 
 
 def standard(scores: Scores) -> Scores:
-    """Mean 0 and deviation 1 in each row."""
+    """Scale each row to mean 0 and standard deviation 1.
+
+    >>> standard(np.array([[1.0, 3.0]], dtype=np.float32))
+    array([[-1.,  1.]], dtype=float32)
+    """
     return standardised(scores.astype(np.float32))
 
 
 def log_share(scores: Scores) -> Scores:
-    """Standard logarithms; a thousandth of the best is added, so that nothing is impossible."""
+    """Standardised logarithms; a thousandth of the best score is added, so that a score of 0 stays finite."""
     positive = scores - np.minimum(scores.min(axis=1, keepdims=True), 0)
     positive += 1e-3 * np.maximum(positive.max(axis=1, keepdims=True), 1e-9)
     return standardised(np.log(positive, out=positive))
 
 
 def standardised(own: Scores) -> Scores:
-    """``standard`` in place: of many items a copy more costs as much as the sums."""
+    """``standard`` in place: with many items another copy costs as much as the sums."""
     own -= own.mean(axis=1, keepdims=True)
     own /= np.maximum(np.sqrt(np.vecdot(own, own) / own.shape[1]), 1e-9)[:, None]
     return own
 
 
 FORMS: dict[str, Callable[[Scores], Scores]] = {"standard": standard, "log_share": log_share}
-"""How scores of recipes are made comparable. Those of the first are logarithms already and are only made standard."""
+"""Ways to make scores of recipes comparable. The first member's scores are logarithms already and are only standardised."""
 
 
 class Hybrid(Recommender):
-    """score_1 = standard(first member); score_m = (1 - share) score_(m-1) + share form(member m), the last one counts.
+    """score_1 = standard(first member); score_m = (1 - share) score_(m-1) + share form(member m), for the members in turn.
 
-    Members are added in turn, and share and form of each chosen by validation NDCG@10, those before it held (as in forward
-    stagewise regression: Hastie, Tibshirani and Friedman, 2009). ``blend`` names them in that order, the first left out:
+    Validation NDCG@10 chooses share and form of each member, with those before it fixed (as in forward stagewise regression:
+    Hastie, Tibshirani and Friedman, 2009). ``blend`` lists all members except the first in that order:
     ``[{"member": ..., "form": ..., "share": ...}]``.
     """
 
@@ -77,9 +81,13 @@ class Hybrid(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Fit all; with ``validation``, let each choose by it first, and choose the blend after them.
+        """Fit all members; with ``validation``, tune each member and then the blend.
 
-        Of the processes that share a training only the first has the whole; the others take part where a network learns.
+        In distributed training only rank 0 fits every member; the other ranks join only where a network is trained.
+
+        Args:
+            train, catalog, seed, log: passed to every member.
+            validation: questions to tune on; None keeps the given settings.
         """
         library: Library = {} if self.library is None else self.library
         for place, member in enumerate(self.members):
@@ -96,7 +104,7 @@ class Hybrid(Recommender):
         return self
 
     def _choose(self, added: int, cases: Cases, batch_size: int = 256) -> None:
-        """Form and share of one member with the best NDCG@10, the members before it blended as they are."""
+        """Choose form and share of one member by NDCG@10; the blend of the members before it is fixed."""
         from ml.models.rank import leave_out, ndcg_of, rank_of_target
 
         member, parts = self.members[1 + added], self._chosen["blend"]
@@ -122,7 +130,7 @@ class Hybrid(Recommender):
         times: Sequence[npt.NDArray[np.integer[Any]]] | None,
         added: int | None = None,
     ) -> Scores:
-        """The scores of the first member and so many more, or all."""
+        """The blended scores of the first member and the next ``added`` ones, or of all."""
         scores = standard(self.members[0].scores(histories, times))
         for member, part in list(zip(self.members[1:], self._chosen["blend"], strict=True))[:added]:
             scores = mixed(scores, FORMS[part["form"]](member.scores(histories, times)), part["share"])
@@ -139,7 +147,12 @@ class Hybrid(Recommender):
         return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """The members' likeness, each divided by an item's largest, weighted."""
+        """The blend of the members' similarities, each divided by its largest for an item.
+
+        Args:
+            items: indices of the items to recommend, ``[A]``.
+            candidates: indices of items in a history, ``[C]``.
+        """
         likeness = likeness_of(self.members[0], items, candidates)
         for member, part in zip(self.members[1:], self._chosen["blend"], strict=True):
             likeness = mixed(likeness, likeness_of(member, items, candidates), part["share"])
@@ -153,7 +166,7 @@ class Hybrid(Recommender):
     @classmethod
     def load(cls, directory: Path) -> Self:
         settings = read_config(directory)["settings"]
-        if "weight" in settings:  # champions from when a blend was one of two
+        if "weight" in settings:  # the older format of champions, for two members
             counts = {"member": "cooccurrence", "form": settings["form"], "share": 1 - settings["weight"]}
             settings = {"members": settings["members"], "blend": [counts]}
         model = cls(**settings)
@@ -170,11 +183,26 @@ class Hybrid(Recommender):
 
 
 def mixed(before: Scores, added: Scores, share: float) -> Scores:
+    """(1 - share) before + share added.
+
+    Args:
+        before, added: scores, ``[B, I]``.
+        share: 0 to 1.
+
+    >>> mixed(np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32), share=0.25)
+    array([[0.75, 0.25]], dtype=float32)
+    """
     out = (1 - share) * before
     out += share * added
     return out
 
 
 def likeness_of(member: Recommender, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
+    """``similar_to`` of a member, divided by the largest absolute value of each item.
+
+    Args:
+        member: fitted.
+        items, candidates: item indices.
+    """
     part = member.similar_to(items, candidates)
     return np.asarray(part / np.maximum(np.abs(part).max(axis=1, keepdims=True, initial=0.0), 1e-9), dtype=np.float32)

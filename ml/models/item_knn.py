@@ -1,4 +1,4 @@
-"""Item-kNN: items met by the same users are alike (Sarwar et al., 2001)."""
+"""Item-kNN: items with the same users are similar (Sarwar et al., 2001)."""
 
 from typing import Any, ClassVar
 
@@ -11,7 +11,7 @@ from ml.models.linear import LinearRecommender
 
 
 class ItemKNN(LinearRecommender):
-    """Cosine of the items' user vectors, shrunk: w_ij = n_ij / (sqrt(n_i n_j) + shrink), n_ij users who met both.
+    """Cosine of the items' user vectors, shrunk: w_ij = n_ij / (sqrt(n_i n_j) + shrink), n_ij counts users of both.
 
     Validation chooses ``half_life`` and ``shrink``.
     """
@@ -30,10 +30,10 @@ class ItemKNN(LinearRecommender):
     }
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
-        """How many users met both of two items, and how many met each."""
+        """Numbers of users of each pair of items, and of each item."""
         shape = (train.n_users, train.n_items)
         met = sparse.csr_array((np.ones(len(train), dtype=np.float32), (train.user_index, train.item_index)), shape=shape)
-        met.data[:] = 1.0  # however often
+        met.data[:] = 1.0  # repetitions count once
         both = sparse.coo_array(met.T @ met)
         count = np.asarray(met.sum(axis=0)).ravel()
         return both, count

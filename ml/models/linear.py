@@ -1,6 +1,6 @@
-"""Recommenders that are one sparse matrix: scores = recent items of a user, weighted, times item-to-item weights.
+"""Recommenders with one sparse matrix: scores = weighted recent items of a user times item-to-item weights.
 
-Markov chains, item-kNN and co-occurrence counts differ only in the matrix and in how far back they look.
+Markov chains, item-kNN and co-occurrence counts differ only in the matrix and in how far they look back.
 """
 
 from abc import abstractmethod
@@ -23,11 +23,11 @@ from ml.models.scoring import popularity, recency_weights, with_fallback
 TUNING_QUESTIONS = 6000
 ROUNDS = 2
 OF_THE_QUERY = ("half_life", "last")
-"""Settings that do not change the matrix."""
+"""Settings of the history's weights, which do not change the matrix."""
 
 
 class LinearRecommender(Recommender):
-    """Subclasses give ``DEFAULTS``, perhaps a ``SEARCH`` of values to try on validation, and ``item_matrix``."""
+    """Subclasses define ``DEFAULTS``, ``item_matrix``, and optionally a ``SEARCH`` of values to try on validation."""
 
     DEFAULTS: ClassVar[dict[str, float]]
     """``half_life`` (events until a weight halves), ``last`` (events looked back), ``neighbours``, and the recipe's own."""
@@ -40,15 +40,20 @@ class LinearRecommender(Recommender):
         self.popularity: Scores = np.empty(0, dtype=np.float32)
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
-        """What every matrix needs, whatever the settings."""
+        """Compute the data that the item matrix needs, independent of the settings.
+
+        Args:
+            train: interactions to count.
+            catalog: defines the item indices.
+        """
         return train
 
     @abstractmethod
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
-        """How much having met a row's item speaks for a column's: ``[I, I]``, not negative.
+        """How strongly the item of a row speaks for the item of a column: ``[I, I]``, not negative.
 
         Args:
-            prepared: what ``prepare`` returned.
+            prepared: the result of ``prepare``.
         """
 
     def fit(
@@ -60,7 +65,14 @@ class LinearRecommender(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
-        """Count; with ``validation``, first search for the best settings by NDCG@10 on at most 6000 of its questions."""
+        """Count; with ``validation``, also search for the best settings.
+
+        Args:
+            train: interactions to count.
+            catalog: defines the item indices.
+            seed, log: not used.
+            validation: questions to tune on by NDCG@10, of which at most 6000 are used.
+        """
         self.popularity = popularity(train)
         prepared = self.prepare(train, catalog)
         self.matrix = self._matrix(prepared)
@@ -138,13 +150,31 @@ class LinearRecommender(Recommender):
 
 
 def pairs(train: Interactions, distance: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """Items of one user that stand ``distance`` events apart: (earlier, later)."""
+    """Pairs of items of one user, ``distance`` events apart: (earlier, later).
+
+    Args:
+        train: interactions, sorted by user and time.
+        distance: events between them, at least 1.
+
+    >>> log = Interactions(2, 3, np.array([0, 0, 0, 1]), np.array([2, 0, 1, 0]), np.arange(4), np.zeros(4))
+    >>> pairs(log, 1)
+    (array([2, 0]), array([0, 1]))
+    """
     same = train.user_index[:-distance] == train.user_index[distance:]
     return train.item_index[:-distance][same], train.item_index[distance:][same]
 
 
 def all_pairs(train: Interactions, window: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32], npt.NDArray[np.int8]]:
-    """Every ordered pair up to ``window`` events apart, nearest first: (earlier, later, distance)."""
+    """All ordered pairs up to ``window`` events apart, nearest first: (earlier, later, distance).
+
+    Args:
+        train: interactions, sorted by user and time.
+        window: the largest distance, at most 127.
+
+    >>> log = Interactions(1, 3, np.zeros(3, np.int32), np.array([2, 0, 1]), np.arange(3), np.zeros(3))
+    >>> [values.tolist() for values in all_pairs(log, window=2)]
+    [[2, 0, 2], [0, 1, 1], [1, 1, 2]]
+    """
     distances = range(1, min(window, len(train) - 1) + 1)
     found = [pairs(train, distance) for distance in distances]
     none = np.empty(0, dtype=np.int32)
@@ -154,7 +184,16 @@ def all_pairs(train: Interactions, window: int) -> tuple[npt.NDArray[np.int32], 
 
 
 def strongest(matrix: sparse.csr_array, keep: int) -> sparse.csr_array:
-    """The ``keep`` largest entries of each row, so that a large catalogue stays small; of equal ones the lower column."""
+    """The ``keep`` largest entries of each row, ties by lower column, so that the matrix of a large catalogue stays small.
+
+    Args:
+        matrix: ``[I, I]``.
+        keep: entries per row.
+
+    >>> strongest(sparse.csr_array([[1.0, 3, 2], [4, 4, 4]]), keep=2).toarray()
+    array([[0., 3., 2.],
+           [4., 4., 0.]])
+    """
     lengths = np.diff(matrix.indptr)
     if not len(lengths) or lengths.max(initial=0) <= keep:
         return matrix

@@ -1,4 +1,4 @@
-"""First-order Markov chain: what came right after the last item."""
+"""First-order Markov chain: counts of the items right after the last one."""
 
 from typing import ClassVar
 
@@ -12,7 +12,7 @@ from ml.models.linear import LinearRecommender, pairs
 class Markov(LinearRecommender):
     """The next item depends on the last one alone: P(j | i) = (n_ij) / (n_i + smoothing), n_ij counts j right after i.
 
-    ``smoothing`` only matters against the little popularity that every linear model adds.
+    ``smoothing`` only matters relative to the small popularity term that every linear model adds.
     """
 
     name: ClassVar[str] = "markov"

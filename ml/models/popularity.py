@@ -1,4 +1,4 @@
-"""Popularity: the baseline that everything has to beat."""
+"""Popularity: the baseline that every other recipe has to beat."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +16,9 @@ from ml.models.scoring import popularity
 
 
 class Popularity(Recommender):
-    """Everyone gets the items that were met most often, of late: an event's weight halves every ``half_life_days``.
+    """All users get the most popular items; the weight of an event halves every ``half_life_days``.
 
-    Validation chooses ``half_life_days``; 0 is for ever. Where only the order of events is known it stays 0.
+    Validation chooses ``half_life_days``; with 0 events keep their weight. It stays 0 if only the order of events is known.
     """
 
     name: ClassVar[str] = "popularity"
@@ -39,6 +39,13 @@ class Popularity(Recommender):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
+        """Count; with ``validation``, choose the half-life.
+
+        Args:
+            train: interactions to count.
+            catalog, seed, log: not used.
+            validation: questions to choose ``half_life_days`` on by NDCG@10.
+        """
         if validation is not None and len(validation) and train.timed:
             self.half_life_days = max(self.HALF_LIVES, key=lambda days: self._judged(train, validation, days))
         self.popularity = popularity(train, self.half_life_days)
@@ -58,7 +65,7 @@ class Popularity(Recommender):
         return np.tile(self.popularity, (len(histories), 1))
 
     def similar(self, item: int, candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """Popularity knows no likeness: all zero."""
+        """All zero: popularity does not compare items."""
         return np.zeros(len(candidates), dtype=np.float32)
 
     def save(self, directory: Path) -> None:

@@ -1,4 +1,4 @@
-"""The best of many scores: what ranks an evaluation's lists, a served model's, and the nightly recommendations."""
+"""Top-k selection for evaluations, served models and nightly recommendations."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,14 +11,20 @@ from ml.data.cases import Cases
 from ml.metrics.bootstrap import _mean
 from ml.models.base import Recommender
 
+K = 10
+"""Length of a list, unless a caller asks for another."""
 BLOCK = 64
-"""Items of which the best one is looked at first: of many, few are looked at twice."""
+"""Items per block; the best scores of the blocks bound the k-th best score, so few items need sorting."""
 
 
 def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
-    """Indices of the ``k`` highest of one row's scores, best first; of equal ones the lower index first: ``[min(k, I)]``.
+    """Indices of the ``k`` highest scores of one row, best first, ties by lower index: ``[min(k, I)]``.
 
-    What was left out comes last, where ``k`` reaches so far.
+    Masked items (-inf) come last, items whose score is NaN after them.
+
+    Args:
+        scores: ``[I]``.
+        k: length of the list.
 
     >>> best(np.array([0.5, -np.inf, 2.0, 0.5], dtype=np.float32), 3)
     array([2, 0, 3])
@@ -26,38 +32,62 @@ def best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.int64]:
     candidates = np.arange(len(scores))
     firsts = np.fmax.reduce(scores[: len(scores) // BLOCK * BLOCK].reshape(-1, BLOCK), axis=1)
     if 0 < k < len(firsts):  # k items are at least as good as the k-th best of the blocks' best
-        candidates = np.flatnonzero(scores >= kth(firsts, k))
+        candidates = np.flatnonzero(~(scores < kth(firsts, k)))  # a NaN bound drops nothing
     if 0 < k < len(candidates):
-        candidates = candidates[scores[candidates] >= kth(scores[candidates], k)]
+        candidates = candidates[~(scores[candidates] < kth(scores[candidates], k))]
     return candidates[np.argsort(-scores[candidates], kind="stable")][:k].astype(np.int64)
 
 
 def kth(scores: npt.NDArray[np.float32], k: int) -> np.float32:
-    """The ``k``-th highest; what is no number is below all."""
+    """The ``k``-th highest score; NaN sorts below every number.
+
+    Args:
+        scores: ``[I]``.
+        k: from 1 to I.
+
+    >>> float(kth(np.array([0.5, np.nan, 2.0], dtype=np.float32), 2))
+    0.5
+    """
     negative: np.float32 = np.partition(-scores, k - 1)[k - 1]
     return -negative
 
 
 def best_rows(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-    """``best`` of every row of ``[B, I]``: the indices ``[B, min(k, I)]`` and their scores."""
+    """``best`` of every row: the indices and their scores, both ``[B, min(k, I)]``.
+
+    Args:
+        scores: ``[B, I]``.
+        k: length of the lists.
+
+    >>> items, found = best_rows(np.array([[0.5, 2.0, 1.0]], dtype=np.float32), 2)
+    >>> items.tolist(), found.tolist()
+    ([[1, 2]], [[2.0, 1.0]])
+    """
     items = np.stack([best(row, k) for row in scores]) if len(scores) else np.empty((0, min(k, scores.shape[1])), np.int64)
     return items, np.take_along_axis(scores, items, axis=1)
 
 
 def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
-    """Put the items of each row's history out of the question, in place; ``scores`` is ``[B, I]``."""
+    """Set the scores of each row's history to -inf, in place.
+
+    Args:
+        scores: ``[B, I]``.
+        histories: item indices of each row.
+
+    >>> scores = np.ones((1, 3), dtype=np.float32)
+    >>> leave_out(scores, [np.array([0, 2])])
+    >>> scores
+    array([[-inf,   1., -inf]], dtype=float32)
+    """
     for row, history in enumerate(histories):
         scores[row, history] = -np.inf
 
 
-K = 10
-
-
 class Ranked(NamedTuple):
-    """What a model answers."""
+    """A model's ranking of the catalogue for a set of cases."""
 
     ranks: npt.NDArray[np.int64]
-    """The right item's rank in each case, ``[C]``."""
+    """Rank of the right item of each case, ``[C]``."""
     lists: npt.NDArray[np.int64]
     """The best ``k`` items of each question, ``[Q, k]``."""
     claimed: npt.NDArray[np.float64] | None
@@ -65,7 +95,14 @@ class Ranked(NamedTuple):
 
 
 def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256) -> Ranked:
-    """Every item ranked for every question."""
+    """Rank all items for every question.
+
+    Args:
+        model: fitted on the catalogue of ``cases``.
+        cases: the questions.
+        k: length of the lists.
+        batch_size: questions scored at a time.
+    """
     ranks = np.empty(len(cases), dtype=np.int64)
     lists: list[npt.NDArray[np.int64]] = []
     claimed: list[npt.NDArray[np.float64]] = []
@@ -92,24 +129,46 @@ def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int 
 
 
 def share_of_best(scores: npt.NDArray[np.float32], k: int) -> npt.NDArray[np.float64]:
-    """The part of a softmax over ``scores`` ``[B, I]`` that the best ``k`` have, ``[B]``; -inf has none."""
+    """The softmax probability of the best ``k`` items together, ``[B]``; -inf has probability 0.
+
+    Args:
+        scores: ``[B, I]``.
+        k: length of the lists.
+
+    >>> share_of_best(np.log([[6.0, 2.0, 1.0, 1.0]]), 2).round(6)
+    array([0.8])
+    """
     most = scores.max(axis=1, keepdims=True)
     weights = np.exp(scores.astype(np.float64) - np.where(np.isfinite(most), most, 0))
     top = -np.partition(-weights, k - 1, axis=1)[:, :k] if scores.shape[1] > k else weights
-    # Nothing is left where everything was met: a list of nothing claims nothing.
+    # For a user who has seen every item all weights are 0, and so is the probability.
     return np.asarray(top.sum(axis=1) / np.maximum(weights.sum(axis=1), 1e-300), dtype=np.float64)
 
 
 def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
-    """Mean NDCG at ``k`` over users: what models are tuned by."""
+    """Mean NDCG at ``k`` over users, by which models are tuned.
+
+    Args:
+        ranks: rank of the right item of each case, ``[C]``.
+        cases: the questions.
+        k: length of the lists.
+    """
     ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
     return _mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
 
 
 def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """The right items' ranks in ``scores`` ``[B, I]``: ``[B]``; one that the catalogue does not hold is behind everything."""
+    """Ranks of the right items, ``[B]``; ``BEHIND`` for items outside the catalogue. Ties count against the model.
+
+    Args:
+        scores: ``[B, I]``.
+        target: index of the right item, ``[B]``; below 0 outside the catalogue.
+
+    >>> rank_of_target(np.array([[0.5, 0.9, 0.5]], dtype=np.float32), np.array([0]))
+    array([3])
+    """
     own = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], -np.inf)
-    # The right item is counted among those that are not worse than itself, so this starts at 1; a score that is no number is
-    # worse than none, and none is worse than it, so it counts against the model.
+    # The right item is not worse than itself, so ranks start at 1. Comparisons with NaN are false, so NaN counts against the
+    # model.
     ranks = np.where(target >= 0, (~(scores < own[:, None])).sum(axis=1), metrics.BEHIND)
     return np.asarray(ranks, dtype=np.int64)

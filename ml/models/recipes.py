@@ -1,7 +1,7 @@
-"""The recipes by name, and the folder that a fitted model lives in.
+"""The recipes by name, and the folder of a fitted model.
 
 A model's folder holds ``recommender.json`` (recipe and settings), safetensors, and ``items.json`` (item ids in index order).
-Adding a recipe is adding a file here and a line to ``_PLACES``.
+To add a recipe, add a file here and a line to ``_PLACES``.
 """
 
 import json
@@ -25,8 +25,8 @@ SHORT_HISTORIES: dict[str, Any] = {
     "patience": 5,
     "start_length": 0.5,
 }
-"""Of the transformer where many users have a few events each; its defaults are for long histories of few users."""
-# Named, not imported, so that a command that needs no PyTorch does not wait for it.
+"""Transformer settings for many users with few events each; its defaults suit few users with long histories."""
+# Imported on demand, so that a command without the transformer does not wait for PyTorch.
 _PLACES = {
     "popularity": ("ml.models.popularity", "Popularity"),
     "markov": ("ml.models.markov", "Markov"),
@@ -44,34 +44,42 @@ _VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
         {"members": {"transformer": SHORT_HISTORIES, "als": {}, "cooccurrence": {}, "markov": {}}},
     ),
 }
-"""Recipes that are another one with settings of its own."""
+"""Recipes that consist of another recipe with its own settings."""
 RECIPES = tuple(_PLACES)
 """The names, simplest first."""
 VARIANTS = tuple(_VARIANTS)
 
 
 def recipe(name: str) -> type[Recommender]:
-    """The class of a recipe.
+    """The class of a recipe or variant.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: the name is unknown.
+
+    >>> recipe("popularity").complexity
+    0
     """
     name, _ = _VARIANTS.get(name, (name, {}))
     if name not in _PLACES:
-        raise ConfigError(f"unknown recipe {name!r}; in --recipes; use some of {', '.join(RECIPES + VARIANTS)}")
+        raise ConfigError(f"unknown recipe {name!r}; in --recipes; use any of {', '.join(RECIPES + VARIANTS)}")
     module, attribute = _PLACES[name]
     found: type[Recommender] = getattr(import_module(module), attribute)
     return found
 
 
 def build(name: str, library: Library | None = None, **settings: Any) -> Recommender:
-    """A model of a recipe, not fitted; ``settings`` go before the recipe's own.
+    """An unfitted model of a recipe.
 
     Args:
-        library: where a blend finds members that were fitted before.
+        name: of a recipe or variant.
+        library: fitted models, among which a hybrid finds its members.
+        settings: override those of the recipe.
 
     Raises:
-        ConfigError: there is none of this name.
+        ConfigError: the name is unknown.
+
+    >>> build("markov", smoothing=2.0).settings["smoothing"]
+    2.0
     """
     model = recipe(name)(**{**_VARIANTS.get(name, ("", {}))[1], **settings})
     model.library = library
@@ -79,17 +87,20 @@ def build(name: str, library: Library | None = None, **settings: Any) -> Recomme
 
 
 def save_recommender(model: Recommender, item_ids: list[str], directory: Path) -> str:
-    """Write a model with the ids that its indices mean; returns the digest of all files."""
+    """Write a model and its item ids; returns the digest of all files.
+
+    Args:
+        model: fitted.
+        item_ids: the ids of its catalogue, in index order.
+        directory: the folder of the model.
+    """
     model.save(directory)
     (directory / ITEMS_FILE).write_text(json.dumps(item_ids))
     return digest(directory)
 
 
 def load_recommender(directory: Path) -> tuple[Recommender, list[str]]:
-    """Read a model and its item ids. Nothing is unpickled."""
+    """Read a model and its item ids, without unpickling anything."""
     name = read_config(directory)["recipe"]
     item_ids: list[str] = json.loads((directory / ITEMS_FILE).read_text())
     return recipe(name).load(directory), item_ids
-
-
-__all__ = ["RECIPES", "VARIANTS", "Recommender", "build", "digest", "load_recommender", "recipe", "save_recommender"]

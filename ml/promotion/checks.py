@@ -1,4 +1,4 @@
-"""The checks of the promotion gate, and the sentences for what they refuse."""
+"""The checks of the promotion gate, and the messages of its refusals."""
 
 import json
 from typing import TYPE_CHECKING, Any
@@ -12,23 +12,34 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NOBODY = "none"
+"""Stands for the champion's version before the first promotion."""
 
 
 def refuse(version: str, why: str, remedy: str) -> Refused:
+    """The error for a refused version.
+
+    Args:
+        version: its number.
+        why: the reason.
+        remedy: the action to take.
+
+    >>> str(refuse("5", "it has no signature", "train again"))
+    'version 5 is refused: it has no signature; in the model registry; train again'
+    """
     return Refused(f"version {version} is refused: {why}; in the model registry; {remedy}")
 
 
 def judge(version: str, evidence: dict[str, Any], champion: str | None, champion_digest: str | None) -> dict[str, Any]:
-    """The gate's reasoning on evidence alone; returns the leads that let it pass.
+    """Judge a challenger by its evidence alone; returns the leads with which it passes.
 
     Args:
         version: the challenger's version.
-        evidence: what :mod:`ml.register_challenger` gathered.
-        champion: the version that is champion now, None when there is none.
-        champion_digest: the digest of its model.
+        evidence: of :mod:`ml.register_challenger`.
+        champion: the present champion's version, None without one.
+        champion_digest: digest of the champion's model.
 
     Raises:
-        Refused: with the piece that is missing or not better.
+        Refused: names the condition that fails.
     """
     for condition in conditions(version, evidence, champion, champion_digest):
         if condition.broken:
@@ -38,10 +49,10 @@ def judge(version: str, evidence: dict[str, Any], champion: str | None, champion
 
 
 def evidence_of(version: "ModelVersion") -> dict[str, Any]:
-    """What a version carries as its evidence.
+    """The evidence of a version, from its tag.
 
     Raises:
-        Refused: it carries none, or none that can be read.
+        Refused: the version has no evidence, or it cannot be read.
     """
     from ml.tracking.registry import tags_of
 
@@ -58,11 +69,18 @@ def evidence_of(version: "ModelVersion") -> dict[str, Any]:
 def inspect(
     client: "MlflowClient", settings: Settings, version: "ModelVersion", evidence: dict[str, Any], seed: int
 ) -> dict[str, float]:
-    """What a version needs, once the registered model has turned out to be the one that its evidence speaks of.
+    """Check the registered model against its evidence, and run the smoke test; returns the test's measurements.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model, and limit its size and time.
+        version: the challenger.
+        evidence: of the challenger.
+        seed: of the smoke test.
 
     Raises:
         Refused: run, signature, input example or a snapshot is missing, the model's files are not those that were
-            tested, or it does not do what the nightly run needs.
+            tested, or the model fails the smoke test.
     """
     from mlflow.exceptions import MlflowException
     from mlflow.models import get_model_info
@@ -88,14 +106,14 @@ def inspect(
     folder = download(uri)
     if digest(folder) != evidence.get("digest"):
         raise refuse(number, "its files are not those that were tested", "train again")
-    # An erasure takes the snapshots with the person in them away: that version is marked, and a warning says so.
+    # An erasure deletes the snapshots that hold the user; such a version is marked, and a warning is logged instead.
     for table, snapshot in {} if ERASURE_DUE in tags else (evidence.get("snapshots") or {}).items():
         if not _exists(table, snapshot):
             raise refuse(number, f"snapshot {snapshot} of {table}, which it was trained on, is gone", "train again")
     try:
         return smoke(folder, settings, seed)
     except ValueError as error:
-        raise refuse(number, f"tried as the nightly run will use it, {error}", "look at the model, or at the limit") from error
+        raise refuse(number, f"in the smoke test {error}", "check the model, or change the limit") from error
 
 
 def _exists(table: str, snapshot: int) -> bool:

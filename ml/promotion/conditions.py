@@ -1,6 +1,6 @@
-"""What the gate asks of a challenger's evidence, one condition after the other, each with what was found.
+"""The gate's conditions on a challenger's evidence, in order, each with the value that was found.
 
-The gate refuses at the first that is not met; the report of the evidence shows them all.
+The gate refuses at the first condition that fails; the report of the evidence shows all of them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,23 +22,23 @@ PIECES = (
     "champion",
 )
 MARGIN = 0.01
-"""So much NDCG@10 may be lost in a protected segment."""
+"""Largest accepted loss of NDCG@10 in a protected slice."""
 FEWEST_USERS = 10
-"""With fewer a segment decides nothing."""
+"""A slice with fewer users is not judged."""
 AGAIN = "run `python -m ml.register_challenger` for its training again"
 TRIED = (
-    "its run is finished and still there",
-    "signature and input example are there",
+    "its run is finished and still exists",
+    "it has a signature and an input example",
     "its files are those that were tested",
     "the snapshots that it was trained on still exist",
     "the registered model loads, recommends, and is small and quick enough",
 )
-"""What the gate asks besides, of the registered model itself."""
+"""The gate's further conditions, on the registered model itself."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that is asked. ``broken`` says why it is not met, and ``remedy`` what to do then; empty where it is met."""
+    """One condition. ``broken`` is the reason why it fails, empty if it holds; ``remedy`` is the action to take then."""
 
     asks: str
     found: str = ""
@@ -49,26 +49,26 @@ class Condition:
 def conditions(
     version: str, evidence: dict[str, Any], champion: str | None, champion_digest: str | None
 ) -> Iterator[Condition]:
-    """The conditions in their order. After one without which the rest means nothing, there are no more.
+    """The conditions in order; they end early at a failure that makes the rest meaningless.
 
     Args:
         version: the challenger's version.
-        evidence: what :mod:`ml.register_challenger` gathered.
-        champion: the version that is champion now, None when there is none.
-        champion_digest: the digest of its model.
+        evidence: of :mod:`ml.register_challenger`.
+        champion: the present champion's version, None without one.
+        champion_digest: digest of the champion's model.
     """
     lacking = [p for p in PIECES if p not in evidence or (evidence[p] in (None, "", {}) and p != "champion")]
-    yield Condition("the evidence is whole", "", f"its evidence lacks {', '.join(lacking)}" if lacking else "", AGAIN)
+    yield Condition("the evidence is complete", "", f"its evidence lacks {', '.join(lacking)}" if lacking else "", AGAIN)
     if lacking:
         return
     yield _another_model(version, evidence, champion, champion_digest)
     yield Condition(
-        "the best recipe is a personal one",
+        "the best recipe is personalised",
         evidence["recipe"],
-        "popularity was the best of its training, so there is nothing personal in it"
+        "popularity was the best of its training, so nothing in it is personalised"
         if evidence["recipe"] == "popularity"
         else "",
-        "train on more data, or look at why no recipe beats it",
+        "train on more data, or find out why no recipe beats it",
     )
     if evidence["recipe"] == "popularity":
         return
@@ -83,9 +83,7 @@ def _another_model(version: str, evidence: dict[str, Any], champion: str | None,
         same = "it is the champion"
     elif champion is not None and champion_digest == evidence["digest"]:
         same = f"it is the same model as the champion, version {champion}"
-    return Condition(
-        "it is another model than the champion", f"files {evidence['digest'][:12]}", same, "there is nothing to promote"
-    )
+    return Condition("it differs from the champion", f"files {evidence['digest'][:12]}", same, "there is nothing to promote")
 
 
 def _beats_popularity(models: dict[str, Any]) -> Condition:
@@ -98,36 +96,36 @@ def _beats_popularity(models: dict[str, Any]) -> Condition:
 
 def _no_baseline_is_better(models: dict[str, Any]) -> Condition:
     leads = {name: row["lead"] for name, row in models.items() if row.get("lead") is not None}
-    asks = "no other recipe is surely better"
+    asks = "no other recipe is significantly better"
     if not leads:
         return Condition(asks)
     closest = min(leads, key=lambda name: leads[name]["high"])
     broken = f"{closest} is better ({told(leads[closest])})" if leads[closest]["high"] < 0 else ""
-    return Condition(asks, f"over {closest}: {told(leads[closest])}", broken, f"look at why, or promote {closest}")
+    return Condition(asks, f"over {closest}: {told(leads[closest])}", broken, f"find out why, or promote {closest}")
 
 
 def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterator[Condition]:
     rival = evidence["champion"]
     compared = (None if rival is None else rival["version"]) == champion
     yield Condition(
-        "it is compared with the champion of today",
-        "there is none" if champion is None else f"version {champion}",
+        "it is compared with the present champion",
+        "no champion yet" if champion is None else f"version {champion}",
         "" if compared else f"its evidence does not compare it with the champion, version {champion}",
         AGAIN,
     )
     if not compared:
         return
     if rival is None:
-        # Who is new gets what is popular every night, whatever the recipe (``ml.inference.cold_start``).
+        # Every batch run gives new users popular items, with any recipe (``ml.inference.cold_start``).
         served = [name for name in PROTECTED if name != NEW]
         yield _nobody_pays("popularity", evidence["models"].get("popularity", {}).get("lead") or {}, served)
         return
     until = rival["train_until"]
     seen = until is None or until > evidence["train_until"]
     yield Condition(
-        "the champion has not seen the answers",
+        "the champion was not fitted on the test data",
         f"it was fitted until {until}",
-        f"the champion was fitted until {until}, and so has seen some of the answers" if seen else "",
+        f"the champion was fitted until {until}, and so has seen some of the test data" if seen else "",
         f"train until {until} or later",
     )
     lead = rival["lead"]
@@ -137,19 +135,24 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
 
 
 def _nobody_pays(rival: str, lead: dict[str, Any], protected: Sequence[str] = PROTECTED) -> Condition:
-    asks = f"it is not surely worse than {rival}, by more than {MARGIN}, for a protected segment"
+    asks = f"it is not significantly worse than {rival}, by more than {MARGIN}, for a protected slice"
     if "segments" not in lead:
-        return Condition(asks, "", f"its evidence lacks the comparison with {rival} by segment", AGAIN)
+        return Condition(asks, "", f"its evidence lacks the comparison with {rival} by slice", AGAIN)
     parts = {name: lead["segments"][name] for name in protected if lead["segments"].get(name)}
     large = {name: part for name, part in parts.items() if part["users"] >= FEWEST_USERS}
     worse = [name for name, part in large.items() if part["difference"] < -MARGIN and part["high"] < 0]
     broken = ", and ".join(
-        f"for the segment {name.replace('_', ' ')} ({large[name]['users']:.0f} users, {told(large[name])})" for name in worse
+        f"for the slice {name.replace('_', ' ')} ({large[name]['users']:.0f} users, {told(large[name])})" for name in worse
     )
     decided = ", ".join(name.replace("_", " ") for name in large) or f"none has {FEWEST_USERS} users"
-    remedy = "look at why, or train another recipe"
+    remedy = "find out why, or train another recipe"
     return Condition(asks, decided, f"it is worse than {rival} {broken}" if broken else "", remedy)
 
 
 def told(lead: dict[str, float]) -> str:
+    """A lead in words.
+
+    >>> told({"difference": 0.01, "low": -0.02, "high": 0.04})
+    'test NDCG@10 +0.0100, 95 % interval -0.0200 to +0.0400'
+    """
     return f"test NDCG@10 {lead['difference']:+.4f}, 95 % interval {lead['low']:+.4f} to {lead['high']:+.4f}"

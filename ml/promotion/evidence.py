@@ -1,6 +1,6 @@
 """The evidence for a challenger: every recipe of its training and the champion, measured on the same test questions.
 
-What is gathered here is what a gate, a person, or a reader a year later needs to judge it; it is kept as JSON with the version.
+The evidence is all that the gate, a person, or a later reader needs to judge the version. It is stored with it as JSON.
 """
 
 from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 JUDGED_BY = "ndcg_at_10"
 BY_QUESTION = ("ndcg", "hit_rate", "mrr")
-"""Measures with an interval; where a question has one right item, recall is the hit rate."""
+"""Metrics with an interval; if a question has one right item, recall equals the hit rate."""
 OF_LISTS = ("coverage", "diversity", "novelty", "popularity_bias", "personalisation", "exposure_gap")
 CATEGORY = "category: "
 
@@ -27,7 +27,15 @@ CATEGORY = "category: "
 def gather(
     settings: Settings, pinned: dict[str, Any], runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
 ) -> dict[str, Any]:
-    """The evidence for ``name``, against the other recipes and the champion."""
+    """The evidence for a recipe, against the other recipes and the champion.
+
+    Args:
+        settings: for MLflow and the lake.
+        pinned: the pinned data of the training.
+        runs: the finished run of each recipe.
+        name: the chosen recipe.
+        champion: the present champion, None without one.
+    """
     from ml.tracking.runs import TAG
 
     seed, tested = pinned["seed"], {other: test_questions(run) for other, run in runs.items()}
@@ -78,20 +86,34 @@ def gather(
 
 
 def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:
-    """The measures that evidence shows, without their prefix."""
+    """The metrics that evidence shows, without their prefix.
+
+    Args:
+        metrics: of a run.
+        prefix: of the wanted metrics.
+
+    >>> chosen_metrics({"test_ndcg_at_10": 0.2, "test_cases": 9.0}, "test_")
+    {'ndcg_at_10': 0.2}
+    """
     shown = [*(f"{name}_at_10" for name in (*BY_QUESTION, *OF_LISTS)), *exposure_metrics()]
     return {key: metrics[f"{prefix}{key}"] for key in shown if f"{prefix}{key}" in metrics}
 
 
 def exposure_metrics() -> list[str]:
-    """Names of each item group's share of the attention, and of the right answers."""
+    """Names of the metrics of each item group's share of the exposure, and of the right items."""
     from ml.evaluation.slices import ITEM_GROUPS
 
     return [*(f"exposure_{group}_at_10" for group in ITEM_GROUPS), *(f"answers_{group}" for group in ITEM_GROUPS)]
 
 
 def of_test(found: "Evaluation", metrics: dict[str, float], seed: int) -> dict[str, Any]:
-    """What one model did in the test: ``test`` figures, ``intervals`` (95 %, low and high) and ``calibration``."""
+    """The test results of a model: ``test`` metrics, ``intervals`` (95 %, low and high) and ``calibration``.
+
+    Args:
+        found: the model's evaluation on the test.
+        metrics: its metrics that evidence shows.
+        seed: of the bootstrap.
+    """
     from ml.evaluation.evaluate import interval
 
     bounds = {name: interval([found], seed=seed, measure=name) for name in BY_QUESTION}
@@ -103,10 +125,10 @@ def of_test(found: "Evaluation", metrics: dict[str, float], seed: int) -> dict[s
 
 
 def calibration(found: "Evaluation") -> dict[str, Any] | None:
-    """The probability that a model gave to its lists, beside how often the right item was in them; None where it gave none.
+    """Predicted hit probabilities against the observed hit rate; None if the model predicts none.
 
-    ``bins`` are rows of mean probability, share of questions with a hit, and questions; ``error`` is the expected calibration
-    error over them. Every question counts the same.
+    ``bins`` are rows of mean probability, share of questions with a hit, and number of questions; ``error`` is the expected
+    calibration error over them. Every question has the same weight.
     """
     from ml.metrics import calibration_error, reliability
 
@@ -117,10 +139,10 @@ def calibration(found: "Evaluation") -> dict[str, Any] | None:
 
 
 def test_questions(run: "Run") -> "Evaluation":
-    """What a run noted of each question of its test, in the order of the pinned data.
+    """The results of a run for each test question, in the order of the pinned data.
 
     Raises:
-        ClickwrightError: it noted nothing.
+        ClickwrightError: the run has no such results.
     """
     import mlflow
     from mlflow.exceptions import MlflowException
@@ -131,12 +153,18 @@ def test_questions(run: "Run") -> "Evaluation":
         return read_questions(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
     except (MlflowException, OSError) as error:
         raise ClickwrightError(
-            f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (it was trained by code from before)"
+            f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (older code trained it)"
         ) from error
 
 
 def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
-    """The lead in NDCG@10 with its interval, over all questions and in each segment that is asked."""
+    """The lead in NDCG@10 with its interval, over all questions and in each protected slice with questions.
+
+    Args:
+        own: evaluation of the challenger.
+        theirs: evaluation of the other model.
+        seed: of the bootstrap.
+    """
     from ml.evaluation.slices import PROTECTED
 
     segments = {name: lead_in(name, own, theirs, seed) for name in PROTECTED if own.segments[name].any()}
@@ -144,7 +172,14 @@ def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, A
 
 
 def lead_in(segment: str | None, own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, float]:
-    """The lead in one segment, or over all questions: ``difference``, ``low``, ``high``, ``users``, ``questions``."""
+    """The lead in one slice, or over all questions: ``difference``, ``low``, ``high``, ``users``, ``questions``.
+
+    Args:
+        segment: its name; None for all questions.
+        own: evaluation of the challenger.
+        theirs: evaluation of the other model.
+        seed: of the bootstrap.
+    """
     from ml.evaluation.evaluate import interval
 
     found = interval([own], [theirs], seed=seed, segment=segment)
@@ -153,7 +188,16 @@ def lead_in(segment: str | None, own: "Evaluation", theirs: "Evaluation", seed: 
 
 
 def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
-    """The champion on this training's test cases, asked in its own vocabulary; and the day until which it was fitted."""
+    """Evaluate the champion on a training's test cases, within its own vocabulary.
+
+    Args:
+        settings: for MLflow.
+        pinned: the pinned data of the training.
+        champion: the present champion.
+
+    Returns:
+        The evaluation, and the day until which the champion was fitted (None if unknown).
+    """
     from ml.data.cases import in_vocabulary
     from ml.data.splits import read_split
     from ml.evaluation.evaluate import evaluate

@@ -1,7 +1,7 @@
-"""The evidence for a challenger as a page: one HTML file that needs no network, with plots, to be looked at in MLflow.
+"""The report of a challenger's evidence: one HTML file with plots, readable in MLflow and without a network.
 
-``ml.register_challenger`` makes it, and ``ml.gate`` makes it again with its verdict. By hand, from the evidence in the
-training's folder: ``python -m ml.render_evidence --run RUN --out evidence.html``
+``ml.register_challenger`` writes it, and ``ml.gate`` writes it again with its verdict. To write it by hand, from the evidence
+in the training's folder: ``python -m ml.render_evidence --run RUN --out evidence.html``
 """
 
 import tempfile
@@ -26,7 +26,7 @@ LABELS = {
     "ndcg": "NDCG@10",
     "hit_rate": "hit rate@10",
     "mrr": "MRR@10",
-    "coverage": "catalogue shown",
+    "coverage": "catalogue coverage",
     "popularity_bias": "popularity bias",
     "exposure_gap": "exposure gap",
     "diversity": "diversity",
@@ -39,13 +39,13 @@ Epochs = list[dict[str, float]]
 def render(
     version: str, evidence: dict[str, Any], curves: Mapping[str, Epochs], verdict: Mapping[str, Any] | None = None
 ) -> str:
-    """The page.
+    """Render the page.
 
     Args:
         version: the challenger's version.
-        evidence: as :func:`ml.promotion.evidence.gather` gives it.
-        curves: by recipe, what it said of each epoch.
-        verdict: once the gate has judged: ``refused``, its message, or None and what it measured.
+        evidence: of :func:`ml.promotion.evidence.gather`.
+        curves: metrics of each epoch, by recipe.
+        verdict: of the gate, if it has judged: ``refused`` (a message or None), and for a pass the measurements.
     """
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
@@ -72,7 +72,12 @@ def _groups(value: float) -> str:
 
 
 def asked(version: str, evidence: dict[str, Any]) -> list[Condition]:
-    """The gate's conditions, with the champion of the evidence as that of today."""
+    """The gate's conditions, with the champion of the evidence as the present one.
+
+    Args:
+        version: the challenger's version.
+        evidence: of the challenger.
+    """
     rival = evidence["champion"]
     return list(conditions(version, evidence, rival and rival["version"], rival and rival["digest"]))
 
@@ -90,8 +95,8 @@ def rows_of(evidence: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def words_for_segments() -> dict[str, str]:
-    """What each protected segment holds."""
-    words = {"new_items": "items that training never met"}
+    """A description of each protected slice."""
+    words = {"new_items": "items without training events"}
     for name, (low, high) in ACTIVITY.items():
         events = "no events" if high == 0 else f"{low} or more events" if high >= 10**9 else f"{low} to {high} events"
         words[name] = f"{name}: {events} before"
@@ -99,7 +104,12 @@ def words_for_segments() -> dict[str, str]:
 
 
 def draw(evidence: dict[str, Any], curves: Mapping[str, Epochs]) -> dict[str, Any]:
-    """The plots by name, as SVG."""
+    """The plots by name, as SVG.
+
+    Args:
+        evidence: of the challenger.
+        curves: metrics of each epoch, by recipe.
+    """
     from ml.evaluation import plots
     from ml.promotion import report_plots
     from ml.promotion.report_plots import as_svg
@@ -112,16 +122,16 @@ def draw(evidence: dict[str, Any], curves: Mapping[str, Epochs]) -> dict[str, An
     by_category = [{"name": name, **lead} for name, lead in evidence["categories"].items()]
     calibrated = {row["name"]: row["calibration"] for row in rows if row["calibration"] is not None}
     shares = {row["name"]: _shares(row["test"], "exposure_{}_at_10") for row in rows}
-    shares["the right answers"] = _shares(rows[0]["test"], "answers_{}")
+    shares["the right items"] = _shares(rows[0]["test"], "answers_{}")
     found = {
         "leads": as_svg(report_plots.forest(leads, "Lead over every other model"), "leads over the other models")
         if leads
         else "",
-        "segments": as_svg(report_plots.forest(by_segment, "By history and by item"), "leads by segment") if by_segment else "",
+        "segments": as_svg(report_plots.forest(by_segment, "By history and by item"), "leads by slice") if by_segment else "",
         "categories": as_svg(report_plots.forest(by_category, "By category of the right item"), "leads by category")
         if by_category
         else "",
-        "exposure": as_svg(report_plots.exposure(shares), "share of the attention by group of items"),
+        "exposure": as_svg(report_plots.exposure(shares), "share of the exposure by item group"),
         "calibration": as_svg(report_plots.reliability(calibrated), "reliability of the probabilities") if calibrated else "",
     }
     learnt = {name: rows for name, rows in curves.items() if any("loss" in row for row in rows)}
@@ -134,7 +144,12 @@ def _shares(test: Mapping[str, float], named: str) -> dict[str, float]:
 
 
 def learning_curves(client: "MlflowClient", evidence: dict[str, Any]) -> dict[str, Epochs]:
-    """What the runs logged of each epoch before the validation window, by recipe."""
+    """Metrics that each run logged per epoch of its first fit, by recipe.
+
+    Args:
+        client: of MLflow.
+        evidence: names the runs.
+    """
     curves: dict[str, Epochs] = {}
     for name, row in evidence["models"].items():
         epochs: dict[int, dict[str, float]] = {}
@@ -150,7 +165,14 @@ def learning_curves(client: "MlflowClient", evidence: dict[str, Any]) -> dict[st
 def log_report(
     client: "MlflowClient", version: str, evidence: dict[str, Any], verdict: Mapping[str, Any] | None = None
 ) -> None:
-    """Leave the page with the challenger's run; a later one takes the place of an earlier."""
+    """Log the page with the challenger's run; it replaces an earlier page.
+
+    Args:
+        client: of MLflow.
+        version: the challenger's version.
+        evidence: of the challenger.
+        verdict: of the gate, if it has judged.
+    """
     page = render(version, evidence, learning_curves(client, evidence), verdict)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE

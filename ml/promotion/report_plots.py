@@ -1,4 +1,4 @@
-"""Pictures of the evidence as SVG in the colours of the page around it: to be read by day, by night and in print."""
+"""Plots of the evidence as SVG in the colours of the page, for light mode, dark mode and print."""
 
 import io
 import re
@@ -14,11 +14,16 @@ from ml.evaluation.slices import ITEM_GROUPS
 
 PAPER = "#ffffff"
 COLOURS = {PAPER: "var(--paper)", INK: "var(--ink)", ACCENT: "var(--accent)", QUIET: "var(--soft)", GRID: "var(--line)"}
-"""What a picture's colours are called in the page's style sheet."""
+"""Names of the plots' colours in the page's style sheet."""
 
 
 def as_svg(figure: Figure, alt: str) -> str:
-    """The figure as an element of a page, the same bytes for the same figure; closes it."""
+    """The figure as an SVG element, the same bytes for the same figure; closes the figure.
+
+    Args:
+        figure: to convert.
+        alt: description for screen readers.
+    """
     text = io.StringIO()
     with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "clickwright"}):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -26,7 +31,7 @@ def as_svg(figure: Figure, alt: str) -> str:
     svg = text.getvalue()
     svg = svg[svg.index("<svg") :]
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' id="[a-zA-Z0-9]+_\d+"', "", svg)  # names of parts: several pictures share a page
+    svg = re.sub(r' id="[a-zA-Z0-9]+_\d+"', "", svg)  # ids of parts: several plots share a page
     svg = re.sub(r"(font: (?:\d+ )?[\d.]+px) [^;\"]*", r"\1 system-ui, sans-serif", svg)
     for colour, name in COLOURS.items():
         svg = svg.replace(colour, name)
@@ -38,6 +43,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
 
     Args:
         rows: ``name``, ``difference``, ``low``, ``high`` and ``questions``, top row first.
+        title: of the plot.
     """
     figure, axes = plots.blank(title, height=0.36 * len(rows) + 1.1)
     places = list(range(len(rows)))[::-1]
@@ -53,25 +59,25 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
             )  # fmt: skip
     axes.set_yticks(places, [row["name"] for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
-    axes.set_xlabel("NDCG@10: the challenger's minus theirs, 95 % interval over users", color=INK, fontsize=9)
+    axes.set_xlabel("NDCG@10: challenger minus other, 95 % interval over users", color=INK, fontsize=9)
     axes.grid(axis="x", color=GRID)
     return figure
 
 
 def reliability(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
-    """How often the right item is in a list, by the probability that the model gave to the list.
+    """Observed hit rate by predicted hit probability.
 
     Args:
-        curves: by the model's name its calibration, as :func:`ml.promotion.evidence.calibration` tells it.
+        curves: calibration of :func:`ml.promotion.evidence.calibration`, by the model's name.
     """
-    figure, axes = plots.blank("Ten items: probability given, and share that held the next one", height=4.2)
+    figure, axes = plots.blank("Predicted and observed hits among ten items", height=4.2)
     top = max(max(bin_[:2]) for curve in curves.values() for bin_ in curve["bins"]) * 1.05
-    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="as it says")
+    axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="perfect calibration")
     for (name, curve), colour in zip(curves.items(), (ACCENT, INK, QUIET), strict=False):
         said, came, _ = zip(*curve["bins"], strict=True)
         label = f"{name}: calibration error {curve['error']:.3f}"
         axes.plot(said, came, color=colour, linewidth=2, marker="o", markersize=5, label=label)
-    axes.set_xlabel("probability that the model gave to its ten items", color=INK, fontsize=9)
+    axes.set_xlabel("predicted probability of a hit among ten items", color=INK, fontsize=9)
     axes.set_ylabel("share of questions with a hit", color=INK, fontsize=9)
     axes.grid(color=GRID)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
@@ -79,12 +85,12 @@ def reliability(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
 
 
 def exposure(shares: Mapping[str, Mapping[str, float]]) -> Figure:
-    """Each item group's share of the attention, a bar a model.
+    """Each item group's share of the exposure, one bar per model.
 
     Args:
-        shares: by the model's name each group's share.
+        shares: each group's share, by the model's name.
     """
-    figure, axes = plots.blank("Share of the attention by group of items", height=0.42 * len(shares) + 1.2)
+    figure, axes = plots.blank("Share of the exposure by item group", height=0.42 * len(shares) + 1.2)
     places = list(range(len(shares)))[::-1]
     begin = [0.0] * len(shares)
     for group, colour, ink in zip(ITEM_GROUPS, (ACCENT, QUIET, GRID), (PAPER, PAPER, INK), strict=True):

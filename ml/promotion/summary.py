@@ -1,18 +1,21 @@
 """The summary of the evidence in Markdown, for the approval task and the registry."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ml.promotion.evidence import JUDGED_BY
 from ml.promotion.report import FILE
 from schemas.runtime.settings import Settings
 
-if TYPE_CHECKING:
-    pass
-
 
 def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
-    """Where a person looks further: the report, the run, and the version, in MLflow."""
+    """Links to the report, the run and the version in MLflow.
+
+    Args:
+        settings: for MLflow.
+        version: number of the challenger.
+        evidence: of the challenger.
+    """
     if not settings.mlflow_tracking_uri.startswith("http"):
         return f"Run {evidence['run_id']}, version {version}."
     where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
@@ -24,9 +27,9 @@ def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
 
 
 def markdown(evidence: dict[str, Any]) -> str:
-    """The evidence as a table for people, best by validation first."""
+    """The evidence as a Markdown table, best by validation first."""
     lines = [
-        f"**{evidence['recipe']}**, fitted on what was known before {evidence['train_until']}, tested on the "
+        f"**{evidence['recipe']}**, fitted on data from before {evidence['train_until']}, tested on the "
         f"{evidence['cases']} next events of {evidence['users']} users after it.",
         "",
         "| model | validation NDCG@10 | test NDCG@10 | test hit rate@10 | lead of the challenger in NDCG@10 (95 % interval) |",
@@ -48,7 +51,7 @@ def markdown(evidence: dict[str, Any]) -> str:
 
 
 def by_segment(evidence: dict[str, Any]) -> list[str]:
-    """The lead over the champion, or over popularity, for each segment: where it is won, and where it is paid for."""
+    """The lead over the champion, or over popularity without one, for each slice."""
     champion = evidence["champion"]
     name, rival = ("popularity", evidence["models"]["popularity"]) if champion is None else ("the champion", champion)
     if rival["lead"] is None:

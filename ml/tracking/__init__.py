@@ -1,1 +1,1 @@
-"""Everything that speaks to MLflow: runs, registry, model packages, checkpoints."""
+"""Access to MLflow: runs, registry, model packages, checkpoints."""

@@ -42,7 +42,7 @@ class IcebergSource(DatasetSource):
 
 
 def log_data(pinned: dict[str, Any]) -> None:
-    """Name the snapshots as inputs of the active run."""
+    """Log the pinned snapshots as inputs of the active run."""
     for table, snapshot in pinned["snapshots"].items():
         source = IcebergSource(table, snapshot)
         data = MetaDataset(source, name=table, digest=str(snapshot))  # type: ignore[abstract]  # `profile` may be missing

@@ -5,12 +5,20 @@ from typing import Any
 from schemas.runtime.cli import log
 
 ERASURE_DUE = "erasure_due"
-"""Tag of a version: the request of an erasure whose persons it was trained on."""
+"""Tag of a version: the erasure request of a user whose data it was trained on."""
 
 
 def warn_of(version: str, tags: dict[str, Any]) -> dict[str, str]:
-    """Say that a version was trained on an erased person, where it was; what a command adds to its result."""
+    """Log a warning if a version was trained on an erased user; returns the entry to add to a command's result.
+
+    Args:
+        version: its number.
+        tags: of the version, without their prefix.
+
+    >>> warn_of("3", {"gate": "passed"})
+    {}
+    """
     if ERASURE_DUE not in tags:
         return {}
-    log.warning("trained on a person who was erased; train again soon", version=version, request=tags[ERASURE_DUE])
+    log.warning("trained on an erased user; train again soon", version=version, request=tags[ERASURE_DUE])
     return {ERASURE_DUE: str(tags[ERASURE_DUE])}

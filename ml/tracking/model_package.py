@@ -1,4 +1,4 @@
-"""What a training run leaves in MLflow besides its figures: the data it saw and the model as something that can be served."""
+"""Logs the model of a run as a pyfunc, with the code that it needs to be served."""
 
 import shutil
 import tempfile
@@ -16,7 +16,7 @@ from schemas.runtime.settings import ROOT
 
 SERVING_MODEL = Path(__file__).with_name("pyfunc.py")
 CODE = ("ml/__init__.py", "ml/compute", "ml/data", "ml/metrics", "ml/models", "schemas/__init__.py", "schemas/runtime")
-"""The part of this project that a logged model needs to be loaded and asked; it is logged with it."""
+"""The part of this project that a logged model needs to load and predict; it is logged with the model."""
 REQUIREMENTS = (
     *("accelerate", "mlflow", "numpy", "pandas", "pyarrow", "pydantic-settings", "safetensors", "scipy", "structlog", "torch"),
     "transformers",
@@ -24,12 +24,12 @@ REQUIREMENTS = (
 
 
 def log_model(folder: Path, digest: str, catalog: Catalog) -> str:
-    """Log the model of the active run as a pyfunc; returns its address.
+    """Log the model of the active run as a pyfunc; returns its URI.
 
     Args:
         folder: of the saved model.
         digest: of that folder.
-        catalog: whose items the model knows; its first items make the input example.
+        catalog: the items that the model knows; the first ones make the input example.
     """
     import pandas as pd
 
@@ -54,7 +54,7 @@ def log_model(folder: Path, digest: str, catalog: Catalog) -> str:
 
 
 def copy_code(folder: Path) -> list[str]:
-    """Copy what a logged model needs of this project; returns the packages."""
+    """Copy the project code that a logged model needs; returns the folders of the packages."""
     for name in CODE:
         source, target = ROOT / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""The recommender as an MLflow pyfunc, logged as code: loading runs this file, reads JSON and safetensors, unpickles nothing.
+"""The recommender as an MLflow pyfunc, logged as code: loading runs this file and reads JSON and safetensors, no pickle.
 
 Input: a column ``history`` of lists of item ids, oldest first; parameter ``k``. Output: each row's best ``k`` unseen item ids.
 """
@@ -16,7 +16,7 @@ from ml.models.rank import best, leave_out
 
 
 class ServedRecommender(PythonModel):
-    """Ranks items for histories of item ids; ids that the model does not know are passed over."""
+    """Ranks items for histories of item ids; ids that the model does not know are ignored."""
 
     def load_context(self, context: PythonModelContext) -> None:
         self.model, self.item_ids = load_recommender(Path(context.artifacts["recommender"]))
@@ -25,7 +25,13 @@ class ServedRecommender(PythonModel):
     def predict(
         self, context: PythonModelContext, model_input: pd.DataFrame, params: dict[str, Any] | None = None
     ) -> pd.DataFrame:
-        """One row of item ids for each row of ``history``."""
+        """One row of item ids for each row of ``history``.
+
+        Args:
+            context: of MLflow, not used.
+            model_input: with a column ``history``.
+            params: ``k``, the length of a list.
+        """
         histories = [
             np.array([self.index[item] for item in row if item in self.index], dtype=np.int32) for row in model_input["history"]
         ]

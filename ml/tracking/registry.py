@@ -1,4 +1,4 @@
-"""MLflow as this project uses it: one experiment, one run a recipe, one registered model, aliases champion and challenger."""
+"""The model registry: one registered model, with the aliases champion and challenger."""
 
 import json
 from functools import lru_cache
@@ -24,7 +24,13 @@ ARTIFACT = "recommender"
 
 
 def by_alias(client: MlflowClient, settings: Settings, alias: str) -> ModelVersion | None:
-    """The version that an alias names, or None."""
+    """The version that an alias names, or None.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        alias: such as ``champion``.
+    """
     try:
         return client.get_model_version_by_alias(settings.registered_model, alias)
     except MlflowException as error:
@@ -34,12 +40,25 @@ def by_alias(client: MlflowClient, settings: Settings, alias: str) -> ModelVersi
 
 
 def of_training(client: MlflowClient, settings: Settings, training: str) -> ModelVersion | None:
-    """The version that a training chose last, or None: what a gate judges, a person is asked about and a promotion moves."""
+    """The version that a training chose last, or None; the gate judges it, and a promotion moves the alias to it.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        training: id of the training.
+    """
     return newest_with(client, settings, CHOSEN_BY, training)
 
 
 def choose_version(client: MlflowClient, settings: Settings, training: str, version: str) -> None:
-    """Note which version a training chose; what it chose before is no longer its choice."""
+    """Tag the version that a training chose, and remove the tag from its earlier choices.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        training: id of the training.
+        version: number of the chosen version.
+    """
     for other in client.search_model_versions(_with_tag(settings, CHOSEN_BY, training)):
         if str(other.version) != version:
             client.delete_model_version_tag(settings.registered_model, other.version, f"{TAG}{CHOSEN_BY}")
@@ -47,10 +66,17 @@ def choose_version(client: MlflowClient, settings: Settings, training: str, vers
 
 
 def newest_with(client: MlflowClient, settings: Settings, tag: str, value: str) -> ModelVersion | None:
-    """The newest version with a tag of ours, or None."""
+    """The newest version with a tag of this project, or None.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        tag: without its prefix.
+        value: of the tag.
+    """
     versions = client.search_model_versions(_with_tag(settings, tag, value))
     newest = max(versions, key=lambda v: int(v.version), default=None)
-    # A search leaves the aliases out; a look-up has everything.
+    # Search results lack the aliases; a look-up has them.
     return None if newest is None else client.get_model_version(settings.registered_model, newest.version)
 
 
@@ -61,8 +87,13 @@ def _with_tag(settings: Settings, tag: str, value: str) -> str:
 def numbered(client: MlflowClient, settings: Settings, version: str) -> ModelVersion:
     """A version by its number.
 
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        version: its number.
+
     Raises:
-        ClickwrightError: there is none.
+        ClickwrightError: the version does not exist.
     """
     try:
         return client.get_model_version(settings.registered_model, version)
@@ -79,12 +110,22 @@ def download(model_uri: str) -> Path:
 
 
 def version_uri(settings: Settings, version: ModelVersion) -> str:
-    """How MLflow names a registered version."""
+    """MLflow's URI of a registered version.
+
+    Args:
+        settings: name the registered model.
+        version: the version.
+    """
     return f"models:/{settings.registered_model}/{version.version}"
 
 
 def load_version(settings: Settings, version: ModelVersion) -> tuple[Recommender, list[str]]:
-    """A registered version's model and its item ids."""
+    """A registered version's model, and its item ids in index order.
+
+    Args:
+        settings: name the registered model.
+        version: the version.
+    """
     return _load(settings.mlflow_tracking_uri, version_uri(settings, version))
 
 
@@ -95,6 +136,11 @@ def _load(_tracking_uri: str, model_uri: str) -> tuple[Recommender, list[str]]:
 
 def champion(client: MlflowClient, settings: Settings, alias: str = CHAMPION) -> ModelVersion:
     """The version that an alias names.
+
+    Args:
+        client: of MLflow.
+        settings: name the registered model.
+        alias: such as ``champion``.
 
     Raises:
         ClickwrightError: no version has this alias.
@@ -121,7 +167,12 @@ def load_champion(alias: str = CHAMPION) -> tuple[Recommender, str, list[str]]:
 
 
 def provenance(settings: Settings, version: ModelVersion) -> dict[str, Any]:
-    """What a version was made from, for the commit of whatever it computes: the lake then knows it without MLflow."""
+    """The origin of a version, for commits of tables that it computes, so that the lake records it without MLflow.
+
+    Args:
+        settings: name the registered model.
+        version: the version.
+    """
     tags = tags_of(version)
     texts: dict[str, Any] = {
         key: tags[key] for key in ("training", "recipe", "train_until", "code_version", "run_id", "digest") if key in tags
@@ -131,5 +182,10 @@ def provenance(settings: Settings, version: ModelVersion) -> dict[str, Any]:
 
 
 def tags_of(version: ModelVersion) -> dict[str, Any]:
-    """Our tags of a version, without their prefix."""
+    """This project's tags of a version, without their prefix.
+
+    >>> from types import SimpleNamespace
+    >>> tags_of(SimpleNamespace(tags={"clickwright.gate": "passed", "other": "x"}))
+    {'gate': 'passed'}
+    """
     return {k.removeprefix(TAG): v for k, v in version.tags.items() if k.startswith(TAG)}

@@ -1,4 +1,4 @@
-"""The registry's alias through MLflow's REST interface, without importing MLflow."""
+"""The champion's version from MLflow's REST API, without importing MLflow."""
 
 import requests
 
@@ -8,16 +8,17 @@ from schemas.runtime.settings import Settings
 ALIAS = "champion"
 
 SECONDS = 20
+"""Timeout of a request."""
 
 
 def champion_version(settings: Settings) -> str | None:
-    """The version that the alias names, or None where there is no such model or alias.
+    """The champion's version, or None if the model or the alias does not exist.
 
     Raises:
-        ClickwrightError: MLflow does not answer, or answers with something else.
+        ClickwrightError: MLflow does not answer, or answers with another error.
     """
     where = settings.mlflow_tracking_uri.rstrip("/")
-    if not where.startswith("http"):  # a database in place of a server has no REST
+    if not where.startswith("http"):  # a database instead of a server has no REST API
         from ml.tracking.registry import by_alias
         from ml.tracking.runs import connect
 
@@ -37,9 +38,9 @@ def champion_version(settings: Settings) -> str | None:
         ) from None
     if answer.ok:
         return str(content["model_version"]["version"])
-    # MLflow says INVALID_PARAMETER_VALUE when the model is there without the alias.
+    # MLflow answers INVALID_PARAMETER_VALUE if the model exists without the alias.
     if content.get("error_code") in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
         return None
     raise ClickwrightError(
-        f"MLflow refuses ({answer.status_code} {content.get('message', '')[:200]}); at {where}; see to its log"
+        f"MLflow answers with an error ({answer.status_code} {content.get('message', '')[:200]}); at {where}; look into its log"
     )

@@ -1,4 +1,4 @@
-"""Where a long fit keeps its checkpoints, so that it goes on where it was cut off, perhaps on another machine."""
+"""Checkpoints of a long fit among the artifacts of its run, so that it can resume, even on another machine."""
 
 import hashlib
 import json
@@ -15,33 +15,33 @@ from schemas.runtime.cli import log
 
 FOLDER = "checkpoints"
 MARK = ".json"
-"""Ends the name of the file of digests beside a checkpoint: it is written last, so a checkpoint without it is not whole."""
+"""Suffix of the file with a checkpoint's digests. It is written last, so a checkpoint without it is incomplete."""
 
 
 class RunCheckpoints:
-    """Checkpoints among the artifacts of an MLflow run: whoever goes on with the run finds them."""
+    """Checkpoints among the artifacts of an MLflow run; a process that resumes the run finds them."""
 
     def __init__(self, client: MlflowClient, run_id: str, fit: str = "") -> None:
         self.client, self.run_id = client, run_id
         self.path = f"{FOLDER}/{fit}".rstrip("/")
 
     def of(self, fit: str) -> "RunCheckpoints":
-        """Those of one of the run's fits."""
+        """The checkpoints of one of the run's fits."""
         return RunCheckpoints(self.client, self.run_id, fit)
 
     def fetch(self, folder: Path) -> None:
-        """Bring what is kept to ``folder``; what is not whole is left out."""
+        """Download the complete checkpoints to ``folder``."""
         for name in self._whole():
             downloaded = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=f"{self.path}/{name}")
             mark = self.client.download_artifacts(self.run_id, f"{self.path}/{name}{MARK}")
             if digests(Path(downloaded)) == json.loads(Path(mark).read_text()):
                 shutil.copytree(downloaded, folder / name, dirs_exist_ok=True)
-                log.info("goes on from a checkpoint", checkpoint=name, run_id=self.run_id)
+                log.info("resumes from a checkpoint", checkpoint=name, run_id=self.run_id)
             else:
-                log.warning("a checkpoint is not whole, and is left out", checkpoint=name, run_id=self.run_id)
+                log.warning("skips an incomplete checkpoint", checkpoint=name, run_id=self.run_id)
 
     def keep(self, checkpoints: Sequence[Path]) -> None:
-        """Upload those that are not there yet, then delete the others."""
+        """Upload new checkpoints, then delete all that are not among ``checkpoints``."""
         there = self._whole()
         for checkpoint in checkpoints:
             if checkpoint.name not in there:
@@ -56,10 +56,11 @@ class RunCheckpoints:
             self._delete(f"{self.path}/{name}")
 
     def keep_file(self, path: Path) -> None:
+        """Upload one file."""
         self.client.log_artifact(self.run_id, str(path), self.path)
 
     def clear(self) -> None:
-        """The fit is done: delete everything."""
+        """Delete all checkpoints, once the fit is done."""
         self._delete(self.path)
 
     def _entries(self) -> list[str]:

@@ -14,16 +14,16 @@ TAG = "clickwright."
 
 
 def connect(settings: Settings | None = None) -> MlflowClient:
-    """A client of the tracking server of the settings, also set as MLflow's own.
+    """A client of the tracking server of the settings, which also becomes MLflow's default server.
 
     Raises:
-        ClickwrightError: nothing answers there.
+        ClickwrightError: the server does not answer.
     """
     settings = settings or get_settings()
-    # A server that is down shall be one clear line soon, not minutes of retries.
+    # If the server is down, report it soon instead of retrying for minutes.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
-    # Standard output is for a command's result.
+    # Standard output is reserved for a command's result.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
@@ -40,17 +40,22 @@ def connect(settings: Settings | None = None) -> MlflowClient:
 
 
 def experiment_id(client: MlflowClient, settings: Settings) -> str:
-    """The experiment of all trainings; made when it is not there yet."""
+    """The id of the experiment of all trainings; creates the experiment if it does not exist.
+
+    Args:
+        client: of MLflow.
+        settings: the experiment has the name of the registered model.
+    """
     name = settings.registered_model
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)
-    # A server knows where artifacts go; a bare database does not, and would put them into the working directory.
+    # A server has a place for artifacts; a database has none, and artifacts would go to the working directory.
     bare = not settings.mlflow_tracking_uri.startswith("http")
     location = (settings.var / "mlflow" / "artifacts").as_uri() if bare else None
     try:
         return str(client.create_experiment(name, artifact_location=location))
-    except MlflowException:  # another process was first
+    except MlflowException:  # another process created it first
         found = client.get_experiment_by_name(name)
         if found is None:
             raise
@@ -58,7 +63,13 @@ def experiment_id(client: MlflowClient, settings: Settings) -> str:
 
 
 def finished_runs(client: MlflowClient, settings: Settings, training: str) -> dict[str, Run]:
-    """The newest finished run of each recipe in a training."""
+    """The newest finished run of each recipe in a training.
+
+    Args:
+        client: of MLflow.
+        settings: name the experiment.
+        training: id of the training.
+    """
     runs: dict[str, Run] = {}
     for run in training_runs(client, settings, training):
         if run.info.status == "FINISHED":
@@ -67,7 +78,13 @@ def finished_runs(client: MlflowClient, settings: Settings, training: str) -> di
 
 
 def training_runs(client: MlflowClient, settings: Settings, training: str) -> list[Run]:
-    """All runs of a training, newest first."""
+    """All runs of a training, newest first.
+
+    Args:
+        client: of MLflow.
+        settings: name the experiment.
+        training: id of the training.
+    """
     return list(
         client.search_runs(
             [experiment_id(client, settings)],

@@ -1,1 +1,1 @@
-"""One recipe trained on pinned data."""
+"""Training of one recipe on pinned data."""

@@ -1,4 +1,4 @@
-"""A recipe on a split: fit and decide, refit, save, load, test. What :mod:`ml.train` does to each of them."""
+"""The steps of :mod:`ml.train` for a recipe: fit, choose settings, refit, save, load, test."""
 
 import time
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from schemas.runtime.cli import log
 
 @dataclass
 class Fitted:
-    """A recipe's final model, as loaded from ``folder``, and what was measured on the way."""
+    """A recipe's final model, as loaded from ``folder``, with its evaluations and timings."""
 
     model: Recommender
     folder: Path
@@ -23,16 +23,22 @@ class Fitted:
     validation: Evaluation
     test: Evaluation
     epochs: list[dict[str, float]]
-    """What the fit before the validation window said of itself."""
+    """Metrics per epoch of the fit before the validation window."""
     refit_epochs: list[dict[str, float]]
+    """Metrics per epoch of the refit."""
     seconds: dict[str, float]
 
 
 def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Library, kept: Checkpoints | None = None) -> Fitted:
-    """Fit, decide by validation, refit, save to ``folder``, load, test. Deterministic by ``seed`` on one kind of machine.
+    """Fit, choose settings by validation, refit, save, load and test; reproducible by ``seed`` on one kind of machine.
 
     Args:
-        kept: where fits that take long keep their progress.
+        name: of the recipe.
+        split: the interactions and the questions.
+        seed: of everything random.
+        folder: for the saved model.
+        library: fitted models that recipes share.
+        kept: stores the checkpoints of long fits.
     """
     epochs, refit_epochs = Epochs(), Epochs()
     began = time.perf_counter()
@@ -55,7 +61,16 @@ def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Libr
 def fit(
     name: str, split: Split, seed: int, library: Library, kept: Checkpoints | None = None, log: Log | None = None
 ) -> Recommender:
-    """A recipe fitted before the validation window, its settings decided by it."""
+    """Fit a recipe on the interactions before the validation window, and choose its settings by validation.
+
+    Args:
+        name: of the recipe.
+        split: the interactions and the questions.
+        seed: of everything random.
+        library: fitted models that recipes share.
+        kept: stores the checkpoints of long fits.
+        log: gets the metrics of each epoch.
+    """
     model = build(name, library)
     model.checkpoints = kept and kept.of("fit")
     return model.fit_once(split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=log)
@@ -70,14 +85,24 @@ def refit(
     kept: Checkpoints | None = None,
     log: Log | None = None,
 ) -> Recommender:
-    """A recipe with its settings, fitted on everything before the test."""
+    """Fit a recipe with chosen settings on all interactions before the test.
+
+    Args:
+        name: of the recipe.
+        chosen: its settings.
+        split: the interactions and the questions.
+        seed: of everything random.
+        library: fitted models that recipes share.
+        kept: stores the checkpoints of long fits.
+        log: gets the metrics of each epoch.
+    """
     model = build(name, library, **chosen)
     model.checkpoints = kept and kept.of("refit")
     return model.fit_once(split.refit, split.catalog, seed=seed, library=library, log=log)
 
 
 class Epochs:
-    """Collects what a model logs: one row an epoch."""
+    """Collects the metrics that a model logs, one row per epoch."""
 
     def __init__(self) -> None:
         self.rows: list[dict[str, float]] = []

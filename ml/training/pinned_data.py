@@ -10,12 +10,12 @@ from schemas.runtime.settings import get_settings
 
 
 def training_folder(run: str) -> Path:
-    """Where a training keeps its files."""
+    """The folder of a training's files."""
     return get_settings().var / "training" / slug(run)
 
 
 def read_pin(run: str) -> dict[str, Any]:
-    """What ``pin`` wrote.
+    """The pinned data of a training, as :mod:`ml.pin` wrote it.
 
     Raises:
         ClickwrightError: this run was not pinned.

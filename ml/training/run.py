@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 
 def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "Library") -> None:
-    """The part that every process but the first has in training a network."""
+    """The part of all ranks except rank 0 in training a network.
+
+    Args:
+        client: of MLflow.
+        seed: of everything random.
+        name: of the recipe.
+        split: the interactions and the questions.
+        library: fitted models that recipes share.
+    """
     from ml.tracking.run_checkpoints import RunCheckpoints
     from ml.training.fit import fit, refit
 
@@ -32,30 +40,34 @@ def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", 
 
 
 def expect_encoder(pinned: dict[str, Any]) -> None:
-    """Titles must be read by the sentence encoder of the pin: figures of two encoders are figures of two trainings.
+    """Check that the sentence encoder is the pinned one, since metrics with different encoders are not comparable.
 
     Raises:
-        ConfigError: it is another one by now.
+        ConfigError: the encoder has changed.
     """
     from ml.text.encoder import encoder_digest, encoder_source
 
     now, then = encoder_digest(), pinned.get("encoder")
-    if then is not None and now != then:  # a pin from before encoders were noted has none
+    if then is not None and now != then:  # older pins do not record the encoder
         raise ConfigError(
-            f"the sentence encoder is another one ({now[:12]}) than training {pinned['training']} was pinned with "
+            f"the sentence encoder ({now[:12]}) is not the one that training {pinned['training']} was pinned with "
             f"({then[:12]}); at {encoder_source()}; set CLICKWRIGHT_ENCODER back, or pin another --run"
         )
 
 
 def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
-    """The split, if there is something to learn from and to be tested on.
+    """The split, after a check that no part of it is empty.
+
+    Args:
+        split: to check.
+        pinned: the pinned data of the training.
 
     Raises:
-        ConfigError: a part of it is empty.
+        ConfigError: a part of the split is empty.
     """
     for part, count in (
         (f"before {pinned['valid_from']} to fit on", len(split.fit)),
-        (f"from {pinned['valid_from']} to {pinned['train_until']} to choose by", len(split.validation)),
+        (f"from {pinned['valid_from']} to {pinned['train_until']} to validate on", len(split.validation)),
         (f"from {pinned['train_until']} on to test on", len(split.test)),
     ):
         if count == 0:
@@ -69,7 +81,19 @@ def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
 def train_one(
     client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split", library: "Library"
 ) -> dict[str, Any]:
-    """One recipe, one MLflow run: that which this code began and did not finish, or a new one."""
+    """Train one recipe in one MLflow run: an unfinished run of this code, or a new one.
+
+    Args:
+        client: of MLflow.
+        settings: name the experiment.
+        pinned: the pinned data of the training.
+        name: of the recipe.
+        split: the interactions and the questions.
+        library: fitted models that recipes share.
+
+    Returns:
+        The headline metrics of the run.
+    """
     import mlflow
 
     from ml.models import recipe
@@ -86,7 +110,7 @@ def train_one(
         f"{TAG}snapshots": json.dumps(pinned["snapshots"]),
         f"{TAG}encoder": pinned.get("encoder", ""),
     }
-    # The environment may name a run of its own; this run belongs to nobody else.
+    # The environment may name another run, which must not be used here.
     os.environ.pop("MLFLOW_RUN_ID", None)
     with (
         tempfile.TemporaryDirectory() as scratch,
@@ -95,7 +119,7 @@ def train_one(
             experiment_id=experiment_id(client, settings),
             run_name=f"{name} until {pinned['train_until']}",
             tags=tags,
-            description=f"`{name}`, fitted on what was known before {pinned['train_until']}, tested on what came after.",
+            description=f"`{name}`, fitted on data from before {pinned['train_until']}, tested on later events.",
         ) as active,
     ):
         kept = None
@@ -111,7 +135,14 @@ def train_one(
 
 
 def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
-    """The run of a recipe that this code began and did not finish, or None. Others that never finished are deleted."""
+    """The newest unfinished run of a recipe by this code, or None; other unfinished runs are deleted.
+
+    Args:
+        client: of MLflow.
+        settings: name the experiment.
+        training: id of the training.
+        name: of the recipe.
+    """
     from ml.tracking.runs import TAG, training_runs
 
     found = None
@@ -120,15 +151,22 @@ def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str
             continue
         if found is None and run.data.tags.get(f"{TAG}code_version") == code_version():
             found = run.info.run_id
-            log.info("goes on with a run that was cut off", recipe=name, run_id=found)
+            log.info("resumes an interrupted run", recipe=name, run_id=found)
         else:
             client.delete_run(run.info.run_id)
-            log.info("replaces a run that never finished", recipe=name, run_id=run.info.run_id)
+            log.info("deletes an unfinished run", recipe=name, run_id=run.info.run_id)
     return found
 
 
 def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted") -> None:
-    """Everything that a reader of the run wants: parameters, data, metrics, pictures, the model."""
+    """Log parameters, data, metrics, plots and the model of the active run.
+
+    Args:
+        pinned: the pinned data of the training.
+        name: of the recipe.
+        split: the interactions and the questions.
+        fitted: the model and its evaluations.
+    """
     import mlflow
 
     from ml.evaluation import plots
@@ -166,12 +204,12 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted")
     for title, figure in figures.items():
         mlflow.log_figure(figure, f"plots/{title}.png")
         plots.close(figure)
-    mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # what paired comparisons need
+    mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # for paired comparisons
     mlflow.set_tags({f"{TAG}model_uri": log_model(fitted.folder, fitted.digest, split.catalog), f"{TAG}digest": fitted.digest})
 
 
 def summary(run: "Run") -> dict[str, Any]:
-    """The headline figures of a run."""
+    """The headline metrics of a run."""
     figures = run.data.metrics
     return {
         "recipe": run.data.tags["clickwright.recipe"],

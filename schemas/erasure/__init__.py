@@ -1,4 +1,4 @@
-"""Erasure: a person who asks for it goes from every table, snapshot and file of the lake, and does not come back.
+"""Erasure: remove a person from every table, snapshot and file of the lake, and keep the person from coming back.
 
-The steps are such that any of them can be done twice: whoever is killed runs the same command again, and gets the same end.
+Every step is idempotent: after a kill, run the same command again.
 """

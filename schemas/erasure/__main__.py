@@ -1,10 +1,11 @@
-"""Erase persons from the lake, by their raw ids, and write a receipt. Best read from a file or from standard input (``-``): an
-argument stands in the list of processes while the command runs.
+"""Erase persons from the lake, by their raw ids, and write a receipt.
+
+Pass the ids in a file or on standard input (``-``): arguments are visible in the process list while the command runs.
 
 ``python -m schemas.erasure --from requests.txt --date 2026-11-20``
 
-What follows it: ``python -m jobs.erase_landing`` looks after the landing zone, ``python -m ml.mark_erased`` marks the models. A
-command that was killed is run again as it was, or with ``--pending``.
+Afterwards, ``python -m jobs.erase_landing`` cleans the landing zone and ``python -m ml.mark_erased`` marks the models. If the
+command was killed, run it again, or run it with ``--pending``.
 """
 
 import argparse
@@ -31,8 +32,13 @@ from schemas.runtime.version import code_version
 def erase(lake: Lake, settings: Settings, request: Request) -> Path:
     """Erase the persons of a request.
 
+    Args:
+        lake: the lake.
+        settings: the settings of the lake.
+        request: the request.
+
     Returns:
-        Where the receipt is.
+        Path of the receipt.
     """
     progress = read_progress(settings, request)
 
@@ -40,7 +46,7 @@ def erase(lake: Lake, settings: Settings, request: Request) -> Path:
         write_progress(request, progress)
 
     save()
-    for person in request.persons:  # before all else: from here on nothing of them is published
+    for person in request.persons:  # first of all: from now on, publish refuses their rows
         mark_erased(settings, person, request.id)
     for name in table_names():
         if is_personal(load_contract(name)):
@@ -60,7 +66,13 @@ def erase(lake: Lake, settings: Settings, request: Request) -> Path:
 
 
 def receipt_of(request: Request, progress: Progress, elsewhere: list[str]) -> Receipt:
-    """What the receipt of a request says, with what it said when the same was asked for before."""
+    """Make the receipt of a request, including the earlier receipt if the same request was made before.
+
+    Args:
+        request: the request.
+        progress: the findings of this erasure.
+        elsewhere: files that hold a pseudonym but are not text files.
+    """
     before = progress.before
     tables = dict(before.tables) if before else {}
     for name, found in progress.tables.items():
@@ -80,7 +92,15 @@ def receipt_of(request: Request, progress: Progress, elsewhere: list[str]) -> Re
 
 
 def with_progress(earlier: ErasedFrom, found: TableProgress) -> ErasedFrom:
-    """What was erased from a table, then and now together."""
+    """Add the findings of this erasure to those of an earlier receipt.
+
+    Args:
+        earlier: the table's entry in the earlier receipt; empty if there is none.
+        found: the findings of this erasure.
+
+    >>> with_progress(ErasedFrom(rows=2), TableProgress(rows={"a.parquet": 3})).rows
+    5
+    """
     return ErasedFrom(
         rows=earlier.rows + sum(found.rows.values()),
         files_rewritten=earlier.files_rewritten + len(found.rows),
@@ -91,23 +111,23 @@ def with_progress(earlier: ErasedFrom, found: TableProgress) -> ErasedFrom:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Erase persons, or finish what was begun."""
+    """Erase persons, or finish pending erasures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     who = parser.add_mutually_exclusive_group(required=True)
-    who.add_argument("--from", dest="file", metavar="FILE", help="a file of raw user ids, one a line; - is standard input")
+    who.add_argument("--from", dest="file", metavar="FILE", help="file with raw user ids, one per line; - is standard input")
     who.add_argument("--raw-id", help="one raw user id")
-    who.add_argument("--pending", action="store_true", help="finish requests that were begun and not finished")
+    who.add_argument("--pending", action="store_true", help="finish pending requests")
     parser.add_argument("--date", type=day, help="the day of the request, YYYY-MM-DD")
     args = parser.parse_args(argv)
     settings = get_settings()
     if not args.pending:
         if args.date is None:
-            parser.error("--date is needed")
+            parser.error("--date is required")
         write_request(settings, [args.raw_id] if args.file is None else read_raw_ids(args.file), args.date)
     with one_at_a_time():
         requests = [read_request(settings, path) for path in pending(settings)]
         if not requests:
-            raise NothingToDo("no erasure is waiting; there is nothing to do")
+            raise NothingToDo("no erasure is pending; there is nothing to do")
         lake = open_lake(settings)
         done = [erase(lake, settings, request) for request in requests]
     return {"receipts": {str(path): read_receipt(path).model_dump(mode="json") for path in done}}

@@ -1,4 +1,4 @@
-"""The bytes inside an Avro file (specification 1.11, object container files), also of one whose writer was killed half-way."""
+"""Uncompress Avro files (specification 1.11, object container files), also truncated ones."""
 
 import zlib
 
@@ -9,12 +9,16 @@ SYNC_BYTES = 16
 
 
 def decoded(content: bytes) -> bytes:
-    """All blocks of a file on end, uncompressed, as far as they are there; nothing of what is no Avro file."""
+    """The uncompressed blocks of an Avro file, concatenated, as far as the file goes; empty for other files.
+
+    >>> decoded(b"not an Avro file")
+    b''
+    """
     if not content.startswith(MAGIC):
         return b""
     try:
         codec, at = _header(content)
-    except IndexError:  # cut off in its header: no record is there
+    except IndexError:  # truncated in its header: it has no records
         return b""
     blocks = []
     while at < len(content):
@@ -29,7 +33,7 @@ def decoded(content: bytes) -> bytes:
 
 
 def _header(content: bytes) -> tuple[bytes, int]:
-    """The codec, and where the first block starts."""
+    """The codec, and the offset of the first block."""
     codec, at = b"null", len(MAGIC)
     while True:
         pairs, at = _number(content, at)
@@ -47,7 +51,11 @@ def _bytes(content: bytes, at: int) -> tuple[bytes, int]:
 
 
 def _number(content: bytes, at: int) -> tuple[int, int]:
-    """A number in Avro's variable-length zig-zag coding, and what follows it."""
+    """A number in Avro's variable-length zig-zag encoding, and the offset after it.
+
+    >>> _number(b"\\x03", 0), _number(b"\\xac\\x02", 0)
+    ((-2, 1), (150, 2))
+    """
     value = shift = 0
     while True:
         byte = content[at]

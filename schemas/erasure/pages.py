@@ -1,4 +1,4 @@
-"""Pages, records and reports that may show a pseudonym: there it is painted over, and the page stays."""
+"""Redact pseudonyms in pages, records and reports; the files stay."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,10 +11,14 @@ SKIPPED = ("landing", "lake", "secrets", "spark", "java", "models", "erasures")
 
 
 def paint_over(settings: Settings, persons: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Paint over the pseudonyms in texts under the folder of all state: Data Docs, audit records, reports, logs.
+    """Redact pseudonyms in text files under the state folder: Data Docs, audit records, reports and logs.
+
+    Args:
+        settings: the settings, with the state folder.
+        persons: the pseudonyms.
 
     Returns:
-        The files where it was done, and those where it cannot be, as they are no texts; relative to that folder.
+        The redacted files, and the files that hold a pseudonym but are not text files; relative to the state folder.
     """
     done, left = [], []
     for path in _files(settings.var):

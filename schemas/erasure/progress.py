@@ -1,4 +1,4 @@
-"""What an erasure has found so far, written down before it is taken away: a run after a kill knows what the one before knew."""
+"""The findings of an unfinished erasure. They are saved before anything is removed, so a run after a kill still has them."""
 
 from pathlib import Path
 
@@ -13,31 +13,32 @@ SUFFIX = ".progress.json"
 
 
 class TableProgress(BaseModel):
-    """Of one table; names of files, numbers of rows and snapshots, names of tags."""
+    """The findings in one table: file names, row counts, snapshot ids and tags."""
 
     model_config = ConfigDict(extra="forbid")
 
     rows: dict[str, int] = {}
-    """Rows of the persons in each data file that was rewritten."""
+    """Number of the persons' rows in each rewritten data file."""
     snapshots: set[int] = set()
     tags: set[str] = set()
     doomed: set[str] = set()
-    """Files that only snapshots with the persons referred to."""
+    """Files that only snapshots with the persons refer to."""
     deleted: set[str] = set()
 
 
 class Progress(BaseModel):
-    """Of one request."""
+    """The findings of one request."""
 
     model_config = ConfigDict(extra="forbid")
 
     before: Receipt | None = None
-    """Of an earlier time that the same was asked for."""
+    """The receipt of an earlier identical request."""
     tables: dict[str, TableProgress] = {}
     pages: set[str] = set()
-    """Pages and records in which the pseudonyms were painted over."""
+    """Files in which pseudonyms were redacted."""
 
     def of(self, table: str) -> TableProgress:
+        """The findings in a table; empty at first."""
         return self.tables.setdefault(table, TableProgress())
 
 
@@ -46,7 +47,12 @@ def _path(request: Request) -> Path:
 
 
 def read_progress(settings: Settings, request: Request) -> Progress:
-    """What a run before this one found; nothing when there was none."""
+    """Read the findings of an earlier run of a request; empty if there was none.
+
+    Args:
+        settings: the settings, with the folder of receipts.
+        request: the request.
+    """
     path, earlier = _path(request), receipt_path(settings, request.id)
     if path.exists():
         return Progress.model_validate_json(path.read_text())
@@ -54,8 +60,10 @@ def read_progress(settings: Settings, request: Request) -> Progress:
 
 
 def write_progress(request: Request, progress: Progress) -> None:
+    """Save the findings of a request."""
     write_atomically(_path(request), progress.model_dump_json())
 
 
 def forget_progress(request: Request) -> None:
+    """Delete the saved findings of a finished request."""
     _path(request).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The receipt of an erasure: what went and from where, without a raw id, a pseudonym, or anything that one follows from."""
+"""The receipt of an erasure: counts and names of removed data, without anything that identifies the person."""
 
 from datetime import date
 from pathlib import Path
@@ -12,7 +12,7 @@ FOLDER = "receipts"
 
 
 class ErasedFrom(BaseModel):
-    """Of one table."""
+    """The data erased from one table."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -20,25 +20,25 @@ class ErasedFrom(BaseModel):
     files_rewritten: int = 0
     files_deleted: int = 0
     snapshots: list[int] = []
-    """Snapshots that held the persons; they are expired."""
+    """Expired snapshots that held the persons."""
     tags: list[str] = []
-    """Names that such snapshots had; a training of that name cannot be repeated from the lake."""
+    """Removed tags of such snapshots; the trainings with these tags can no longer be repeated from the lake."""
 
 
 class Landing(BaseModel):
-    """What ``python -m jobs.erase_landing`` found of the persons in the landing zone."""
+    """The findings of ``python -m jobs.erase_landing`` in the landing zone."""
 
     model_config = ConfigDict(extra="forbid")
 
     ours_to_rewrite: bool
     lines_blanked: dict[str, int] = {}
-    """How many lines in which file, relative to the landing zone."""
+    """Number of blanked lines by file, relative to the landing zone."""
     still_hold: list[str] = []
-    """Files that hold them still, relative to the landing zone."""
+    """Files that still hold the persons, relative to the landing zone."""
 
 
 class Receipt(BaseModel):
-    """Of one request. ``landing`` and ``model_versions`` are filled in by those who know of them."""
+    """The receipt of one request. ``jobs.erase_landing`` sets ``landing``, and ``ml.mark_erased`` sets ``model_versions``."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -49,30 +49,36 @@ class Receipt(BaseModel):
     tables: dict[str, ErasedFrom]
     pages_painted_over: list[str]
     files_elsewhere: list[str]
-    """Files under the folder of all state that are no texts and hold a pseudonym."""
+    """Files under the state folder that hold a pseudonym but are not text files."""
     landing: Landing | None = None
     model_versions: list[str] | None = None
-    """Registered versions that were trained on the persons."""
+    """Registered model versions that were trained on the persons."""
 
 
 def receipts(settings: Settings) -> list[Path]:
-    """All receipts there are."""
+    """The paths of all receipts, sorted."""
     return sorted((settings.erasures / FOLDER).glob("[!.]*.json"))
 
 
 def receipt_path(settings: Settings, request: str) -> Path:
+    """The path of a request's receipt."""
     return settings.erasures / FOLDER / f"{request}.json"
 
 
 def read_receipt(path: Path) -> Receipt:
+    """Read a receipt."""
     return Receipt.model_validate_json(path.read_text())
 
 
 def write_receipt(settings: Settings, receipt: Receipt) -> Path:
     """Write a receipt.
 
+    Args:
+        settings: the settings, with the folder of receipts.
+        receipt: the receipt.
+
     Returns:
-        Where it is.
+        Its path.
     """
     path = receipt_path(settings, receipt.request)
     write_atomically(path, receipt.model_dump_json(indent=1) + "\n")

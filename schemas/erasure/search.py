@@ -1,4 +1,4 @@
-"""Columns and values in which a person can be found."""
+"""Search data files for rows of persons."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,13 @@ from schemas.privacy.personal_data import required_person, rows_of
 
 
 def may_hold(file: pq.ParquetFile, contract: Contract, persons: Collection[str]) -> bool:
-    """Whether a file can hold rows of some persons, by its statistics; true when they do not say."""
+    """Whether a file can hold rows of some persons, by its column statistics; true if it has none.
+
+    Args:
+        file: an open data file.
+        contract: contract of the table.
+        persons: the pseudonyms.
+    """
     column = required_person(contract)
     if column is None:
         return True
@@ -24,7 +30,13 @@ def may_hold(file: pq.ParquetFile, contract: Contract, persons: Collection[str])
 
 
 def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
-    """How many rows of some persons a file holds."""
+    """The number of rows of some persons in a file.
+
+    Args:
+        name: the data file.
+        contract: contract of the table.
+        persons: the pseudonyms.
+    """
     with open_parquet(name) as file:
         if not may_hold(file, contract, persons):
             return 0
@@ -34,6 +46,6 @@ def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
 
 
 def _leaf(file: pq.ParquetFile, position: int) -> int:
-    """The place of a column among a file's leaves, which count what is nested one by one."""
+    """The index of a column among the leaf columns of a file; nested fields are leaves of their own."""
     name = file.schema_arrow.field(position).name
     return next(i for i in range(len(file.schema)) if file.schema.column(i).path == name)

@@ -1,4 +1,4 @@
-"""Erase persons from one table: rewrite the files that hold them, expire the snapshots that do, remove what is left of both."""
+"""Erase persons from one table: rewrite files, expire snapshots and remove the old files."""
 
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -24,15 +24,22 @@ from schemas.publishing.staging import data_folder
 
 JOB = "erase"
 ABANDONED = timedelta(hours=1)
-"""A Parquet file without an end that nobody wrote to for so long was left by a job that was killed."""
+"""A truncated Parquet file that is unchanged for this long was left by a job that was killed."""
 Save = Callable[[], None]
 
 
 def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
-    """Take the persons' rows out of the current snapshot, in one commit.
+    """Remove the persons' rows from the current snapshot, in one commit.
 
-    The commit is made even when there is nothing to take out: a publish that began before the persons were put on the list of
-    the erased then loses, and sees the list.
+    The commit is made even if there is nothing to remove: a publish that began before the persons were on the suppression list
+    then loses its commit, and sees the list in its retry.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        request: the request.
+        found: the findings in this table, to be extended.
+        save: saves the findings; called before each change.
     """
     contract, first = load_contract(name), True
     while True:
@@ -47,14 +54,24 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
         notes = {"rows_removed": sum(held.values()), "erasure": request.id}
         made = swap_files(lake, name, swaps, JOB, request.id, notes, forget=True)
         for swap in swaps:
-            if swap not in made:  # its partition was replaced meanwhile
+            if swap not in made:  # its partition was replaced in the meantime
                 for path in swap.new:
                     remove(path)
         first = False
 
 
 def rewritten(contract: Contract, path: str, persons: Collection[str], attempt: str) -> tuple[str, ...]:
-    """Write the rows of a file that are not about the persons, in their order, beside it; nothing when none is left."""
+    """Write a file's rows without those of the persons to a new file, in the same order.
+
+    Args:
+        contract: contract of the table.
+        path: the data file.
+        persons: the pseudonyms.
+        attempt: the folder name for the new file.
+
+    Returns:
+        The new file; empty if no row is left.
+    """
     with open_parquet(path) as file:
         rows = file.read()
     about = rows_of(contract, rows, persons)
@@ -68,7 +85,15 @@ def rewritten(contract: Contract, path: str, persons: Collection[str], attempt: 
 
 
 def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
-    """Expire the snapshots that still hold the persons, tags included, and remove the files that only those referred to."""
+    """Expire the snapshots that still hold the persons, even tagged ones, and remove the files that only these refer to.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        request: the request.
+        found: the findings in this table, to be extended.
+        save: saves the findings; called before each change.
+    """
     table = lake.table(name)
     traced = set(snapshots_with(table, load_contract(name), request.persons))
     others = {s.snapshot_id for s in table.snapshots()} - traced
@@ -85,7 +110,13 @@ def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgre
 
 
 def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -> Iterator[int]:
-    """The snapshots that hold the persons, or in whose manifests the bounds of a column give them away; not the newest."""
+    """The snapshots, except the newest, that hold the persons in their rows or in the column bounds of their manifests.
+
+    Args:
+        table: the Iceberg table.
+        contract: contract of the table.
+        persons: the pseudonyms.
+    """
     prefixes = [person[:TRACE].encode() for person in persons]
     seen: dict[str, bool] = {}
     files: dict[str, bool] = {}
@@ -115,13 +146,21 @@ def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -
 
 
 def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: Save) -> None:
-    """Remove files of the persons that no snapshot refers to: of attempts that were staged, and of commits that lost."""
+    """Remove unreferenced files that hold the persons: those of staged attempts and of lost commits.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        request: the request.
+        found: the findings in this table, to be extended.
+        save: saves the findings; called before each change.
+    """
     contract = load_contract(name)
     data = listing(data_folder(name))
     metadata = listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
     used = reach(lake.table(name)) if lake.exists(name) else Reach()
     abandoned = datetime.now(UTC) - ABANDONED
-    begun = f"{data_folder(name)}/{request.id}-"  # what a run of this request left that was killed
+    begun = f"{data_folder(name)}/{request.id}-"  # files of earlier runs of this request that were killed
     gone = [
         path
         for path, file in data.items()
@@ -136,7 +175,7 @@ def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: S
 
 
 def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> bool:
-    """Whether a file is there and holds the persons; ``unreadable`` is the answer for one whose writer did not end."""
+    """Whether a file exists and holds the persons; ``unreadable`` is the answer for a truncated file."""
     try:
         return holds(path, contract, persons) > 0
     except FileNotFoundError:
@@ -146,7 +185,7 @@ def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unr
 
 
 def _gives_away(path: str, persons: Collection[str]) -> bool:
-    """Whether a file of a table's metadata tells of a person, in the bounds of columns or otherwise."""
+    """Whether a metadata file of a table holds a pseudonym, for example in column bounds."""
     try:
         content = read_bytes(path)
     except FileNotFoundError:

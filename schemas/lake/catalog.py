@@ -1,7 +1,7 @@
-"""The lake's catalog: a SQL database that says, of each table, which metadata is the newest. Opening it, and what can go wrong.
+"""The lake's catalog: a SQL database that holds, for each table, the location of the newest metadata.
 
-A commit is one row that changes there, so a commit is whole or it is not there. A catalog that does not answer is an error that
-may pass, one whose address is no address is a wrong setting, and one that is empty beside a lake that is not was moved away.
+A commit changes one row of this database, so commits are atomic. If the catalog does not answer, the error is retryable. If its
+URI is invalid, that is a configuration error. If it is empty but the lake holds tables, the catalog was moved or lost.
 """
 
 import random
@@ -30,16 +30,16 @@ METADATA = ".metadata.json"
 Made = TypeVar("Made")
 
 
-class CatalogBusy(ClickwrightError):  # noqa: N818 - it says what happened
-    """Another process holds the catalog; whoever commits tries again."""
+class CatalogBusy(ClickwrightError):  # noqa: N818 - the name of a condition
+    """Another process has locked the catalog. Commits are retried."""
 
 
 def open_catalog(settings: Settings) -> SqlCatalog:
-    """The catalog of the settings; made when there is neither a catalog nor a table.
+    """Open the catalog of the settings; create it if there is neither a catalog nor a table.
 
     Raises:
-        ConfigError: its address is none.
-        ClickwrightError: it does not answer, or it was lost.
+        ConfigError: the catalog's URI is invalid.
+        ClickwrightError: the catalog does not answer, or was lost.
     """
     with _explained(settings.catalog):
         warehouse = location(f"{settings.lake_files}/warehouse")
@@ -51,30 +51,35 @@ def open_catalog(settings: Settings) -> SqlCatalog:
 
 
 def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
-    """Commit, and where another writer was first look at the table again and try once more.
+    """Commit, and retry with a fresh view of the table if another writer was first.
 
     Args:
-        attempt: loads the table anew and commits; what it gives is given back.
-        what: for the message, such as ``table events``.
-        then: for the message: what to do when other writers won every time.
+        attempt: loads the table and commits; its result is returned.
+        what: the object of the commit, for the error message, such as ``table events``.
+        then: the remedy, for the error message, if other writers win every time.
 
     Raises:
-        ClickwrightError: they did.
+        ClickwrightError: other writers won every time.
+
+    >>> until_committed(lambda: "committed", "table events", "run this again")
+    'committed'
     """
     for number in range(COMMIT_ATTEMPTS):
         try:
             return attempt()
         except (CommitFailedException, ValidationException, CatalogBusy):
-            # ValidationException: PyIceberg tried again by itself, on the table as the other writer left it.
+            # ValidationException: PyIceberg itself retried, on the table that the other writer had changed.
             time.sleep(random.uniform(0.05, 0.2) * 2 ** min(number, 5))
-    raise ClickwrightError(f"{what} could not be committed in {COMMIT_ATTEMPTS} tries; other writers won each time; {then}")
+    raise ClickwrightError(
+        f"{what} could not be committed in {COMMIT_ATTEMPTS} tries; other writers were first each time; {then}"
+    )
 
 
 def _address(settings: Settings) -> str:
-    """The catalog's address; a busy SQLite is waited for, and its file is made here or not at all.
+    """The catalog's SQLAlchemy URI. For SQLite it sets a timeout, and only this function creates the database file.
 
-    SQLite makes a file that is not there whenever it is asked to open it. Such an empty file, and the journal beside it, would
-    spoil a catalog that was moved away and is put back.
+    By default SQLite creates a missing file whenever it opens it. The empty file and its journal would damage a catalog that
+    was moved away and is put back.
     """
     url = make_url(settings.catalog)
     if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
@@ -89,22 +94,22 @@ def _address(settings: Settings) -> str:
 
 
 def has_tables(settings: Settings) -> bool:
-    """Whether the lake's folder holds any table, whatever the catalog says."""
+    """Whether the lake's folder holds any table, independent of the catalog."""
     return any(name.endswith(METADATA) for name in listing(f"{settings.lake_files}/warehouse"))
 
 
 def _opened(properties: dict[str, str]) -> SqlCatalog:
     for _ in range(OPEN_ATTEMPTS - 1):
-        with suppress(DBAPIError):  # another process made the tables in this moment
+        with suppress(DBAPIError):  # another process created the database tables at the same moment
             return SqlCatalog("clickwright", **properties)
     return SqlCatalog("clickwright", **properties)
 
 
 def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
-    """Make the namespace of a new lake, but not of one whose catalog is gone: its tables would seem to be empty."""
+    """Create the namespace of a new lake, but not of a lake whose catalog is lost: its tables would appear empty."""
     if catalog.namespace_exists(NAMESPACE):
         return
-    # Asked again, as another process may have made both meanwhile.
+    # Checked again: another process may have created both in the meantime.
     if has_tables(settings) and not catalog.namespace_exists(NAMESPACE):
         raise lost_catalog(settings)
     with suppress(NamespaceAlreadyExistsError, IntegrityError):  # another process was first
@@ -112,10 +117,10 @@ def _expect_namespace(catalog: SqlCatalog, settings: Settings) -> None:
 
 
 def lost_catalog(settings: Settings) -> ClickwrightError:
-    """The error for a catalog that knows nothing of the tables that are there."""
+    """The error for a catalog that is empty although the lake holds tables."""
     return ClickwrightError(
-        f"the catalog is gone or empty though there are tables; at {shown(settings.catalog)}; "
-        f"put the catalog of {settings.lake_files} back, or move that folder away to begin anew"
+        f"the catalog is missing or empty, but the lake holds tables; at {shown(settings.catalog)}; "
+        f"put the catalog of {settings.lake_files} back, or move that folder away to start with an empty lake"
     )
 
 
@@ -127,13 +132,12 @@ def _explained(address: str) -> Iterator[None]:
         _fail(address, error.orig)
     except (ArgumentError, ImportError) as error:
         raise ConfigError(
-            f"the catalog's address is none ({str(error).splitlines()[0]}); at {shown(address)}; "
-            "correct CLICKWRIGHT_CATALOG_URI"
+            f"the catalog URI is invalid ({str(error).splitlines()[0]}); at {shown(address)}; correct CLICKWRIGHT_CATALOG_URI"
         ) from None
 
 
 def _explain(address: str, context: ExceptionContext) -> None:
-    """Called by SQLAlchemy for every error of the database; what PyIceberg waits for goes on as it is."""
+    """SQLAlchemy calls this for every database error. Errors that PyIceberg handles itself pass unchanged."""
     error = context.sqlalchemy_exception
     if not context.is_pre_ping and isinstance(error, DBAPIError) and not isinstance(error, IntegrityError):
         _fail(address, error.orig)
@@ -144,6 +148,6 @@ def _fail(address: str, error: BaseException | None) -> NoReturn:
     if "locked" in said.lower():
         raise CatalogBusy(f"the catalog is busy ({said}); at {shown(address)}; run the same command again") from None
     raise ClickwrightError(
-        f"the catalog cannot be used ({said}); at {shown(address)}; start it, put it back or free its disk, "
-        "then run the same command again: nothing half-made was published"
+        f"the catalog cannot be used ({said}); at {shown(address)}; start it, put it back or free disk space, "
+        "then run the same command again: nothing was partly published"
     ) from None

@@ -1,8 +1,7 @@
-"""What was committed, beyond the life of its snapshots.
+"""The history of commits, kept longer than their snapshots.
 
-Iceberg keeps in a snapshot what it was made from, and forgets both when it expires. :func:`remember`, called before that,
-writes down what the snapshot says of itself, without the rows: so lineage, and the rule that the newest inputs win, go on
-knowing it.
+Iceberg stores the provenance of a commit in its snapshot and deletes both when the snapshot expires. :func:`remember`, called
+before that, saves the snapshot's summary without the rows. Lineage and the rule that the newest inputs win still need it.
 """
 
 import json
@@ -16,16 +15,16 @@ from schemas.runtime.local_files import write_atomically
 
 
 def remember(folder: Path, table: Table) -> int:
-    """Write down what the snapshots of a table say of themselves; call it before some expire. Twice changes nothing.
+    """Save the summaries of all snapshots of a table; call it before some expire. It is idempotent.
 
-    All of them, for one that stays loses the name of its parent when that expires.
+    It also saves snapshots that stay, because Iceberg removes their link to a parent that expires.
 
     Args:
-        folder: of a table's history, as ``Lake.history_folder`` names it.
-        table: the table as it is now.
+        folder: the table's history folder, ``Lake.history_folder``.
+        table: the current table.
 
     Returns:
-        How many were written down now.
+        The number of summaries saved by this call.
     """
     known = remembered(folder)
     fresh = [snapshot for snapshot in table.metadata.snapshots if snapshot.snapshot_id not in known]
@@ -36,11 +35,11 @@ def remember(folder: Path, table: Table) -> int:
 
 
 def remembered(folder: Path) -> dict[int, Snapshot]:
-    """The snapshots that were written down, by their id."""
+    """The saved snapshots by id."""
     return {s.snapshot_id: s for path in sorted(folder.glob("[!.]*.jsonl")) for s in _read(path)}
 
 
 @lru_cache(maxsize=4096)
 def _read(path: Path) -> tuple[Snapshot, ...]:
-    """A file of the history; none is ever changed."""
+    """The snapshots in a history file. Cached, because history files never change."""
     return tuple(Snapshot.model_validate(json.loads(line)) for line in path.read_text().splitlines())

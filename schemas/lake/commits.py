@@ -1,4 +1,4 @@
-"""Commits of a table, read from its snapshots: who wrote which partitions, made from what."""
+"""Commits of a table, read from its snapshots: the job, the partitions written and the inputs."""
 
 import json
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ PROPERTY = "clickwright."
 
 @dataclass(frozen=True)
 class Commit:
-    """What a snapshot was made from, read back from its summary."""
+    """The provenance of a snapshot, read from its summary."""
 
     snapshot_id: int
     sequence_number: int
@@ -33,14 +33,23 @@ def _key(value: Any) -> str:
 
 
 def commit_summary(properties: dict[str, Any], inputs: dict[str, int], replaced: dict[str, list[str]]) -> dict[str, str]:
-    """What a commit says of itself, as Iceberg keeps it in the snapshot."""
+    """The properties that a commit stores in its Iceberg snapshot.
+
+    Args:
+        properties: facts about the commit, such as its run and job.
+        inputs: snapshot id of each input table.
+        replaced: replaced partition values, by partition field.
+
+    >>> commit_summary({"run": "r"}, {"events": 7}, {})
+    {'clickwright.run': 'r', 'clickwright.inputs': '{"events": 7}', 'clickwright.replaced': '{}'}
+    """
     values = {**properties, "inputs": json.dumps(inputs), "replaced": json.dumps(replaced)}
     return {f"{PROPERTY}{name}": str(value) for name, value in values.items()}
 
 
 def _commits(table: Table, known: dict[int, Snapshot], last: int | None) -> Iterator[Commit]:
-    """Walk back from a snapshot, or the current one. A publish leaves two (delete, add): the later one stands for it."""
-    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # a parent that expired is named there alone
+    """Walk back from a snapshot, default the current one. A publish makes two (delete, add); the later one is reported."""
+    known = {s.snapshot_id: s for s in table.metadata.snapshots} | known  # only these still link to an expired parent
     current = table.metadata.current_snapshot_id if last is None else last
     snapshot, seen = None if current is None else known.get(current), ""
     while snapshot is not None:

@@ -1,7 +1,6 @@
-"""Rows of any minor version of a contract, read as the version that this code knows: in Arrow, Polars and Spark alike.
+"""Schema-on-read: convert rows of any minor version of a contract to this code's version, for Arrow, Polars and Spark.
 
-What a file or a snapshot lacks is null, or the contract's default; what the contract does not know is left out; a narrower type
-is widened.
+Missing columns become null or the contract's default, unknown columns are dropped, and narrower types are widened.
 """
 
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,18 +22,23 @@ Rows = TypeVar("Rows", pa.Table, pa.RecordBatch)
 
 
 def schema_of(contract: Contract, columns: "Sequence[str] | None" = None) -> pa.Schema:
-    """The contract's Arrow schema, or that of some columns in their order."""
+    """The contract's Arrow schema, or the schema of some of its columns.
+
+    Args:
+        contract: contract of the table.
+        columns: columns to select, in this order; default: all.
+    """
     whole = contract.arrow_schema
     return whole if columns is None else pa.schema([whole.field(column) for column in columns])
 
 
 def conformed(rows: Rows, contract: Contract, columns: "Sequence[str] | None" = None) -> Rows:
-    """Rows of any minor version as rows of this one.
+    """Convert rows of any minor version to this code's version of the contract.
 
     Args:
         rows: an Arrow table or record batch.
-        contract: of their table.
-        columns: which columns, in which order; all when not given.
+        contract: contract of the table.
+        columns: columns to return, in this order; default: all.
 
     Raises:
         ConfigError: a value does not fit into the contract's type, because a newer version widened the column.
@@ -60,10 +64,14 @@ def _column(rows: Any, field: pa.Field, default: Any, contract: Contract) -> Any
 
 
 def check_filter(scan: DataScan, contract: Contract) -> None:
-    """Refuse a filter that would pass over rows: on a column that the snapshot lacks, or that older rows hold by default only.
+    """Refuse a filter that would silently drop rows, because a column is missing or filled with a default in older rows.
+
+    Args:
+        scan: the planned read, with its filter.
+        contract: contract of the table.
 
     Raises:
-        ConfigError: the filter names such a column, or cannot be understood.
+        ConfigError: the filter uses such a column, or cannot be parsed.
     """
     schema = scan.projection()
     try:
@@ -71,17 +79,23 @@ def check_filter(scan: DataScan, contract: Contract) -> None:
     except ValueError as error:
         raise ConfigError(
             f"a filter does not fit the columns ({str(error).splitlines()[0]}); in a read of table {contract.name}; "
-            "correct it, or filter after reading what an older snapshot lacks"
+            "correct it, or filter after reading if an older snapshot lacks the column"
         ) from None
     if wrong := sorted({schema.find_field(number).name for number in named} & contract.defaults.keys()):
         raise ConfigError(
-            f"a filter names {', '.join(wrong)}, which older rows hold by default only; in a read of table {contract.name}; "
+            f"a filter uses {', '.join(wrong)}, which is only a default in older rows; in a read of table {contract.name}; "
             "filter after reading"
         )
 
 
 def spark_rows(spark: "SparkSession", paths: "Sequence[str]", contract: Contract) -> "DataFrame":
-    """The rows of some data files of a table, such as ``Lake.files`` names, as a Spark frame with the contract's columns."""
+    """Read data files of a table as a Spark frame with the contract's columns.
+
+    Args:
+        spark: the session.
+        paths: data files, such as those of ``Lake.files``.
+        contract: contract of the table.
+    """
     from pyspark.sql import functions as F
 
     if not paths:

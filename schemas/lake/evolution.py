@@ -1,11 +1,10 @@
-"""How a table follows its contract: columns are added and widened; what would break a reader is refused.
+"""Schema evolution: a table follows its contract. Columns are added and widened; breaking changes are refused.
 
-A contract carries a version, MAJOR.MINOR.PATCH, and a table remembers the newest that rows were published under. Of one major
-version, producers and consumers may differ in the minor: an older producer leaves the newer columns empty, an older consumer
-does not ask for them. Another major version is another table: nothing here moves rows from one to the other.
+A contract has a version MAJOR.MINOR.PATCH, and a table stores the newest version that rows were published with. Producers and
+consumers of the same major version may differ in the minor version: an older producer leaves the newer columns null, and an
+older consumer does not read them. A new major version needs a new table; nothing here migrates rows.
 
-``python -m schemas.lake.schema_changes`` says for each table of the lake what its next publish would change, or why
-it would be refused.
+``python -m schemas.lake.schema_changes`` prints the schema changes of the next publish of each table, or why it is refused.
 """
 
 from collections.abc import Iterator, Sequence
@@ -23,11 +22,11 @@ from schemas.contract import Contract
 from schemas.runtime.errors import ConfigError
 
 VERSION = "clickwright.contract-version"
-"""The table property that remembers the newest contract version."""
+"""The table property that stores the newest contract version."""
 
 
 class Kind(StrEnum):
-    """What became of a column, from a table to a contract."""
+    """The kinds of column changes from a table to a contract."""
 
     ADDED = "added"
     WIDENED = "widened"
@@ -37,13 +36,19 @@ class Kind(StrEnum):
 
 
 FITTING = {Kind.ADDED, Kind.WIDENED}
-"""What a newer minor version may do. An older one looks the other way round: columns gone, or narrower."""
+"""The changes that a newer minor version may make."""
 SEEN_FROM_BEHIND = {Kind.GONE, Kind.NARROWED}
+"""The same changes as an older minor version sees them."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """One difference. ``column`` is a path; ``held`` and ``wanted`` are types of the table and of the contract."""
+    """One schema difference. ``column`` is a path; ``held`` is the table's type and ``wanted`` is the contract's type.
+
+    >>> from pyiceberg.types import IntegerType, LongType
+    >>> str(Change(Kind.WIDENED, "n_events", IntegerType(), LongType()))
+    'n_events widened (int to long)'
+    """
 
     kind: Kind
     column: str
@@ -56,27 +61,36 @@ class Change:
 
 
 def version_of(table: Table) -> Version | None:
-    """The newest contract version that a table remembers, or None for a table from before there were any."""
+    """The newest contract version stored in a table, or None if the table is older than contract versions."""
     known = table.properties.get(VERSION)
     return None if known is None else Version(known)
 
 
 def check_major(table: Table, contract: Contract) -> None:
-    """Refuse to read or to publish under another major version.
+    """Refuse to read or publish a table of another major version.
+
+    Args:
+        table: the Iceberg table.
+        contract: the contract that this code knows.
 
     Raises:
-        ConfigError: it is another.
+        ConfigError: the major versions differ.
     """
     known = version_of(table)
     if known is not None and known.major != contract.version.major:
         raise ConfigError(
-            f"table {contract.name} is of contract version {known}, and this code knows {contract.version}; in the lake; "
+            f"table {contract.name} has contract version {known}, but this code has {contract.version}; in the lake; "
             f"run the code of major version {known.major}, or {_NEW_TABLE}"
         )
 
 
 def changes(table: Table, contract: Contract) -> list[Change]:
-    """What differs from the table to the contract, column by column."""
+    """The schema differences from a table to a contract, column by column.
+
+    Args:
+        table: the Iceberg table.
+        contract: the contract to compare with.
+    """
     wanted = _pyarrow_to_schema_without_ids(contract.arrow_schema).as_struct()
     return list(_compare("", table.schema().as_struct(), wanted))
 
@@ -115,22 +129,27 @@ def _promotes(narrow: IcebergType, wide: IcebergType) -> bool:
 
 
 def needed(table: Table, contract: Contract) -> list[Change]:
-    """What has to change in a table before rows of a contract can be published to it; nothing for an older contract.
+    """The schema changes that a table needs before rows of a contract can be published; none for an older contract.
+
+    Args:
+        table: the Iceberg table.
+        contract: contract of the rows.
 
     Raises:
-        ConfigError: the contract breaks readers of the table; the message says how, and the way out.
+        ConfigError: the contract would break readers of the table. The message names the reason and the remedy.
     """
     check_major(table, contract)
     known, found = version_of(table), changes(table, contract)
     where = f"table {contract.name}, contract version {known or 'unknown'} to {contract.version}"
     if (parts := [field.name for field in table.spec().fields]) != contract.partition_by:
         raise ConfigError(
-            f"the partition changes from {', '.join(parts)} to {', '.join(contract.partition_by)}, and files lie by that; "
-            f"in {where}; leave it, or {_NEW_TABLE}"
+            f"the partition changes from {', '.join(parts)} to {', '.join(contract.partition_by)}, "
+            "but existing files use the old one; "
+            f"in {where}; keep the old partition, or {_NEW_TABLE}"
         )
     if known is not None and contract.version < known:
         if odd := [change for change in found if change.kind not in SEEN_FROM_BEHIND]:
-            raise ConfigError(f"{_listed(odd)}, though the contract is the older one; in {where}; {_CORRECT}")
+            raise ConfigError(f"{_listed(odd)}, although the contract is older; in {where}; {_CORRECT}")
         return []
     if broken := [change for change in found if change.kind not in FITTING]:
         raise ConfigError(f"{_reason(broken, found)}; in {where}; {_way_out(broken, found)}")
@@ -138,14 +157,14 @@ def needed(table: Table, contract: Contract) -> list[Change]:
         raise ConfigError(f"{_listed(found)} under the same version; in {where}; raise the contract's minor version")
     if empty := _without_a_value(table, contract, found):
         raise ConfigError(
-            f"{', '.join(empty)} must be there, and the rows that are there lack it; in {where}; give it a default, "
-            "or leave it optional, publish the old days again, and require it in a later version"
+            f"{', '.join(empty)} must not be null, but existing rows lack it; in {where}; give it a default, "
+            "or make it optional, publish the old days again, and require it in a later version"
         )
     return found
 
 
-_NEW_TABLE = "give the new contract a table of another name, fill that by running its days again, and move its readers over"
-_CORRECT = "two contracts were made from one: bring them together under a newer version"
+_NEW_TABLE = "give the new contract a table with another name, fill it by running its days again, and move the readers over"
+_CORRECT = "two contracts have diverged: merge them into a newer version"
 
 
 def _listed(found: Sequence[Change]) -> str:
@@ -154,23 +173,23 @@ def _listed(found: Sequence[Change]) -> str:
 
 def _reason(broken: Sequence[Change], found: Sequence[Change]) -> str:
     why = {
-        Kind.GONE: "readers of another version still ask for it",
-        Kind.NARROWED: "values that are there would not fit",
-        Kind.RETYPED: "files that are there hold the old type",
+        Kind.GONE: "readers of other versions still need it",
+        Kind.NARROWED: "existing values may not fit",
+        Kind.RETYPED: "existing files have the old type",
     }
     if renamed := _renamed(found):
         old, new = renamed
-        return f"{old} is gone and {new} is new, as in a rename: files that are there would read as null under the new name"
+        return f"{old} is gone and {new} is new, as in a rename: existing rows would have null under the new name"
     return "; ".join(f"{change}: {why[change.kind]}" for change in broken)
 
 
 def _way_out(broken: Sequence[Change], found: Sequence[Change]) -> str:
     if renamed := _renamed(found):
         old, new = renamed
-        return f"keep {old} and add {new} beside it, and let the job fill both, or {_NEW_TABLE}"
+        return f"keep {old}, add {new} and let the job fill both, or {_NEW_TABLE}"
     if all(change.kind is Kind.GONE for change in broken):
-        return f"keep it and leave it null from now on, or {_NEW_TABLE}"
-    return f"leave its type and add a column of another name beside it, or {_NEW_TABLE}"
+        return f"keep the column and write nulls from now on, or {_NEW_TABLE}"
+    return f"keep its type and add a column with another name, or {_NEW_TABLE}"
 
 
 def _renamed(found: Sequence[Change]) -> tuple[str, str] | None:
@@ -182,7 +201,7 @@ def _renamed(found: Sequence[Change]) -> tuple[str, str] | None:
 
 
 def _without_a_value(table: Table, contract: Contract, found: Sequence[Change]) -> list[str]:
-    """New columns that must be there, in a table that holds rows, without a default for those."""
+    """New required columns without a default, if the table holds rows."""
     current = table.current_snapshot()
     rows = 0 if current is None or current.summary is None else int(current.summary.get("total-records") or 0)
     added = {change.column for change in found if change.kind is Kind.ADDED}
@@ -191,10 +210,15 @@ def _without_a_value(table: Table, contract: Contract, found: Sequence[Change]) 
 
 
 def evolve(transaction: Transaction, table: Table, contract: Contract) -> None:
-    """Bring a table to a contract, as a part of the transaction that publishes rows of it.
+    """Apply a contract's schema changes to a table, in the transaction that publishes rows.
+
+    Args:
+        transaction: the open transaction of the publish.
+        table: the Iceberg table.
+        contract: contract of the rows.
 
     Raises:
-        ConfigError: as :func:`needed` does.
+        ConfigError: the contract would break readers, see :func:`needed`.
     """
     if needed(table, contract):
         with transaction.update_schema() as update:

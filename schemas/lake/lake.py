@@ -1,7 +1,7 @@
-"""The lake: Iceberg tables that hold to their contracts. Reading, and the one commit that replaces partitions.
+"""The lake: Iceberg tables that follow their contracts. Reads, and the commit that replaces partitions.
 
-Spark and PyTorch get files or Arrow batches from here; nobody else knows where a table's files lie. The catalog is any SQL
-database (SQLite by default); the files stay where an attempt wrote them, in a folder of its own.
+Spark and PyTorch get files or Arrow batches from here; no other module knows where a table's files are. The catalog is any SQL
+database, by default SQLite. Data files stay in the folder of the attempt that wrote them.
 """
 
 import warnings
@@ -32,9 +32,9 @@ from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import Settings, get_settings
 
 TABLE_PROPERTIES = {
-    # PyIceberg's own retries would repeat a commit without asking again whether its inputs are still the newest.
+    # PyIceberg's own retries would not check again whether the commit's inputs are still the newest.
     "commit.retry.num-retries": "0",
-    # Each commit writes the whole history anew: without this a table of a thousand days would keep a thousand histories.
+    # Each commit writes a metadata file with the whole history. Without a limit, a thousand commits leave a thousand files.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "100",
 }
@@ -43,7 +43,7 @@ Where = str | BooleanExpression | None
 
 
 class Lake:
-    """All tables under one catalog and one folder of files."""
+    """All tables of one catalog and one folder of files."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -54,6 +54,7 @@ class Lake:
     # ---- reading -------------------------------------------------------------------------------------------------
 
     def exists(self, table: str) -> bool:
+        """Whether a table was ever published."""
         return self._find(table) is not None
 
     def _find(self, name: str) -> Table | None:
@@ -65,10 +66,10 @@ class Lake:
             raise lost_catalog(self.settings) from None
 
     def table(self, name: str) -> Table:
-        """The Iceberg table as it is now.
+        """Load the current Iceberg table.
 
         Raises:
-            ClickwrightError: nothing was ever published to it.
+            ClickwrightError: the table was never published.
         """
         load_contract(name)
         if (found := self._find(name)) is None:
@@ -76,7 +77,7 @@ class Lake:
         return found
 
     def snapshot(self, name: str) -> int | None:
-        """The id of the snapshot that readers see now, or None when nothing was published yet."""
+        """The id of the current snapshot, or None if nothing was published yet."""
         table = self._find(name)
         current = None if table is None else table.current_snapshot()
         return None if current is None else current.snapshot_id
@@ -88,7 +89,14 @@ class Lake:
         snapshot: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.Table:
-        """Rows as one Arrow table, with the contract's types, in no particular order."""
+        """Read rows as one Arrow table with the contract's types, in no particular order.
+
+        Args:
+            name: the table.
+            where: filter, as text or expression; default: all rows.
+            snapshot: snapshot id; default: the current one.
+            columns: columns to read, in this order; default: all.
+        """
         reader = self.batches(name, where, snapshot, columns)
         return pa.Table.from_batches(reader, schema=reader.schema)
 
@@ -99,7 +107,14 @@ class Lake:
         snapshot: int | None = None,
         columns: Sequence[str] | None = None,
     ) -> pa.RecordBatchReader:
-        """Rows as a stream of Arrow batches; memory stays bounded by a few files."""
+        """Read rows as a stream of Arrow batches. Memory is bounded by the size of a few files.
+
+        Args:
+            name: the table.
+            where: filter, as text or expression; default: all rows.
+            snapshot: snapshot id; default: the current one.
+            columns: columns to read, in this order; default: all.
+        """
         contract = load_contract(name)
         schema = schema_of(contract, columns)
         scan = _scan(self.table(name), where, snapshot)
@@ -108,17 +123,38 @@ class Lake:
         return pa.RecordBatchReader.from_batches(schema, (conformed(batch, contract, columns) for batch in reader))
 
     def files(self, name: str, where: Where = None, snapshot: int | None = None) -> list[str]:
-        """Paths of the data files that hold rows for ``where``, planned from metadata alone. Rows still need the filter."""
+        """Plan a read, from metadata only: the sorted paths of data files that may hold matching rows.
+
+        The files can hold other rows too, so readers must still apply the filter.
+
+        Args:
+            name: the table.
+            where: filter, as text or expression; default: all rows.
+            snapshot: snapshot id; default: the current one.
+        """
         return list(self.sized_files(name, where, snapshot))
 
     def sized_files(self, name: str, where: Where = None, snapshot: int | None = None) -> dict[str, int]:
-        """The files that :meth:`files` names, in that order, with their bytes."""
+        """The files of :meth:`files`, in the same order, with their sizes in bytes.
+
+        Args:
+            name: the table.
+            where: filter, as text or expression; default: all rows.
+            snapshot: snapshot id; default: the current one.
+        """
         table = self._find(name)
         tasks = [] if table is None else _scan(table, where, snapshot).plan_files()
         return dict(sorted((plain(t.file.file_path), t.file.file_size_in_bytes) for t in tasks))
 
     def partitions(self, name: str, field: str, snapshot: int | None = None, where: Where = None) -> list[Any]:
-        """The values of a partition field that hold rows (for ``where``), sorted; read from metadata alone."""
+        """The sorted values of a partition field that have rows, from metadata only.
+
+        Args:
+            name: the table.
+            field: the partition field.
+            snapshot: snapshot id; default: the current one.
+            where: filter, as text or expression; default: all rows.
+        """
         table = self._find(name)
         if table is None:
             return []
@@ -130,8 +166,14 @@ class Lake:
     def newest_partition(self, name: str, field: str, up_to: Any, snapshot: int | None = None) -> Any:
         """The newest value of a partition field that is not after ``up_to``.
 
+        Args:
+            name: the table.
+            field: the partition field.
+            up_to: greatest allowed value, such as a date.
+            snapshot: snapshot id; default: the current one.
+
         Raises:
-            ClickwrightError: there is none.
+            ClickwrightError: no such partition is published.
         """
         known = [value for value in self.partitions(name, field, snapshot) if value <= up_to]
         if not known:
@@ -143,21 +185,30 @@ class Lake:
     # ---- lineage -------------------------------------------------------------------------------------------------
 
     def history_folder(self, name: str) -> Path:
-        """Where it is written down what expired snapshots of a table were made from; see ``schemas.lake.commit_history``."""
+        """The folder of the saved commit history of a table, see ``schemas.lake.commit_history``."""
         return self.folder / "history" / name
 
     def _commits(self, table: Table, snapshot: int | None = None) -> Iterator[Commit]:
         return _commits(table, remembered(self.history_folder(table.name()[-1])), snapshot)
 
     def commits(self, name: str, snapshot: int | None = None) -> list[Commit]:
-        """What was published up to a snapshot (or now), newest first, expired snapshots among it.
+        """All commits up to a snapshot, newest first, including those of expired snapshots.
 
-        One entry a publish, with the snapshot that readers saw after it.
+        Each publish is one entry, with the snapshot that it made current.
+
+        Args:
+            name: the table.
+            snapshot: snapshot id; default: the current one.
         """
         return [] if not self.exists(name) else list(self._commits(self.table(name), snapshot))
 
     def current_commits(self, name: str, snapshot: int | None = None) -> dict[str, Commit]:
-        """For each replaced partition value (as text) the commit that its rows come from, as of a snapshot (or now)."""
+        """The commit that wrote the current rows of each partition, by partition value as text.
+
+        Args:
+            name: the table.
+            snapshot: snapshot id; default: the current one.
+        """
         current: dict[str, Commit] = {}
         for commit in self.commits(name, snapshot):
             for value in (v for values in commit.replaced.values() for v in values):
@@ -165,11 +216,22 @@ class Lake:
         return dict(sorted(current.items()))
 
     def sequence(self, name: str, snapshot: int) -> int:
-        """The place of a snapshot in the order of a table's commits; 0 for one that is not known."""
+        """The sequence number of a snapshot in its table; 0 if the snapshot is unknown.
+
+        Args:
+            name: the table.
+            snapshot: snapshot id.
+        """
         return self._order(name).get(snapshot, 0)
 
     def tag(self, name: str, snapshot: int, tag: str) -> None:
-        """Give a snapshot a name that keeps it from expiry. Tagging the same snapshot again changes nothing."""
+        """Tag a snapshot, which protects it from expiry. It is idempotent.
+
+        Args:
+            name: the table.
+            snapshot: snapshot id.
+            tag: the tag.
+        """
         table = self.table(name)
         ref = table.refs().get(tag)
         if ref is None or ref.snapshot_id != snapshot:
@@ -185,23 +247,23 @@ class Lake:
         properties: dict[str, Any],
         inputs: dict[str, int],
     ) -> Commit | None:
-        """Replace partitions by files, in one atomic commit; readers see all of it or nothing.
+        """Replace the files of partitions in one atomic commit.
 
-        A partition that was already made from newer inputs than these keeps what it has: so whichever of two runs
-        ends last, the rows follow from the newest inputs.
+        A partition that was already made from newer inputs is left unchanged. So the newest inputs win, whichever of two
+        runs finishes last.
 
         Args:
             name: the table.
-            field: the partition field that says what is replaced.
-            files_by_value: for each replaced value its new files; an empty list empties the partition.
-            properties: what the commit shall say of itself.
-            inputs: the snapshot of every input table.
+            field: the partition field whose values are replaced.
+            files_by_value: new files by partition value; an empty list empties the partition.
+            properties: facts to store with the commit, such as its run and job.
+            inputs: snapshot id of each input table.
 
         Returns:
-            The commit, or None when every partition was superseded.
+            The commit, or None if every partition was superseded by newer inputs.
 
         Raises:
-            Refused: a file holds rows of a person who was erased.
+            Refused: a file holds rows of an erased person.
             ClickwrightError: other writers won every time.
         """
         contract = load_contract(name)
@@ -219,16 +281,16 @@ class Lake:
                 if table.current_snapshot() is not None:
                     transaction.delete(one_of(field, kept), snapshot_properties=summary)
                 files = sorted(file for paths in kept.values() for file in paths)
-                if not files:  # an empty append, so that the commit and its lineage are there all the same
+                if not files:  # an empty append still records the commit and its lineage
                     transaction.append(contract.arrow_schema.empty_table(), snapshot_properties=summary)
                 else:
-                    # Not checked for files that the table has: what could be among them has been deleted above, and
-                    # looking for it would read the manifests of all partitions.
+                    # No check for files that the table already has: such files were deleted above, and the check would
+                    # read the manifests of all partitions.
                     names = [location(file) for file in files]
                     transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
-            return next(self._commits(table), None)  # as it was committed: another writer may have been here since
+            return next(self._commits(table), None)  # of the table as committed; another writer may have committed since
 
-        return until_committed(attempt, f"table {name}", "run publish again: the staged rows are still there")
+        return until_committed(attempt, f"table {name}", "run publish again: the staged rows still exist")
 
     def _ensure(self, contract: Contract) -> Table:
         identifier = (NAMESPACE, contract.name)
@@ -250,7 +312,7 @@ class Lake:
             return self.catalog.load_table(identifier)
 
     def _superseded(self, table: Table, field: str, values: list[Any], inputs: dict[str, int]) -> set[Any]:
-        """The partitions that were made from newer inputs already."""
+        """The partitions that were already made from newer inputs."""
         newest: dict[str, Commit] = {}
         for commit in self._commits(table):
             for value in commit.replaced.get(field, []):
@@ -265,7 +327,7 @@ class Lake:
         }
 
     def _order(self, name: str) -> dict[int, int]:
-        """The place of each snapshot in the order of a table's commits, expired ones among it."""
+        """The sequence number of each snapshot of a table, including expired ones."""
         table = self._find(name)
         if table is None:
             return {}
@@ -282,21 +344,30 @@ def _scan(table: Table, where: Where, snapshot: int | None) -> DataScan:
 
 
 def open_lake(settings: Settings | None = None) -> Lake:
-    """The lake of the settings; made when it is not there yet."""
+    """Open the lake of the settings; create it if it does not exist."""
     return Lake(settings or get_settings())
 
 
 def row_counts(lake: Lake, names: Iterable[str] | None = None) -> dict[str, int]:
-    """Rows of each table that holds any, from metadata alone."""
+    """The number of rows of each table that exists, from metadata only.
+
+    Args:
+        lake: the lake.
+        names: the tables; default: all.
+    """
     tables = names if names is not None else table_names()
     return {n: sum(t.file.record_count for t in lake.table(n).scan().plan_files()) for n in tables if lake.exists(n)}
 
 
 def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
-    """Refuse staged files that hold rows of a person on the list.
+    """Refuse staged files that hold rows of a person on the suppression list.
 
-    Called between loading a table and committing to it. An erasure puts the person on the list first and commits to every table
-    after that: so whoever did not see the list loses the commit, and sees it when trying again.
+    Call it between loading a table and committing to it. An erasure first puts the person on the list and then commits to every
+    table. So a writer that did not see the list loses the commit, and sees the list in its retry.
+
+    Args:
+        contract: contract of the table.
+        files: the staged files.
 
     Raises:
         Refused: a file holds such rows.
@@ -309,6 +380,6 @@ def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
             people = persons_in(contract, file.read(columns=columns))
         if erased.among(people):
             raise Refused(
-                f"rows of a person who was erased meanwhile were staged; for table {contract.name}, in {name}; "
-                "run the build again: it leaves them out"
+                f"the staged rows include a person who has been erased; table {contract.name}, in {name}; "
+                "run the build again: it leaves these rows out"
             )

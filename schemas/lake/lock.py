@@ -1,8 +1,8 @@
-"""One at a time, between all processes and machines that share a lake: a row of the catalog's database is held meanwhile.
+"""A mutual exclusion lock between all processes and machines that share a lake: a row lock in the catalog's database.
 
-The database gives the row back when its holder ends, however it ends, so nothing has to be cleaned up after a kill. On
-PostgreSQL nobody waits but the others who ask for the lock. On SQLite, which one machine has to itself, every commit to the
-lake waits too; so what is done under the lock takes seconds at the most, and commits nothing to the lake.
+The database releases the row when its holder ends, even after a kill, so no cleanup is needed. On PostgreSQL only other users
+of this lock wait. On SQLite, which serves a single machine, every commit to the lake waits as well. Code under the lock must
+therefore finish within seconds and must not commit to the lake.
 """
 
 from collections.abc import Iterator
@@ -17,14 +17,14 @@ from schemas.runtime.settings import Settings
 
 @contextmanager
 def one_at_a_time(settings: Settings) -> Iterator[None]:
-    """Wait for whoever holds the lock, then hold it.
+    """Wait for the lock and hold it for the block.
 
     Raises:
-        CatalogBusy: on SQLite, another process held it for too long.
+        CatalogBusy: on SQLite, another process held the lock for too long.
         ClickwrightError: the catalog cannot be used.
     """
     catalog = open_catalog(settings)
-    # Every namespace has this row. It is set to what it is, and taken back: only its lock is wanted.
+    # Every namespace has this row. The update sets it to its own value and is rolled back: only its lock matters.
     hold = update(Properties).where(Properties.namespace == NAMESPACE).values(property_value=Properties.property_value)
     try:
         with catalog.engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""What the snapshots of a table refer to, and what under its folders none of them does."""
+"""The files that the snapshots of a table refer to."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,15 +10,20 @@ from schemas.lake.storage import plain
 
 @dataclass
 class Reach:
-    """Names of files that snapshots refer to."""
+    """Names of the files that snapshots refer to."""
 
     data: set[str] = field(default_factory=set)
     metadata: set[str] = field(default_factory=set)
-    """Manifests, manifest lists, and what the table itself is read from."""
+    """Manifests, manifest lists and table metadata files."""
 
 
 def reach(table: Table, snapshots: Collection[int] | None = None) -> Reach:
-    """What all snapshots of a table, or some, refer to. Manifests that they share are read once."""
+    """The files that snapshots of a table refer to. Each manifest is read once, even if snapshots share it.
+
+    Args:
+        table: the Iceberg table.
+        snapshots: ids of the snapshots; default: all, and the table's own metadata files.
+    """
     found = Reach()
     if snapshots is None:
         logged = [entry.metadata_file for entry in table.metadata.metadata_log]
@@ -35,5 +40,5 @@ def reach(table: Table, snapshots: Collection[int] | None = None) -> Reach:
 
 
 def metadata_folder(table: Table) -> str:
-    """Where a table's own files lie."""
+    """The folder of a table's metadata files."""
     return f"{plain(table.location())}/metadata"

@@ -1,6 +1,6 @@
-"""The commit of upkeep and erasure: some data files of a table give way to others, all at once, whatever else is published.
+"""The commit of maintenance and erasure: replace data files of a table atomically, concurrently with publishes.
 
-Such a commit makes no rows. It names the commits that the rows of its partitions come from, and lineage goes on through it.
+Such a commit adds no new rows. It records the commits that wrote the rows of its partitions, so lineage continues through it.
 """
 
 import hashlib
@@ -23,19 +23,25 @@ from schemas.runtime.version import code_version
 
 @dataclass(frozen=True)
 class Swap:
-    """Data files that go, as the table names them, and the files that come in their place; without those the rows go."""
+    """Data files to remove, by the table's names for them, and their replacements. Without replacements, the rows go."""
 
     old: tuple[str, ...]
     new: tuple[str, ...] = ()
 
 
 def live_files(table: Table) -> dict[str, DataFile]:
-    """The data files of the current snapshot, as the table names them."""
+    """The data files of the current snapshot, by the table's names for them."""
     return {task.file.file_path: task.file for task in table.scan().plan_files()}
 
 
 def partition_values(name: str, table: Table, files: Sequence[DataFile]) -> list[dict[str, str]]:
-    """For each file the values of its partition fields, as text."""
+    """For each data file, the values of its partition fields as text.
+
+    Args:
+        name: the table.
+        table: the same, as an Iceberg table.
+        files: data files of the table.
+    """
     schema = load_contract(name).arrow_schema
     fields = [(i, part.name, schema.field(part.name).type) for i, part in enumerate(table.spec().fields)]
     return [{field: _as_text(file.partition[i], str(kind)) for i, field, kind in fields} for file in files]
@@ -50,23 +56,23 @@ def _as_text(value: Any, kind: str) -> str:
 def swap_files(
     lake: Lake, name: str, swaps: Sequence[Swap], job: str, run: str, notes: dict[str, Any], *, forget: bool = False
 ) -> list[Swap]:
-    """Make swaps in one atomic commit.
+    """Replace data files in one atomic commit.
 
-    A swap one of whose old files another commit has taken away meanwhile is left out; its new files are then no one's, and go
-    with the next removal of orphans.
+    A swap is skipped if another commit has already removed one of its old files. Its new files then belong to no table, and the
+    next removal of orphans deletes them.
 
     Args:
         lake: the lake.
         name: the table.
-        swaps: what to change.
-        job: what the commit shall say made it.
-        run: the run that it shall name.
-        notes: figures for the commit.
-        forget: also leave the names and the bounds of the old files out of the new snapshot's manifests; and commit even when
-            nothing is to be swapped, so that every other writer that began before has to look again.
+        swaps: the replacements.
+        job: the job to record with the commit.
+        run: the run to record with the commit.
+        notes: figures to store with the commit.
+        forget: also drop the names and column bounds of the old files from the new snapshot's manifests; and commit even
+            without swaps, so that all concurrent writers have to retry.
 
     Returns:
-        The swaps that were made.
+        The swaps that were committed.
 
     Raises:
         ClickwrightError: other writers won every time.
@@ -89,7 +95,7 @@ def swap_files(
                             overwrite.append_data_file(
                                 parquet_file_to_data_file(table.io, transaction.table_metadata, location(new))
                             )
-            if forget:  # an append carries over no manifest of deleted files
+            if forget:  # an append does not carry over manifests of deleted files
                 with transaction.update_snapshot(snapshot_properties=summary).fast_append():
                     pass
         return made

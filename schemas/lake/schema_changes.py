@@ -1,4 +1,4 @@
-"""Which schema changes the next publish of each table would make, or why it would be refused."""
+"""Print the schema changes that the next publish of each table would make, or why it would be refused."""
 
 import argparse
 from collections.abc import Sequence
@@ -10,8 +10,10 @@ from schemas.runtime.cli import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Say what the next publish of each table would change."""
-    parser = argparse.ArgumentParser(description="Say what the next publish would change in each table, or why it is refused.")
+    """Print the schema changes of the next publish of each table."""
+    parser = argparse.ArgumentParser(
+        description="Print the schema changes of the next publish of each table, or why it is refused."
+    )
     parser.parse_args(argv)
     from schemas.lake.lake import open_lake
 

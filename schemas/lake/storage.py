@@ -1,6 +1,6 @@
-"""Files of the lake by name, wherever they lie: a plain path on this machine, or ``s3://bucket/key`` in an object store.
+"""Files of the lake by name: a plain path on this machine, or ``s3://bucket/key`` in an object store.
 
-Whoever lists, reads or deletes files of tables does it here, and so need not know which of the two it is.
+All code that lists, reads or deletes table files uses this module and works with both kinds of storage.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ READ_BYTES = 1 << 20
 
 
 def filesystem(name: str) -> tuple[fs.FileSystem, str]:
-    """The file system that holds a file or a folder, and its path there."""
+    """The file system of a file or folder, and its path in that file system."""
     if name.startswith(STORE):
         return _store(get_settings()), name.removeprefix(STORE).rstrip("/")
     return fs.LocalFileSystem(), plain(name)
@@ -38,7 +38,7 @@ def _store(settings: Settings) -> fs.S3FileSystem:
 
 
 def catalog_properties(settings: Settings) -> dict[str, str]:
-    """What PyIceberg has to know of the object store."""
+    """PyIceberg's properties for the object store; empty for local files."""
     if settings.object_store is None:
         return {}
     keys = dict(zip(("s3.access-key-id", "s3.secret-access-key"), settings.object_store_keys, strict=False))
@@ -47,30 +47,38 @@ def catalog_properties(settings: Settings) -> dict[str, str]:
 
 
 def plain(location: str) -> str:
-    """The name of what Iceberg calls ``file:///a/b`` or ``s3://bucket/key``."""
+    """Turn an Iceberg location into a name of this module.
+
+    >>> plain("file:///a/b")
+    '/a/b'
+    """
     return location.removeprefix(LOCAL)
 
 
 def location(name: str) -> str:
-    """What Iceberg calls a file of this name."""
+    """Turn a name of this module into an Iceberg location.
+
+    >>> location("/a/b"), location("s3://bucket/key")
+    ('file:///a/b', 's3://bucket/key')
+    """
     return name if name.startswith(STORE) else LOCAL + name
 
 
 def exists(name: str) -> bool:
-    """Whether there is a file of this name."""
+    """Whether a file exists."""
     system, path = filesystem(name)
     return bool(system.get_file_info(path).type == fs.FileType.File)
 
 
 class Found(NamedTuple):
-    """A file's bytes and when it was last changed."""
+    """A file's size in bytes and the time of its last change."""
 
     bytes: int
     changed: datetime
 
 
 def listing(folder: str) -> dict[str, Found]:
-    """All files under a folder, sorted; none when there is no such folder."""
+    """All files under a folder and its subfolders, sorted by name; empty if the folder does not exist."""
     system, path = filesystem(folder)
     found = system.get_file_info(fs.FileSelector(path, allow_not_found=True, recursive=True))
     prefix = STORE if folder.startswith(STORE) else ""
@@ -78,7 +86,7 @@ def listing(folder: str) -> dict[str, Found]:
 
 
 def read_bytes(name: str) -> bytes:
-    """A file's content."""
+    """Read a file's content."""
     system, path = filesystem(name)
     with system.open_input_stream(path, compression=None) as file:
         return bytes(file.read())
@@ -95,24 +103,39 @@ def digest(name: str) -> str:
 
 
 def open_parquet(name: str) -> pq.ParquetFile:
-    """A Parquet file, to be closed by the caller."""
+    """Open a Parquet file; the caller must close it."""
     system, path = filesystem(name)
     return pq.ParquetFile(path, filesystem=system)
 
 
 def rows_of(names: list[str], schema: pa.Schema) -> ds.Dataset:
-    """The rows of some Parquet files of one place, to be read in parts."""
+    """The rows of Parquet files as a dataset that can be read in batches.
+
+    Args:
+        names: the files, all local or all in the object store.
+        schema: Arrow schema of the rows.
+    """
     systems, paths = zip(*map(filesystem, names), strict=True)
     return ds.dataset(list(paths), schema=schema, format="parquet", filesystem=systems[0])
 
 
 def read_rows(names: list[str], schema: pa.Schema) -> pa.Table:
-    """The rows of some Parquet files of one place."""
+    """Read the rows of Parquet files.
+
+    Args:
+        names: the files, all local or all in the object store.
+        schema: Arrow schema of the rows.
+    """
     return rows_of(names, schema).to_table() if names else schema.empty_table()
 
 
 def write_parquet(rows: pa.Table, name: str) -> None:
-    """Write a data file. It is no part of a table before a commit names it."""
+    """Write a Parquet data file. It becomes part of a table when a commit adds it.
+
+    Args:
+        rows: the rows.
+        name: name of the file; local folders are created if needed.
+    """
     system, path = filesystem(name)
     if not name.startswith(STORE):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -120,35 +143,40 @@ def write_parquet(rows: pa.Table, name: str) -> None:
 
 
 def delete(name: str) -> None:
-    """Delete a file. One that is not there is deleted already."""
+    """Delete a file if it exists."""
     system, path = filesystem(name)
     if system.get_file_info(path).type == fs.FileType.File:
         system.delete_file(path)
 
 
 def delete_folder(folder: str) -> None:
-    """Delete a folder and all files in it. One that is not there is deleted already."""
+    """Delete a folder and all files in it, if it exists."""
     system, path = filesystem(folder)
     if system.get_file_info(path).type == fs.FileType.Directory:
         system.delete_dir(path)
 
 
 def upload(path: Path, name: str) -> None:
-    """Copy a file of this machine to a name in the object store."""
+    """Copy a local file to the object store.
+
+    Args:
+        path: the local file.
+        name: the target, such as ``s3://bucket/key``.
+    """
     system, target = filesystem(name)
     fs.copy_files(str(path), target, source_filesystem=fs.LocalFileSystem(), destination_filesystem=system)
 
 
 def remove(name: str) -> None:
-    """Delete a file, and the folders of its attempt that it leaves empty. One that is not there is deleted already."""
+    """Delete a file if it exists, and the folders of its attempt that are empty afterwards."""
     delete(name)
     if name.startswith(STORE):
-        return  # has no folders
+        return  # object stores have no folders
     path, tables = Path(plain(name)), get_settings().table_files
     for folder in path.parents:
         if tables not in folder.parents or folder.parent == tables:
             return
         try:
             folder.rmdir()
-        except OSError:  # it holds something, or is gone
+        except OSError:  # not empty, or already deleted
             return

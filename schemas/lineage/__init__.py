@@ -1,1 +1,1 @@
-"""From any row back to the files it came from: ``python -m schemas.lineage``."""
+"""Lineage: trace rows back to the landing files they came from, with ``python -m schemas.lineage``."""

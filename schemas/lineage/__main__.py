@@ -1,4 +1,4 @@
-"""From any row back to the files it came from: ``python -m schemas.lineage``."""
+"""Lineage: trace rows back to the landing files they came from, with ``python -m schemas.lineage``."""
 
 import argparse
 import sys
@@ -16,21 +16,19 @@ from schemas.runtime.cli import run_command
 from schemas.runtime.settings import get_settings
 
 WIDE = 10_000
-"""Where no terminal says how wide it is: no line is broken."""
+"""The width of output that does not go to a terminal, so that no line is wrapped."""
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Print where rows come from."""
-    parser = argparse.ArgumentParser(
-        description="Print where the rows of a partition come from, back to the lines of the landing files."
-    )
+    """Print the lineage of rows."""
+    parser = argparse.ArgumentParser(description="Trace the rows of a partition back to the lines of the landing files.")
     parser.add_argument("table", choices=table_names(), metavar="TABLE", help=f"one of {', '.join(table_names())}")
-    parser.add_argument("--partition", required=True, help="value of the partition, such as 1998-04-23")
+    parser.add_argument("--partition", required=True, help="partition value, such as 1998-04-23")
     parser.add_argument(
-        "--user", help="of one user: a pseudonym, or a raw id, which is not shown; - reads it from standard input"
+        "--user", help="only rows of this user: a pseudonym or a raw id (never printed); - reads it from standard input"
     )
-    parser.add_argument("--as-of-snapshot", metavar="NAME", help="the table as of a snapshot id or a tag")
-    parser.add_argument("--json", action="store_true", help="all of it as one line of JSON in place of the tree")
+    parser.add_argument("--as-of-snapshot", metavar="NAME", help="read the table as of a snapshot id or a tag")
+    parser.add_argument("--json", action="store_true", help="print one line of JSON with all details instead of the tree")
     args = parser.parse_args(argv)
     user = sys.stdin.readline().strip() if args.user == "-" else args.user
     who = None if user is None else as_pseudonym(user, get_settings())

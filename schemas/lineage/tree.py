@@ -1,4 +1,4 @@
-"""How a lineage looks on a terminal: one line a node, in words; what JSON holds in full is shortened here."""
+"""Print a lineage as a tree: one line per node, shortened. The JSON output has all details."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ MOST_RANGES = 8
 
 
 def as_tree(node: dict[str, Any]) -> Tree:
-    """A tree of a lineage, as ``Node.as_dict`` gives it."""
+    """Make a tree from the dictionary of ``Node.as_dict``."""
     tree = Tree(_label(node))
     for row in node.get("shown", [])[:SHORT]:
         tree.add(f"[dim]{escape(', '.join(f'{name} {value}' for name, value in row.items() if value is not None))}[/]")
@@ -28,7 +28,7 @@ def _label(node: dict[str, Any]) -> str:
 
 
 def _rows(node: dict[str, Any]) -> str:
-    snapshot = f" at snapshot {node['snapshot']}" + (" (expired: as they are now)" if node.get("expired") else "")
+    snapshot = f" at snapshot {node['snapshot']}" + (" (expired: current rows shown)" if node.get("expired") else "")
     return f"[bold]{node['name']}[/]: {_count(node['count'], 'row')}{snapshot}"
 
 
@@ -48,7 +48,7 @@ def _session(node: dict[str, Any]) -> str:
 
 
 def _model(node: dict[str, Any]) -> str:
-    said = (("recipe", "{}"), ("train_until", "fitted on what came before {}"), ("training", "training {}"))
+    said = (("recipe", "{}"), ("train_until", "fitted on data before {}"), ("training", "training {}"))
     facts = [text.format(node[name]) for name, text in [*said, ("code_version", "code {}")] if node.get(name)]
     return f"model [bold]{escape(node['name'])}[/]: {escape(', '.join(facts))}"
 
@@ -64,7 +64,7 @@ _LABELS = {"rows": _rows, "commit": _commit, "session": _session, "model": _mode
 
 
 def _lines(numbers: list[int]) -> str:
-    """Lines in words.
+    """Format line numbers as ranges.
 
     >>> _lines([3, 5, 6, 7])
     'lines 3, 5-7'
@@ -81,4 +81,9 @@ def _lines(numbers: list[int]) -> str:
 
 
 def _count(n: int, what: str) -> str:
+    """Format a count with its noun.
+
+    >>> _count(1, "row"), _count(1200, "event")
+    ('1 row', '1,200 events')
+    """
     return f"{n:,} {what}{'' if n == 1 else 's'}"

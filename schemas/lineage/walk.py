@@ -1,10 +1,10 @@
-"""Lineage: from rows of any table back to the commits, the models, the sessions, the events and the lines that they came from.
+"""Lineage: from rows of any table back to the commits, models, sessions, events and landing lines that they came from.
 
-Every commit names its run, its code, the snapshot of each table that it read, and as filters which rows of it; the newest
-commit of a partition is the one that its rows come from. So the walk needs the lake alone. A row leads to the rows of an input
-with the same key, as far as both have it: a recommendation to all events of its user, a session event to its one event.
+Each commit records its run, its code version, the snapshot of each input table and the filter on each input. The newest commit
+of a partition made its rows. So the lake alone is enough to trace lineage. A row leads to the input rows with the same values
+in the shared key columns: a recommendation to all events of its user, a session event to its single event.
 
-``python -m schemas.lineage recommendations --partition 1998-04-23 --user U`` prints a tree; with ``--json`` all of it.
+``python -m schemas.lineage recommendations --partition 1998-04-23 --user U`` prints a tree; ``--json`` prints all details.
 """
 
 from collections.abc import Iterator
@@ -23,20 +23,20 @@ from schemas.lake.snapshots import snapshot_of
 from schemas.runtime.errors import ClickwrightError, ConfigError
 
 WHO = ("user_id", "session_id")
-"""Columns that lead from row to row, besides primary keys."""
+"""Key columns for matching rows, in addition to primary keys."""
 BESIDE = {"sessions": "session_events"}
-"""A table whose rows are explained by those of another that the same run made."""
+"""Tables whose rows are traced through another table that the same run made."""
 LANDING = "landing_files"
 MOST_VALUES = 1000
-"""Of a key, in a filter; more are compared after reading."""
+"""Most values of a key in a filter; with more values, rows are matched after reading."""
 
 
 @dataclass(frozen=True)
 class Node:
-    """Something that rows come from, and what it came from in turn.
+    """A node of a lineage tree; ``made_from`` holds its sources.
 
-    ``kind`` is ``rows`` of a table at a snapshot, the ``commit`` that made some of them, a ``session``, a ``model``, or a
-    landing ``file``, where a walk ends.
+    ``kind`` is ``rows`` (of a table at a snapshot), ``commit`` (made some of the rows), ``session``, ``model``, or ``file`` (a
+    landing file; always a leaf).
     """
 
     kind: str
@@ -45,11 +45,15 @@ class Node:
     made_from: list["Node"] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
+        """The tree as nested dictionaries, for JSON.
+
+        >>> Node("file", "part-000.jsonl", {"lines": [3]}).as_dict()
+        {'kind': 'file', 'name': 'part-000.jsonl', 'lines': [3], 'made_from': []}
+        """
         return {"kind": self.kind, "name": self.name, **self.facts, "made_from": [node.as_dict() for node in self.made_from]}
 
     def of_kind(self, kind: str) -> Iterator["Node"]:
-        """All nodes of a kind, from the top down."""
+        """All nodes of a kind in the tree, parents first."""
         if self.kind == kind:
             yield self
         for node in self.made_from:
@@ -57,20 +61,20 @@ class Node:
 
 
 class Walk:
-    """One walk through a lake; what it looked up once it does not look up again."""
+    """One walk through a lake. It caches the commits of each table."""
 
     def __init__(self, lake: Lake) -> None:
         self.lake = lake
         self._commits: dict[tuple[str, int | None], dict[str, Commit]] = {}
 
     def rows(self, table: str, snapshot: int | None, where: Any, alike: pl.DataFrame | None = None) -> pl.DataFrame:
-        """Rows of a table: those for a filter, and of these the ones with the keys of other rows.
+        """Read the rows of a table that match a filter and share their keys with rows of another table.
 
         Args:
             table: the table.
-            snapshot: as of which; as they are now when not given or expired.
-            where: a filter, text or expression, or None.
-            alike: rows of another table that lead to these.
+            snapshot: snapshot id; the current snapshot is read if it is None or has expired.
+            where: filter, as text or expression, or None.
+            alike: rows of another table; only rows with the same keys are returned.
         """
         contract = load_contract(table)
         columns = [name for name in contract.columns if contract.personal[name] != "personal"]
@@ -87,25 +91,39 @@ class Walk:
         return found.sort(sorted(set(contract.primary_key)))
 
     def _kept(self, table: str, snapshot: int | None) -> int | None:
-        """A snapshot, or None when it has expired."""
+        """The snapshot, or None if it has expired."""
         return snapshot if snapshot and self.lake.table(table).snapshot_by_id(snapshot) else None
 
     def explain(self, table: str, snapshot: int | None, rows: pl.DataFrame, **facts: Any) -> Node:
-        """A node of rows, with what they came from."""
+        """Make a node for rows, with their sources.
+
+        Args:
+            table: the table of the rows.
+            snapshot: snapshot id of the rows.
+            rows: the rows.
+            facts: more facts for the node.
+        """
         facts = {"snapshot": snapshot, "count": len(rows), **facts}
         if snapshot and self._kept(table, snapshot) is None:
-            facts["expired"] = True  # the rows are those of now
+            facts["expired"] = True  # the rows come from the current snapshot instead
         return Node("rows", table, facts, list(self._made_by(table, snapshot, rows)))
 
     def commits(self, table: str, snapshot: int | None) -> dict[str, Commit]:
-        """For each partition value the commit that its rows come from, as of a snapshot if it is known."""
+        """The commit that made each partition, by partition value.
+
+        Args:
+            table: the table.
+            snapshot: snapshot id; the current snapshot is used if its commits are unknown.
+        """
         if (table, snapshot) not in self._commits:
             then = self.lake.current_commits(table, snapshot)
-            self._commits[table, snapshot] = then or self.lake.current_commits(table)  # nobody wrote down what expired
+            self._commits[table, snapshot] = then or self.lake.current_commits(
+                table
+            )  # the history of an expired snapshot was not saved
         return self._commits[table, snapshot]
 
     def _made_by(self, table: str, snapshot: int | None, rows: pl.DataFrame) -> Iterator[Node]:
-        """The commits that some rows come from, in the order of their partitions."""
+        """A node for each commit that made some of the rows, in the order of their partitions."""
         made = self.commits(table, snapshot)
         by = partition_field(table, made)
         groups: dict[int, tuple[Commit, list[str]]] = {}
@@ -121,7 +139,7 @@ class Walk:
             yield Node("commit", "not known any more", {"partitions": {by: lost}})
 
     def _sources(self, table: str, commit: Commit, rows: pl.DataFrame) -> Iterator[Node]:
-        """What a commit made some rows from."""
+        """The sources from which a commit made some rows."""
         if "line_number" in rows.columns:
             yield from self._files(table, commit, rows)
         if model := commit.notes.get("model"):
@@ -142,18 +160,18 @@ class Walk:
                 yield Node("session", str(session[0]), facts, [self.explain(name, snapshot, theirs)])
 
     def _beside(self, table: str, commit: Commit, rows: pl.DataFrame) -> Node:
-        """The rows of another table that the same run made."""
+        """A node for the matching rows of another table that the same run made."""
         snapshot = self._of_same_run(table, commit)
         dates = rows["closed_on"].unique().sort().to_list()
         return self.explain(table, snapshot, self.rows(table, snapshot, one_of("closed_on", dates), rows))
 
     def _of_same_run(self, table: str, commit: Commit) -> int | None:
-        """The snapshot that the run of a commit of another table published, or None when that is not known."""
+        """The snapshot of a table that was published by a commit's run, or None if unknown."""
         runs = (c.snapshot_id for c in self.lake.commits(table) if (c.job, c.run) == (commit.job, commit.run))
         return next(runs, None)
 
     def _model(self, model: dict[str, Any], rows: pl.DataFrame) -> Node:
-        """A model version, with what it was trained on of these users and items."""
+        """A node for a model version, with its training rows of these users and items."""
         facts = {key: value for key, value in model.items() if key not in ("name", "version", "reads")}
         reads, sources = model.get("reads", {}), []
         for table, snapshot in model.get("snapshots", {}).items():
@@ -161,7 +179,7 @@ class Walk:
         return Node("model", f"{model['name']} version {model['version']}", facts, sources)
 
     def _files(self, table: str, commit: Commit, rows: pl.DataFrame) -> Iterator[Node]:
-        """The landing files that rows stood in, and the lines."""
+        """A node for each landing file of the rows, with the line numbers."""
         placed = rows.drop_nulls("source_file").group_by("source_file", maintain_order=True).agg("line_number")
         known = self._landed(commit, rows) if "arrived_on" in rows.columns else {}
         for name, lines in placed.sort("source_file").iter_rows():
@@ -170,7 +188,7 @@ class Walk:
             yield Node("file", "not recorded", {"rows": unknown})
 
     def _landed(self, commit: Commit, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
-        """Size and digest of landing files, as the run of a commit found them."""
+        """Size and digest of landing files, as recorded by a commit's run."""
         snapshot = self._of_same_run(LANDING, commit)
         if snapshot is None:
             return {}
@@ -179,7 +197,7 @@ class Walk:
 
 
 def _shared_keys(table: str, rows: pl.DataFrame, where: Any) -> list[str]:
-    """The columns by which rows lead to those of a table: its key, as far as they have it and the filter does not say it."""
+    """The table's key columns that the rows also have, without columns that the filter already restricts."""
     contract = load_contract(table)
     keys = [name for name in dict.fromkeys([*contract.primary_key, *WHO]) if name in contract.columns]
     return [name for name in keys if name in rows.columns and name not in str(where or "")]
@@ -197,24 +215,32 @@ def _facts_of(commit: Commit) -> dict[str, Any]:
 
 
 def partition_field(table: str, made: dict[str, Commit]) -> str:
-    """The field by whose values a table's partitions are replaced."""
+    """The field by whose values a table's partitions are replaced.
+
+    Args:
+        table: the table.
+        made: the commits that made its partitions.
+    """
     fields = {name for commit in made.values() for name in commit.replaced}
     return next(iter(fields)) if len(fields) == 1 else load_contract(table).partition_by[-1]
 
 
 def lineage(lake: Lake, table: str, partition: str, user: str | None = None, as_of: str | None = None) -> Node:
-    """Where the rows of a partition come from, or those of one user in it.
+    """Trace the rows of a partition, or of one user in it, back to the landing files.
 
     Args:
         lake: the lake.
         table: any table.
-        partition: the value by which its partitions are replaced, such as a date.
-        user: a pseudonym.
-        as_of: a snapshot or a tag of the table; as it is now when not given.
+        partition: value of the field by which partitions are replaced, such as a date.
+        user: a pseudonym; default: the rows of all users.
+        as_of: a snapshot id or a tag of the table; default: the current snapshot.
+
+    Returns:
+        The root of the lineage tree.
 
     Raises:
-        ConfigError: the table has no users, or no such snapshot or tag.
-        ClickwrightError: there is nothing of that kind.
+        ConfigError: the table has no user column, or no such snapshot or tag.
+        ClickwrightError: there are no such rows.
     """
     lake.table(table)
     snapshot = lake.snapshot(table) if as_of is None else snapshot_of(lake, table, as_of)
@@ -229,13 +255,13 @@ def lineage(lake: Lake, table: str, partition: str, user: str | None = None, as_
         of_user = "" if user is None else " of this user"
         span = f"{min(made)} to {max(made)}" if made else "nothing"
         raise ClickwrightError(
-            f"there is nothing{of_user} with {by} {partition}; in table {table}; it holds {span}: name another partition"
+            f"there are no rows{of_user} with {by} {partition}; in table {table}; it holds {span}: choose another partition"
             f"{'' if user is None else ' or user'}"
         )
     return walk.explain(table, snapshot, rows, shown=_shown(table, rows))
 
 
 def _shown(table: str, rows: pl.DataFrame) -> list[dict[str, Any]]:
-    """The rows themselves, without what may tell who they are of."""
+    """The rows, without personal columns and pseudonyms."""
     personal = load_contract(table).personal
     return rows.select(name for name in rows.columns if personal[name] == "none").to_dicts()

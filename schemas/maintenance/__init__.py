@@ -1,5 +1,5 @@
-"""Upkeep of the lake, one module a duty; safe to run while jobs write and read.
+"""Maintenance of the lake, with one module per task. It is safe to run while jobs write and read.
 
-What is removed is older than an age that is an argument: snapshots that nobody reads any more, files that no snapshot refers
-to, what was staged and never published. Tagged snapshots stay.
+It removes replaced snapshots, files that no snapshot refers to, and staged rows that were never published, once they are older
+than a given age. Tagged snapshots stay.
 """

@@ -1,4 +1,4 @@
-"""All duties of upkeep, one after the other; what the workflow ``maintain_lake`` does in single tasks.
+"""Run all maintenance tasks in sequence; the workflow ``maintain_lake`` runs them as separate tasks.
 
 ``python -m schemas.maintenance --date 2026-11-20``
 """
@@ -13,7 +13,7 @@ from schemas.runtime.cli import run_command
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Retention, compaction, expiry, orphans, statistics."""
-    args = with_age(parser("Look after the lake: retention, compaction, expiry, orphans, statistics.")).parse_args(argv)
+    args = with_age(parser("Maintain the lake: retention, compaction, expiry, orphans, statistics.")).parse_args(argv)
     common = ["--date", str(args.date), "--run", args.run, *(f"--table={name}" for name in args.table or [])]
     dry, age = ["--dry-run"] if args.dry_run else [], ["--keep-days", str(args.keep_days)]
     return {

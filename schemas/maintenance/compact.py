@@ -1,4 +1,4 @@
-"""Write the many small files of a partition into few: the same rows, in one commit a table.
+"""Compact the small data files of partitions: the same rows in fewer files, with one commit per table.
 
 ``python -m schemas.maintenance.compact --date 2026-11-20``
 """
@@ -27,11 +27,17 @@ from schemas.runtime.settings import get_settings
 JOB = "keep.compact"
 TARGET_MIB = 128
 FEWEST = 4
-"""Fewer small files in a partition are left as they are."""
+"""Partitions with fewer small files are not compacted."""
 
 
 def groups(files: Sequence[DataFile], target_bytes: int, fewest: int) -> Iterator[list[DataFile]]:
-    """Which files of a partition to write into one: small ones, in the order of their names, up to the target."""
+    """Group a partition's small files, by name order, so that each group fits the target size.
+
+    Args:
+        files: data files of one partition.
+        target_bytes: maximum size of a group; files smaller than half of it are small.
+        fewest: minimum number of small files; below it there are no groups.
+    """
     small = sorted((f for f in files if f.file_size_in_bytes < target_bytes // 2), key=lambda f: f.file_path)
     if len(small) < fewest:
         return
@@ -45,17 +51,30 @@ def groups(files: Sequence[DataFile], target_bytes: int, fewest: int) -> Iterato
 
 
 def order_of(contract: Contract) -> list[str]:
-    """The columns that rows are sorted by: person, time, key."""
+    """The sort columns of compacted files: person, time, key.
+
+    >>> order_of(load_contract("sessions"))
+    ['user_id', 'started_at', 'session_id']
+    """
     times = [f.name for f in contract.arrow_schema if pa.types.is_timestamp(f.type)][:1]
     person = required_person(contract)
     return list(dict.fromkeys([*([person, *times] if person else []), *contract.primary_key]))
 
 
 def written_together(contract: Contract, group: Sequence[DataFile], values: dict[str, str], attempt: str) -> str:
-    """Write the rows of some files of a partition into one, by person and time, as the jobs write them.
+    """Write the rows of some files of a partition to one file, sorted by person and time as jobs write them.
+
+    Args:
+        contract: contract of the table.
+        group: the data files.
+        values: the partition's values, by partition field.
+        attempt: folder name for the new file.
+
+    Returns:
+        Name of the new file.
 
     Raises:
-        ClickwrightError: a row is missing, or one too many.
+        ClickwrightError: the number of rows differs from the metadata.
     """
     parts = []
     for file in group:
@@ -67,7 +86,7 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
     expected = sum(file.record_count for file in group)
     if rows.num_rows != expected:
         raise ClickwrightError(
-            f"{expected} rows were to be written together, and {rows.num_rows} are there; table {contract.name}; "
+            f"expected {expected} rows to compact, but found {rows.num_rows}; table {contract.name}; "
             "nothing was changed: run this again"
         )
     place = "/".join(f"_{column}={value}" for column, value in values.items())
@@ -79,7 +98,19 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
 def compact(
     lake: Lake, name: str, run: str, *, target_bytes: int = TARGET_MIB << 20, fewest: int = FEWEST, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Compact the partitions of a table that have many small files."""
+    """Compact the partitions of a table that have many small files.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        run: name of the run, recorded with the commit.
+        target_bytes: size up to which files are filled.
+        fewest: minimum number of small files in a partition.
+        dry_run: whether to only count.
+
+    Returns:
+        Numbers of compacted partitions, of old files, and of new files (``into``).
+    """
     contract, table = load_contract(name), lake.table(name)
     files = list(live_files(table).values())
     partitions: dict[tuple[tuple[str, str], ...], list[DataFile]] = defaultdict(list)
@@ -94,22 +125,22 @@ def compact(
     notes = {"rows": sum(f.record_count for _, group in work for f in group), **found}
     made = swap_files(lake, name, swaps, JOB, run, notes)
     for swap in swaps:
-        if swap not in made:  # its partition was replaced meanwhile
+        if swap not in made:  # its partition was replaced in the meantime
             remove(swap.new[0])
     return {**found, "into": len(made)}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Compact all tables."""
-    made = parser("Write the many small files of a partition into few.")
-    made.add_argument("--target-mib", type=int, default=TARGET_MIB, help=f"size to fill files up to ({TARGET_MIB})")
-    made.add_argument("--fewest", type=int, default=FEWEST, help=f"leave partitions with fewer small files ({FEWEST})")
+    made = parser("Compact the small data files of partitions.")
+    made.add_argument("--target-mib", type=int, default=TARGET_MIB, help=f"target file size in MiB ({TARGET_MIB})")
+    made.add_argument("--fewest", type=int, default=FEWEST, help=f"skip partitions with fewer small files ({FEWEST})")
     args = made.parse_args(argv)
     lake = open_lake()
     with one_at_a_time():
         if pending(get_settings()):
             raise ClickwrightError(
-                "an erasure is not finished, and compaction would move what it removes; nothing was changed; "
+                "an erasure is not finished, and compaction would move the rows that it removes; nothing was changed; "
                 "run `python -m schemas.erasure --pending` first"
             )
         found = {

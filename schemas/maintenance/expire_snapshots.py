@@ -1,6 +1,6 @@
-"""Expire snapshots that nobody reads any more. Tagged ones stay, and so does what the rows that are still there were made from.
+"""Expire old snapshots. Tagged snapshots stay, and the provenance of remaining rows is saved.
 
-A snapshot may be read for as long as it was the newest, and for ``--keep-days`` after another took its place.
+A snapshot is readable while it is the newest, and for ``--keep-days`` after another snapshot replaced it.
 
 ``python -m schemas.maintenance.expire_snapshots --date 2026-11-20``
 """
@@ -21,7 +21,12 @@ from schemas.runtime.cli import log, run_command
 
 
 def outlived(table: Table, before: datetime) -> list[int]:
-    """The snapshots without a name that were replaced before a moment."""
+    """The untagged snapshots that were replaced before a given time.
+
+    Args:
+        table: the Iceberg table.
+        before: the time.
+    """
     replaced_ms: dict[int, int] = {}
     for snapshot in table.snapshots():
         if snapshot.parent_snapshot_id is not None:
@@ -29,22 +34,22 @@ def outlived(table: Table, before: datetime) -> list[int]:
             replaced_ms[snapshot.parent_snapshot_id] = max(last, snapshot.timestamp_ms)
     named = {ref.snapshot_id for ref in table.refs().values()}
     limit = before.timestamp() * 1000
-    # One without a successor is the newest, which has a name, or its successor was expired before.
+    # An untagged snapshot without a successor here is old: the newest has a ref, so the successor has already expired.
     unnamed = [snapshot.snapshot_id for snapshot in table.snapshots() if snapshot.snapshot_id not in named]
     return [snapshot for snapshot in unnamed if replaced_ms.get(snapshot, 0) < limit]
 
 
 def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Collection[str] = ()) -> int:
-    """Expire some snapshots, in one commit; what they say of themselves is written down before.
+    """Expire snapshots in one commit; their summaries are saved first.
 
     Args:
         lake: the lake.
         name: the table.
-        snapshots: which; those with a name stay, but for ``tags``.
-        tags: names to take away first.
+        snapshots: ids of the snapshots; tagged ones stay.
+        tags: tags to remove first.
 
     Returns:
-        How many were there and are expired.
+        The number of snapshots that were expired.
     """
 
     def attempt() -> int:
@@ -54,7 +59,7 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
         ids = {s.snapshot_id for s in table.snapshots()} & set(snapshots) - named
         if not ids and not gone:
             return 0
-        remember(lake.history_folder(name), table)  # what the rows that stay were made from
+        remember(lake.history_folder(name), table)  # the provenance of rows that stay
         with table.transaction() as transaction:
             for tag in gone:
                 ManageSnapshots(transaction).remove_tag(tag).commit()
@@ -65,7 +70,17 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
 
 
 def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:
-    """Expire the snapshots of a table that were replaced before a moment."""
+    """Expire the snapshots of a table that were replaced before a given time.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        before: the time.
+        dry_run: whether to only count.
+
+    Returns:
+        Numbers of expired and remaining snapshots, and the tags.
+    """
     table = lake.table(name)
     ids = outlived(table, before)
     expired = len(ids) if dry_run else expire_snapshots(lake, name, ids)
@@ -75,7 +90,7 @@ def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) ->
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Expire snapshots of all tables."""
-    args = with_age(parser("Expire snapshots that nobody reads any more; tagged ones stay.")).parse_args(argv)
+    args = with_age(parser("Expire old snapshots; tagged ones stay.")).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
     with one_at_a_time():
         found = {name: expire(lake, name, before, dry_run=args.dry_run) for name in chosen(lake, args.table)}

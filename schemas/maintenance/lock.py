@@ -1,4 +1,4 @@
-"""The lock by which maintenance and erasures of one machine take turns."""
+"""The lock between maintenance and erasures on one machine."""
 
 import fcntl
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ from schemas.runtime.settings import get_settings
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Duties and erasures wait for each other on this machine; jobs and readers wait for none of them."""
+    """Hold the lock for the block. Maintenance tasks and erasures of this machine wait for it; jobs and readers do not."""
     path = get_settings().lake_dir / "keep.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w") as file:

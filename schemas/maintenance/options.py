@@ -1,4 +1,4 @@
-"""What the duties of upkeep have in common: their arguments, the age from which something may go, one at a time."""
+"""Shared by all maintenance tasks: their arguments, and the age limit of removals."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,39 +13,56 @@ KEEP_DAYS = 7
 
 
 def parser(description: str, *, deletes: bool = True) -> argparse.ArgumentParser:
-    """The arguments that all duties take."""
+    """Make a parser with the arguments of all maintenance tasks.
+
+    Args:
+        description: description of the command.
+        deletes: whether the command changes the lake; if so, it gets ``--dry-run``.
+    """
     made = argparse.ArgumentParser(description=description)
-    made.add_argument("--date", type=day, required=True, help="the day that ages are counted back from, YYYY-MM-DD")
-    made.add_argument("--table", action="append", choices=table_names(), help="only this table; may be given several times")
-    made.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
+    made.add_argument("--date", type=day, required=True, help="day from which ages are counted back, YYYY-MM-DD")
+    made.add_argument("--table", action="append", choices=table_names(), help="only this table (repeatable; default: all)")
+    made.add_argument("--run", default=run_id_default(), help="name of the run (default: the run of this shell)")
     if deletes:
-        made.add_argument("--dry-run", action="store_true", help="say what would be done, and do nothing")
+        made.add_argument("--dry-run", action="store_true", help="print the planned changes without making them")
     return made
 
 
 def with_age(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
-    """And the age up to which everything stays."""
+    """Add the option ``--keep-days``, the age limit of removals."""
     made.add_argument(
-        "--keep-days", type=int, default=KEEP_DAYS, help=f"no reader and no job goes on for longer than this ({KEEP_DAYS})"
+        "--keep-days", type=int, default=KEEP_DAYS, help=f"days that no reader or job exceeds; younger data stays ({KEEP_DAYS})"
     )
     return made
 
 
 def cutoff(on: date, keep_days: int) -> datetime:
-    """The moment before which what nobody needs may go: midnight UTC, some days before a day.
+    """The time before which unneeded data may be removed: midnight UTC, ``keep_days`` days before a day.
+
+    Args:
+        on: the day.
+        keep_days: number of days.
 
     Raises:
-        ConfigError: it would take what running jobs write.
+        ConfigError: the time is too recent; running jobs could lose data.
+
+    >>> str(cutoff(date(2026, 1, 8), 7))
+    '2026-01-01 00:00:00+00:00'
     """
     moment = datetime.combine(on, time.min, UTC) - timedelta(days=keep_days)
     if keep_days < 1 or moment > datetime.now(UTC) - timedelta(days=1):
         raise ConfigError(
-            f"what is younger than a day may be in use; asked to go up to {moment:%Y-%m-%d}; "
+            f"data younger than a day may be in use; the limit is {moment:%Y-%m-%d}; "
             "give a --date that is not in the future, and --keep-days of at least 1"
         )
     return moment
 
 
 def chosen(lake: Lake, names: Sequence[str] | None) -> list[str]:
-    """The tables to look after: those asked for, or all, as far as they hold anything."""
+    """The tables to maintain, without tables that do not exist yet.
+
+    Args:
+        lake: the lake.
+        names: the requested tables; default: all.
+    """
     return [name for name in names or table_names() if lake.exists(name)]

@@ -1,7 +1,7 @@
-"""Remove files that nothing refers to: of expired snapshots, of commits that lost, of attempts that were never published.
+"""Remove orphan files: those of expired snapshots, of lost commits, and of attempts that were never published.
 
-Only what is older than ``--keep-days`` goes. An attempt that is staged and not published is first given up: its manifest goes,
-so that nobody can begin to publish it. Its files go with the next removal of a later date.
+Only files older than ``--keep-days`` are removed. A staged attempt that was not published is first abandoned: its manifest is
+removed, so that nobody can start to publish it. Its files are removed by the next run with a later date.
 
 ``python -m schemas.maintenance.orphan_files --date 2026-11-20``
 """
@@ -28,19 +28,19 @@ from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
 GIVEN_UP = "given-up"
-"""Stands in a run's folder in place of its manifest: the attempt, and the date of the removal that gave it up."""
+"""File that replaces the manifest of an abandoned attempt: the attempt, and the date on which it was abandoned."""
 
 
 @dataclass(frozen=True)
 class Orphans:
-    """Files to remove, with their bytes."""
+    """Files to remove, with their sizes in bytes."""
 
     data: dict[str, int]
     metadata: dict[str, int]
 
 
 def manifests() -> dict[Path, Manifest]:
-    """The manifests of all runs that can be read."""
+    """All readable manifests of staged runs, by path."""
     found = {}
     for path in sorted(get_settings().staging.glob(f"*/*/{MANIFEST}")):
         with suppress(ValueError, FileNotFoundError):
@@ -49,15 +49,15 @@ def manifests() -> dict[Path, Manifest]:
 
 
 def orphans(lake: Lake, name: str, before: datetime, spared: set[str]) -> Orphans:
-    """What under a table's folders nothing refers to and nobody touched since a moment.
+    """Find the unreferenced files in a table's folders that are older than a given time.
 
     Args:
         lake: the lake.
-        name: the table; nothing need have been published to it.
-        before: files that changed later stay.
+        name: the table; it may not exist yet.
+        before: the time; files that changed later stay.
         spared: attempts that can still be published.
     """
-    # Listed before the snapshots are read: what is published in between is then seen as referred to.
+    # List files before reading snapshots, so that files published in between count as referenced.
     data, folder = listing(data_folder(name)), len(data_folder(name)) + 1
     exists = lake.exists(name)
     metadata = listing(metadata_folder(lake.table(name))) if exists else {}
@@ -74,10 +74,16 @@ def orphans(lake: Lake, name: str, before: datetime, spared: set[str]) -> Orphan
 
 
 def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) -> tuple[int, set[str]]:
-    """Give up attempts that were staged long ago and not published.
+    """Abandon attempts that were staged before a given time and not published.
+
+    Args:
+        lake: the lake.
+        on: date of this run.
+        before: the time.
+        dry_run: whether to only count.
 
     Returns:
-        How many were given up now, and the attempts whose files have to stay for this time.
+        The number of attempts abandoned by this run, and the attempts whose files must stay for now.
     """
     used = {name: reach(lake.table(name)).data for name in chosen(lake, None)}
     given_up, spared = 0, set()
@@ -98,13 +104,24 @@ def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) ->
             spared.add(attempt)
         elif not dry_run:
             path.unlink()
-            with suppress(OSError):  # the run was built again meanwhile
+            with suppress(OSError):  # the run was built again in the meantime
                 path.parent.rmdir()
     return given_up, spared
 
 
 def remove(lake: Lake, names: Sequence[str], on: date, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:
-    """Remove the orphans of some tables."""
+    """Remove the orphan files of some tables.
+
+    Args:
+        lake: the lake.
+        names: the tables.
+        on: date of this run.
+        before: files that changed later stay.
+        dry_run: whether to only count.
+
+    Returns:
+        The number of abandoned attempts, and the counts and bytes of removed files by table.
+    """
     given_up, spared = give_up(lake, on, before, dry_run=dry_run)
     found = {name: orphans(lake, name, before, spared) for name in names}
     if not dry_run:
@@ -125,8 +142,8 @@ def remove(lake: Lake, names: Sequence[str], on: date, before: datetime, *, dry_
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Remove the orphans of all tables."""
-    args = with_age(parser("Remove files that nothing refers to any more.")).parse_args(argv)
+    """Remove the orphan files of all tables."""
+    args = with_age(parser("Remove files that no snapshot refers to.")).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
     with one_at_a_time():
         found = remove(lake, args.table or table_names(), args.date, before, dry_run=args.dry_run)

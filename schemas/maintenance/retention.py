@@ -1,4 +1,4 @@
-"""Drop partitions that are older than their contract keeps them: days counted back from a date, by the first partition column.
+"""Drop partitions that exceed the retention of their contract: days before a date, by the first partition column.
 
 ``python -m schemas.maintenance.retention --date 2026-11-20``
 """
@@ -19,10 +19,21 @@ JOB = "keep.retention"
 
 
 def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = False, dry_run: bool = False) -> dict[str, Any]:
-    """Drop what a table's contract does not keep any longer.
+    """Drop the partitions of a table that exceed its retention.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        on: day from which the retention is counted back.
+        run: name of the run, recorded with the commit.
+        allow_empty: whether all rows may be dropped.
+        dry_run: whether to only count.
+
+    Returns:
+        The first day that is kept, and the numbers of dropped partitions and rows.
 
     Raises:
-        Refused: that would be all of it, which is more often a wrong date than meant.
+        Refused: all rows would be dropped, which usually means a wrong date.
     """
     contract, table = load_contract(name), lake.table(name)
     if contract.retention_days is None:
@@ -33,7 +44,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
     old = [path for path, day in days.items() if day < first_kept.isoformat()]
     if old and len(old) == len(live) and not allow_empty:
         raise Refused(
-            f"all of {name} is older than the {contract.retention_days} days that its contract keeps; before {first_kept}; "
+            f"all rows of {name} exceed the retention of {contract.retention_days} days; before {first_kept}; "
             "correct --date, or run python -m schemas.maintenance.retention with --allow-empty"
         )
     found = {
@@ -47,9 +58,9 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Drop what the contracts do not keep any longer."""
-    made = parser("Drop partitions that are older than their contract keeps them.")
-    made.add_argument("--allow-empty", action="store_true", help="also where nothing of a table would be left")
+    """Drop expired partitions of all tables."""
+    made = parser("Drop partitions that exceed the retention of their contract.")
+    made.add_argument("--allow-empty", action="store_true", help="allow dropping all rows of a table")
     args = made.parse_args(argv)
     lake = open_lake()
     with one_at_a_time():

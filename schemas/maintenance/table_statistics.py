@@ -1,4 +1,4 @@
-"""What each table holds and takes: rows, files, bytes, partitions, snapshots, and files that no snapshot refers to.
+"""Statistics of each table: rows, files, bytes, partitions, snapshots, and unreferenced files.
 
 ``python -m schemas.maintenance.table_statistics --date 2026-11-20`` prints a table, and writes ``var/docs/lake.html``.
 """
@@ -26,7 +26,12 @@ SHOWN = ("rows", "files", "bytes", "partitions", "oldest", "newest", "snapshots"
 
 
 def statistics(lake: Lake, name: str) -> dict[str, Any]:
-    """The figures of a table, all from metadata and from the names of its files."""
+    """Statistics of a table, from metadata and file listings only.
+
+    Args:
+        lake: the lake.
+        name: the table.
+    """
     table = lake.table(name)
     files = list(live_files(table).values())
     values = [tuple(v.values()) for v in partition_values(name, table, files)]
@@ -48,7 +53,13 @@ def statistics(lake: Lake, name: str) -> dict[str, Any]:
 
 
 def show(tables: dict[str, dict[str, Any]], on: date, console: Console) -> None:
-    """The figures as a table in the terminal."""
+    """Print statistics as a table in the terminal.
+
+    Args:
+        tables: statistics by table.
+        on: day of the statistics.
+        console: the console to print to.
+    """
     grid = Grid(title=f"The lake, {on}", title_justify="left")
     for column in ("table", *SHOWN):
         grid.add_column(column.replace("_", " "), justify="left" if column in ("table", "oldest", "newest") else "right")
@@ -58,7 +69,13 @@ def show(tables: dict[str, dict[str, Any]], on: date, console: Console) -> None:
 
 
 def write_page(tables: dict[str, dict[str, Any]], on: date, path: Path) -> None:
-    """The figures as a page of its own."""
+    """Write statistics as an HTML page.
+
+    Args:
+        tables: statistics by table.
+        on: day of the statistics.
+        path: the page; its folder is created if needed.
+    """
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
     most = max((figures["bytes"] for figures in tables.values()), default=0) or 1
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -66,9 +83,9 @@ def write_page(tables: dict[str, dict[str, Any]], on: date, path: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Show and write the figures of all tables."""
-    made = parser("Say what each table holds and takes.", deletes=False)
-    made.add_argument("--out", type=Path, help="the page (default: <var>/docs/lake.html)")
+    """Print the statistics of all tables and write the page."""
+    made = parser("Print statistics of each table.", deletes=False)
+    made.add_argument("--out", type=Path, help="HTML page to write (default: <var>/docs/lake.html)")
     args = made.parse_args(argv)
     lake = open_lake()
     tables = {name: statistics(lake, name) for name in chosen(lake, args.table)}

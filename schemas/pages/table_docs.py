@@ -1,4 +1,4 @@
-"""The documentation of the tables: a page each, made from the contracts, with what every rule has caught so far.
+"""HTML documentation of the tables: one page per contract, with the number of rejected rows per rule.
 
 ``python -m schemas.pages.table_docs --out var/docs``
 """
@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 def rejected_by_rule(lake: Lake) -> dict[str, int]:
-    """How often ``rejects`` names each reason, over all published partitions."""
+    """Number of rows in ``rejects`` by reason, over all published partitions."""
     if not lake.exists("rejects"):
         return {}
     reasons = lake.arrow("rejects", columns=["reasons"])["reasons"].combine_chunks()
@@ -30,7 +30,12 @@ def rejected_by_rule(lake: Lake) -> dict[str, int]:
 
 
 def seen_by_suite(lake: Lake, table: str) -> dict[str, int]:
-    """How many rejected candidates the suite saw break each rule, over the audits of all published partitions."""
+    """Number of rejected candidates that violate each rule, over the audits of all published partitions.
+
+    Args:
+        lake: the lake.
+        table: the table.
+    """
     counts: Counter[str] = Counter()
     for commit in {c.snapshot_id: c for c in lake.current_commits(table).values()}.values():
         counts.update(commit.audit.get("quarantined", {}))
@@ -38,7 +43,13 @@ def seen_by_suite(lake: Lake, table: str) -> dict[str, int]:
 
 
 def describe(contract: Contract, lake: Lake, rows: int) -> dict[str, Any]:
-    """What the page of a table shows: columns, rules in words, and the counts of each rule."""
+    """The data for a table's page: columns, rules as sentences, and the counts of each rule.
+
+    Args:
+        contract: contract of the table.
+        lake: the lake.
+        rows: number of rows of the table.
+    """
     rejected = rejected_by_rule(lake) if contract.name in QUARANTINE_OF else {}
     seen = seen_by_suite(lake, contract.name) if contract.name in QUARANTINE_OF else {}
     rules = [
@@ -64,10 +75,15 @@ def describe(contract: Contract, lake: Lake, rows: int) -> dict[str, Any]:
 
 
 def write_docs(out: Path, lake: Lake, folder: Path = CONTRACTS) -> list[Path]:
-    """Write the index and a page for each contract in a folder.
+    """Write the index and one page per contract.
+
+    Args:
+        out: folder of the pages.
+        lake: the lake.
+        folder: folder of the contracts.
 
     Returns:
-        The pages, the index first.
+        Paths of the pages, the index first.
     """
     out.mkdir(parents=True, exist_ok=True)
     environment = Environment(
@@ -88,7 +104,9 @@ def write_docs(out: Path, lake: Lake, folder: Path = CONTRACTS) -> list[Path]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Write the documentation of all tables."""
-    parser = argparse.ArgumentParser(description="Write the documentation of the tables, with what every rule caught.")
+    parser = argparse.ArgumentParser(
+        description="Write the HTML documentation of the tables, with the number of rejected rows per rule."
+    )
     parser.add_argument("--out", type=Path, help="folder of the pages (default: <var>/docs)")
     args = parser.parse_args(argv)
     pages = write_docs(args.out or get_settings().var / "docs", open_lake())

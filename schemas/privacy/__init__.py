@@ -1,1 +1,1 @@
-"""Pseudonyms, personal columns, the suppression list, requests for erasure."""
+"""Pseudonyms, personal columns, the suppression list and erasure requests."""

@@ -1,4 +1,4 @@
-"""Erasure requests while they are worked on: the one place outside the landing zone with raw ids in it, and only till then."""
+"""Pending erasure requests. Only they and the landing zone hold raw ids; finished requests are deleted."""
 
 import hashlib
 import os
@@ -28,7 +28,7 @@ class _Stored(BaseModel):
 
 @dataclass(frozen=True)
 class Request:
-    """Who is to be erased. ``id`` follows from them by the key, so that asking again is the same request."""
+    """The persons to erase. ``id`` is a keyed hash of the persons, so a repeated request has the same id."""
 
     id: str
     on: date
@@ -38,31 +38,39 @@ class Request:
 
 
 def pending(settings: Settings) -> list[Path]:
-    """The requests that are not finished."""
+    """The paths of unfinished requests, sorted."""
     return sorted(settings.erasures.glob(f"[!.]*{SUFFIX}"))
 
 
 def read_raw_ids(file: str) -> list[str]:
-    """The raw user ids of a file, one a line; ``-`` is standard input.
+    """Read raw user ids from a file, one per line; ``-`` is standard input.
 
     Raises:
-        ConfigError: there is no such file.
+        ConfigError: the file does not exist.
     """
     if file != "-" and not Path(file).is_file():
-        raise ConfigError(f"no such file; {file}; give a file of raw user ids, one a line, or - for standard input")
+        raise ConfigError(f"no such file; {file}; give a file with raw user ids, one per line, or - for standard input")
     text = sys.stdin.read() if file == "-" else Path(file).read_text()
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def write_request(settings: Settings, raw_ids: Sequence[str], on: date) -> Path:
-    """Write a request down, readable by its owner alone, before anything is done.
+    """Save a request to a file that only its owner can read, before anything is erased.
+
+    Args:
+        settings: the settings, with the folder of requests and the key of the pseudonyms.
+        raw_ids: raw user ids.
+        on: day of the request.
+
+    Returns:
+        Path of the request.
 
     Raises:
-        ConfigError: it names nobody.
+        ConfigError: there are no ids.
     """
     people = sorted({text.strip() for text in raw_ids} - {""})
     if not people:
-        raise ConfigError("nobody is named; in the request; give raw user ids, one a line")
+        raise ConfigError("no user id is given; in the request; give raw user ids, one per line")
     stored = _Stored(on=on, raw_ids=tuple(people))
     settings.erasures.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = settings.erasures / f"{_id(settings, [_pseudonym(settings, raw) for raw in people])}{SUFFIX}"
@@ -74,15 +82,19 @@ def write_request(settings: Settings, raw_ids: Sequence[str], on: date) -> Path:
 
 
 def read_request(settings: Settings, path: Path) -> Request:
-    """A request that was written down.
+    """Read a saved request.
+
+    Args:
+        settings: the settings, with the key of the pseudonyms.
+        path: path of the request.
 
     Raises:
-        ConfigError: the file is none.
+        ConfigError: the file is damaged.
     """
     try:
         stored = _Stored.model_validate_json(path.read_text())
     except ValidationError:
-        raise ConfigError(f"the erasure request is damaged; at {path}; remove it and ask again") from None
+        raise ConfigError(f"the erasure request is damaged; at {path}; remove it and make the request again") from None
     persons = tuple(_pseudonym(settings, raw) for raw in stored.raw_ids)
     return Request(path.name.removesuffix(SUFFIX), stored.on, persons, path)
 

@@ -1,7 +1,7 @@
-"""Who was erased: a list that cleaning and publishing consult, so that nobody comes back from the landing zone or from a job.
+"""The suppression list of erased persons. Cleaning and publishing check it, so erased persons do not come back.
 
-Of each person one file is kept, named by a keyed hash of the pseudonym: with the key it says of a pseudonym that turns up
-again that it is on the list, and of nobody else who that is.
+The list has one file per person, named by a keyed hash of the pseudonym. With the key, it tells whether a given pseudonym is on
+the list; it does not reveal pseudonyms.
 """
 
 import hmac
@@ -14,14 +14,14 @@ from schemas.runtime.settings import Settings, get_settings
 
 @dataclass(frozen=True)
 class Erased:
-    """The list, as it was when it was read."""
+    """The list at the time of reading."""
 
     requests: Mapping[str, str]
-    """Digest of a pseudonym -> the request that put it on the list."""
+    """The id of the request that put a person on the list, by digest of the pseudonym."""
     key: bytes = field(repr=False)
 
     def among(self, pseudonyms: Iterable[str | None]) -> dict[str, str]:
-        """Those of some pseudonyms that are on the list, each with its request."""
+        """The given pseudonyms that are on the list, each with the id of its request."""
         if not self.requests:
             return {}
         digests = {name: digest_of(self.key, name) for name in set(pseudonyms) if name is not None}
@@ -29,17 +29,28 @@ class Erased:
 
 
 def digest_of(key: bytes, pseudonym: str) -> str:
-    """What is kept of an erased person's pseudonym."""
+    """The digest of a pseudonym on the list.
+
+    Args:
+        key: the key of the pseudonyms.
+        pseudonym: the pseudonym.
+    """
     return hmac.digest(key, b"erased\x1f" + pseudonym.encode(), "sha256").hex()
 
 
 def read_erased(settings: Settings | None = None) -> Erased:
-    """The list of the settings; empty when nobody was ever erased."""
+    """Read the list; it is empty if nobody was erased."""
     settings = settings or get_settings()
     requests = {path.name: path.read_text().strip() for path in settings.erased.glob("[!.]*")}
     return Erased(requests, settings.pseudonym_secret() if requests else b"")
 
 
 def mark_erased(settings: Settings, pseudonym: str, request: str) -> None:
-    """Put a person on the list, for good."""
+    """Put a person on the list permanently.
+
+    Args:
+        settings: the settings, with the folder of the list and the key of the pseudonyms.
+        pseudonym: the person's pseudonym.
+        request: id of the erasure request.
+    """
     write_atomically(settings.erased / digest_of(settings.pseudonym_secret(), pseudonym), f"{request}\n")

@@ -1,1 +1,1 @@
-"""Write, audit, publish: staging, the audit of the staged rows, the commit."""
+"""Write, audit, publish: staging, the audit of the staged rows, and the commit."""

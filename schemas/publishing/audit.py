@@ -1,7 +1,7 @@
-"""The audit: Great Expectations on the staged rows of a run, with Data Docs, and a verdict bound to their content.
+"""The audit: run Great Expectations on the staged rows of a run, write Data Docs, and record a verdict bound to their content.
 
-Passing means: as many results as expectations, no exception in any, every rule of severity error met. For ``events`` the
-row rules are also run on the rejected candidates, and for every rule the suite's count must be the count in ``rejects``.
+An audit passes if every expectation has a result, none raised an exception, and every rule with severity error is met. For
+``events``, the row rules also run on the rejected candidates, and each count must equal the count of the reason in ``rejects``.
 
 ``python -m schemas.publishing.audit --job clean --run RUN``
 """
@@ -25,10 +25,10 @@ SHOWN_FAILURES = 5
 
 
 def audit(manifest: Manifest) -> AuditRecord:
-    """Audit everything that a manifest lists, write the record and the Data Docs.
+    """Audit all tables of a manifest, and write the record and the Data Docs.
 
     Returns:
-        The record; ``passed`` says the verdict.
+        The record, with the verdict in ``passed``.
     """
     from schemas.publishing.validator import Auditor  # heavy: Great Expectations takes seconds to import
 
@@ -59,18 +59,23 @@ def _audit_table(auditor: Any, contract: Contract, table: StagedTable, manifest:
 
 
 def _with_quarantine(result: RuleResult, seen: Counter[str], reasons: Counter[str]) -> RuleResult:
-    """Hold the suite's count on the rejected candidates against the count of the reason in ``rejects``."""
+    """Compare a rule's count on the rejected candidates with the count of its reason in ``rejects``."""
     if result.rule not in seen:
         return result
     count = seen[result.rule]
     if count == reasons[result.rule]:
         return result.model_copy(update={"quarantined": count})
-    error = f"the suite saw {count} rejected candidates that break it, rejects names it {reasons[result.rule]} times"
+    error = f"the suite found {count} rejected candidates that break it, but rejects names it {reasons[result.rule]} times"
     return result.model_copy(update={"quarantined": count, "passed": False, "error": error})
 
 
 def refusal(record: AuditRecord, manifest: Manifest) -> str:
-    """One line for a person: table, partition, broken expectations with what was observed, and where the page is."""
+    """The error message of a failed audit: tables, partitions, broken rules with observed values, and the Data Docs page.
+
+    Args:
+        record: the record of the failed audit.
+        manifest: the audited manifest.
+    """
     broken = []
     for name, rules in record.tables.items():
         table = manifest.tables[name]
@@ -80,7 +85,7 @@ def refusal(record: AuditRecord, manifest: Manifest) -> str:
     more = f" and {len(broken) - SHOWN_FAILURES} more" if len(broken) > SHOWN_FAILURES else ""
     return (
         f"audit failed: {' | '.join(broken[:SHOWN_FAILURES])}{more}; the published tables are untouched; "
-        f"see {record.docs}, mend the input or the contract, then clear the build task"
+        f"see {record.docs}, fix the input or the contract, then clear the build task"
     )
 
 
@@ -90,10 +95,10 @@ def _says(rule: RuleResult) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Audit a run's staged attempt; refuse when it fails."""
+    """Audit the staged rows of a run; refuse them if the audit fails."""
     parser = argparse.ArgumentParser(description="Audit the staged rows of a run with Great Expectations.")
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
-    parser.add_argument("--run", default=run_id_default(), help="run that staged them (default: this shell's)")
+    parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)
     manifest = read_manifest(args.job, args.run)
     record = audit(manifest)

@@ -1,4 +1,4 @@
-"""What an audit decided, bound to the content of what it saw. Kept apart from the audit, which needs Great Expectations."""
+"""The verdict of an audit, bound to the audited content. A module of its own, as the audit imports Great Expectations."""
 
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ RECORD = "audit.json"
 
 
 class RuleResult(BaseModel):
-    """What the suite saw for one rule: on the staged rows, and (``quarantined``) on the rejected candidates."""
+    """The result of one rule: violations by staged rows (``broken``) and by rejected candidates (``quarantined``)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -28,7 +28,7 @@ class RuleResult(BaseModel):
 
 
 class AuditRecord(BaseModel):
-    """The audit of one manifest. ``manifest`` is the digest of what was audited; ``docs`` the Data Docs page."""
+    """The audit of one manifest. ``manifest`` is the manifest's digest, and ``docs`` is the Data Docs page."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,24 +41,36 @@ class AuditRecord(BaseModel):
 
 
 def met(tables: dict[str, list[RuleResult]]) -> bool:
-    """Whether every rule of severity error is met; one that could not be judged is not."""
+    """Whether every rule with severity error is met. A rule that raised an error is not met.
+
+    >>> broken = RuleResult(rule="user_id.required", sentence="", severity="warning", passed=False)
+    >>> met({"sessions": [broken]})
+    True
+    >>> met({"sessions": [broken.model_copy(update={"severity": "error"})]})
+    False
+    """
     return all(rule.passed or rule.severity != "error" for rules in tables.values() for rule in rules)
 
 
 def write_audit(record: AuditRecord) -> None:
+    """Write an audit record to the folder of its run."""
     write_atomically(run_folder(record.job, record.run) / RECORD, record.model_dump_json(indent=1))
 
 
 def read_audit(job: str, run: str) -> AuditRecord:
-    """The audit of a run.
+    """Read the audit record of a run.
+
+    Args:
+        job: name of the job, such as ``clean``.
+        run: name of the run.
 
     Raises:
-        ClickwrightError: there was none.
-        Refused: the file is no audit record.
+        ClickwrightError: the run was not audited.
+        Refused: the record is damaged.
     """
     path: Path = run_folder(job, run) / RECORD
     if not path.exists():
-        raise ClickwrightError(f"nothing was audited for {job}, run {run}; at {path}; run the audit first")
+        raise ClickwrightError(f"there is no audit of {job}, run {run}; at {path}; run the audit first")
     try:
         return AuditRecord.model_validate_json(path.read_text())
     except ValidationError:

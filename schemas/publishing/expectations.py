@@ -1,4 +1,4 @@
-"""The Great Expectations suite of a contract: one expectation a rule, made from the same :class:`~schemas.rules.RowRule`."""
+"""Expectations of Great Expectations for a contract: one per rule, made from the same :class:`~schemas.rules.RowRule`."""
 
 from copy import copy
 from typing import Any
@@ -13,17 +13,22 @@ from schemas.runtime.errors import ConfigError
 
 
 def row_expectations(contract: Contract) -> list[Expectation]:
-    """One expectation for each row rule, in their order."""
+    """One expectation for each row rule of a contract, in the same order."""
     return [_for_row_rule(rule) for rule in contract.rules]
 
 
 def columns_expectation(contract: Contract) -> Expectation:
-    """The columns are those of the contract."""
+    """Expect exactly the columns of the contract."""
     return gxe.ExpectTableColumnsToMatchSet(column_set=contract.columns, exact_match=True, meta={"rule": "table.columns"})
 
 
 def suite(name: str, expectations: list[Expectation]) -> ExpectationSuite:
-    """A suite of its own copies: an expectation belongs to one suite."""
+    """Make a suite from copies of expectations, as an expectation can belong to only one suite.
+
+    Args:
+        name: name of the suite.
+        expectations: the expectations.
+    """
     return ExpectationSuite(name=name, expectations=[copy(expectation) for expectation in expectations])
 
 
@@ -52,7 +57,7 @@ def _for_row_rule(rule: RowRule) -> Expectation:
 
 
 def unique_expectation(rule: TableRule) -> Expectation:
-    """No two rows have the same key."""
+    """Expect that no two rows have the same key."""
     meta = {"rule": rule.id}
     if len(rule.columns) == 1:
         return gxe.ExpectColumnValuesToBeUnique(column=rule.columns[0], meta=meta)
@@ -60,12 +65,12 @@ def unique_expectation(rule: TableRule) -> Expectation:
 
 
 def count_expectation(rule: TableRule, figures: dict[str, Any], counted_in: str | None = None) -> Expectation:
-    """The number of rows, within bounds.
+    """Expect a number of rows within bounds.
 
     Args:
         rule: the table rule.
-        figures: what the job noted, such as ``lines_read``, for the rules that are a percentage of it.
-        counted_in: the column whose sum is the number of rows, where the rows are those of a list of files.
+        figures: the figures that the job noted, such as ``lines_read``; percentages refer to them.
+        counted_in: a column whose sum is the number of rows, if the audited rows are a list of files.
     """
     scale = _figure(rule.percent_of, rule, figures) / 100 if rule.percent_of is not None else 1.0
     besides = int(_figure(rule.besides, rule, figures)) if rule.besides is not None else 0
@@ -79,5 +84,5 @@ def count_expectation(rule: TableRule, figures: dict[str, Any], counted_in: str 
 
 def _figure(name: str, rule: TableRule, figures: dict[str, Any]) -> float:
     if name not in figures:
-        raise ConfigError(f"no figure {name!r} was noted; needed by rule {rule.id}; note it in the job")
+        raise ConfigError(f"figure {name!r} is missing; required by rule {rule.id}; note it in the job")
     return float(figures[name])

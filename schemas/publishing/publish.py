@@ -1,4 +1,4 @@
-"""Publish what an audit passed: one atomic commit a table.
+"""Publish staged rows that passed their audit, with one atomic commit per table.
 
 ``python -m schemas.publishing.publish --job clean --run RUN``
 """
@@ -22,32 +22,47 @@ from schemas.runtime.errors import Refused
 def publish(lake: Lake, manifest: Manifest, audit: AuditRecord) -> dict[str, Any]:
     """Commit every staged table of a manifest.
 
+    Args:
+        lake: the lake.
+        manifest: the staged tables.
+        audit: their audit.
+
     Returns:
-        For each table its rows and its snapshot; ``superseded`` where newer inputs had already been published.
+        For each table, the number of rows and the snapshot, or ``superseded`` if rows from newer inputs are already published.
 
     Raises:
-        Refused: the audit did not pass, was of something else, or a staged file changed after it.
+        Refused: the audit did not pass or belongs to other rows, or a staged file changed after the audit.
     """
     check(manifest, audit)
     return {name: _publish_table(lake, name, table, manifest, audit) for name, table in manifest.tables.items()}
 
 
 def check(manifest: Manifest, audit: AuditRecord) -> None:
-    """Refuse whatever is not, byte for byte, what the audit passed."""
+    """Check that the audit passed, and that the staged files are byte for byte the audited ones.
+
+    Args:
+        manifest: the staged tables.
+        audit: their audit.
+
+    Raises:
+        Refused: one of these conditions is not met.
+    """
     what = f"{manifest.job} run {manifest.run} ({manifest.where})"
     if audit.manifest != manifest.digest:
-        raise Refused(f"the audit was of other rows than these; {what}; run the audit again")
+        raise Refused(f"the audit belongs to other rows; {what}; run the audit again")
     if not (audit.passed and met(audit.tables)):
         raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
     for name in manifest.tables:
         judged = {result.rule for result in audit.tables.get(name, [])}
         if lacking := sorted(load_contract(name).sentences.keys() - judged):
-            raise Refused(f"the audit did not judge {', '.join(lacking)} of {name}; {what}; run the audit again")
+            raise Refused(f"the audit did not check {', '.join(lacking)} of {name}; {what}; run the audit again")
     files = [file for table in manifest.tables.values() for file in table.files]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for file, same in zip(files, pool.map(_as_audited, files), strict=True):
             if not same:
-                raise Refused(f"a staged file changed or went after its audit; {file.path}; run the build and the audit again")
+                raise Refused(
+                    f"a staged file was changed or removed after its audit; {file.path}; run the build and the audit again"
+                )
 
 
 def _as_audited(file: StagedFile) -> bool:
@@ -77,17 +92,17 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
     commit = lake.replace(name, table.field, files, properties, manifest.inputs)
     result = {"rows": table.rows, "partitions": len(table.values)}
     if commit is None:
-        log.info("superseded", table=name, reason="published already from newer inputs")
+        log.info("superseded", table=name, reason="already published from newer inputs")
         return {**result, "superseded": True}
     log.info("published", table=name, snapshot=commit.snapshot_id, **result)
     return {**result, "snapshot": commit.snapshot_id}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Publish a run's audited attempt."""
-    parser = argparse.ArgumentParser(description="Publish what an audit passed, by one atomic commit a table.")
+    """Publish the audited rows of a run."""
+    parser = argparse.ArgumentParser(description="Publish audited rows, with one atomic commit per table.")
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
-    parser.add_argument("--run", default=run_id_default(), help="run that staged them (default: this shell's)")
+    parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)
     return publish(open_lake(), read_manifest(args.job, args.run), read_audit(args.job, args.run))
 

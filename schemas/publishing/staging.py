@@ -1,7 +1,7 @@
-"""Staged attempts: rows that a job wrote where no reader looks, and the manifest that says exactly what was written.
+"""Staged attempts: rows that readers do not see yet, and the manifest that lists their files.
 
-An attempt writes into a folder of its own, so a retried or doubled attempt cannot touch another's files. The manifest is
-written last, by one rename: a run's newest complete attempt is the one that is audited and published.
+Each attempt writes to its own folder, so retries and concurrent attempts cannot touch each other's files. The manifest is
+written last and atomically. Audit and publish use a run's newest complete attempt.
 """
 
 import hashlib
@@ -30,11 +30,11 @@ from schemas.runtime.version import code_version
 
 MANIFEST = "staged.json"
 AT_ONCE = 8
-"""Files that go to an object store, or come from it, at the same time."""
+"""Number of files that are transferred to or from an object store in parallel."""
 
 
 class StagedFile(BaseModel):
-    """A Parquet file of one partition. ``sha256`` is of its content, so that publish takes only what was audited."""
+    """A Parquet file of one partition. With ``sha256``, the digest of its content, publish detects changes after the audit."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,7 +45,7 @@ class StagedFile(BaseModel):
 
 
 class StagedTable(BaseModel):
-    """The new rows of one table, and which partitions they replace (values of ``field``, as text)."""
+    """The new rows of one table, and the partitions that they replace (values of ``field``, as text)."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -63,7 +63,7 @@ class StagedTable(BaseModel):
 
 
 class Manifest(BaseModel):
-    """All that an attempt staged, what from, and the figures it noted."""
+    """The tables that an attempt staged, their input snapshots, and the figures that the job noted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -77,12 +77,12 @@ class Manifest(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Digest of the whole manifest, contents of the files included."""
+        """SHA-256 of the manifest. It covers the contents of the files through their digests."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     @property
     def where(self) -> str:
-        """The partitions in words, for messages."""
+        """The partitions as text, for messages."""
         return "; ".join(f"{name} {_span(table)}" for name, table in self.tables.items())
 
 
@@ -92,13 +92,18 @@ def _span(table: StagedTable) -> str:
 
 
 def run_folder(job: str, run: str) -> Path:
-    """Where a run's manifest and audit record lie."""
+    """The folder of a run's manifest and audit record.
+
+    Args:
+        job: name of the job, such as ``clean``.
+        run: name of the run.
+    """
     return get_settings().staging / job / slug(run)
 
 
 @dataclass
 class Attempt:
-    """An attempt while it writes. Use :func:`open_attempt`."""
+    """An attempt of a job that is being written. Use :func:`open_attempt`."""
 
     job: str
     run: str
@@ -109,30 +114,49 @@ class Attempt:
     listed: dict[str, list[str]] = field(default_factory=dict)
 
     def folder(self, table: str) -> Path:
-        """The folder of this attempt's files of a table. The job, Spark or not, writes Parquet files under it."""
+        """The folder for this attempt's files of a table. The job writes its Parquet files under it."""
         return get_settings().table_files / table / self.id
 
     def replaces(self, table: str, field_name: str, values: Sequence[Any]) -> None:
-        """Say which partitions the rows of a table replace; a value without rows empties its partition."""
+        """Declare the partitions that the rows of a table replace. A value without rows empties its partition.
+
+        Args:
+            table: the table.
+            field_name: the partition field.
+            values: the replaced values of the field.
+        """
         self.replaced[table] = (field_name, sorted(values))
 
     def wrote(self, table: str, paths: Sequence[str]) -> None:
-        """Say which files hold the rows of a table. What else lies in the attempt's folder, of a task that was tried again, is
-        not part of it."""
+        """Declare the files with the rows of a table. Other files in the attempt's folder, from retried tasks, are ignored.
+
+        Args:
+            table: the table.
+            paths: the files.
+        """
         self.listed[table] = sorted(paths)
 
     def write_arrow(self, table: str, rows: pa.Table, replaces: tuple[str, Sequence[Any]]) -> None:
-        """Stage an Arrow table: one file for each partition."""
+        """Stage an Arrow table, with one file per partition.
+
+        Args:
+            table: name of the table.
+            rows: the rows, with the contract's schema.
+            replaces: the partition field, and its values to replace.
+
+        Raises:
+            ClickwrightError: the rows have another schema.
+        """
         contract = load_contract(table)
         if not rows.schema.equals(contract.arrow_schema):
             raise ClickwrightError(
-                f"rows for {table} have another schema than its contract; in job {self.job}; "
-                f"differs: {_difference(rows.schema, contract.arrow_schema)}"
+                f"rows for {table} do not have the schema of its contract; in job {self.job}; "
+                f"difference: {_difference(rows.schema, contract.arrow_schema)}"
             )
         self.replaces(table, *replaces)
         if rows.num_rows:
             parts = pa.schema([rows.schema.field(name) for name in contract.partition_by])
-            # The folder names carry the partition a second time; the files keep the columns, as Iceberg wants them.
+            # Renamed copies become the folder names, so that the files keep the partition columns, as Iceberg requires.
             renamed = {name: f"_{name}" for name in parts.names}
             for old, new in renamed.items():
                 rows = rows.append_column(new, rows[old])
@@ -140,10 +164,15 @@ class Attempt:
             ds.write_dataset(rows, self.folder(table), format="parquet", partitioning=target, max_partitions=4096)
 
     def note(self, **figures: Any) -> None:
-        """Figures for the manifest and the commit, such as lines read."""
+        """Add figures to the manifest and the commit, such as ``lines_read``."""
         self.notes.update(figures)
 
     def manifest(self) -> Manifest:
+        """Make the manifest of the staged files.
+
+        Raises:
+            ClickwrightError: there are rows outside the replaced partitions, or a file mixes partitions.
+        """
         tables = {
             name: StagedTable(field=by, values=[str(v) for v in values], files=self._files(name, by))
             for name, (by, values) in self.replaced.items()
@@ -152,7 +181,7 @@ class Attempt:
             strays = sorted({file.value for file in table.files} - set(table.values))
             if strays:
                 raise ClickwrightError(
-                    f"rows for {table.field} {', '.join(strays)} were staged beside what {self.job} replaces; "
+                    f"rows for {table.field} {', '.join(strays)} are outside the partitions that {self.job} replaces; "
                     f"in table {name}; nothing was published: correct the job"
                 )
         return Manifest(
@@ -172,14 +201,14 @@ class Attempt:
         for path in paths:
             footer = pq.read_metadata(path)
             if footer.num_rows == 0:
-                path.unlink()  # Iceberg takes empty files without a word; they are of no use
+                path.unlink()  # Iceberg accepts empty files, but they are useless
                 continue
             value = _only_value(footer, by, path)
             found.append(StagedFile(path=str(path), sha256=digest(str(path)), rows=footer.num_rows, value=value))
         return found if get_settings().object_store is None else self._stored(table, found)
 
     def _stored(self, table: str, files: list[StagedFile]) -> list[StagedFile]:
-        """The files of a table, moved to the object store."""
+        """Move the files of a table to the object store."""
         here, there = self.folder(table), stored_folder(table, self.id)
         names = {file.path: f"{there}/{Path(file.path).relative_to(here).as_posix()}" for file in files}
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -189,42 +218,42 @@ class Attempt:
 
 
 def _only_value(footer: pq.FileMetaData, column: str, path: Path) -> str:
-    """The one value of the partition column in a file, from its footer."""
+    """The single value of the partition column in a file, from its footer."""
     position = footer.schema.to_arrow_schema().get_field_index(column)
     ends = set()
     for group in range(footer.num_row_groups):
         statistics = footer.row_group(group).column(position).statistics
         ends |= {statistics.min, statistics.max}
     if len(ends) != 1:
-        raise ClickwrightError(f"a staged file must hold one {column}; {path.name} holds {len(ends)}; correct the job")
+        raise ClickwrightError(f"a staged file must hold a single {column}; {path.name} holds {len(ends)}; correct the job")
     value = ends.pop()
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def data_folder(table: str) -> str:
-    """The folder of a table's data files, as :mod:`schemas.lake.storage` names it; in it is one folder an attempt."""
+    """The folder of a table's data files, as a name for :mod:`schemas.lake.storage`. It has one subfolder per attempt."""
     return f"{get_settings().lake_files}/data/{table}"
 
 
 def stored_folder(table: str, attempt: str) -> str:
-    """The folder of an attempt's files of a table, once they are staged."""
+    """The folder of an attempt's files of a table after staging."""
     return f"{data_folder(table)}/{attempt}"
 
 
 def _difference(got: pa.Schema, wanted: pa.Schema) -> str:
     count = Counter(map(str, got)) - Counter(map(str, wanted))
     missing = Counter(map(str, wanted)) - Counter(map(str, got))
-    return f"has {sorted(count)}, wants {sorted(missing)}" if count or missing else "the order of the columns"
+    return f"has {sorted(count)}, needs {sorted(missing)}" if count or missing else "the order of the columns"
 
 
 @contextmanager
 def open_attempt(job: str, run: str, inputs: dict[str, int]) -> Iterator[Attempt]:
-    """An attempt of a job: stage rows inside the ``with``; leaving it writes the manifest, an error removes the rows.
+    """Open an attempt of a job: stage rows inside the ``with`` block. Its end writes the manifest; an error removes the rows.
 
     Args:
         job: name of the job, such as ``clean``.
-        run: name of the run that the attempt is for.
-        inputs: snapshot of every lake table that the job reads.
+        run: name of the run.
+        inputs: snapshot id of each lake table that the job reads.
     """
     attempt = Attempt(job, run, inputs)
     try:
@@ -234,7 +263,7 @@ def open_attempt(job: str, run: str, inputs: dict[str, int]) -> Iterator[Attempt
     except BaseException:
         for table in {*attempt.replaced, *_tables_with(attempt.id)}:
             shutil.rmtree(attempt.folder(table), ignore_errors=True)
-            with suppress(OSError):  # the error that brought us here is the one to tell
+            with suppress(OSError):  # report the original error, not this one
                 delete_folder(stored_folder(table, attempt.id))
         raise
 
@@ -244,11 +273,15 @@ def _tables_with(attempt: str) -> list[str]:
 
 
 def read_manifest(job: str, run: str) -> Manifest:
-    """The manifest of a run's newest complete attempt.
+    """Read the manifest of a run's newest complete attempt.
+
+    Args:
+        job: name of the job, such as ``clean``.
+        run: name of the run.
 
     Raises:
-        ClickwrightError: no attempt was completed.
-        Refused: the file is no manifest.
+        ClickwrightError: the run has no complete attempt.
+        Refused: the manifest is damaged.
     """
     path = run_folder(job, run) / MANIFEST
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The one place that runs Great Expectations: batches, validations, and the Data Docs of an audit."""
+"""Runs Great Expectations: batches, validations, and the Data Docs of an audit."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-# It imports PySpark where there is one, which takes a second, for an engine that is not used here.
+# Great Expectations imports PySpark if it is installed; this takes a second and is not needed here.
 if without_spark := "pyspark" not in sys.modules:
     sys.modules["pyspark"] = None  # type: ignore[assignment]
 
@@ -36,18 +36,18 @@ from schemas.runtime.errors import ConfigError
 SITE = "audit"
 ROWS = "rows"
 KEY_ROWS = 4
-"""A part of keys has so many times the rows of a part of whole rows: it has few columns."""
+"""Parts of key columns have this many times more rows than parts of whole rows, as keys are narrow."""
 
 
 class Auditor:
-    """A Great Expectations context of its own for one audit: its Data Docs hold that audit alone.
+    """A Great Expectations context for one audit, so its Data Docs hold only this audit.
 
-    A large table is audited in parts, so that memory stays bounded, and each figure stays exact: rules about a row by files;
-    rules about keys by a digest of the key, so that a part has all rows of its keys; the number of rows from the files' own.
+    Large tables are audited in parts to bound memory, with exact results: row rules run on groups of files; key rules run on
+    rows partitioned by a hash of the key, so all rows of a key are in one part; row counts come from the manifest.
 
     Args:
-        docs: folder of the Data Docs; emptied.
-        part_rows: how many rows a part may have.
+        docs: folder of the Data Docs; it is emptied.
+        part_rows: maximum number of rows of a part.
     """
 
     def __init__(self, docs: Path, part_rows: int) -> None:
@@ -75,10 +75,12 @@ class Auditor:
     # ---- validations ---------------------------------------------------------------------------------------------
 
     def validate(self, contract: Contract, table: StagedTable, figures: dict[str, Any]) -> list[RuleResult]:
-        """Every rule of a contract on the staged rows.
+        """Check every rule of a contract on the staged rows.
 
         Args:
-            figures: what the job noted, such as ``lines_read``, for the rules that are a percentage of it.
+            contract: contract of the table.
+            table: the staged rows.
+            figures: the figures that the job noted, such as ``lines_read``; percentages refer to them.
         """
         name, parts = contract.name, parts_of(table.files, self.part_rows)
         of_rows = [columns_expectation(contract), *row_expectations(contract)]
@@ -101,8 +103,15 @@ class Auditor:
         return _together([_rule_result(result, sentences, severity) for result in results])
 
     def quarantine(self, contract: Contract, rejects: StagedTable) -> tuple[Counter[str], Counter[str]]:
-        """For every row rule of a contract's table the number of rejected candidates that break it, and how often ``rejects``
-        names each reason."""
+        """Count the violations of row rules by rejected candidates, and the reasons given in ``rejects``.
+
+        Args:
+            contract: contract of the table that the candidates were meant for.
+            rejects: the staged rows of ``rejects``.
+
+        Returns:
+            Number of candidates that break each rule, and number of rows with each reason.
+        """
         schema = pa.schema([("reasons", pa.list_(pa.string())), ("candidate", pa.struct(list(contract.arrow_schema)))])
         seen, reasons = Counter[str](), Counter[str]()
         parts = parts_of(rejects.files, self.part_rows)
@@ -129,11 +138,11 @@ class Auditor:
         )
         kept = self.source.get_execution_engine().batch_manager
         kept.reset_batch_cache()
-        kept.batch_data_cache.clear()  # else every part stays in memory
+        kept.batch_data_cache.clear()  # otherwise all parts stay in memory
         if len(result.results) != len(expectations):
             raise ConfigError(
                 f"Great Expectations answered {len(result.results)} of {len(expectations)} expectations; "
-                f"for {name}; this is a fault of the suite: nothing may be published"
+                f"for {name}; this is a defect of the suite: do not publish"
             )
         return list(result.results)
 
@@ -141,14 +150,26 @@ class Auditor:
         """Write the Data Docs.
 
         Returns:
-            The index page.
+            Path of the index page.
         """
         self.context.build_data_docs(site_names=[SITE])
         return self.docs / "index.html"
 
 
 def parts_of(files: list[StagedFile], rows: int) -> list[list[str]]:
-    """The paths of some files, in parts of at most so many rows; a file is never split. At least one part, be it empty."""
+    """Group files into parts of at most ``rows`` rows. Files are not split, and there is at least one part.
+
+    Args:
+        files: staged files.
+        rows: maximum number of rows of a part; only a larger single file exceeds it.
+
+    Returns:
+        The paths of each part.
+
+    >>> files = [StagedFile(path=name, sha256="", rows=2, value="") for name in "abc"]
+    >>> parts_of(files, 4), parts_of([], 4)
+    ([['a', 'b'], ['c']], [[]])
+    """
     parts: list[list[str]] = [[]]
     filled = 0
     for file in files:
@@ -161,7 +182,7 @@ def parts_of(files: list[StagedFile], rows: int) -> list[list[str]]:
 
 
 def _keys(contract: Contract, rule: TableRule, table: StagedTable, rows: int) -> Iterator[pa.Table]:
-    """The key columns of a rule in parts of about so many rows: a key has all its rows in one part."""
+    """The key columns of a rule in parts of about ``rows`` rows, with all rows of a key in the same part."""
     columns, number = list(rule.columns), -(-table.rows // rows)
     schema = pa.schema([contract.arrow_schema.field(name) for name in columns])
     for part in range(number):
@@ -172,7 +193,7 @@ def _keys(contract: Contract, rule: TableRule, table: StagedTable, rows: int) ->
 
 
 def _together(results: list[RuleResult]) -> list[RuleResult]:
-    """One result a rule, from those of its parts."""
+    """Combine the results of parts into one result per rule."""
     found: dict[str, RuleResult] = {}
     for result in results:
         known = found.setdefault(result.rule, result)
@@ -203,13 +224,13 @@ def _rule_result(result: Any, sentences: dict[str, str], severity: dict[str, str
 
 
 def _plain(observed: Any) -> Any:
-    """Observed values that are figures; lists of columns or values are left to the Data Docs."""
+    """An observed value if it is a number or a text; lists are only in the Data Docs."""
     observed = observed.item() if isinstance(observed, np.generic) else observed
     return observed if isinstance(observed, int | float | str | None) else None
 
 
 def _exception(info: Any) -> str | None:
-    """The message of an expectation that raised, however Great Expectations nests it."""
+    """The message of an exception that an expectation raised; Great Expectations nests it differently by case."""
     if not isinstance(info, dict):
         return None
     entries = [info, *(value for value in info.values() if isinstance(value, dict))]

@@ -1,4 +1,4 @@
-"""What every command has in common: one JSON line as its result, one line for an error, an exit code that means something."""
+"""Shared by all commands: one JSON line as the result, one line for an error, and a meaningful exit code."""
 
 import errno
 import hashlib
@@ -21,22 +21,26 @@ from schemas.runtime.errors import ClickwrightError
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
 STARTED = 19
-"""Where `/proc/<pid>/stat` has the moment when a process started, counted after its name (proc_pid_stat(5))."""
-# What an operating system says when something outside the program is in the way, and what to do then.
+"""Index of a process's start time among the fields of `/proc/<pid>/stat` after its name (proc_pid_stat(5))."""
+# Errors of the operating system that a user can fix, and the remedy for each.
 REMEDIES = {
-    "ENOSPC": "free some space, then run the same command again: nothing was published",
-    "EACCES": "give this user the right to it, then run the same command again",
-    "EROFS": "mount it writable, then run the same command again",
+    "ENOSPC": "free some disk space, then run the same command again: nothing was published",
+    "EACCES": "give this user permission, then run the same command again",
+    "EROFS": "mount it read-write, then run the same command again",
 }
 
 
 def day(text: str) -> date:
-    """A date written as YYYY-MM-DD, for ``argparse``."""
+    """Parse a date of the form YYYY-MM-DD, for ``argparse``.
+
+    >>> day("2026-11-20")
+    datetime.date(2026, 11, 20)
+    """
     return date.fromisoformat(text)
 
 
 def configure_logging() -> None:
-    """Structured lines on standard error, so that standard output carries the result alone."""
+    """Send structured log lines to standard error; standard output is for the result only."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -52,23 +56,32 @@ def configure_logging() -> None:
 
 @contextmanager
 def at_work(on: str) -> Iterator[None]:
-    """Say in the log how long ``spark``, ``pytorch`` or ``great_expectations`` worked: what of a task was no start-up."""
+    """Log how long ``spark``, ``pytorch`` or ``great_expectations`` worked: the part of a task's time that is not start-up."""
     began = time.perf_counter()
     yield
     log.info("worked", on=on, seconds=round(time.perf_counter() - began, 2))
 
 
 def one_line(text: object) -> str:
+    """Collapse all white space of a text, line breaks included, to single spaces.
+
+    >>> one_line("no\\n  file")
+    'no file'
+    """
     return " ".join(str(text).split())
 
 
 def explain_os_error(error: OSError) -> str:
-    """One line for an error of the operating system, or of an object store: what, where, what to do."""
-    if "AWS Error" in str(error):  # how Arrow tells it
-        return f"the object store cannot be used ({one_line(error)}); see to it, or correct CLICKWRIGHT_OBJECT_STORE_..."
+    """Format an error of the operating system or an object store as one line: the problem; its place; the remedy.
+
+    >>> explain_os_error(PermissionError(13, "Permission denied", "/data"))
+    'Permission denied; at /data; give this user permission, then run the same command again'
+    """
+    if "AWS Error" in str(error):  # Arrow's message for object stores
+        return f"the object store cannot be used ({one_line(error)}); repair it, or correct CLICKWRIGHT_OBJECT_STORE_..."
     name = errno.errorcode.get(error.errno or 0, "")
-    remedy = REMEDIES.get(name, "see to it, then run the same command again")
-    # Arrow words it in its own way, with the number in it.
+    remedy = REMEDIES.get(name, "fix the cause, then run the same command again")
+    # Arrow replaces strerror by a message of its own.
     said = os.strerror(error.errno or 0) if name in REMEDIES else error.strerror or one_line(error)
     return f"{said}; at {error.filename or 'this machine'}; {remedy}"
 
@@ -76,7 +89,10 @@ def explain_os_error(error: OSError) -> str:
 def run_command(main: Callable[[], dict[str, Any]]) -> int:
     """Run a command's ``main``: print its result as the last line of standard output, or its error as one line.
 
-    Returns the exit code: 0, or the code of the error. What is no expected error keeps its traceback, above its one line.
+    Unexpected errors print a traceback above the one-line message.
+
+    Returns:
+        The exit code: 0, or the code of the error.
     """
     configure_logging()
     try:
@@ -86,8 +102,8 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
     except OSError as error:
         return _fail(explain_os_error(error), ClickwrightError.exit_code)
     except Exception as error:
-        if (no_space := os.strerror(errno.ENOSPC)) in str(error):  # Spark and Arrow wrap it in errors of their own
-            where = getattr(error, "filename", None) or "the folder of all state (CLICKWRIGHT_VAR)"
+        if (no_space := os.strerror(errno.ENOSPC)) in str(error):  # Spark and Arrow wrap it in their own exceptions
+            where = getattr(error, "filename", None) or "the state folder (CLICKWRIGHT_VAR)"
             return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
         import traceback
 
@@ -104,14 +120,14 @@ def _fail(message: str, code: int) -> int:
 
 
 def run_id_default() -> str:
-    """The run that a command works for when none is named: one per shell, so that build, audit and publish meet.
+    """The default run: one per shell, so that build, audit and publish commands of a shell work on the same run.
 
-    The same for every command of a shell, and another for any other shell that ever was, here or on a machine that shares the
-    state: process ids come again, so the name also tells the machine, its start and the shell's.
+    Process ids are reused, so the name also depends on the machine, its boot and the start of the shell. It is therefore unique
+    among all shells of all machines that share the state.
     """
     shell = os.getppid()
     marks = [platform.node()]
-    with suppress(OSError):  # no such files but on Linux
+    with suppress(OSError):  # these files exist only on Linux
         marks.append(Path("/proc/sys/kernel/random/boot_id").read_text())
         marks.append(Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[STARTED])
     return f"shell-{shell}-{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:8]}"

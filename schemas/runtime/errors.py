@@ -1,30 +1,30 @@
-"""The errors that a person meets: one line that says what, where and what to do.
+"""The errors that users see. Each is one line of three parts: the problem; its place; the remedy.
 
-The exit codes are the contract between a command and whatever runs it: 1 may pass when tried again, 2 and 3 will not.
+Schedulers rely on the exit codes: 1 is retryable, 2 and 3 are not, 99 means skipped.
 """
 
 from typing import ClassVar
 
 
 class ClickwrightError(Exception):
-    """Something failed; trying again may help."""
+    """A retryable failure."""
 
     exit_code: ClassVar[int] = 1
 
 
 class ConfigError(ClickwrightError):
-    """A setting, a contract, a source mapping or an argument is wrong; trying again will not help."""
+    """A setting, contract, source mapping or argument is wrong. A retry will not help."""
 
     exit_code: ClassVar[int] = 2
 
 
-class Refused(ClickwrightError):  # noqa: N818 - it says what happened; not every refusal is an error
-    """An audit or a gate said no; the published state is as it was."""
+class Refused(ClickwrightError):  # noqa: N818 - not every refusal is an error
+    """An audit or a gate refused a change. The published state is unchanged."""
 
     exit_code: ClassVar[int] = 3
 
 
 class NothingToDo(ClickwrightError):  # noqa: N818
-    """There is rightly nothing to do; a scheduler shows the task as skipped."""
+    """There is nothing to do, and that is correct. A scheduler marks the task as skipped."""
 
     exit_code: ClassVar[int] = 99

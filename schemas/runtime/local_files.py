@@ -1,4 +1,4 @@
-"""Small files on this machine: written atomically, private, named safely, and the digest of a folder."""
+"""Small local files: atomic writes, private files, safe names, and the digest of a folder."""
 
 import hashlib
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 def digest(directory: Path) -> str:
-    """SHA-256 over names and contents of a model's files: the same digest, the same model."""
+    """SHA-256 over the names and contents of all files in a folder. Equal digests mean equal models."""
     total = hashlib.sha256()
     for path in sorted(path for path in directory.rglob("*") if path.is_file()):
         name = path.relative_to(directory).as_posix()
@@ -18,13 +18,24 @@ def digest(directory: Path) -> str:
 
 
 def slug(run: str) -> str:
-    """A run's name as a folder's name: readable, and different runs stay different."""
+    """Turn a run's name into a folder name that is readable, and different for different runs.
+
+    >>> slug("manual__1")
+    'manual__1'
+    >>> slug("a:b+c")
+    'a-b-c-8aad380d'
+    """
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", run).strip("-.")[:80]
     return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old one or the new one, whole."""
+    """Write a small file atomically: a reader sees either the old content or the new content.
+
+    Args:
+        path: the file; its folder is created if needed.
+        text: the new content.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
@@ -35,14 +46,14 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def private_file(path: Path) -> str:
-    """The content of a file of random characters that only its owner reads; made when it is not there yet."""
+    """The content of a file with a random secret, readable only by its owner. The first call creates it."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_hex(32))
         try:
-            os.link(fresh, path)  # fails when another process was first: then its content counts
+            os.link(fresh, path)  # fails if another process was first; its secret is used then
         except FileExistsError:
             pass
         finally:

@@ -1,6 +1,6 @@
 """The settings: typed, strict, read from environment variables that start with ``CLICKWRIGHT_``.
 
-An unknown ``CLICKWRIGHT_`` variable is an error, so that a misspelt setting cannot be ignored in silence.
+An unknown ``CLICKWRIGHT_`` variable is an error, so a misspelt setting cannot go unnoticed.
 ``python -m schemas.runtime.settings`` prints every setting with its value, default and meaning.
 """
 
@@ -21,108 +21,113 @@ from schemas.runtime.local_files import private_file
 PREFIX = "CLICKWRIGHT_"
 ROOT = Path(__file__).resolve().parents[2]
 ALARM_CHANNELS = ("log", "smtp", "slack", "webhook")
-"""The ways by which people can be told of a failed task or a late day; `dags.common.alerts` has them."""
+"""The channels for alerts about failed tasks and late days; `dags.common.alerts` implements them."""
 
 
 class Settings(BaseSettings):
-    """All settings, with their defaults. Paths that are not absolute are taken from the project's root."""
+    """All settings, with their defaults. Relative paths start at the project's root."""
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True)
 
-    var: Path = Field(Path("var"), description="folder that holds all state")
-    landing: Path | None = Field(None, description="landing zone; <var>/landing when not set")
+    var: Path = Field(Path("var"), description="folder for all state")
+    landing: Path | None = Field(None, description="folder of the landing zone; default: <var>/landing")
     landing_is_ours: bool = Field(
-        False, description="whether an erasure may rewrite landing files; if not, its receipt says which still hold the person"
+        False,
+        description="whether an erasure may rewrite landing files; otherwise its receipt lists the files that hold the person",
     )
-    sources: str = Field("movielens", description="names of the sources to read, comma-separated")
-    session_gap_minutes: float = Field(30.0, gt=0, le=1440, description="a longer gap starts a new session")
+    sources: str = Field("movielens", description="sources to read: names of mappings, comma-separated")
+    session_gap_minutes: float = Field(
+        30.0, gt=0, le=1440, description="minutes without an event of the user after which the next event starts a new session"
+    )
     near_duplicate_seconds: float = Field(
-        2.0, ge=0, description="the same behaviour again within this time, in one arrival, is a duplicate"
+        2.0, ge=0, description="an event that repeats another of the same arrival within this many seconds is a duplicate"
     )
-    robot_events_per_day: int = Field(5000, gt=0, description="a user with more events in a day is set aside as no person")
+    robot_events_per_day: int = Field(5000, gt=0, description="users with more events a day are treated as bots")
     robot_chain_hours: float = Field(
-        18.0, gt=0, description="a user who goes on for longer without a pause is set aside as no person"
+        18.0, gt=0, description="users who are active for more hours without a pause are treated as bots"
     )
     pseudonym_key: SecretStr | None = Field(
         None,
-        description="key of the user pseudonyms; a generated file <var>/secrets/pseudonym.key when not set",
+        description="secret key of the user pseudonyms; default: a generated key in <var>/secrets/pseudonym.key",
     )
-    catalog_uri: str | None = Field(
-        None, description="SQLAlchemy address of the Iceberg catalog; SQLite in <var>/lake when not set"
-    )
+    catalog_uri: str | None = Field(None, description="SQLAlchemy URI of the Iceberg catalog; default: SQLite in <var>/lake")
     audit_part_rows: int = Field(
-        1_000_000, gt=0, description="rows that an audit holds in memory; a larger table is audited in parts"
+        1_000_000, gt=0, description="rows that an audit loads into memory at once; larger tables are audited in parts"
     )
     object_store: str | None = Field(
         None,
         pattern=r"^s3://[^/]+(/[^/]+)*$",
-        description="s3://bucket or s3://bucket/folder for the files of all tables; <var>/lake when not set",
+        description="s3://bucket or s3://bucket/folder for the files of all tables; default: the local folder <var>/lake",
     )
     object_store_endpoint: str | None = Field(
-        None, pattern=r"^https?://", description="address of the object store; Amazon's own when not set"
+        None, pattern=r"^https?://", description="endpoint URL of the object store; default: the endpoint of AWS"
     )
     object_store_region: str = Field("us-east-1", description="region of the object store")
-    object_store_key_id: SecretStr | None = Field(
-        None, description="access key id; found as Amazon's tools find it when not set"
-    )
-    object_store_key: SecretStr | None = Field(None, description="secret access key that belongs to object_store_key_id")
-    spark_master: str = Field("local[2]", description="Spark master of jobs that are run from a shell")
-    spark_shuffle_partitions: int = Field(4, gt=0, description="partitions of a shuffle")
-    spark_driver_memory: str = Field("2g", description="heap of a Spark driver that is run from a shell")
+    object_store_key_id: SecretStr | None = Field(None, description="access key id; default: the AWS credential chain")
+    object_store_key: SecretStr | None = Field(None, description="secret access key of object_store_key_id")
+    spark_master: str = Field("local[2]", description="Spark master for jobs that are started from a shell")
+    spark_shuffle_partitions: int = Field(4, gt=0, description="number of shuffle partitions (spark.sql.shuffle.partitions)")
+    spark_driver_memory: str = Field("2g", description="heap size of Spark drivers that are started from a shell")
     spark_driver_java_options: str = Field(
         "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
-        description="of a driver on this machine; the default suits jobs of seconds, make it empty for jobs of many minutes",
+        description="Java options of local Spark drivers; the default suits jobs of seconds; set it empty for long jobs",
     )
     spark_class_archive: bool = Field(
-        True, description="archive Spark's classes once, in about a minute, so that each job starts some seconds earlier"
+        True, description="create a class archive of Spark once, in about a minute; each job then starts some seconds faster"
     )
-    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="MLflow server")
-    mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server of `make up`")
-    airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server of `make up`")
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="URL of the MLflow server")
+    mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server that `make up` starts")
+    airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server that `make up` starts")
     airflow_database: SecretStr | None = Field(
         None,
-        description="address of Airflow's own database, postgresql+psycopg://...; SQLite in <var>/airflow when not set",
+        description="URI of Airflow's metadata database, postgresql+psycopg://...; default: SQLite in <var>/airflow",
     )
     approvers: str = Field(
-        "admin", description="who may answer whether a model is promoted, comma-separated; empty: whoever may edit the workflow"
+        "admin",
+        description="Airflow users who may approve a promotion, comma-separated; empty: all users who may edit the workflow",
     )
-    gate_max_model_mb: float = Field(2000, gt=0, description="a model of more megabytes is not promoted")
+    gate_max_model_mb: float = Field(2000, gt=0, description="models with more megabytes are not promoted")
     gate_max_ms_per_user: float = Field(
-        50, gt=0, description="a model that takes more milliseconds to score a user, in a batch of 64, is not promoted"
+        50, gt=0, description="models that take more milliseconds to score one user, in a batch of 64, are not promoted"
     )
     recommend_on: Literal["here", "spark"] = Field(
-        "here", description="where recommendations are made: in the process itself, or in tasks of the cluster of spark_master"
+        "here",
+        description="where recommendations are computed: here (in the process itself) or spark (in tasks of spark_master)",
     )
     recommend_shard_users: int = Field(
-        10_000, gt=0, description="users whose recommendations are made together; a killed run repeats only what it had begun"
+        10_000, gt=0, description="users per shard of recommendations; a run that was killed repeats only unfinished shards"
     )
     recommend_relevance: float = Field(
         1.0,
         gt=0,
         le=1,
-        description="weight of relevance against diversity in a list (maximal marginal relevance); 1: relevance alone",
+        description="weight of relevance against diversity in a list (maximal marginal relevance); 1: relevance only",
     )
     recommend_explored: int = Field(
-        0, ge=0, description="how many of a list's last places are drawn at random, with the propensity written down"
+        0, ge=0, description="exploration: number of last ranks of a list that are drawn at random, with recorded propensity"
     )
     recommend_candidates: int = Field(
-        100, gt=0, description="of how many of a user's best items a diverse list is made, and the last places are drawn"
+        100,
+        gt=0,
+        description="number of a user's top items from which diverse lists (recommend_relevance) and explored ranks are chosen",
     )
     alarms: str = Field(
         "log",
-        description="how people are told of a failed task or a late day, comma-separated: log, smtp, slack, webhook "
-        "(each but log through an Airflow connection: smtp_default, slackwebhook_default, alarm_webhook); empty: not at all",
+        description="channels for alerts about failed tasks and late days, comma-separated: log, smtp, slack, webhook "
+        "(all but log need an Airflow connection: smtp_default, slackwebhook_default, alarm_webhook); empty: no alerts",
     )
-    alarm_recipients: str = Field("", validate_default=True, description="addresses that smtp sends alarms to, comma-separated")
+    alarm_recipients: str = Field("", validate_default=True, description="email recipients of smtp alerts, comma-separated")
     checkpoint_steps: int = Field(
-        500, gt=0, description="a training of a network keeps a checkpoint every so many steps, and after each epoch"
+        500, gt=0, description="steps between checkpoints of a network's training; each epoch also ends with a checkpoint"
     )
-    train_processes: int = Field(1, gt=0, description="processes that train a network together, such as one for each GPU")
-    compile_network: bool = Field(False, description="whether a network is compiled for its GPU before it is trained")
-    registered_model: str = Field("recommender", description="name in the model registry")
-    encoder: str = Field("", description="sentence encoder: path or hub id; the packaged MiniLM when empty")
-    language_model: str = Field("", description="copywriter's model: path or hub id; the prepared SmolLM2 when empty")
-    seed: int = Field(7, description="seed of everything random")
+    train_processes: int = Field(1, gt=0, description="processes that train a network in parallel, such as one per GPU")
+    compile_network: bool = Field(False, description="whether to compile a network (torch.compile) before training")
+    registered_model: str = Field("recommender", description="name of the model in the MLflow registry")
+    encoder: str = Field("", description="sentence encoder: path or Hugging Face Hub id; empty: the packaged MiniLM")
+    language_model: str = Field(
+        "", description="language model of the ad copywriter: path or Hugging Face Hub id; empty: the prepared SmolLM2"
+    )
+    seed: int = Field(7, description="seed of all random number generators")
 
     @field_validator("var", "landing")
     @classmethod
@@ -133,16 +138,16 @@ class Settings(BaseSettings):
     @classmethod
     def _known_channels(cls, value: str) -> str:
         if unknown := sorted(set(_names(value)) - set(ALARM_CHANNELS)):
-            raise ValueError(f"there is no {', '.join(unknown)}, only {', '.join(ALARM_CHANNELS)}")
+            raise ValueError(f"unknown channel {', '.join(unknown)}; use {', '.join(ALARM_CHANNELS)}")
         return value
 
     @field_validator("alarm_recipients")
     @classmethod
     def _addresses(cls, value: str, info: ValidationInfo) -> str:
         if wrong := [address for address in _names(value) if not re.fullmatch(r"[^@\s]+@[^@\s]+", address)]:
-            raise ValueError(f"{', '.join(wrong)} is no address")
+            raise ValueError(f"{', '.join(wrong)} is not an email address")
         if "smtp" in _names(info.data.get("alarms", "")) and not _names(value):
-            raise ValueError(f"{PREFIX}ALARMS has smtp, which needs an address")
+            raise ValueError(f"the channel smtp of {PREFIX}ALARMS needs an email address")
         return value
 
     @property
@@ -163,26 +168,26 @@ class Settings(BaseSettings):
 
     @property
     def table_files(self) -> Path:
-        """Where jobs write the Parquet files of all tables: a folder a table, and in it one an attempt."""
+        """The folder into which jobs write Parquet files: one folder per table, and in it one per attempt."""
         return self.lake_dir / "data"
 
     @property
     def lake_files(self) -> str:
-        """The folder of all files of the lake, as :mod:`schemas.lake.storage` names it."""
+        """The root folder of the lake's files, as a name for :mod:`schemas.lake.storage`."""
         return self.object_store or str(self.lake_dir)
 
     @property
     def object_store_keys(self) -> tuple[str, ...]:
-        """Access key id and secret access key, or nothing.
+        """Access key id and secret access key; empty when neither is set.
 
         Raises:
-            ConfigError: one without the other.
+            ConfigError: only one of the two is set.
         """
         keys = [key.get_secret_value() for key in (self.object_store_key_id, self.object_store_key) if key is not None]
         if len(keys) == 1:
             raise ConfigError(
                 f"{PREFIX}OBJECT_STORE_KEY_ID and {PREFIX}OBJECT_STORE_KEY belong together; in the environment; "
-                "set both or none"
+                "set both or neither"
             )
         return tuple(keys)
 
@@ -192,12 +197,12 @@ class Settings(BaseSettings):
 
     @property
     def erasures(self) -> Path:
-        """Erasure requests while they are worked on, and the receipts of those that are done."""
+        """The folder of unfinished erasure requests and of the receipts of finished ones."""
         return self.var / "erasures"
 
     @property
     def erased(self) -> Path:
-        """The list of erased persons, each a keyed hash of a pseudonym."""
+        """The suppression list: one file per erased person, named by a keyed hash of the pseudonym."""
         return self.erasures / "erased"
 
     @property
@@ -241,35 +246,39 @@ class Settings(BaseSettings):
         return timedelta(hours=self.robot_chain_hours)
 
     def environment(self) -> dict[str, str]:
-        """The variables that give another process these settings, for what differs from the defaults."""
+        """The environment variables that pass these settings to another process; only settings that were set explicitly."""
         values = {name: getattr(self, name) for name in self.model_fields_set}
         plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items() if v is not None}
         return {f"{PREFIX}{name}".upper(): str(value) for name, value in plain.items()}
 
     def pseudonym_secret(self) -> bytes:
-        """The key of the pseudonyms: the setting, or a file made once that only its owner reads."""
+        """The key of the pseudonyms: the setting, or a generated file that only its owner can read."""
         if self.pseudonym_key is not None:
             return self.pseudonym_key.get_secret_value().encode()
         return private_file(self.secrets / "pseudonym.key").encode()
 
 
 def _names(value: str) -> list[str]:
-    """What a comma-separated setting lists."""
+    """Split a comma-separated setting.
+
+    >>> _names("smtp, log,")
+    ['smtp', 'log']
+    """
     return [name.strip() for name in value.split(",") if name.strip()]
 
 
 def get_settings() -> Settings:
-    """The settings of this process.
+    """Read the settings of this process from its environment.
 
     Raises:
-        ConfigError: a value that is not allowed, or a ``CLICKWRIGHT_`` variable that is no setting.
+        ConfigError: a value is not allowed, or a ``CLICKWRIGHT_`` variable is not a setting.
     """
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
     unknown = sorted(key for key in os.environ if key.upper().startswith(PREFIX) and key.upper() not in known)
     if unknown:
         raise ConfigError(
             f"unknown setting {', '.join(unknown)}; in the environment; "
-            "correct or unset it (`python -m schemas.runtime.settings` lists what there is)"
+            "correct or unset it (`python -m schemas.runtime.settings` lists all settings)"
         )
     try:
         return Settings()
@@ -279,12 +288,16 @@ def get_settings() -> Settings:
 
 
 def shown(value: str) -> str:
-    """A setting as it may be printed: an address without the password in it."""
+    """A setting's value for printing: the password in a URI is masked.
+
+    >>> shown("postgresql://lake:s3cret@db/lake")
+    'postgresql://lake:***@db/lake'
+    """
     return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", value)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Print every setting: value, default, meaning."""
+    """Print every setting with its value, default and meaning."""
     argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args(argv)
     settings = get_settings()
     return {

@@ -1,4 +1,4 @@
-"""Which code is running: the package's version and a digest of its sources, the same on every machine."""
+"""The version of the running code: the package's version and a digest of its sources, equal on every machine."""
 
 import hashlib
 from functools import lru_cache
@@ -12,9 +12,9 @@ SUFFIXES = {".py", ".yaml"}
 
 @lru_cache(maxsize=1)
 def code_version() -> str:
-    """``<version>+<12 hex digits>``: the digits are a SHA-256 over the names and contents of all source files.
+    """``<version>+<12 hex digits>``; the digits are from a SHA-256 over the names and contents of all source files.
 
-    A digest says more than a commit's name: it also tells when a file was changed and not committed.
+    Unlike a Git commit id, the digest also changes with uncommitted edits.
     """
     digest = hashlib.sha256()
     for package in PACKAGES:

@@ -1,1 +1,1 @@
-"""Spark sessions: Java, a home to start from, work dealt to tasks."""
+"""Spark sessions: Java, the Spark home, and distribution of work to tasks."""

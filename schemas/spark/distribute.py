@@ -1,4 +1,4 @@
-"""Numbered work dealt to the tasks of Spark: for work that is not rows, such as a shard or a block of a simulated world."""
+"""Distribute numbered units of work to Spark tasks, such as shards or blocks of a simulated world."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -12,13 +12,16 @@ if TYPE_CHECKING:
 def distribute(
     spark: "SparkSession", numbers: Sequence[int], work: Callable[[int], str], partitions: int | None = None
 ) -> list[str]:
-    """Do each number's work in a Spark task; returns what the work returned, in no certain order.
+    """Do the work of each number in a Spark task.
 
     Args:
         spark: the session.
-        numbers: of the work to do.
-        work: does the work of one number; it travels to the workers. A task that Spark tries again does it again.
-        partitions: how many tasks there are; by default one for each number.
+        numbers: the numbers of the work units.
+        work: does one unit of work; it is serialized and sent to the workers. It must be idempotent, as Spark retries tasks.
+        partitions: number of tasks; default: one per number.
+
+    Returns:
+        The results of the work, in any order.
     """
     from pyspark.sql import functions as F
 

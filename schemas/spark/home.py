@@ -1,13 +1,14 @@
-"""Where Spark starts from on this machine: its Java, a home from which it starts quickly, an archive of its classes.
+"""The local Spark installation: its Java, a Spark home that starts quickly, and a class archive.
 
-A job on a small day lives for seconds, most of them start-up. Two things make it short, and both are made by ``python -m
-jobs.prepare_spark``, which prints where they are:
+A job on a small day takes seconds, mostly for start-up. ``python -m jobs.prepare_spark`` makes two things that shorten it, and
+prints their paths:
 
-- A Spark home without ``pyspark.zip``. Spark puts that file before everything else on the path of every Python that it starts,
-  and Python compiles what it imports from a zip file anew each time; without it they import the installed package.
-- A class archive (JEP 350, application class-data sharing), so that the JVM maps its classes rather than load and verify them.
+- A Spark home without ``pyspark.zip``. Spark puts this file first on the path of every Python process that it starts, and
+  Python compiles modules from zip files at each import. Without it, Python imports the installed package.
+- A class archive (JEP 350, application class-data sharing): the JVM maps classes into memory instead of loading and verifying
+  them.
 
-Clusters have a home of their own and need neither.
+Clusters have their own Spark home and need neither.
 """
 
 import os
@@ -23,23 +24,23 @@ from schemas.spark.java import Java, find_java
 
 @dataclass(frozen=True)
 class Prepared:
-    """Where Spark starts from. ``class_archive`` may not be there: Java then starts without it."""
+    """The paths of a local Spark. The file ``class_archive`` may not exist; Java then starts without it."""
 
     java: Java
     spark_home: Path
     class_archive: Path
 
     def java_options(self, settings: Settings) -> str:
-        """Options for a driver on this machine."""
+        """Java options for a local driver."""
         options = settings.spark_driver_java_options
         if self.class_archive.exists():
-            # An archive that does not fit is left aside by Java; it need not say so at each start.
+            # Java ignores an archive that does not fit; the log options suppress its warning at each start.
             options += f" -XX:SharedArchiveFile={self.class_archive} -Xlog:disable -Xlog:all=error:stderr"
         return options.strip()
 
 
 def prepared(settings: Settings) -> Prepared:
-    """What a driver on this machine starts with; quick, makes no archive."""
+    """Find the Java and prepare the Spark home of a local driver; quick, as it does not create the archive."""
     folder = settings.var / "spark"
     java = find_java(os.environ, settings.var / "java")
     archive = folder / f"classes-java{java.version}-{java.origin}-spark{version('pyspark')}.jsa"
@@ -47,7 +48,7 @@ def prepared(settings: Settings) -> Prepared:
 
 
 def spark_home(folder: Path) -> Path:
-    """The home in ``folder``: links to the installed package, without its ``python`` part. Made when it is not there.
+    """Create or update a Spark home in ``folder``: links to the installed package, without its ``python`` folder.
 
     Raises:
         ConfigError: the package pyspark is not installed.

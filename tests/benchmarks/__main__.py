@@ -1,6 +1,6 @@
-"""Measure Clickwright and its peers on one job, print tables, and note every measurement in ``var/bench.json``.
+"""Measure Clickwright and other engines on one job, print tables, and write every measurement to ``var/bench.json``.
 
-What is measured is not measured again, so a run that was stopped goes on where it was. ``python -m tests.benchmarks --help``
+Existing measurements are not repeated, so an interrupted run continues. ``python -m tests.benchmarks --help``
 """
 
 import argparse
@@ -33,7 +33,7 @@ SKEWED = 0.01
 
 @dataclass(frozen=True)
 class Bench:
-    """Where things lie, and how long a run may last."""
+    """The folder and the measurements of the benchmark, and the time limit of a run in seconds."""
 
     folder: Path
     book: Book
@@ -44,7 +44,7 @@ class Bench:
         return self.folder / "input" / name, make_input(events, self.folder / "input" / name, skewed)
 
     def run(self, row: Row, engine: Engine, *more: str, skewed: float = 0.0) -> Row | None:
-        """Measure one run, check what it wrote, and note it; None when that was done before."""
+        """Measure one run, check its output, and add it to the book; None if it was measured before."""
         if self.book.has(row):
             return None
         if engine == TWO_JOBS and (lacks := missing()):
@@ -72,7 +72,7 @@ class Bench:
         return row
 
     def check(self, row: Row, engine: Engine, holds: dict[str, Any], target: Path) -> str:
-        """Hold the rows against those of the run before on the same input; outside of what is timed."""
+        """Compare the rows with those of earlier runs on the same input; this is not timed."""
         if engine.compared == "nothing":
             return "not compared"
         found = checksums(target, whole=engine.compared == "all")
@@ -88,12 +88,12 @@ class Bench:
 
 
 def input_of(row: Row) -> tuple[int, bool, int]:
-    """Rows with the same of these have to come to the same."""
+    """The key of a run's input: runs with the same key must write the same rows."""
     return row.events, row.what == SKEW, row.notes.get("set_aside", 0)
 
 
 def compare(bench: Bench, events: int, rounds: int, engines: list[Engine]) -> None:
-    """Every engine in turn, another one first in each round."""
+    """Run all engines in turn, starting with a different one in each round."""
     for number in range(rounds):
         first = number % len(engines)
         for engine in engines[first:] + engines[:first]:
@@ -103,7 +103,7 @@ def compare(bench: Bench, events: int, rounds: int, engines: list[Engine]) -> No
 
 
 def survive(bench: Bench, engine: Engine, sizes: list[int], rounds: int) -> None:
-    """For an engine that failed: the largest of some smaller sizes that it survives."""
+    """For an engine that failed: find the largest of some smaller sizes that it can process."""
     for events in sorted(sizes, reverse=True):
         for number in range(rounds):
             bench.run(Row(COMPARE, CLICKWRIGHT.name, events, number), CLICKWRIGHT)
@@ -115,7 +115,7 @@ def survive(bench: Bench, engine: Engine, sizes: list[int], rounds: int) -> None
 
 
 def skew(bench: Bench, events: int, rounds: int) -> None:
-    """One user with a hundredth of the events: as one of many, and set aside by the daily cap."""
+    """One user with 1 % of the events: with and without the daily cap that sets such a user aside."""
     for number in range(rounds):
         bench.run(Row(SKEW, "clickwright, no cap", events, number), CLICKWRIGHT, skewed=SKEWED)
         bench.run(Row(SKEW, "clickwright, daily cap", events, number), CLICKWRIGHT, str(DAILY_CAP), skewed=SKEWED)
@@ -126,15 +126,17 @@ def million(text: str) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure what is not yet measured, and print the tables."""
-    parser = argparse.ArgumentParser(description="Measure Clickwright and its peers; what is measured is not measured again.")
-    parser.add_argument("--events", type=million, default=million("20"), help="millions of events in the comparison")
+    """Run the missing measurements and print the tables."""
+    parser = argparse.ArgumentParser(
+        description="Measure Clickwright and other engines; existing measurements are not repeated."
+    )
+    parser.add_argument("--events", type=million, default=million("20"), help="events in the comparison, in millions")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--growth", type=million, nargs="*", default=[million(n) for n in ("5", "20", "50", "100")])
     parser.add_argument("--engines", nargs="*", default=[e.name for e in ENGINES], help="names of engines to compare")
-    parser.add_argument("--limit", type=float, default=3600, help="seconds after which a run is stopped")
-    parser.add_argument("--json", type=Path, default=None, help="where the rows are (default: <var>/bench.json)")
-    parser.add_argument("--tables", action="store_true", help="only print the tables of what is measured")
+    parser.add_argument("--limit", type=float, default=3600, help="time limit of a run, in seconds")
+    parser.add_argument("--json", type=Path, default=None, help="file of the measurements (default: <var>/bench.json)")
+    parser.add_argument("--tables", action="store_true", help="only print the tables of existing measurements")
     args = parser.parse_args(argv)
     var = get_settings().var
     folder, book = var / "bench", Book(args.json or var / "bench.json")

@@ -1,4 +1,4 @@
-"""What an engine wrote, in a few numbers that do not depend on the order of the rows, nor on files and types."""
+"""Checksums of an engine's output that do not depend on the order of rows, on files or on types."""
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -16,7 +16,7 @@ CHAIN = ["user_id", "started_at", "ended_at", "n_events"]
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows, and the sum of their hashes."""
+    """The number of rows, and the sum of their hashes."""
 
     rows: int = 0
     total: int = 0
@@ -26,7 +26,12 @@ class Rows:
 
 
 def checksums(folder: Path, whole: bool = True) -> dict[str, dict[str, int]]:
-    """Of the two tables, and of the sessions put together again where only a midnight parts them (rule 1 alone)."""
+    """Checksums of both tables, and of the sessions by rule 1 only (joined again at midnights).
+
+    Args:
+        folder: the output folder of the engine.
+        whole: whether to include both tables, or only the sessions by rule 1.
+    """
     found = {}
     if whole:
         found = {
@@ -46,7 +51,7 @@ def parts(folder: Path, columns: list[str]) -> Iterator[pl.DataFrame]:
 
 
 def plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """The same values in the same types, whoever wrote them."""
+    """Cast the rows to the same types for all engines."""
 
     def cast(name: str, kind: pl.DataType) -> pl.Expr:
         column = pl.col(name)
@@ -63,7 +68,7 @@ def hashed(rows: pl.DataFrame, columns: list[str]) -> Rows:
 
 
 def chains(folder: Path) -> pl.DataFrame:
-    """Sessions by rule 1 alone."""
+    """Sessions by rule 1 only."""
     sessions = pl.concat(parts(folder, CHAIN)).sort("user_id", "started_at")
     pause = pl.col("started_at") - pl.col("ended_at").shift()
     new = (pl.col("user_id") != pl.col("user_id").shift()) | (pause > GAP.total_seconds() * 1_000_000)

@@ -1,4 +1,4 @@
-"""The input: simulated events with planted copies, invalid rows and people who never sleep. The same arguments, the same bytes.
+"""The input: simulated events with planted duplicates, invalid rows and users without pauses; reproducible byte by byte.
 
 ``python -m tests.benchmarks.data --events 1000000 --to var/bench/input/1000000``
 """
@@ -20,9 +20,9 @@ from tests.benchmarks.job import COLUMNS, GAP, LATEST, input_files
 
 COPIES, INVALID = 0.01, 0.005
 SLEEPLESS_EVENTS = 193
-"""Four days and four hours, an event every half an hour to the microsecond: rules 1 and 2 at their edges."""
+"""Four days, an event exactly every 30 minutes: edge cases of rules 1 and 2."""
 SLEEPLESS_SHARE = 5
-"""A file of fewer times as many events has no sleepless person in it: a day of which a fifth is refused is not published."""
+"""Files with fewer than this many times the events get no sleepless user: a day with a fifth of rejects is not published."""
 FIRST_NIGHT = datetime(2026, 1, 5, 22, 15, tzinfo=UTC)
 SCHEMA = pa.schema(
     [
@@ -33,16 +33,16 @@ SCHEMA = pa.schema(
         ("item_id", pa.dictionary(pa.int32(), pa.string())),
     ]
 )
-ABOUT = "_about.json"  # Spark passes over names that start so
+ABOUT = "_about.json"  # Spark ignores files that start with an underscore
 
 
 def make_input(events: int, folder: Path, skewed: float = 0.0) -> dict[str, Any]:
-    """Make the input in ``folder`` unless it is there; gives what it holds.
+    """Make the input unless it exists; returns its row counts and size in bytes.
 
     Args:
-        events: about how many genuine events.
-        folder: of the files.
-        skewed: the share of the events that one user has, besides.
+        events: the approximate number of genuine events.
+        folder: the folder of the files.
+        skewed: the share of additional events that belong to one user.
     """
     about = folder / ABOUT
     if not about.exists():
@@ -63,7 +63,7 @@ def make_input(events: int, folder: Path, skewed: float = 0.0) -> dict[str, Any]
 
 def _plant(files: list[Path], folder: Path, skewed: float) -> dict[str, Any]:
     figures = {"genuine": 0, "copies": 0, "invalid": 0, "runaway": 0, "rows": 0}
-    before: pa.Table | None = None  # copies lie in another file than what they copy, the first file's in its own
+    before: pa.Table | None = None  # copies are in the file after their originals; those of the first file in the same file
     for number, path in enumerate(files):
         random = np.random.default_rng([number, 20260105])
         genuine = _plain(pq.read_table(path, columns=COLUMNS))
@@ -91,7 +91,7 @@ def _some(table: pa.Table, share: float, random: np.random.Generator) -> pa.Tabl
 
 
 def _broken(rows: pa.Table) -> pa.Table:
-    """Each row with one thing wrong, in turn: no id, no user, no time, an unknown type, a time out of range."""
+    """Rows with one defect each, in turn: no id, no user, no time, an unknown type, a time out of range."""
     columns = {name: rows[name].to_pylist() for name in rows.column_names}
     columns["event_id"] = [f"broken-{event_id}" for event_id in columns["event_id"]]
     wrong: list[tuple[str, Any]] = [("event_id", None), ("user_id", None), ("event_time", None), ("event_type", "explosion")]
@@ -103,14 +103,14 @@ def _broken(rows: pa.Table) -> pa.Table:
 
 
 def _runaway(rows: pa.Table) -> pa.Table:
-    """The same behaviours by one user who is no person."""
+    """The same events, all by one bot."""
     ids = [f"r{event_id[1:]}" for event_id in rows["event_id"].to_pylist()]
     rows = rows.set_column(0, "event_id", pa.array(ids, pa.string()))
     return rows.set_column(1, "user_id", pa.array(["runaway@sim.example"] * len(rows), pa.string()))
 
 
 def sleepless(number: int) -> pa.Table:
-    """The events of somebody who goes on for days."""
+    """The events of a user without pauses for days."""
     times = [FIRST_NIGHT + timedelta(seconds=number) + n * GAP for n in range(SLEEPLESS_EVENTS)]
     ids = [f"{number:06x}{n:010x}" for n in range(SLEEPLESS_EVENTS)]
     made = {"event_id": ids, "user_id": [f"sleepless-{number}@sim.example"] * len(ids), "event_type": ["view"] * len(ids)}

@@ -1,9 +1,9 @@
-"""The job that every engine does, and its numbers.
+"""The job of all engines, and its constants.
 
-Read lean Parquet events; leave out rows without user, time or id, of an unknown type, or with a time out of range; keep each
-event id once; sessionise by three rules (a pause of more than 30 minutes starts a session, exactly 30 minutes does not; a chain
-is cut at every midnight after the first that it crosses; a session's id is made of the user and the first event); write the
-events with session and position, and one row a session, as Parquet with zstd.
+Read minimal Parquet events. Drop rows without user, time or id, of an unknown type, or with a time out of range. Deduplicate
+by event id. Sessionise by three rules: a pause of more than 30 minutes starts a session (exactly 30 minutes does not); a chain
+is cut at every midnight that it crosses, except the first; the session id is made from the user and the first event. Write the
+events with session and position, and one row per session, as Parquet with zstd.
 """
 
 from datetime import UTC, datetime, timedelta

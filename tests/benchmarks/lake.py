@@ -1,7 +1,7 @@
-"""What the lake costs: publishing a partition of many files, and planning a read of one day out of many.
+"""The cost of the lake: publishing a partition of many files, and planning a read of one day out of many.
 
-``python -m tests.benchmarks.lake`` measures what is not yet measured, and prints the table. Publishing is timed whole, from the
-manifest to the commit; beside it stands what reading the files' footers takes by itself, which any commit has to do.
+``python -m tests.benchmarks.lake`` runs the missing measurements and prints the table. Publishing is timed from the manifest to
+the commit; the time for reading the files' footers, which every commit needs, is shown separately.
 """
 
 import argparse
@@ -39,7 +39,7 @@ JOB, RUN = "sessionize", "bench"
 
 @dataclass
 class Clock:
-    """Seconds of one measurement."""
+    """The seconds of one measurement."""
 
     wall: float = 0.0
     cpu: float = 0.0
@@ -67,7 +67,7 @@ def empty_state(folder: Path) -> Iterator[None]:
 
 
 def publish_files(row: Row) -> None:
-    """Publish one day in ``row.events`` files."""
+    """Measure the publication of one day in ``row.events`` files."""
     with open_attempt(JOB, RUN, {}) as attempt:
         paths = []
         for number in range(row.events):
@@ -90,7 +90,12 @@ def publish_files(row: Row) -> None:
 
 
 def plan_one_day(days_a_commit: int, row: Row) -> None:
-    """Plan a read of one of ``row.events`` days, of which each commit published some."""
+    """Measure the planning of a read of one of ``row.events`` days.
+
+    Args:
+        days_a_commit: the number of days that each commit publishes.
+        row: receives the measurement.
+    """
     lake = open_lake()
     properties = {"run": RUN, "job": JOB, "code-version": "0", "notes": json.dumps({"lines_read": 1, "events": 1})}
     days = [DAY + timedelta(days=number) for number in range(row.events)]
@@ -127,13 +132,15 @@ def bench(book: Book, folder: Path, files: int, partitions: int, days_a_commit: 
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Measure what is not yet measured, and print the table."""
-    parser = argparse.ArgumentParser(description="Measure what publishing and planning cost; what is measured stays.")
-    parser.add_argument("--files", type=int, default=FILES, help="files of the partition that is published")
-    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="days that the planned table holds")
-    parser.add_argument("--days-a-commit", type=int, default=1, help="with 1, a thousand commits take some minutes")
+    """Run the missing measurements and print the table."""
+    parser = argparse.ArgumentParser(description="Measure the cost of publishing and planning; existing measurements are kept.")
+    parser.add_argument("--files", type=int, default=FILES, help="files of the published partition")
+    parser.add_argument("--partitions", type=int, default=PARTITIONS, help="days in the planned table")
+    parser.add_argument(
+        "--days-a-commit", type=int, default=1, help="days per commit; with 1, a thousand commits take some minutes"
+    )
     parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--json", type=Path, default=None, help="where the rows are (default: <var>/bench.json)")
+    parser.add_argument("--json", type=Path, default=None, help="file of the measurements (default: <var>/bench.json)")
     args = parser.parse_args(argv)
     var = get_settings().var
     book = Book(args.json or var / "bench.json")

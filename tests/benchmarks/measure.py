@@ -1,9 +1,9 @@
-"""What a command and everything that it starts cost: processor time, wall time, peak memory.
+"""The cost of a command and all its descendants: processor time, wall time, peak memory.
 
-Processor time is what the kernel accounts to a control group that holds the command and all its descendants. So processes that
-end unwatched are counted too: Spark's Python workers are such, as their parent ignores how they end, and ``getrusage`` misses
-them. Where no control group can be made, it is each process's time as last sampled, or what ``getrusage`` says if that is more.
-Peak memory is the largest sum of the proportional set sizes (PSS: shared pages once) of all these processes, as sampled.
+A control group holds the command and its descendants, and the kernel accounts their processor time. So processes that nobody
+waits for are counted too: Spark's Python workers, for example, which ``getrusage`` misses. If no control group can be created,
+the processor time is the larger of the sampled times of all processes and ``getrusage``. Peak memory is the largest sampled sum
+of the proportional set sizes (PSS: shared pages count once) of all these processes.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ ROOTS = (Path("/sys/fs/cgroup/cpuacct"), Path("/sys/fs/cgroup"), Path("/sys/fs/c
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one run. ``cpu_by`` says how processor time was measured, ``stopped`` why it was ended, if it was."""
+    """The cost of one run. ``cpu_by``: how processor time was measured; ``stopped``: why the run was stopped, or None."""
 
     exit_code: int
     cpu_seconds: float
@@ -38,7 +38,7 @@ class Cost:
 
 @dataclass
 class Samples:
-    """Of a process tree, while it runs."""
+    """Samples of a running process tree."""
 
     peak: int = 0
     cpu: dict[tuple[int, float], float] = field(default_factory=dict)
@@ -63,7 +63,7 @@ def pss(pid: int) -> int:
 
 
 class Group:
-    """A control group for one run, of either version; or none."""
+    """A control group (version 1 or 2) for one run, if one can be created."""
 
     def __init__(self) -> None:
         self.folder: Path | None = None
@@ -79,7 +79,7 @@ class Group:
                 folder.rmdir()
 
     def enter(self) -> None:
-        """Called in the command's process before it starts."""
+        """Move the calling process, which then starts the command, into the group."""
         if self.folder is not None:
             (self.folder / "cgroup.procs").write_text(str(os.getpid()))
 
@@ -98,16 +98,16 @@ class Group:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, log: Path, limit: float) -> Cost:
-    """Run a command on some cores, in an environment of its own, until it and all its descendants have ended.
+    """Run a command until it and all its descendants have ended.
 
     Args:
-        command: what to run.
-        environment: all of its variables.
-        cores: how many processors it may use.
-        log: where its standard error goes.
-        limit: seconds after which it is stopped.
+        command: the command.
+        environment: all its environment variables.
+        cores: the number of processors that it may use.
+        log: the file for its standard error.
+        limit: the time limit in seconds.
     """
-    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans become ours, so that they stay in the tree
+    ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)  # orphans become children of this process, so that they stay in the tree
     group, samples, root = Group(), Samples(), psutil.Process()
     allowed = sorted(os.sched_getaffinity(0))[:cores]
 
@@ -125,7 +125,7 @@ def measure(command: Sequence[str], environment: Mapping[str, str], cores: int, 
                     child.kill()
             time.sleep(SAMPLE_SECONDS)
         wall = time.monotonic() - start
-        while root.children():  # what outlives the command ends soon after it
+        while root.children():  # processes that outlive the command end soon after it
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(-1, os.WNOHANG)
             time.sleep(SAMPLE_SECONDS / 10)

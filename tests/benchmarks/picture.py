@@ -1,4 +1,4 @@
-"""Draw how Clickwright grows, from ``bench.json``: processor time and memory by the number of events.
+"""Plots the growth of Clickwright from ``bench.json``: processor time and memory by the number of events.
 
 ``python -m tests.benchmarks.picture var/bench.json``
 """
@@ -43,14 +43,19 @@ def panel(axes: Axes, sizes: list[float], values: list[float], title: str, colou
 
 
 def draw(book: Book, path: Path = PICTURE) -> None:
-    """Two panels: seconds a million events, and peak memory. Both are flat where work and memory are in bounds."""
+    """Plot seconds per million events, and peak memory. Flat curves mean linear work and bounded memory.
+
+    Args:
+        book: the measurements.
+        path: the file of the plot.
+    """
     rows = [row for row in book.of(GROWTH) if not row.failed]
     by_size = {size: [row for row in rows if row.events == size] for size in sorted({row.events for row in rows})}
     sizes = [size / 1e6 for size in by_size]
     seconds = [middle(found, "cpu_seconds") / (size / 1e6) for size, found in by_size.items()]
     memory = [middle(found, "peak_mb") / 1000 for found in by_size.values()]
     figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4), dpi=160)
-    panel(left, sizes, seconds, "Processor seconds a million events, start-up included", TIME, ".2f")
+    panel(left, sizes, seconds, "Processor seconds per million events, including start-up", TIME, ".2f")
     panel(right, sizes, memory, "Peak memory of all processes, GB", MEMORY, ".1f")
     figure.tight_layout(w_pad=3)
     path.parent.mkdir(parents=True, exist_ok=True)

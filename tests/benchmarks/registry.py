@@ -1,4 +1,4 @@
-"""Which engines there are, and how each is started: a program of its own with an input and an output folder."""
+"""The engines, and how to start each: a separate program with an input and an output folder."""
 
 import os
 import sys
@@ -14,13 +14,13 @@ PEERS = ROOT / ".venv-bench" / "bin" / "python"
 
 @dataclass(frozen=True)
 class Engine:
-    """How an engine is started and what of its output is compared: all rows, rule 1 alone, or nothing."""
+    """How to start an engine, and how to compare its output: all rows, rule 1 only, or nothing."""
 
     name: str
     module: str
     compared: str = "all"
     peer: bool = False
-    """Whether it runs in the environment of the peers."""
+    """Whether it runs in the separate environment of the other engines."""
 
     def command(self, source: Path, target: Path, *more: str) -> list[str]:
         python = str(PEERS) if self.peer else sys.executable
@@ -44,7 +44,7 @@ ENGINES = [
 
 
 def environment(state: Path) -> dict[str, str]:
-    """All the variables that an engine gets, the same for each."""
+    """The environment variables, the same for all engines."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | {
         "JAVA_HOME": str(find_java(os.environ, state / "java").home),

@@ -1,4 +1,4 @@
-"""The measurements as rows of ``var/bench.json``: each is written as soon as it is there, and none is made twice."""
+"""The measurements as rows of ``var/bench.json``: each is written immediately, and none is repeated."""
 
 import json
 import statistics
@@ -11,12 +11,12 @@ from tests.benchmarks.registry import CLICKWRIGHT
 
 COMPARE, START_UP, GROWTH, SKEW = "compare", "start-up", "growth", "skew"
 PUBLISH, PLAN = "publish", "plan"
-"""What the lake costs; ``events`` is then the number of files, or of partitions."""
+"""Costs of the lake; here ``events`` is the number of files or partitions."""
 
 
 @dataclass
 class Row:
-    """One measurement. ``ratio`` is its processor time by the median of Clickwright's on the same input."""
+    """One measurement. ``ratio`` is its processor time divided by Clickwright's median on the same input."""
 
     what: str
     engine: str
@@ -37,7 +37,7 @@ class Row:
 
 
 class Book:
-    """All rows of a file."""
+    """All measurements in a file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,5 +55,11 @@ class Book:
         write_atomically(self.path, json.dumps([asdict(r) for r in self.rows], indent=1) + "\n")
 
     def of(self, what: str, engine: str | None = None, events: int | None = None) -> list[Row]:
-        """The rows of one kind, of an engine and a size if these are named."""
+        """The measurements of one kind.
+
+        Args:
+            what: the kind, such as ``compare``.
+            engine: the name of the engine; None for all.
+            events: the number of events; None for all.
+        """
         return [r for r in self.rows if r.what == what and engine in (None, r.engine) and events in (None, r.events)]

@@ -1,4 +1,4 @@
-"""The tables that the benchmark prints: medians, and in brackets the least and the most."""
+"""The tables of the benchmark: medians, with the minimum and maximum in brackets."""
 
 import json
 import statistics
@@ -9,7 +9,7 @@ from itertools import groupby
 from tests.benchmarks.registry import PEERS
 from tests.benchmarks.rows import COMPARE, GROWTH, PLAN, PUBLISH, SKEW, START_UP, Book, Row
 
-RULE_1 = "knows rule 1 alone"
+RULE_1 = "supports only rule 1"
 GROWTH_LIMIT = 1.3
 PUBLISH_GOAL, PLAN_GOAL = 10.0, 1.0
 """Seconds."""
@@ -51,7 +51,7 @@ def table(head: list[str], lines: list[list[str]]) -> str:
 
 
 def comparison(book: Book, events: int) -> str:
-    """Every engine on one input."""
+    """All engines on one input."""
     lines = []
     rows = sorted(book.of(COMPARE, events=events), key=lambda row: row.engine)
     for engine, group in groupby(rows, key=lambda row: row.engine):
@@ -68,7 +68,7 @@ def comparison(book: Book, events: int) -> str:
 
 
 def verdict(rows: list[Row]) -> str:
-    """What came of the checks: the worst of them."""
+    """The worst result of the checks."""
     said = sorted({row.failed or row.checked or "" for row in rows}, key=lambda text: "WRONG" not in text)
     return f"{said[0]}, {RULE_1}" if "rule 1" in said[0] else said[0]
 
@@ -90,7 +90,7 @@ def peak(rows: list[Row]) -> str:
 
 
 def growth(book: Book) -> str:
-    """Clickwright from small to large."""
+    """Clickwright on growing inputs."""
     lines = []
     for events in sorted({row.events for row in book.of(GROWTH)}):
         rows = book.of(GROWTH, events=events)
@@ -98,12 +98,12 @@ def growth(book: Book) -> str:
         lines.append(
             [f"{events:,}", spread(cpu(rows)), spread(a_million, ".2f"), spread(wall(rows)), peak(rows), verdict(rows)]
         )
-    head = ["events", "CPU seconds", "CPU s a million", "wall seconds", "peak MB", "rows"]
+    head = ["events", "CPU seconds", "CPU s per million", "wall seconds", "peak MB", "rows"]
     return f"Growth of clickwright\n\n{table(head, lines)}" if lines else ""
 
 
 def skewed(book: Book) -> str:
-    """One user with a hundredth of the events: the slowest task of the second stage beside the median one."""
+    """One user with 1 % of the events: the slowest and the median task of the second stage."""
     lines = []
     rows = sorted(book.of(SKEW), key=lambda row: (row.events, row.engine))
     for (events, engine), group in groupby(rows, key=lambda row: (row.events, row.engine)):
@@ -119,7 +119,7 @@ def skewed(book: Book) -> str:
 
 
 def lake_costs(book: Book) -> str:
-    """Publishing a partition of many files, less what reading their footers takes, and planning a read of one day of many."""
+    """Publishing a partition of many files, without the reading of footers, and planning a read of one day of many."""
     lines = []
     for what, goal, told in ((PUBLISH, PUBLISH_GOAL, "publish one day in {:,} files"), (PLAN, PLAN_GOAL, "plan a day of {:,}")):
         for events in sorted({row.events for row in book.of(what)}):
@@ -129,5 +129,5 @@ def lake_costs(book: Book) -> str:
             held = "yes" if max(rest) < goal else "NO"
             of_footers = spread(footers, ".2f") if what == PUBLISH else "–"
             lines.append([told.format(events), spread(wall(rows), ".2f"), of_footers, spread(rest, ".2f"), f"{goal:g}", held])
-    head = ["the lake", "wall seconds", "of it footers", "rest", "goal", "held"]
+    head = ["the lake", "wall seconds", "of which footers", "rest", "goal", "met"]
     return f"The lake\n\n{table(head, lines)}" if lines else ""

@@ -1,4 +1,4 @@
-"""What people click in Airflow's pages."""
+"""The actions of a person on Airflow's pages."""
 
 from datetime import date
 from pathlib import Path
@@ -11,7 +11,7 @@ MISSING, ERRORED, ALL = "Missing Runs", "Missing and Errored Runs", "All Runs"
 
 
 class AirflowPage:
-    """A person at Airflow's pages, signed in."""
+    """A signed-in user of Airflow's pages."""
 
     def __init__(self, page: Page, url: str, user: str, password: str) -> None:
         self.page = page
@@ -27,13 +27,13 @@ class AirflowPage:
         self.page.goto(f"{self.url}{path}")
 
     def picture(self, path: Path) -> None:
-        self.page.wait_for_timeout(5000)  # what is loaded is there, and what moves has come to rest
+        self.page.wait_for_timeout(5000)  # until the page has loaded and its animations have ended
         self.page.screenshot(path=path)
 
     # Backfills
 
     def backfill_dialog(self, dag_id: str, first: date, last: date, reprocess: str = MISSING, at_once: int = 2) -> Locator:
-        """The dialog, filled in; the days are picked as a person does, without a time."""
+        """The backfill dialog, filled in; the days have no time, as in the date picker."""
         self.open(f"/dags/{dag_id}")
         self.page.get_by_role("button", name="Trigger").first.click()
         dialog = self.page.get_by_role("dialog").filter(has_text=dag_id)
@@ -50,7 +50,7 @@ class AirflowPage:
         return dialog
 
     def announced(self, dialog: Locator) -> str:
-        """What the dialog says of the runs that it would start."""
+        """The dialog's text about the runs that it would start."""
         found = dialog.get_by_text("will be triggered").or_(dialog.get_by_text("No runs"))
         expect(found).to_be_visible()
         return found.inner_text()
@@ -62,18 +62,18 @@ class AirflowPage:
     # One task of a run
 
     def open_task(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """The task's page, which shows the log of its last try."""
+        """Open the task's page, which shows the log of its last try."""
         self.open(f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}")
 
     def clear_task(self, dag_id: str, run_id: str, task_id: str) -> None:
-        """Clear a task, and what is downstream of it, as the dialog proposes."""
+        """Clear a task and its downstream tasks, as the dialog proposes."""
         self.open_task(dag_id, run_id, task_id)
         self.page.get_by_role("button", name="Clear").first.click()
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_role("button", name="Confirm").click()
         expect(dialog).to_be_hidden()
 
-    # A question to a person
+    # Approvals
 
     def open_question(self, dag_id: str, run_id: str, task_id: str) -> None:
         self.open(f"/dags/{dag_id}/runs/{quote(run_id)}/tasks/{task_id}/required_actions")

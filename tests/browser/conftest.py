@@ -1,4 +1,4 @@
-"""The stack behind the pages: once with SQLite and once with PostgreSQL as Airflow's own database."""
+"""The stack behind the pages, once with SQLite and once with PostgreSQL as Airflow's metadata database."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.faults.servers import postgres
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack; all tests with one database share it, in the order of their files."""
+    """The stack; all tests with the same database share it, in the order of their files."""
     root = tmp_path_factory.mktemp(request.param)
     if request.param == "sqlite":
         with stack(root) as found:
@@ -26,7 +26,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def admin(world: Stack, browser: Browser) -> Iterator[AirflowPage]:
-    """Who may do everything, but was not named to answer."""
+    """An admin who is not an approver."""
     yield from signed_in(browser, world, "admin")
 
 
@@ -42,5 +42,5 @@ def signed_in(browser: Browser, world: Stack, user: str) -> Iterator[AirflowPage
 
 @pytest.fixture(scope="session")
 def pictures() -> Path | None:
-    """Where screenshots for the documentation go: the folder that the variable PICTURES names, or nowhere."""
+    """The folder of the documentation's screenshots, from the variable PICTURES; None if unset."""
     return Path(os.environ["PICTURES"]) if os.environ.get("PICTURES") else None

@@ -1,4 +1,4 @@
-"""What may be killed in the middle of a backfill."""
+"""Kills processes in the middle of a backfill."""
 
 import random
 import time
@@ -11,7 +11,7 @@ SCHEDULER = "airflow-scheduler"
 
 
 def scheduler(world: Stack) -> psutil.Process:
-    """The scheduler, when there is one: the keeper starts it again."""
+    """The scheduler; waits until the keeper has restarted it."""
     deadline = time.monotonic() + 90
     while (found := world.services.daemons.find(SCHEDULER)) is None:
         assert time.monotonic() < deadline
@@ -20,14 +20,14 @@ def scheduler(world: Stack) -> psutil.Process:
 
 
 def working(world: Stack, words: str) -> psutil.Process:
-    """A process below the scheduler whose command line has these words in it."""
+    """A descendant of the scheduler whose command line contains these words."""
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
         found = [p for p in scheduler(world).children(recursive=True) if words in _command(p)]
         if found:
             return random.Random(7).choice(found)
         time.sleep(0.2)
-    raise AssertionError(f"nothing with {words} in its command was at work")
+    raise AssertionError(f"no process with {words} in its command was running")
 
 
 def _command(process: psutil.Process) -> str:
@@ -38,19 +38,19 @@ def _command(process: psutil.Process) -> str:
 
 
 def kill_a_job(world: Stack) -> None:
-    """The Java process of a Spark job, as when memory ran out."""
+    """Kill the Java process of a Spark job, as when memory runs out."""
     working(world, "org.apache.spark.deploy.SparkSubmit").kill()
 
 
 def kill_a_task(world: Stack) -> None:
-    """The process in which Airflow runs a task, with the command of the task below it."""
+    """Kill the process in which Airflow runs a task; the task's command is its child."""
     supervised = working(world, "schemas.publishing.audit").parent()
     assert supervised is not None
     supervised.kill()
 
 
 def kill_a_worker(world: Stack) -> None:
-    """One of the executor's workers, with a task under it."""
+    """Kill a worker of the executor while it runs a task."""
     task = working(world, "org.apache.spark.deploy.SparkSubmit")
     worker = next(p for p in task.parents() if "LocalExecutor" in _command(p))
     worker.kill()

@@ -1,10 +1,10 @@
-"""What people click in MLflow's pages."""
+"""The actions of a person on MLflow's pages."""
 
 from playwright.sync_api import Page, expect
 
 
 def move_alias(page: Page, url: str, model: str, version: str, alias: str) -> None:
-    """Give a version an alias; where another version has it, it loses it."""
+    """Move an alias to a version."""
     page.goto(f"{url}/#/models/{model}/versions/{version}")
     page.get_by_text("Aliases").first.locator("xpath=following::button[1]").click()
     dialog = page.get_by_role("dialog")

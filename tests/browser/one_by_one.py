@@ -1,4 +1,4 @@
-"""Days one after the other, by the commands that Airflow runs, without Airflow: what a backfill has to come to.
+"""The reference for a backfill: days processed one after the other by the same commands, without Airflow.
 
 ``python -m tests.browser.one_by_one 2026-01-05 2026-01-07``, in the environment of the stack.
 """
@@ -25,7 +25,7 @@ def days(first: date, last: date) -> list[date]:
 
 
 def job(module: ModuleType, run: str, *arguments: str) -> None:
-    """Build, audit and publish; a day without a new catalogue has nothing to build."""
+    """Build, audit and publish; a day without a new catalogue is skipped."""
     which = ["--job", module.__name__.removeprefix("jobs."), "--run", run]
     with contextlib.suppress(NothingToDo):
         module.main([*arguments, "--run", run])
@@ -43,7 +43,7 @@ def run_day(day: date) -> None:
 
 
 def one_by_one(var: Path, first: date, last: date, env: dict[str, str]) -> None:
-    """The days in ``var``, by a process of its own."""
+    """Process the days in ``var``, in a separate process."""
     command = [sys.executable, "-m", __name__, str(first), str(last)]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, **env, "CLICKWRIGHT_VAR": str(var)}, capture_output=True, text=True, check=False

@@ -1,4 +1,4 @@
-"""A picture of a part of a page, for the documentation.
+"""Takes a picture of a part of a page, for the documentation.
 
 ``python -m tests.browser.page_picture var/evidence.html docs/pictures/evidence.png --heading "The models"``
 """
@@ -14,11 +14,11 @@ WIDTH = 1000
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Picture a part of a page as a browser shows it by day.")
+    parser = argparse.ArgumentParser(description="Take a picture of a part of a page in light mode.")
     parser.add_argument("page", type=Path)
     parser.add_argument("picture", type=Path)
-    parser.add_argument("--heading", help="begin at this heading (default: at the top)")
-    parser.add_argument("--height", type=int, default=1150, help="in pixels, from there on (%(default)s)")
+    parser.add_argument("--heading", help="start at this heading (default: at the top)")
+    parser.add_argument("--height", type=int, default=1150, help="height in pixels (%(default)s)")
     arguments = parser.parse_args()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=of_the_system(), args=["--no-sandbox"])

@@ -1,5 +1,4 @@
-"""Airflow and MLflow with a small world behind them: some days published already, a champion and another model, and days to be
-backfilled."""
+"""Airflow and MLflow with a small data set: some published days, a champion and another model, and days to backfill."""
 
 import gzip
 import json
@@ -33,20 +32,20 @@ HISTORY = [FIRST_DAY + timedelta(days=i) for i in range(3)]
 WEEK = [FIRST_DAY + timedelta(days=i) for i in range(3, 8)]
 """The five days that are backfilled."""
 YESTERDAY = (datetime.now(UTC) - GRACE).date() - timedelta(days=1)
-"""The arrival day that Airflow's own schedule runs when the workflow is unpaused."""
+"""The arrival day of the scheduled run that starts when the workflow is unpaused."""
 APPROVER = "alice"
 FOLLOWS_WITHIN_S = 10
-"""A scheduler starts what an asset's change has triggered within seconds."""
+"""The scheduler starts the runs of an asset event within this time."""
 ENVIRONMENT = {
     "CLICKWRIGHT_SOURCES": "simulated",
-    "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests",  # keys of their own would give two lakes different pseudonyms
+    "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests",  # different keys would give the two lakes different pseudonyms
     "CLICKWRIGHT_APPROVERS": APPROVER,
 }
 
 
 @dataclass
 class Stack:
-    """What a test of the pages needs: the services, and what the tables have to come to."""
+    """The services, and the folder of the expected tables."""
 
     services: Services
     reference: Path
@@ -71,7 +70,7 @@ class Stack:
         return self.services.airflow_url, user, password(self.services.settings, user)
 
     def command(self, module: str, *arguments: str) -> dict[str, object]:
-        """What a person types in a shell beside the services."""
+        """Run a command in a shell, with the environment of the services."""
         done = subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=ROOT,
@@ -85,7 +84,7 @@ class Stack:
         return result
 
     def settle(self, *dag_ids: str, timeout_s: float = 1500) -> None:
-        """Wait until no run of these workflows is at work, and none has followed for a while."""
+        """Wait until all runs of these workflows have ended and no new one has started for a while."""
         deadline, quiet_since = time.monotonic() + timeout_s, time.monotonic()
         while time.monotonic() < quiet_since + FOLLOWS_WITHIN_S:
             going = [run for dag_id in dag_ids for run in self.airflow.runs(dag_id) if not run.finished]
@@ -95,11 +94,11 @@ class Stack:
             time.sleep(1)
 
     def expected(self) -> Partitions:
-        """The tables of the days one by one."""
+        """The tables of the reference, processed day by day."""
         return partitions(open_lake(Settings(var=self.reference)))
 
     def differs(self) -> list[str]:
-        """Where the tables are not what the days one by one come to; days beside the world's do not count."""
+        """The partitions that differ from the reference; days that the reference lacks do not count."""
         here = partitions(self.lake)
         return [
             f"{table} {day}"
@@ -109,7 +108,7 @@ class Stack:
         ]
 
     def candidate(self, run: str, recipes: str) -> str:
-        """Train in a shell, and register the best. Returns its version."""
+        """Train with commands and register the best model. Returns its version."""
         self.command("ml.pin", "--run", run, "--train-until", str(HISTORY[2]), "--valid-days", "1")
         self.command("ml.train", "--run", run, "--recipes", recipes)
         return str(self.command("ml.register_challenger", "--run", run)["version"])
@@ -123,7 +122,7 @@ class Stack:
         return self.services.settings.registered_model
 
     def champion(self) -> str:
-        """The version that MLflow says is the champion."""
+        """The version of the champion in MLflow."""
         return str(self.mlflow.get_model_version_by_alias(self.model, "champion").version)
 
     def tag(self, version: str, name: str) -> str:
@@ -134,7 +133,7 @@ class Stack:
         return [run.info.run_id for run in self.mlflow.search_runs(experiments)]
 
     def served_by(self) -> dict[date, str]:
-        """Which version recommended for which day."""
+        """The model version of each day's recommendations."""
         if not self.lake.exists("recommendations"):
             return {}
         rows = self.lake.arrow("recommendations", columns=["served_on", "model_version"]).group_by(
@@ -149,9 +148,9 @@ def deliver(path: Path, lines: list[str]) -> None:
 
 
 def walk(day: date, user: int, steps: int = 12, items: int = 200) -> list[str]:
-    """Somebody who looks at one item after the other, always the next one: so there is something to learn, and to recommend."""
+    """The views of a user who always views the next item: a pattern for a model to learn."""
     start = datetime.combine(day, clock(12), UTC) + timedelta(seconds=user)
-    first = 3 * user + steps * day.toordinal()  # goes on where the day before ended
+    first = 3 * user + steps * day.toordinal()  # continues from the day before
     return [
         json.dumps(
             {
@@ -171,7 +170,7 @@ def walk(day: date, user: int, steps: int = 12, items: int = 200) -> list[str]:
 
 
 def make_world(root: Path) -> None:
-    """The landing zone: eight days of a small world with dirt, lateness and people who walk, and yesterday."""
+    """Write the landing zone: eight simulated days with defects, late events and walks, and yesterday."""
     simulate(root, events=8000, users=120, items=200, days=len(HISTORY + WEEK), dirt=0.05)
     landing = root / "landing" / "simulated"
     for day in HISTORY + WEEK:
@@ -183,7 +182,7 @@ def make_world(root: Path) -> None:
 
 @contextmanager
 def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
-    """The services on ports of their own; everything below ``root``."""
+    """The services on free ports, with all state below ``root``."""
     make_world(root / "var")
     (root / "reference").mkdir()
     (root / "reference" / "landing").symlink_to(root / "var" / "landing")

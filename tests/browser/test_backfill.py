@@ -1,4 +1,4 @@
-"""A backfill from the dialog in Airflow's pages, with days that are refused in it, and what people do about them there."""
+"""A backfill from the dialog in Airflow's pages, with refused days and their repair."""
 
 import time
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +16,7 @@ from tests.browser.stack import HISTORY, WEEK, YESTERDAY, Stack, deliver
 pytestmark = [pytest.mark.slow, pytest.mark.browser, pytest.mark.timeout(1800)]
 TIMEOUT_S = 1500
 CLEARED, RETRIED = WEEK[1], WEEK[3]
-"""Two days with a file of unreadable lines: one is mended and cleared, one is mended and backfilled again."""
+"""Two days with a file of unreadable lines: one is repaired and cleared, one is repaired and backfilled again."""
 
 
 def week(airflow: AirflowClient) -> list[Run]:
@@ -28,19 +28,19 @@ def broken(world: Stack, day: date) -> Path:
 
 
 def states(world: Stack) -> dict[str, str]:
-    """The state of each day of the week, by its date, when nothing is at work any more."""
+    """The final state of each day of the week, by its date."""
     world.settle(DAY_DAG, LATE_DAG, RECOMMEND_DAG)
     return {str(run.interval_start)[:10]: run.state for run in week(world.airflow)}
 
 
-def test_a_range_that_reaches_into_the_future_starts_nothing(world: Stack, admin: AirflowPage) -> None:
+def test_future_range_starts_nothing(world: Stack, admin: AirflowPage) -> None:
     tomorrow = YESTERDAY + timedelta(days=2)
     dialog = admin.backfill_dialog(DAY_DAG, tomorrow, tomorrow + timedelta(days=4))
     assert admin.announced(dialog) == "No runs matching selected criteria."
     expect(dialog.get_by_role("button", name="Run Backfill")).to_be_disabled()
 
 
-def test_five_days_beside_the_scheduled_one(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
+def test_backfill_of_five_days_during_a_scheduled_run(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
     airflow = world.airflow
     for day in (CLEARED, RETRIED):
         deliver(broken(world, day), ["{"] * 3000)
@@ -50,7 +50,7 @@ def test_five_days_beside_the_scheduled_one(world: Stack, admin: AirflowPage, pi
     assert admin.announced(dialog) == "5 runs will be triggered."
     if pictures:
         admin.picture(pictures / "backfill.png")
-    admin.run_backfill(dialog)  # unpauses the workflow too, and that starts the run of yesterday
+    admin.run_backfill(dialog)  # also unpauses the workflow, which starts the run of yesterday
     assert states(world) == {str(day): "failed" if day in (CLEARED, RETRIED) else "success" for day in WEEK}
     scheduled = airflow.runs(DAY_DAG, YESTERDAY, YESTERDAY)
     assert [(run.run_type, run.state) for run in scheduled] == [("scheduled", "success")]
@@ -59,7 +59,7 @@ def test_five_days_beside_the_scheduled_one(world: Stack, admin: AirflowPage, pi
     assert len(world.lake.commits("recommendations")) == 1
 
 
-def test_a_refused_day_says_why_in_its_log(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
+def test_refused_day_shows_its_reason_in_the_log(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
     (refused,) = world.airflow.runs(DAY_DAG, CLEARED, CLEARED)
     admin.open(f"/dags/{DAY_DAG}")
     if pictures:
@@ -71,14 +71,14 @@ def test_a_refused_day_says_why_in_its_log(world: Stack, admin: AirflowPage, pic
     assert set(events) == {*HISTORY, *WEEK, YESTERDAY} - {CLEARED, RETRIED}
 
 
-def test_clearing_a_mended_day_completes_it(world: Stack, admin: AirflowPage) -> None:
+def test_clearing_a_repaired_day_completes_it(world: Stack, admin: AirflowPage) -> None:
     (refused,) = world.airflow.runs(DAY_DAG, CLEARED, CLEARED)
     broken(world, CLEARED).unlink()
     admin.clear_task(DAY_DAG, refused.run_id, "clean.build")
     assert states(world)[str(CLEARED)] == "success"
 
 
-def test_missing_and_errored_runs_the_failed_day_alone(world: Stack, admin: AirflowPage) -> None:
+def test_missing_and_errored_runs_only_the_failed_day(world: Stack, admin: AirflowPage) -> None:
     before = {run.run_id: run.started_at for run in week(world.airflow)}
     broken(world, RETRIED).unlink()
     dialog = admin.backfill_dialog(DAY_DAG, WEEK[0], WEEK[-1], ERRORED)
@@ -94,17 +94,17 @@ def ends(day: date) -> str:
     return (datetime.combine(day, clock.min, UTC) + GRACE + timedelta(days=1)).isoformat()
 
 
-def test_all_runs_the_same_runs_again_whatever_is_killed(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
+def test_rerun_of_all_days_survives_kills(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
     before = {run.run_id: run.started_at for run in week(world.airflow)}
     dialog = admin.backfill_dialog(DAY_DAG, WEEK[0], WEEK[-1], ALL)
     assert admin.announced(dialog) == "5 runs will be triggered."
     admin.run_backfill(dialog)
     second = admin.backfill_dialog(DAY_DAG, WEEK[2], WEEK[3], ALL)
-    assert admin.announced(second) == "No runs matching selected criteria."  # they are at work already
+    assert admin.announced(second) == "No runs matching selected criteria."  # they are running already
     expect(second.get_by_role("button", name="Run Backfill")).to_be_disabled()
     for kill in KILLS:
         time.sleep(20)
-        assert any(not run.finished for run in week(world.airflow)), f"all was done before {kill.__name__}"
+        assert any(not run.finished for run in week(world.airflow)), f"all runs ended before {kill.__name__}"
         kill(world)
     assert set(states(world).values()) == {"success"}
     after = {run.run_id: run.started_at for run in week(world.airflow)}
@@ -116,14 +116,14 @@ def test_all_runs_the_same_runs_again_whatever_is_killed(world: Stack, admin: Ai
         admin.picture(pictures / "grid.png")
 
 
-def test_a_second_backfill_that_overlaps_changes_no_row(world: Stack, admin: AirflowPage) -> None:
+def test_overlapping_backfill_changes_no_row(world: Stack, admin: AirflowPage) -> None:
     admin.run_backfill(admin.backfill_dialog(DAY_DAG, WEEK[3], WEEK[4], ALL))
     assert set(states(world).values()) == {"success"}
     assert world.differs() == []
     assert len(world.lake.commits("recommendations")) == 1
 
 
-def test_a_day_before_anything_arrived_is_refused_with_a_message(world: Stack, admin: AirflowPage) -> None:
+def test_day_before_the_first_arrival_is_refused(world: Stack, admin: AirflowPage) -> None:
     day = HISTORY[0] - timedelta(days=1)
     dialog = admin.backfill_dialog(DAY_DAG, day, day)
     admin.run_backfill(dialog)

@@ -1,4 +1,4 @@
-"""Late events: the days that they change are done again, once, after the day's own run, and the page says why."""
+"""Late events: their days are processed again once, after the day's own run, and the page shows the cause."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -18,20 +18,20 @@ TODAY, LATE = WEEK[-1] + timedelta(days=1), WEEK[-2]
 
 
 def late_line(user: int) -> str:
-    """Something that a walker did in the evening of a day that is published."""
+    """An event of a walker in the evening of a published day."""
     event = json.loads(walk(LATE, user)[0])
     at = datetime.combine(LATE, clock(20), UTC)
     return json.dumps({**event, "id": f"late-{user}", "at": at.isoformat(timespec="milliseconds")})
 
 
 def done(world: Stack, known: int) -> list[str]:
-    """The closing dates that runs for late days have published since there were ``known`` commits, in order."""
+    """The closing dates that runs for late days published after the first ``known`` commits, in order."""
     commits = world.lake.commits("sessions")
     new = commits[: len(commits) - known]
     return sorted(day for commit in new if str(commit.run).startswith(LATE_DAG) for day in commit.replaced["closed_on"])
 
 
-def test_a_day_that_two_files_change_is_done_again_once(world: Stack, admin: AirflowPage) -> None:
+def test_day_with_two_late_files_is_reprocessed_once(world: Stack, admin: AirflowPage) -> None:
     airflow = world.airflow
     for dag_id in (DAY_DAG, LATE_DAG):
         airflow.unpause(dag_id)
@@ -46,7 +46,7 @@ def test_a_day_that_two_files_change_is_done_again_once(world: Stack, admin: Air
 
     runs = [run for run in airflow.runs(LATE_DAG) if run.run_id not in before]
     assert {run.state for run in runs} == {"success"}
-    # What closes on the day of the late event, or on the day after it, can change; today's sessions are made with it.
+    # Only sessions that close on the day of the late event or the next day change; today's run already includes it.
     assert done(world, known) == [str(LATE), str(LATE + timedelta(days=1))]
 
     again = next(run for run in runs if run.partition == str(LATE))
@@ -57,7 +57,7 @@ def test_a_day_that_two_files_change_is_done_again_once(world: Stack, admin: Air
     assert f"/runs/{run.run_id}/tasks/late_days" in unquote(str(source))
 
 
-def test_a_late_day_waits_for_the_days_own_run(world: Stack) -> None:
+def test_late_day_waits_for_the_days_own_run(world: Stack) -> None:
     airflow = world.airflow
     (own,) = airflow.runs(DAY_DAG, LATE, LATE)
     airflow.clear(DAY_DAG, own.run_id)

@@ -1,4 +1,4 @@
-"""Promotion, answered in Airflow's pages; and an alias that somebody moves by hand in MLflow's."""
+"""Promotion through Airflow's pages, and an alias that is moved by hand in MLflow's."""
 
 import re
 import time
@@ -21,7 +21,7 @@ CHALLENGER = "3"
 
 
 def asked(world: Stack, run_id: str) -> Approval:
-    """The question of a run, when it is asked."""
+    """The open question of a run; waits for it."""
     deadline = time.monotonic() + TIMEOUT_S
     while not (found := world.airflow.approvals(TRAIN_DAG, run_id)):
         assert time.monotonic() < deadline
@@ -42,12 +42,12 @@ def first_run(world: Stack) -> Run:
 
 
 def again(world: Stack) -> Run:
-    """A run that asks about the models of the first once more; nothing is trained for it."""
+    """Start a run that asks about the first run's models again, without training."""
     training = f"{TRAIN_DAG}.{first_run(world).run_id}"
     return world.airflow.trigger(TRAIN_DAG, conf={**TRAINED, "training": training})
 
 
-def test_only_those_who_were_named_may_answer(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
+def test_only_approvers_may_answer(world: Stack, admin: AirflowPage, pictures: Path | None) -> None:
     world.airflow.unpause(TRAIN_DAG)
     run = world.airflow.trigger(TRAIN_DAG, conf=TRAINED)
     question = asked(world, run.run_id)
@@ -65,7 +65,7 @@ def test_only_those_who_were_named_may_answer(world: Stack, admin: AirflowPage, 
     assert world.champion() == "1"
 
 
-def test_a_reject_leaves_the_alias_and_is_noted(world: Stack, approver: AirflowPage) -> None:
+def test_rejection_leaves_the_alias_and_is_recorded(world: Stack, approver: AirflowPage) -> None:
     run = first_run(world)
     approver.open_question(TRAIN_DAG, run.run_id, "approve")
     approver.answer("Reject")
@@ -75,7 +75,7 @@ def test_a_reject_leaves_the_alias_and_is_noted(world: Stack, approver: AirflowP
     assert world.tag(CHALLENGER, "clickwright.rejected_by") == APPROVER
 
 
-def test_a_champion_that_somebody_else_moved_is_asked_about_again(
+def test_champion_that_moved_meanwhile_asks_again(
     world: Stack, approver: AirflowPage, browser: Browser, pictures: Path | None
 ) -> None:
     trained = len(world.training_runs())
@@ -84,7 +84,7 @@ def test_a_champion_that_somebody_else_moved_is_asked_about_again(
     with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
         move_alias(page, world.services.mlflow_url, world.services.settings.registered_model, "2", "champion")
     assert world.champion() == "2"
-    # What recommends next uses the version that somebody moved the alias to by hand.
+    # The next recommendations use the version that was promoted by hand.
     world.airflow.unpause(RECOMMEND_DAG)
     world.airflow.trigger(RECOMMEND_DAG)
     world.settle(RECOMMEND_DAG)
@@ -100,7 +100,7 @@ def test_a_champion_that_somebody_else_moved_is_asked_about_again(
     assert len(world.training_runs()) == trained
 
 
-def test_an_approval_moves_the_alias_and_recommendations_follow(world: Stack, approver: AirflowPage) -> None:
+def test_approval_moves_the_alias_and_starts_recommend(world: Stack, approver: AirflowPage) -> None:
     run_id = f"{world.airflow.runs(TRAIN_DAG)[-2].run_id}.again"
     approver.open_question(TRAIN_DAG, run_id, "approve")
     approver.answer("Approve")

@@ -1,6 +1,6 @@
-"""A language model without anything learned, for tests of what is around it: small enough to write copy in a moment.
+"""A tiny untrained language model for tests of the copywriter; it writes copy quickly.
 
-It has the tokens and the chat template of the packaged one; the grammar of the copywriter makes sentences of whatever it says.
+It has the tokens and the chat template of the packaged model; guided decoding turns its random output into sentences.
 ``python -m tests.browser.tiny_language_model FOLDER``
 """
 

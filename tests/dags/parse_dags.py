@@ -1,4 +1,4 @@
-"""Parses every DAG file and prints what came out as JSON; run in a process of its own, with its own hash seed."""
+"""Parses every DAG file and prints the result as JSON; run as a separate process with its own hash seed."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def main() -> None:
     imported = time.process_time()
     bag = DagBag("dags")
     parsed = time.process_time()
-    # The keys sorted, as Airflow stores it: it collects them from sets.
+    # With sorted keys, as Airflow stores it: their order comes from sets.
     serialised = {d: json.dumps(DagSerialization.to_dict(dag), sort_keys=True) for d, dag in bag.dags.items()}
     top = {name.partition(".")[0] for name in sys.modules}
     print(

@@ -1,4 +1,4 @@
-"""A command that behaves as told, run by the operators' tests as they run the project's own commands."""
+"""A command that behaves as requested; the operator tests run it like the project's own commands."""
 
 import argparse
 import subprocess
@@ -20,10 +20,10 @@ ERRORS = {
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Succeed, fail, sleep."""
+    """Succeed, fail or sleep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=["succeed", "crash", "sleep", "once", *ERRORS])
-    parser.add_argument("--file", type=Path, help="sleep: gets the child's id; once: fail while it is not there")
+    parser.add_argument("--file", type=Path, help="sleep: receives the child's id; once: fail if it does not exist")
     options = parser.parse_args(argv)
     print("a line on standard output")
     print("a line on standard error", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Alarms reach real servers: a mail server, Slack's webhook and a webhook of one's own, all on this machine."""
+"""Alerts reach real servers on this machine: a mail server, Slack's webhook and a custom webhook."""
 
 import email
 import email.policy
@@ -29,7 +29,7 @@ WEBHOOK_SECRET = "T0123456789abcdefghij"
 
 
 class MailHandler(socketserver.StreamRequestHandler):
-    """As much of a mail server as a client needs to be rid of a mail."""
+    """A minimal mail server: it accepts every mail."""
 
     def handle(self) -> None:
         self.say("220 here")
@@ -127,11 +127,11 @@ def written(var: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def test_every_channel_of_the_setting_is_there() -> None:
+def test_every_channel_of_the_setting_exists() -> None:
     assert tuple(alerts.CHANNELS) == ALARM_CHANNELS
 
 
-def test_the_log_is_told_by_default(var: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_log_is_the_default_channel(var: Path, caplog: pytest.LogCaptureFixture) -> None:
     task_failed(context_of_failure())
     (alarm,) = written(var)
     assert datetime.fromisoformat(alarm.pop("at")).tzinfo
@@ -152,7 +152,7 @@ def test_the_log_is_told_by_default(var: Path, caplog: pytest.LogCaptureFixture)
     assert LINK in record.getMessage()
 
 
-def test_mail_has_table_partition_reason_and_link(mail: Any, var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mail_has_tables_partition_reason_and_link(mail: Any, var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "smtp")
     task_failed(context_of_failure())
     (received,) = mail.received
@@ -169,7 +169,7 @@ def test_mail_has_table_partition_reason_and_link(mail: Any, var: Path, monkeypa
     assert written(var) == []
 
 
-def test_slack_has_them_too_and_calls_nobody(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slack_message_is_escaped_and_notifies_no_channel(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "slack")
     task_failed(context_of_failure())
     ((path, _, body),) = web.received
@@ -184,7 +184,7 @@ def test_slack_has_them_too_and_calls_nobody(web: Any, monkeypatch: pytest.Monke
     ]
 
 
-def test_a_webhook_gets_json_and_the_headers_of_its_connection(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_webhook_gets_json_and_the_connection_headers(web: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "webhook")
     task_failed(context_of_failure())
     ((path, headers, body),) = web.received
@@ -194,25 +194,25 @@ def test_a_webhook_gets_json_and_the_headers_of_its_connection(web: Any, monkeyp
     assert (body["reason"], body["link"]) == (REASON, LINK)
 
 
-def test_dead_channels_do_not_hinder_the_others(
+def test_failing_channels_do_not_affect_the_others(
     web: Any, var: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(alerts, "TIMEOUT_S", 1)
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "smtp,slack,webhook,log")
-    monkeypatch.delenv("AIRFLOW_CONN_SLACKWEBHOOK_DEFAULT")  # forgotten
-    with socket.socket() as silent:  # takes calls, and never says a word
+    monkeypatch.delenv("AIRFLOW_CONN_SLACKWEBHOOK_DEFAULT")  # not configured
+    with socket.socket() as silent:  # accepts connections, never answers
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         connect_mail(monkeypatch, silent.getsockname()[1])
         task_failed(context_of_failure())
     assert len(web.received) == len(written(var)) == 1
     said = [record.getMessage() for record in caplog.records if record.name == alerts.__name__]
-    assert said[0].startswith("alarm not sent by smtp: AirflowTaskTimeout: no answer in time")
-    assert said[1].startswith("alarm not sent by slack: AirflowNotFoundException: The conn_id `slackwebhook_default`")
-    assert said[2].startswith("alarm: behaviour_day failed at clean.audit")
+    assert said[0].startswith("alert not sent through smtp: AirflowTaskTimeout: no answer in time")
+    assert said[1].startswith("alert not sent through slack: AirflowNotFoundException: The conn_id `slackwebhook_default`")
+    assert said[2].startswith("alert: behaviour_day failed at clean.audit")
 
 
-def test_the_secret_in_an_address_is_not_said_when_nobody_answers(
+def test_webhook_secret_is_masked_when_the_server_is_down(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     with socket.socket() as closed:
@@ -221,17 +221,17 @@ def test_the_secret_in_an_address_is_not_said_when_nobody_answers(
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "webhook")
     task_failed(context_of_failure())
     (said,) = [record.getMessage() for record in caplog.records if record.name == alerts.__name__]
-    assert said.startswith("alarm not sent by webhook: ConnectionError: ")
+    assert said.startswith("alert not sent through webhook: ConnectionError: ")
     assert WEBHOOK_SECRET not in said
 
 
-def test_nobody_is_told_where_nobody_wants_to_know(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_setting_sends_nothing(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "")
     task_failed(context_of_failure())
     assert written(var) == []
 
 
-def test_a_wrong_setting_leaves_the_alarm_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_wrong_setting_leaves_the_alert_in_the_log(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "pigeon")
     task_failed(context_of_failure())
     (record,) = caplog.records
@@ -242,7 +242,7 @@ def test_a_wrong_setting_leaves_the_alarm_in_the_log(monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (None, "the task ended before it said why; see the log"),
+        (None, "the task ended without an error message; see the log"),
         (KeyError("page"), "KeyError: 'page'"),
         (AirflowFailException("two\n  lines"), "two lines"),
         (
@@ -252,19 +252,19 @@ def test_a_wrong_setting_leaves_the_alarm_in_the_log(monkeypatch: pytest.MonkeyP
         (AirflowFailException("x" * 2000), f"{'x' * 1000} ..."),
     ],
 )
-def test_a_reason_is_one_line_without_passwords(error: Exception | None, reason: str, var: Path) -> None:
+def test_reason_is_one_line_without_passwords(error: Exception | None, reason: str, var: Path) -> None:
     task_failed(context_of_failure(exception=error))
     assert [alarm["reason"] for alarm in written(var)] == [reason]
 
 
-def test_the_partition_is_the_runs_key_or_its_day_or_its_name(var: Path) -> None:
+def test_partition_falls_back_to_the_day_then_the_run_id(var: Path) -> None:
     day = datetime(1998, 4, 16, 1, tzinfo=UTC)
     for key, start in (("1998-04-15", day), (None, day), (None, None)):
         task_failed(context_of_failure(dag_run=SimpleNamespace(partition_key=key, data_interval_start=start)))
     assert [alarm["partition"] for alarm in written(var)] == ["1998-04-15", "1998-04-16", "r"]
 
 
-def test_a_late_day_is_told_with_its_hour(var: Path) -> None:
+def test_late_day_alert_names_its_deadline(var: Path) -> None:
     day_late(context_of_lateness(), tables=["events", "profiles"])
     (alarm,) = written(var)
     assert alarm["subject"] == "behaviour_day is late: 1998-04-16"
@@ -273,13 +273,13 @@ def test_a_late_day_is_told_with_its_hour(var: Path) -> None:
     assert alarm["link"].endswith("/dags/behaviour_day/runs/scheduled__1998-04-17T01%3A00%3A00%2B00%3A00")
 
 
-def test_a_day_that_the_scheduler_began_too_late_is_told(var: Path) -> None:
+def test_day_queued_after_its_deadline_sends_an_alert(var: Path) -> None:
     day_late(context_of_lateness(queued_at="1998-04-17T09:30:00Z"))
     (alarm,) = written(var)
     assert "was queued at 1998-04-17 09:30 UTC" in alarm["reason"]
 
 
 @pytest.mark.parametrize(("run_type", "queued_at"), [("backfill", "1998-04-17T01:00:01Z"), ("manual", "2026-11-20T08:00:00Z")])
-def test_nobody_is_told_of_a_day_that_was_asked_for_later(run_type: str, queued_at: str, var: Path) -> None:
+def test_backfilled_and_manual_late_days_send_no_alert(run_type: str, queued_at: str, var: Path) -> None:
     day_late(context_of_lateness(run_type=run_type, queued_at=queued_at))
     assert written(var) == []

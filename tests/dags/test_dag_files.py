@@ -1,4 +1,4 @@
-"""Every workflow: what its file may import, that it serialises the same each time, and what holds for each task."""
+"""Every workflow: its imports, a reproducible serialisation, and rules for each task."""
 
 import json
 import os
@@ -52,11 +52,11 @@ def test_every_dag_file_is_listed_and_loads(parsed: Any) -> None:
     assert {dag_id: str(Path(d["file"]).relative_to(ROOT)) for dag_id, d in parsed["dags"].items()} == FILES
 
 
-def test_parsing_imports_nothing_heavy_and_nothing_of_ours(parsed: Any) -> None:
+def test_parsing_imports_no_heavy_and_no_project_modules(parsed: Any) -> None:
     assert parsed["forbidden"] == []
 
 
-def test_parsing_is_cheap_beside_importing_airflow(parsed: Any) -> None:
+def test_parsing_is_faster_than_importing_airflow(parsed: Any) -> None:
     assert parsed["parse_s"] < 2
     assert parsed["parse_s"] < parsed["import_s"]
 
@@ -65,7 +65,7 @@ def test_serialisation_does_not_depend_on_the_hash_seed(parsed: Any, tmp_path: P
     assert parse(tmp_path, "2")["digest"] == parsed["digest"]
 
 
-def test_documentation_is_for_the_person_at_the_screen(dag: Any) -> None:
+def test_documentation_has_the_required_sections(dag: Any) -> None:
     for heading in ("**What it does.**", "**Rerun.**", "**When it fails.**"):
         assert heading in dag["doc"]
     assert "writes" in dag["doc"].lower()
@@ -80,7 +80,7 @@ def test_parameters_have_types_and_descriptions(dag: Any) -> None:
         assert param["description"]
 
 
-def test_tasks_have_owners_timeouts_and_retries_with_back_off(dag: Any) -> None:
+def test_tasks_have_owners_timeouts_and_backoff(dag: Any) -> None:
     assert not dag["catchup"]
     for task in dag["tasks"].values():
         assert task["owner"] not in ("", "airflow")
@@ -105,7 +105,7 @@ def test_tables_are_built_then_audited_then_published(dag: Any) -> None:
     assert len(wiring.splitlines()) <= 80
 
 
-def test_gpu_work_is_in_its_pool_and_on_its_queue(parsed: Any) -> None:
+def test_gpu_tasks_use_the_gpu_pool_and_queue(parsed: Any) -> None:
     tasks = [task for dag in parsed["dags"].values() for task in dag["tasks"].values()]
     gpu = [task for task in tasks if task["module"] in ("ml.train", "ml.recommend", "ml.copywriter")]
     assert len(gpu) == 4
@@ -117,12 +117,12 @@ def test_a_day_flows_from_arrivals_to_profiles(parsed: Any) -> None:
     assert tasks["arrivals"]["downstream"] == ["clean.build", "items.build"]
     assert tasks["clean.publish"]["downstream"] == ["profiles.build", "sessionize.build"]
     assert tasks["items.publish"]["downstream"] == ["profiles.build"]
-    # Last of all: a day whose profiles are still in the making cannot be found late.
+    # Last of all: profiles that are still being built must not be reported as late.
     assert tasks["sessionize.publish"]["downstream"] == tasks["profiles.publish"]["downstream"] == ["late_days"]
     assert tasks["profiles.publish"]["outlets"] == ["profiles"]
 
 
-def test_a_day_has_to_be_published_three_hours_after_it_ended_and_alarms_name_its_tables(parsed: Any) -> None:
+def test_day_deadline_is_three_hours_and_alerts_name_tables(parsed: Any) -> None:
     day = parsed["dags"]["behaviour_day"]
     assert day["on_failure"] == "run_failed"
     (deadline,) = day["deadlines"]
@@ -133,7 +133,7 @@ def test_a_day_has_to_be_published_three_hours_after_it_ended_and_alarms_name_it
     assert sorted(deadline["tables"]) == sorted({table for tables in writes.values() for table in tables})
 
 
-def test_late_days_start_a_workflow_that_looks_once_more_before_it_works(parsed: Any) -> None:
+def test_reprocess_day_checks_again_whether_a_day_is_late(parsed: Any) -> None:
     tasks_of_a_day = parsed["dags"]["behaviour_day"]["tasks"]
     assert tasks_of_a_day["late_days"]["outlets"] == ["late_days"]
     tasks = parsed["dags"]["reprocess_day"]["tasks"]
@@ -143,7 +143,7 @@ def test_late_days_start_a_workflow_that_looks_once_more_before_it_works(parsed:
         assert tasks[name]["module"] == tasks_of_a_day["late_days"]["module"] == "jobs.late_days"
 
 
-def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
+def test_gate_comes_before_the_approval(parsed: Any) -> None:
     tasks = parsed["dags"]["train_recommender"]["tasks"]
     order = ["pin", "fit_transformer", "challenge", "gate", "approve", "promote"]
     for task, following in pairwise(order):
@@ -151,7 +151,7 @@ def test_nobody_is_asked_about_what_the_gate_refuses(parsed: Any) -> None:
     assert tasks["promote"]["outlets"] == ["champion"]
 
 
-def test_upkeep_goes_on_where_nobody_waits_to_be_erased_and_not_where_an_erasure_failed(parsed: Any) -> None:
+def test_maintenance_runs_without_requests_not_after_a_failure(parsed: Any) -> None:
     tasks = parsed["dags"]["maintain_lake"]["tasks"]
     assert tasks["erase"]["downstream"] == ["compact", "forget", "retention"]
     assert tasks["forget"]["downstream"] == ["mark_models"]

@@ -1,4 +1,4 @@
-"""The operators run real commands: what becomes the result, the message, a skip, or a retry."""
+"""The operators run real commands and map their output and exit codes to results, messages, skips and retries."""
 
 import threading
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def probe(*arguments: str) -> ModuleOperator:
     return ModuleOperator(task_id="probe", module=PROBE, arguments=arguments)
 
 
-def test_the_last_line_is_the_result() -> None:
+def test_last_line_is_the_result() -> None:
     assert probe("succeed", "").execute({}) == {"what": "succeed", "rows": 3}
 
 
@@ -40,25 +40,25 @@ def test_the_last_line_is_the_result() -> None:
         ("nothing", AirflowSkipException),
     ],
 )
-def test_the_message_is_the_programs_own(what: str, raised: type[AirflowException]) -> None:
+def test_message_is_the_commands_error_line(what: str, raised: type[AirflowException]) -> None:
     with pytest.raises(AirflowException) as caught:
         probe(what).execute({})
     assert type(caught.value) is raised
     assert str(caught.value) == f"told to {what}; in the probe; tell it otherwise"
 
 
-def test_a_crash_is_said_in_one_line_and_tried_again() -> None:
+def test_crash_is_one_line_and_retried() -> None:
     with pytest.raises(AirflowException, match=r"^RuntimeError: nobody expected this$") as caught:
         probe("crash").execute({})
     assert type(caught.value) is AirflowException
 
 
-def test_a_wrong_argument_is_not_tried_again() -> None:
+def test_wrong_argument_is_not_retried() -> None:
     with pytest.raises(AirflowFailException, match="invalid choice: 'dance'"):
         probe("dance").execute({})
 
 
-def test_on_kill_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
+def test_on_kill_ends_the_command_and_its_children(tmp_path: Path) -> None:
     task = probe("sleep", "--file", str(tmp_path / "child"))
     with running(task) as message:
         child = psutil.Process(int(wait_for(tmp_path / "child")))
@@ -67,7 +67,7 @@ def test_on_kill_ends_the_command_and_what_it_started(tmp_path: Path) -> None:
     assert gone(child)
 
 
-def test_lines_are_read_from_the_end() -> None:
+def test_last_error_and_last_result_win() -> None:
     lines = ["error: first", '{"rows": 1}', "prog.py: error: second", '{"rows": 2}', "a warning after it"]
     assert error_line(lines) == "second"
     assert result_line(lines) == {"rows": 2}
@@ -75,7 +75,7 @@ def test_lines_are_read_from_the_end() -> None:
     assert given(["--a", "", " ", "--b"]) == ["--a", "--b"]
 
 
-def test_exit_codes_of_signals_are_named() -> None:
+def test_signals_are_named() -> None:
     for code in (-9, 137):
         assert str(failure("jobs.clean", code, [])).startswith("jobs.clean was ended by SIGKILL")
     assert str(failure("jobs.clean", 7, ["words", ""])) == "jobs.clean ended with exit code 7: words"
@@ -83,7 +83,7 @@ def test_exit_codes_of_signals_are_named() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "raised"), [("refuse", AirflowFailException), ("nothing", AirflowSkipException)])
-def test_a_spark_job_says_why_it_failed(what: str, raised: type[AirflowException], spark_submit: None) -> None:
+def test_spark_job_reports_its_error_line(what: str, raised: type[AirflowException], spark_submit: None) -> None:
     with pytest.raises(AirflowException) as caught:
         spark_probe(what).execute({})
     assert type(caught.value) is raised
@@ -92,7 +92,7 @@ def test_a_spark_job_says_why_it_failed(what: str, raised: type[AirflowException
 
 
 @pytest.mark.slow
-def test_a_spark_job_gives_its_result_and_can_be_ended(spark_submit: None, tmp_path: Path) -> None:
+def test_spark_job_returns_its_result_and_can_be_killed(spark_submit: None, tmp_path: Path) -> None:
     assert spark_probe("succeed", "").execute({}) == {"what": "succeed", "rows": 3}
     task = spark_probe("sleep", "--file", str(tmp_path / "child"))
     with running(task) as message:
@@ -107,7 +107,7 @@ def test_a_spark_job_gives_its_result_and_can_be_ended(spark_submit: None, tmp_p
 
 @pytest.fixture
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The environment that the services give to tasks, with everything of this test in its own folder."""
+    """The environment of a task, with all state in the test's folder."""
     from local.stack.__main__ import Services
     from schemas.runtime.settings import Settings
 
@@ -122,7 +122,7 @@ def spark_probe(*arguments: str) -> SparkJobOperator:
 
 @contextmanager
 def running(task: ModuleOperator | SparkJobOperator) -> Iterator[list[str]]:
-    """The task runs in a thread meanwhile; afterwards the list holds what it raised."""
+    """Run the task in a thread; afterwards the list holds the message of its exception."""
     message: list[str] = []
 
     def run() -> None:
@@ -137,7 +137,7 @@ def running(task: ModuleOperator | SparkJobOperator) -> Iterator[list[str]]:
 
 
 def wait_for(path: Path) -> str:
-    """What is in a file, once there is something."""
+    """The content of a file, once it has some."""
     return until(lambda: path.read_text() if path.exists() else "")
 
 

@@ -1,1 +1,1 @@
-"""Kills, floods, full disks, lost catalogs and an object store: what the lake promises while something goes wrong."""
+"""Faults: kills, a lost catalog, a full disk, concurrent writers, and real PostgreSQL and object-store servers."""

@@ -1,8 +1,7 @@
-"""A backfill of a few days by the commands that Airflow runs, in this process: build, audit and publish of every job, and late
-days done again.
+"""A backfill of a few days by the commands that Airflow runs, in one process: every job is built, audited and published.
 
-A journal remembers which steps are done, as Airflow does, so whoever starts it again goes on where it was. Each day also has an
-attempt that its audit must refuse, so that there are always rows that nobody may see.
+Late days are processed again. A journal records the finished steps, as Airflow does, so that a restart continues from there.
+Each day also has an attempt that its audit must refuse, so that there are always staged rows that no reader may see.
 """
 
 import contextlib
@@ -30,11 +29,11 @@ BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
 BAD, LATE = "bad", "late"
 JOBS = {"clean": clean, "items": items, "sessionize": sessionize, "profiles": profiles}
 ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests"}
-"""A key of their own would give two backfills different pseudonyms."""
+"""One fixed key: different keys would give two backfills different pseudonyms."""
 
 
 def deliver(var: Path, events: int, days: int) -> None:
-    """The landing zone of a few days of a small world, dirt and late lines included."""
+    """Write the landing zone of a few simulated days, with defects and late lines."""
     simulate(var, events=events, users=max(20, events // 40), items=200, days=days, dirt=0.05)
 
 
@@ -59,7 +58,7 @@ class Step:
                 return
             with contextlib.suppress(Refused):
                 command.main(job)
-                raise ClickwrightError(f"rows that break their contract passed {self.what}; at {self.day}; mend it")
+                raise ClickwrightError(f"rows that break their contract passed {self.what}; at {self.day}; fix it")
         elif self.job == BAD:
             with open_attempt("sessionize", f"bad-{self.day}", {}) as attempt:
                 rows = session_rows(self.day, 3, duration_s=-1.0)
@@ -79,7 +78,7 @@ class Step:
 
 
 def steps(days: int) -> list[Step]:
-    """All steps, in the order in which Airflow runs a range of days, one day after the other."""
+    """All steps, in Airflow's order, one day after the other."""
     dates = [FIRST_DAY + timedelta(days=i) for i in range(days)]
     return [Step(day, job, what) for day in dates for job in jobs_of(day) for what in (WHAT if job != LATE else [BUILD])]
 
@@ -91,12 +90,12 @@ def jobs_of(day: date) -> Iterator[str]:
 
 
 def beside(var: Path, name: str) -> Path:
-    """A place for what the tests note, on another disk than the state when that has one of its own."""
+    """A path for the tests' notes, outside ``var`` and its possibly small disk."""
     return var.with_name(f"{var.name}-{name}")
 
 
 class Journal:
-    """Which steps have begun and which are done: one line each, written at once."""
+    """The begun and finished steps: one line each, written immediately."""
 
     def __init__(self) -> None:
         self.path = beside(get_settings().var, "journal")
@@ -120,10 +119,10 @@ class Journal:
 
 
 def backfill(days: int) -> tuple[int, str]:
-    """Do what is not done.
+    """Run the unfinished steps.
 
     Returns:
-        0 and nothing when all is done, else the exit code of the first step that failed, and its error line.
+        0 and an empty text if all steps are done, else the exit code of the first failed step and its error line.
     """
     run_jobs_here()
     journal = Journal()

@@ -1,4 +1,4 @@
-"""Children of a process that has imported everything already: a life costs milliseconds, not the seconds of the imports."""
+"""Forked children of a process that has imported everything: a restart takes milliseconds, not seconds."""
 
 import os
 import signal
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 class Child:
-    """A forked process that runs a function; what the function says is left in a file."""
+    """A forked process that runs a function; the function's message is left in a file."""
 
     def __init__(self, run: Callable[[], tuple[int, str]], report: Path) -> None:
         self.report = report
@@ -29,7 +29,7 @@ class Child:
         return self.status is not None
 
     def wait(self) -> int:
-        """The exit code; negative of the signal that ended it."""
+        """The exit code; the negative signal number after a kill."""
         if self.status is None:
             _, self.status = os.waitpid(self.pid, 0)
         return os.waitstatus_to_exitcode(self.status)

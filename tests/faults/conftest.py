@@ -1,4 +1,4 @@
-"""Servers for the tests that need them, and the counts of what was survived, printed at the end."""
+"""Servers for the tests that need them, and the counts of survived faults, printed at the end."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ COUNTS = pytest.StashKey[Counter[str]]()
 
 @pytest.fixture
 def tally(request: pytest.FixtureRequest) -> Counter[str]:
-    """What a test counts here is summed up, and printed when all tests are done."""
+    """A counter that sums over all tests and is printed at the end."""
     return request.config.stash.setdefault(COUNTS, Counter())
 
 
@@ -29,14 +29,14 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture
 def postgres() -> Iterator[Postgres]:
-    """A PostgreSQL of this test's own."""
+    """A PostgreSQL server for one test."""
     with running_postgres() as server:
         yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def catalog(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Postgres | None:
-    """The catalog of the test's lake: SQLite's file, or a PostgreSQL."""
+    """The catalog of the test's lake: None for a SQLite file, or a PostgreSQL server."""
     if request.param == "sqlite":
         return None
     server: Postgres = request.getfixturevalue("postgres")
@@ -52,7 +52,7 @@ def seaweed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectS
 
 @pytest.fixture
 def object_store(seaweed_server: ObjectStore, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ObjectStore:
-    """An object store, and the settings of a lake in a folder of its own there."""
+    """An object store, with the settings of a lake in a separate folder of it."""
     for name, value in seaweed_server.settings().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE", f"{seaweed_server.settings()['CLICKWRIGHT_OBJECT_STORE']}/{tmp_path.name}")

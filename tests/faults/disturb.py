@@ -1,9 +1,9 @@
-"""Disturb a backfill, restart it, and say what came of it. A process of its own, which forks the backfill again and again.
+"""Disturbs a backfill, restarts it, and reports the result. A separate process, which forks the backfill again and again.
 
 ``python -m tests.faults.disturb kills --days 3 --events 600 --times 50 --seed 7`` prints counts as JSON. Kinds:
 
 ``kills``    the backfill is killed by SIGKILL, at a random moment of a step of a random kind
-``catalog``  the catalog goes while it runs (SQLite: its file is moved away; PostgreSQL: stopped at once) and comes back
+``catalog``  the catalog disappears and returns (SQLite: its file is moved away; PostgreSQL: stopped immediately)
 ``disk``     the disk fills up at a random moment (run it with CLICKWRIGHT_VAR on a small file system)
 """
 
@@ -31,7 +31,7 @@ from tests.faults.versions import Partitions, Versions, partitions
 
 POLL_SECONDS = 0.002
 LONGEST_LIFE = 120.0
-CLEAR = ("error: the catalog cannot be used (", "error: the catalog is gone or empty though there are tables;")
+CLEAR = ("error: the catalog cannot be used (", "error: the catalog is missing or empty, but the lake holds tables;")
 FULL = (
     "error: No space left on device; ",
     "error: the catalog cannot be used (database or disk is full)",
@@ -41,7 +41,7 @@ LARGEST_REST = 64 << 10
 
 
 class Disturbed:
-    """One backfill that is disturbed, beside the undisturbed one that says what is right."""
+    """A disturbed backfill, and an undisturbed one as its reference."""
 
     def __init__(self, args: argparse.Namespace) -> None:
         self.var = get_settings().var
@@ -54,7 +54,7 @@ class Disturbed:
         self.right = self._undisturbed()
 
     def _undisturbed(self) -> Partitions:
-        """Run beside, note every version of every partition, and how long each kind of step takes."""
+        """Run the reference; record all versions of each partition and the longest duration of each kind of step."""
         with elsewhere(beside(self.var, "undisturbed"), self.var / "landing"):
             child = Child(self.backfill, beside(self.var, "report"))
             journal, published, begun = Journal(), 0, 0.0
@@ -68,7 +68,7 @@ class Disturbed:
                     published = len(lines)
                 time.sleep(POLL_SECONDS)
             assert child.wait() == 0, child.said
-            # What each commit showed is read back from its snapshot: nothing depends on when somebody looked.
+            # Each commit is read from its snapshot, so the result does not depend on the time of reading.
             lake = open_lake()
             for name, commits in {name: lake.commits(name) for name in partitions(lake)}.items():
                 for commit in commits:
@@ -83,7 +83,7 @@ class Disturbed:
         return Child(self.backfill, beside(self.var, "report"))
 
     def finish(self) -> dict[str, Any]:
-        """Let it end, and hold its tables against the undisturbed ones."""
+        """Let the backfill end, and compare its tables with the reference."""
         child = self.child()
         assert child.wait() == 0, child.said
         lake = open_lake()
@@ -95,7 +95,7 @@ class Disturbed:
 
 @contextmanager
 def elsewhere(var: Path, landing: Path) -> Iterator[None]:
-    """Another folder for all state, on this disk, with the same landing zone."""
+    """Use another folder for all state, with the same landing zone."""
     kept = dict(os.environ)
     for name in [name for name in kept if name.startswith(("CLICKWRIGHT_CATALOG", "CLICKWRIGHT_OBJECT_STORE"))]:
         del os.environ[name]
@@ -108,7 +108,7 @@ def elsewhere(var: Path, landing: Path) -> Iterator[None]:
 
 
 def until(child: Child, condition: Callable[[], bool]) -> bool:
-    """Wait for a condition; False when the child ended before it came."""
+    """Wait for a condition; False if the child ended first."""
     end = time.monotonic() + LONGEST_LIFE
     while not condition():
         if child.ended() or time.monotonic() > end:
@@ -118,7 +118,7 @@ def until(child: Child, condition: Callable[[], bool]) -> bool:
 
 
 def a_moment(of: Disturbed, child: Child) -> str | None:
-    """Wait for a random moment of a step of a random kind; None when all was done before."""
+    """Wait for a random moment of a step of a random kind; None if the backfill ended first."""
     what = of.random.choice(WHAT)
     journal = Journal()
     before = len(journal.lines())
@@ -144,17 +144,17 @@ def kills(of: Disturbed, times: int) -> None:
         elif child.wait():
             raise AssertionError(child.said)
         else:
-            Journal().clear()  # all of it again, as a backfill of "All" does
+            Journal().clear()  # run everything again, like a backfill of "All Runs"
             of.counts["backfills done"] += 1
 
 
 def catalog(of: Disturbed, times: int, server: Postgres | None) -> None:
-    """The catalog goes at a random moment; whoever needs it says so and ends; it comes back."""
+    """Take the catalog away at a random moment: a step that needs it must fail with a clear error; then restore it."""
     file = get_settings().lake_dir / "catalog.db"
     away = file.with_name("away.db")
     while of.counts["catalogs lost"] < times:
         child = of.child()
-        # Of a lake without tables a new catalog may be made: that is no loss.
+        # A lake without tables may get a new catalog; that does not count as a loss.
         if a_moment(of, child) is None or (server is None and not has_tables(get_settings())):
             if child.wait():
                 raise AssertionError(child.said)
@@ -165,16 +165,16 @@ def catalog(of: Disturbed, times: int, server: Postgres | None) -> None:
         else:
             server.stop()
         of.counts["catalogs lost"] += 1
-        if code := child.wait():  # else it had all that it needed of it
+        if code := child.wait():  # 0: the child no longer needed the catalog
             assert (code, child.said.startswith(CLEAR)) == (1, True), child.said
         if server is None:
-            away.replace(file)  # over what a new connection made in its place
+            away.replace(file)  # replaces a file that a new connection may have created
         else:
             server.start()
 
 
 def disk(of: Disturbed, times: int) -> None:
-    """The disk is filled at a random moment, up to a small rest; there is room again when the backfill has failed."""
+    """Fill the disk at a random moment, almost completely; free it when the backfill has failed."""
     filler = of.var / "filler"
     while of.counts["full disks"] < times:
         child = of.child()
@@ -193,25 +193,25 @@ def disk(of: Disturbed, times: int) -> None:
 
 
 def fill(filler: Path, rest: int) -> None:
-    """Leave so many bytes of a file system free, while others write to it."""
+    """Fill a file system except for ``rest`` bytes, while others write to it."""
     with filler.open("wb") as file:
         while True:
             room = os.statvfs(filler)
             try:
                 os.posix_fallocate(file.fileno(), 0, max(1, room.f_bavail * room.f_frsize - rest))
-            except OSError:  # somebody was quicker
+            except OSError:  # another process took the space first
                 continue
             return
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    parser = argparse.ArgumentParser(description="Disturb a backfill and see what comes of it.")
+    parser = argparse.ArgumentParser(description="Disturb a backfill and check its result.")
     parser.add_argument("kind", choices=["kills", "catalog", "disk"])
     parser.add_argument("--days", type=int, default=3)
     parser.add_argument("--events", type=int, default=600)
     parser.add_argument("--times", type=int, default=50)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--postgres", nargs=2, metavar=("FOLDER", "PORT"), help="the server that is stopped")
+    parser.add_argument("--postgres", nargs=2, metavar=("FOLDER", "PORT"), help="the server to stop")
     args = parser.parse_args(argv)
     of = Disturbed(args)
     with reading(of):
@@ -228,7 +228,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
 
 @contextmanager
 def reading(of: Disturbed) -> Iterator[None]:
-    """Somebody reads every table again and again meanwhile."""
+    """Read every table continuously in another process."""
     beside(of.var, "versions.json").write_text(json.dumps(of.versions.known))
     stop = beside(of.var, "stop")
     reader = subprocess.Popen([sys.executable, "-m", "tests.faults.reader", str(of.var)], stdout=subprocess.PIPE, text=True)

@@ -1,6 +1,6 @@
-"""Many processes publish to the same and to different partitions for a while; then the lake is held against what they say.
+"""Many processes publish to shared and separate partitions; then the lake is compared with their reports.
 
-``python -m tests.faults.flood --seconds 60`` prints counts as JSON. Everything that is published was staged and audited before.
+``python -m tests.faults.flood --seconds 60`` prints counts as JSON. All published rows were staged and audited before.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from tests.schemas.conftest import DAY, session_rows
 WRITERS, STAGERS = 8, 2
 TABLE, FIELD, JOB = "sessions", "closed_on", "sessionize"
 SHARED = [DAY]
-"""Partitions that all writers publish to; each has one of its own besides."""
+"""Partitions that all writers publish to; each writer also has its own."""
 
 
 def runs(writer: int) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def stage(writers: Iterable[int]) -> tuple[int, str]:
 
 
 def write(writer: int, seconds: float, seed: int) -> tuple[int, str]:
-    """Publish again and again; say which snapshot each commit made, and what was said to a loser."""
+    """Publish repeatedly; report the snapshot of each commit and the error message of each conflict."""
     chance = random.Random(seed * WRITERS + writer)
     mine = {run: (read_manifest(JOB, run), read_audit(JOB, run)) for run in runs(writer)}
     won: list[tuple[str, int]] = []
     lost: list[str] = []
     end = time.monotonic() + seconds
-    lake = open_lake()  # all at once, on a catalog that nobody has made yet
+    lake = open_lake()  # all writers at once, on a catalog that does not exist yet
     while time.monotonic() < end:
         run = chance.choice(list(mine))
         try:
@@ -63,15 +63,15 @@ def write(writer: int, seconds: float, seed: int) -> tuple[int, str]:
 
 
 def verify(lake: Lake, won: list[tuple[str, int]]) -> None:
-    """Every commit that was reported is in the table's history once, nothing else is, and the last one of a partition shows."""
+    """The history holds exactly the reported commits, and each partition shows its last commit."""
     table = lake.table(TABLE)
     snapshot, history = table.current_snapshot(), []
     while snapshot is not None:
         history.append(snapshot)
         snapshot = None if snapshot.parent_snapshot_id is None else table.snapshot_by_id(snapshot.parent_snapshot_id)
     ends = {s.snapshot_id: s.summary[f"{PROPERTY}run"] for s in history if s.summary.operation.value == "append"}
-    assert Counter(snapshot for _, snapshot in won) == Counter(list(ends)), "a commit was lost or doubled"
-    assert {snapshot: run for run, snapshot in won} == ends, "a commit was taken for another's"
+    assert Counter(snapshot for _, snapshot in won) == Counter(list(ends)), "a commit was lost or duplicated"
+    assert {snapshot: run for run, snapshot in won} == ends, "a commit was attributed to another run"
     where = {run: day for writer in range(WRITERS) for run, day in runs(writer).items()}
     newest: dict[Any, str] = {}
     for run in ends.values():  # newest first
@@ -79,7 +79,7 @@ def verify(lake: Lake, won: list[tuple[str, int]]) -> None:
     rows = lake.arrow(TABLE)
     shown = Counter(zip(rows[FIELD].to_pylist(), rows["first_event_id"].to_pylist(), strict=True))
     staged = {(day, run): read_manifest(JOB, run).tables[TABLE].rows for day, run in newest.items()}
-    assert shown == Counter(staged), "a partition holds something else than its last commit"
+    assert shown == Counter(staged), "a partition differs from its last commit"
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Reads every table again and again, and notes whatever was never published: part of a partition, a row twice, a row unaudited.
+"""Reads every table continuously, and records unpublished states: partial partitions, duplicate or unaudited rows.
 
-``python -m tests.faults.reader VAR`` reads until VAR-stop is there; VAR-versions.json says what may be seen.
+``python -m tests.faults.reader VAR`` reads until VAR-stop exists; VAR-versions.json lists the published versions.
 """
 
 import json
@@ -17,10 +17,10 @@ CLEAR = "the catalog "
 
 
 def read_on(var: Path) -> dict[str, Any]:
-    """Read until told to stop.
+    """Read until the stop file exists.
 
     Returns:
-        ``readings`` of all tables; those ``refused`` because the catalog was away; what was ``strange``.
+        ``readings`` of all tables; those ``refused`` because the catalog was missing; the ``strange`` partitions.
     """
     versions = Versions(json.loads(beside(var, "versions.json").read_text()))
     known: set[tuple[str, str]] = set()
@@ -28,7 +28,7 @@ def read_on(var: Path) -> dict[str, Any]:
     readings = refused = 0
     last = False
     while not last:
-        last = beside(var, "stop").exists()  # and once more after that
+        last = beside(var, "stop").exists()  # then read once more
         try:
             seen = partitions(open_lake())
         except ClickwrightError as error:
@@ -37,7 +37,7 @@ def read_on(var: Path) -> dict[str, Any]:
             refused += 1
             continue
         now = {(name, value) for name, values in seen.items() for value in values}
-        strange |= {*versions.strange(seen), *(f"{name} {value} went" for name, value in known - now)}
+        strange |= {*versions.strange(seen), *(f"{name} {value} disappeared" for name, value in known - now)}
         known |= now
         readings += 1
     return {"readings": readings, "refused": refused, "strange": sorted(strange)}

@@ -1,4 +1,4 @@
-"""Runs a driver of this folder as a process of its own, and reads the counts that it prints."""
+"""Runs a driver of this folder as a separate process, and reads its counts."""
 
 import json
 import subprocess

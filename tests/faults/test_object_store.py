@@ -1,4 +1,4 @@
-"""The lake in an object store that checks keys: staging, audit, publish, reading, and what a wrong key or a lost store says."""
+"""The lake in an object store: staging, audit, publish, reading, and the errors for a wrong key or a lost store."""
 
 import json
 import os
@@ -57,20 +57,20 @@ def test_rows_are_staged_audited_published_and_read(object_store: ObjectStore, v
     assert not list((var / "lake").rglob("*.avro"))
 
 
-def test_a_byte_changed_in_the_store_is_refused(object_store: ObjectStore) -> None:
+def test_changed_or_missing_file_is_refused(object_store: ObjectStore) -> None:
     stage(2)
     audit.main(JOB)
     (name,) = read_manifest("sessionize", "r").tables["sessions"].paths
     with object_store.filesystem().open_output_stream(name.removeprefix("s3://")) as file:
         file.write(storage.read_bytes(name).replace(b"e1", b"e2", 1))
-    with pytest.raises(Refused, match="changed or went after its audit"):
+    with pytest.raises(Refused, match="was changed or removed after its audit"):
         publish.main(JOB)
     storage.delete(name)
-    with pytest.raises(Refused, match="changed or went after its audit"):
+    with pytest.raises(Refused, match="was changed or removed after its audit"):
         publish.main(JOB)
 
 
-def test_an_attempt_that_fails_leaves_nothing(object_store: ObjectStore) -> None:
+def test_failed_attempt_leaves_no_file(object_store: ObjectStore) -> None:
     def build() -> None:
         with open_attempt("sessionize", "r", {}) as attempt:
             attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [DAY]))
@@ -82,7 +82,7 @@ def test_an_attempt_that_fails_leaves_nothing(object_store: ObjectStore) -> None
     assert storage.listing(get_settings().lake_files) == {}
 
 
-def test_files_are_listed_and_deleted_as_on_a_disk(object_store: ObjectStore, tmp_path: Path) -> None:
+def test_files_are_listed_and_deleted(object_store: ObjectStore, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"12345")
     folder = f"{get_settings().lake_files}/some/folder"
     storage.upload(tmp_path / "x", f"{folder}/x")
@@ -99,7 +99,7 @@ def publishing(**changed: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, env=os.environ | changed, capture_output=True, text=True, check=False)
 
 
-def test_a_wrong_key_and_a_lost_store_are_one_line_and_publish_nothing(object_store: ObjectStore) -> None:
+def test_wrong_key_and_lost_store_publish_nothing(object_store: ObjectStore) -> None:
     stage(2)
     audit.main(JOB)
     wrong = publishing(CLICKWRIGHT_OBJECT_STORE_KEY="wrong")
@@ -112,25 +112,25 @@ def test_a_wrong_key_and_a_lost_store_are_one_line_and_publish_nothing(object_st
 
 
 @pytest.mark.faults
-def test_a_backfill_that_is_killed_ends_with_the_rows_of_one_on_a_disk(object_store: ObjectStore, tally: Counter[str]) -> None:
+def test_killed_backfill_equals_one_on_a_disk(object_store: ObjectStore, tally: Counter[str]) -> None:
     found = driver("disturb", "kills", "--days", 1, "--events", 200, "--times", 10, env=os.environ | ENVIRONMENT)
     tally["kills with an object store"] += found["kills"]
     assert found["equal"]
     assert found["rows"]["events"] > 0
 
 
-def test_the_store_itself_refuses_a_wrong_key(object_store: ObjectStore) -> None:
+def test_store_rejects_a_wrong_key(object_store: ObjectStore) -> None:
     with pytest.raises(OSError, match="SIGNATURE_DOES_NOT_MATCH"):
         object_store.filesystem(key="wrong").get_file_info(fs.FileSelector(BUCKET))
 
 
-def test_a_key_without_its_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_without_id_is_a_wrong_setting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE_KEY", "x")
     with pytest.raises(ConfigError, match="belong together"):
         _ = get_settings().object_store_keys
 
 
-def test_pytorch_reads_from_the_store_what_it_reads_from_memory(object_store: ObjectStore) -> None:
+def test_pytorch_windows_from_the_store_equal_those_in_memory(object_store: ObjectStore) -> None:
     publish_walk(open_lake())
     found = read_split(open_lake(), pin("weekly", TRAIN_UNTIL, VALID_DAYS))
     made = by_time(gathered(walk_events()), catalogue(walk_items()), TRAIN_UNTIL, VALID_DAYS)
@@ -141,7 +141,7 @@ def test_pytorch_reads_from_the_store_what_it_reads_from_memory(object_store: Ob
         torch.testing.assert_close(row, same)
 
 
-def test_a_person_is_erased_from_the_store(object_store: ObjectStore, var: Path, tmp_path: Path) -> None:
+def test_person_is_erased_from_the_store(object_store: ObjectStore, var: Path, tmp_path: Path) -> None:
     tables = ("events", "session_events")
     for table in tables:
         for day in DAYS:

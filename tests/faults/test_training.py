@@ -1,4 +1,4 @@
-"""Trainings as they are run, through their command: killed in the middle, shared by processes, and short of memory."""
+"""Trainings through their command: killed in the middle, distributed over processes, and short of memory."""
 
 import os
 import signal
@@ -36,20 +36,20 @@ def runs_of(training: str) -> tuple[MlflowClient, list[Run]]:
 
 
 def checkpoints(training: str) -> list[Path]:
-    """The whole checkpoints of a training, as MLflow keeps them."""
+    """The complete checkpoints of a training in MLflow."""
     root = get_settings().var / "mlflow" / "artifacts"
     return sorted(root.glob(f"*/artifacts/{FOLDER}/*/checkpoint-*.json"))
 
 
 def trained(run: str, command: Sequence[str] = TRAIN, **environment: str) -> str:
-    """Train, and return what the command said on standard error."""
+    """Train, and return the command's standard error."""
     done = subprocess.run([*command, run], env={**os.environ, **environment}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    assert done.stdout.count('"training"') == 1  # of several processes one speaks
+    assert done.stdout.count('"training"') == 1  # only rank 0 prints
     return done.stderr
 
 
-def test_a_training_killed_in_mid_epoch_goes_on_to_the_same_weights(walk_lake: Lake) -> None:
+def test_training_killed_in_mid_epoch_ends_with_the_same_weights(walk_lake: Lake) -> None:
     undisturbed = pinned("undisturbed")
     trained(undisturbed)
     killed = pinned("killed")
@@ -65,7 +65,7 @@ def test_a_training_killed_in_mid_epoch_goes_on_to_the_same_weights(walk_lake: L
     _, (begun,) = runs_of(killed)
     assert begun.info.status == "RUNNING"
 
-    assert "goes on from a checkpoint" in trained(killed, **often), kept
+    assert "resumes from a checkpoint" in trained(killed, **often), kept
     client, (finished,) = runs_of(killed)
     assert (finished.info.run_id, finished.info.status) == (begun.info.run_id, "FINISHED")
     _, (other,) = runs_of(undisturbed)
@@ -73,11 +73,11 @@ def test_a_training_killed_in_mid_epoch_goes_on_to_the_same_weights(walk_lake: L
     for figure in ("validation_ndcg_at_10", "test_ndcg_at_10"):
         assert finished.data.metrics[figure] == other.data.metrics[figure]
     losses = [[m.step for m in client.get_metric_history(run.info.run_id, "epoch/loss")] for run in (finished, other)]
-    assert losses[0] == losses[1]  # what was learned before the kill is told as well
+    assert losses[0] == losses[1]  # the loss history includes the epochs before the kill
     assert checkpoints(killed) == []
 
 
-def test_two_processes_train_what_one_does(walk_lake: Lake) -> None:
+def test_two_processes_match_one(walk_lake: Lake) -> None:
     trained(pinned("one"))
     trained(pinned("two"), CLICKWRIGHT_TRAIN_PROCESSES="2")
     (one,), (two,) = runs_of("one")[1], runs_of("two")[1]
@@ -86,7 +86,7 @@ def test_two_processes_train_what_one_does(walk_lake: Lake) -> None:
         np.testing.assert_allclose(two.data.metrics[figure], one.data.metrics[figure], rtol=0.1)
 
 
-def test_of_a_blend_two_processes_share_the_network_alone(walk_lake: Lake) -> None:
+def test_two_processes_of_a_hybrid_share_only_the_network(walk_lake: Lake) -> None:
     told = trained(pinned("blend"), BLEND, CLICKWRIGHT_TRAIN_PROCESSES="2")
     assert told.count("event=trained") == 1
     (run,) = runs_of("blend")[1]
@@ -97,7 +97,7 @@ def test_of_a_blend_two_processes_share_the_network_alone(walk_lake: Lake) -> No
 CHILD = Path(__file__).with_name("train_in_little_memory.py")
 
 
-def test_a_network_learns_from_more_than_its_memory_holds(var: Path) -> None:
+def test_network_learns_from_data_larger_than_memory(var: Path) -> None:
     told = subprocess.run([sys.executable, CHILD], capture_output=True, text=True, check=False)
     assert told.returncode == 0, told.stderr[-2000:]
     held, allowed, alike = (float(word) for word in told.stdout.split())

@@ -1,7 +1,7 @@
-"""Trains a small network on a log that is larger than the memory that this process may take; run by test_training.
+"""Trains a small network on a log larger than the memory that this process may use; run by test_training.
 
-Prints the bytes of the log as the training reads it, the bytes of memory that were allowed on top of what Python and its
-libraries had taken before, and the share of users for whom the network finds what always comes next.
+Prints the log's size in bytes, the bytes of memory allowed on top of Python and its libraries, and the share of users for
+whom the network predicts the next item.
 """
 
 import resource
@@ -21,7 +21,7 @@ ALLOWED = 80_000_000
 
 
 def walks() -> Iterator[pa.RecordBatch]:
-    """Every user goes from an item to the next one, round and round."""
+    """Every user steps from an item to the next one, in a cycle."""
     rng = np.random.default_rng(0)
     names = np.array([f"i{i:02d}" for i in range(ITEMS)])
     for first in range(0, USERS, AT_ONCE):
@@ -34,7 +34,7 @@ def walks() -> Iterator[pa.RecordBatch]:
 
 
 def taken() -> int:
-    """The bytes of this process's own memory; pages of mapped files are not among them."""
+    """The bytes of this process's data segment, without memory-mapped files."""
     status = Path("/proc/self/status").read_text()
     return 1024 * int(next(line for line in status.splitlines() if line.startswith("VmData")).split()[1])
 
@@ -52,7 +52,7 @@ def main() -> None:
     few = gather(pa.Table.from_batches([next(walks())]).slice(0, 3200).to_batches())
     names = sorted(few.item_ids)
     catalog = Catalog(names, [""] * ITEMS, [[] for _ in names], [""] * ITEMS)
-    Transformer(**settings).fit(cut(few, everything, catalog), catalog, seed=0)  # everything that is loaded late is loaded now
+    Transformer(**settings).fit(cut(few, everything, catalog), catalog, seed=0)  # lazy imports happen now
     allowed = taken() + ALLOWED
     resource.setrlimit(resource.RLIMIT_DATA, (allowed, allowed))
 
@@ -66,7 +66,7 @@ def main() -> None:
     except MemoryError:
         print(held, ALLOWED, float((found == (np.arange(ITEMS) + 2) % ITEMS).mean()))
     else:
-        raise SystemExit("the log would have fitted into memory")
+        raise SystemExit("the log fits into memory, so the test proves nothing")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a reader may see of a table: each partition in one of the versions that an undisturbed run published, whole."""
+"""The states of a table that a reader may see: each partition in one of its published versions, complete."""
 
 import hashlib
 import json
@@ -8,11 +8,11 @@ from schemas.contract import table_names
 from schemas.lake.lake import Lake
 
 Partitions = dict[str, dict[str, str]]
-"""Table -> value of the replaced partition field -> digest of its rows."""
+"""Digest of the rows, by table and value of the replaced partition field."""
 
 
 def partitions(lake: Lake, snapshots: dict[str, int] | None = None) -> Partitions:
-    """The rows of every table as they are now, or of some tables as of a snapshot, by what is replaced as a whole."""
+    """Digests of all current tables, or of given snapshots, by partition."""
     if snapshots is not None:
         return {name: _digests(lake, name, snapshot) for name, snapshot in snapshots.items()}
     return {name: _digests(lake, name) for name in table_names() if lake.exists(name)}
@@ -30,7 +30,7 @@ def _digests(lake: Lake, name: str, snapshot: int | None = None) -> dict[str, st
 
 
 class Versions:
-    """All versions that may be seen, by table and partition."""
+    """All published versions, by table and partition."""
 
     def __init__(self, known: dict[str, dict[str, list[str]]] | None = None) -> None:
         self.known = known or {}
@@ -43,7 +43,7 @@ class Versions:
                     versions.append(digest)
 
     def strange(self, seen: Partitions) -> list[str]:
-        """The partitions that are in none of their versions."""
+        """The partitions that match none of their versions."""
         return [
             f"{name} {value}"
             for name, values in seen.items()

@@ -1,4 +1,4 @@
-"""A tiny landing zone, written the way a collector writes it."""
+"""A tiny landing zone, written like a collector writes it."""
 
 import gzip
 import json
@@ -28,13 +28,13 @@ Deliver = Callable[..., Path]
 
 
 def line(**changes: Any) -> str:
-    """A sound line with some changes; ``...`` removes a key."""
+    """A valid line with some changes; ``...`` removes a key."""
     return json.dumps({k: v for k, v in {**GOOD, **changes}.items() if v is not ...})
 
 
 @pytest.fixture
 def deliver(var: Path) -> Deliver:
-    """Put lines (text or bytes) into a gzip file of the landing zone."""
+    """Write lines (text or bytes) to a gzip file of the landing zone."""
 
     def write(
         *lines: str | bytes, hour: str = "1998-04-16T15", name: str = "part-000.jsonl.gz", source: str = "movielens"
@@ -49,7 +49,7 @@ def deliver(var: Path) -> Deliver:
 
 @pytest.fixture
 def cleaned(spark: Any) -> Callable[..., dict[str, Any]]:
-    """Clean a day inside the shared Spark session; gives the accounts, the events, the rejects and the manifest."""
+    """Clean a day in the shared Spark session; returns the accounting, events, rejects and manifest."""
 
     def run(
         arrived_on: date = DAY, history: bool = False, run: str = "r", sources: Sequence[Source] | None = None

@@ -1,4 +1,4 @@
-"""Both stages of an exchange in this process: the jobs' own code, without a JVM between, for tests of many small cases."""
+"""Both stages of an exchange in this process: the jobs' own code without a JVM, for tests with many small cases."""
 
 import json
 from typing import Any
@@ -17,14 +17,14 @@ def exchange_here(work: Any, buckets: int, produce: Produce, consume: Consume) -
 
 
 class NoSpark:
-    """What a job opens and stops when its exchange needs no Spark."""
+    """Replaces the Spark session of a job."""
 
     def stop(self) -> None:
         pass
 
 
 def run_jobs_here() -> None:
-    """From now on the commands of the jobs run in this process, without a JVM."""
+    """Make the commands of the jobs run in this process, without a JVM."""
     for job in (clean, items, profiles, sessionize):
         vars(job).update(
             exchange=lambda spark, *rest: exchange_here(*rest),

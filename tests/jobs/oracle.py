@@ -1,4 +1,4 @@
-"""Sessions in plain Python, over a whole log at once: the five rules as they are written, to check the job against."""
+"""Sessions in plain Python, over a whole log at once: the rules word for word, as a reference for the job."""
 
 from datetime import date, datetime, timedelta
 from typing import NamedTuple
@@ -11,7 +11,7 @@ class Event(NamedTuple):
 
 
 def sessions(log: list[Event], gap: timedelta) -> list[list[Event]]:
-    """The sessions of a log, each as its events in order."""
+    """The sessions of a log, each as its ordered events."""
     found: list[list[Event]] = []
     chain_day: date | None = None
     for event in sorted(log):
@@ -21,7 +21,7 @@ def sessions(log: list[Event], gap: timedelta) -> list[list[Event]]:
             found.append([event])
             chain_day = day
         elif day != last.event_time.date() and chain_day is not None and day - chain_day > timedelta(days=1):
-            found.append([event])  # a midnight after the first one that the chain crossed
+            found.append([event])  # a midnight after the first one that the chain crosses
         else:
             found[-1].append(event)
     return found

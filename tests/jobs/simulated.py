@@ -1,4 +1,4 @@
-"""Small simulated worlds for the tests, and how to read back what was written."""
+"""Small simulated worlds for the tests, and functions that read them back."""
 
 import gzip
 import json
@@ -18,12 +18,12 @@ ARGUMENTS = {"--events": 6000, "--users": 150, "--items": 300, "--days": 4, "--d
 
 
 def world(**changes: Any) -> World:
-    """A clean world of four days, large enough for statistics and made in a second."""
+    """A world of four days without defects, large enough for statistics and made in a second."""
     return World(**{"seed": 7, "events": 200_000, "users": 5000, "items": 600, "first_day": FIRST_DAY, "days": 4, **changes})
 
 
 def simulate(root: Path, **changes: Any) -> dict[str, Any]:
-    """Write a small world with every kind of dirt below ``root``; ``dirt=0`` is ``--dirt 0``, ``x=True`` is ``--x``."""
+    """Write a small world with every kind of defect below ``root``; ``dirt=0`` is ``--dirt 0``, ``x=True`` is ``--x``."""
     named = {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
     arguments = {**ARGUMENTS, "--landing": root / "landing", "--truth": root / "truth", **named}
     words = [(name,) if value is True else (name, value) for name, value in arguments.items() if value is not None]
@@ -53,7 +53,7 @@ def read(folder: Path) -> pa.Table:
 
 
 def genuine(root: Path) -> list[dict[str, Any]]:
-    """The events of the lines that are no dirt."""
+    """The events of the genuine lines."""
     dirt = {(row["file"], row["line"]) for row in truth(root, "planted") if row["kind"] != "late"}
     return [json.loads(line) for place, line in raw_lines(root).items() if place not in dirt]
 

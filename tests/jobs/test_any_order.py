@@ -1,6 +1,6 @@
-"""Days in any order, overlapping, twice, at the same time, with retries and late data: the rows of one pass over the whole log.
+"""Days in any order, overlapping, repeated, concurrent, with retries and late data: same rows as one pass over the log.
 
-The lake is the real one; what Spark would move goes from stage to stage in this process.
+The lake is real; the stages of an exchange run in this process, without Spark.
 """
 
 import json
@@ -44,7 +44,7 @@ def empty_state(folder: Path) -> Iterator[Lake]:
 
 
 def clean_day(lake: Lake, arrived_on: date, events: list[Event]) -> None:
-    """What ``jobs.clean`` publishes of an arrival."""
+    """Publish an arrival as ``jobs.clean`` would."""
     contract = load_contract("events")
     nothing = dict.fromkeys(contract.columns)
     came = {"source": "s", "source_file": "f", "arrived_on": arrived_on, "event_type": "view", "item_id": "i"}
@@ -66,7 +66,7 @@ def properties(manifest: str) -> dict[str, Any]:
 
 
 class Run:
-    """The sessionising of a day, in its own run or because it is late: reads when it is made, publishes when it is told to."""
+    """Sessionizing a day, in its own run or because it is late: it reads on creation and publishes on request."""
 
     def __init__(self, lake: Lake, day: date, name: str, as_of: Sequence[str] = ()) -> None:
         self.lake = lake
@@ -106,8 +106,10 @@ def found(lake: Lake) -> list[tuple[Any, ...]]:
 
 @st.composite
 def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int], list[int]]:
-    """A log spread over arrivals, some events arriving twice; an order of runs, each day at least once; how many of them
-    overlap, and how many late days are done again between them."""
+    """A log spread over arrivals, some events arriving twice, and an order of runs with each day at least once.
+
+    Also how many runs overlap, and how many late days are reprocessed between them.
+    """
     log = draw(logs)
     arrivals: Arrivals = {day: [] for day in DAYS}
     for event in log:
@@ -122,7 +124,7 @@ def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int], list[int]]:
 
 @given(world=worlds())
 @settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_days_in_any_order_overlapping_and_twice_give_what_one_pass_gives(
+def test_days_in_any_order_match_one_pass(
     tmp_path_factory: pytest.TempPathFactory, world: tuple[Arrivals, list[date], list[int], list[int]]
 ) -> None:
     arrivals, order, waits, breaks = world
@@ -133,7 +135,7 @@ def test_days_in_any_order_overlapping_and_twice_give_what_one_pass_gives(
             clean_day(lake, day, arrivals[day])
             waiting.append(Run(lake, day, f"{i}"))
             if wait == 2:
-                waiting.append(Run(lake, day, f"{i} again"))  # a retry, while the first try is still about to publish
+                waiting.append(Run(lake, day, f"{i} again"))  # a retry, before the first attempt publishes
             while len(waiting) > wait:  # up to two runs have read and not yet published
                 waiting.pop(-1 if wait else 0).publish()
                 told |= dict.fromkeys(late_sessions(lake))
@@ -150,7 +152,7 @@ def test_days_in_any_order_overlapping_and_twice_give_what_one_pass_gives(
         assert found(lake) == expected(arrivals)
 
 
-def test_late_events_make_late_what_they_can_change_and_was_published_before(tmp_path: Path) -> None:
+def test_late_events_make_published_days_late(tmp_path: Path) -> None:
     with empty_state(tmp_path) as lake:
         for day in DAYS[:5]:
             clean_day(lake, day, log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} "))
@@ -159,7 +161,7 @@ def test_late_events_make_late_what_they_can_change_and_was_published_before(tmp
         late = log_of(datetime.combine(DAYS[2], time(9), at("00:00").tzinfo), user="late")
         clean_day(lake, DAYS[5], late)
         assert late_sessions(lake) == DAYS[2:5]  # DAYS[5] is published by its own run
-        clean_day(lake, DAYS[5], [])  # mended: the late event is not there any more, which changes the same days
+        clean_day(lake, DAYS[5], [])  # corrected: the late event is gone, which changes the same days
         assert late_sessions(lake) == DAYS[2:5]
         Run(lake, DAYS[5], "own").publish()
         for day in DAYS[2:5]:
@@ -169,19 +171,19 @@ def test_late_events_make_late_what_they_can_change_and_was_published_before(tmp
 
 
 def publish_profiles(lake: Lake, as_of: date) -> None:
-    """An empty day of profiles, made from the events of now."""
+    """Publish empty profiles of a day, made from the current events."""
     lake.replace("profiles", "as_of", {as_of: []}, properties(f"{as_of}"), inputs_for(lake, ["events"], ()))
 
 
-def test_profiles_are_late_when_an_arrival_before_them_comes_or_changes_after_them(tmp_path: Path) -> None:
+def test_profiles_are_late_after_an_earlier_arrival_changes(tmp_path: Path) -> None:
     log = {day: log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} ") for day in DAYS}
     with empty_state(tmp_path) as lake:
         for day in DAYS[:4]:
-            if day != DAYS[1]:  # refused, say
+            if day != DAYS[1]:  # as if its audit had refused it
                 clean_day(lake, day, log[day])
                 publish_profiles(lake, day)
         assert late_profiles(lake) == []
-        clean_day(lake, DAYS[1], log[DAYS[1]])  # mended
+        clean_day(lake, DAYS[1], log[DAYS[1]])  # corrected
         assert late_profiles(lake) == DAYS[2:4]
         for day in DAYS[1:4]:
             publish_profiles(lake, day)
@@ -190,7 +192,7 @@ def test_profiles_are_late_when_an_arrival_before_them_comes_or_changes_after_th
         assert late_profiles(lake) == DAYS[2:4]
 
 
-def test_the_same_rows_again_make_nothing_late(tmp_path: Path) -> None:
+def test_restoring_the_same_rows_makes_no_day_late(tmp_path: Path) -> None:
     log = log_of(datetime.combine(DAYS[0], time(12), at("00:00").tzinfo))
     with empty_state(tmp_path) as lake:
         clean_day(lake, DAYS[0], log)
@@ -200,11 +202,11 @@ def test_the_same_rows_again_make_nothing_late(tmp_path: Path) -> None:
         assert (late_sessions(lake), late_profiles(lake)) == ([], [])
         clean_day(lake, DAYS[0], [])
         assert (late_sessions(lake), late_profiles(lake)) == ([DAYS[0]], [DAYS[0]])
-        clean_day(lake, DAYS[0], log)  # back, but not what was there in between
+        clean_day(lake, DAYS[0], log)  # restored, but differs from the version in between
         assert (late_sessions(lake), late_profiles(lake)) == ([DAYS[0]], [DAYS[0]])
 
 
-def test_a_late_event_within_a_gap_of_midnight_changes_what_closes_three_days_on(tmp_path: Path) -> None:
+def test_late_event_near_midnight_changes_three_days_later(tmp_path: Path) -> None:
     sleepless = log_of(*[at("00:05") + timedelta(minutes=20 * i) for i in range(2 * 72)])  # to 23:45 of the next day
     late = Event("u", at("23:45", 19), "late")
     arrivals: Arrivals = {D: sleepless[:72], D + timedelta(days=1): sleepless[72:], D + timedelta(days=2): []}
@@ -223,7 +225,7 @@ def test_a_late_event_within_a_gap_of_midnight_changes_what_closes_three_days_on
         assert found(lake) == rows
 
 
-def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
+def test_day_reads_only_its_look_back(tmp_path: Path) -> None:
     log = {day: log_of(datetime.combine(day, time(12), at("00:00").tzinfo), user=f"{day} ") for day in DAYS}
     with empty_state(tmp_path) as lake:
         for day, events in log.items():
@@ -235,7 +237,7 @@ def test_a_day_reads_its_look_back_and_nothing_else(tmp_path: Path) -> None:
         assert {name: attempt.notes[name] for name in figures} == figures
 
 
-def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path: Path) -> None:
+def test_conflict_records_both_contents(tmp_path: Path) -> None:
     (first,) = log_of(at("09:00"), user="u")
     later, same = first._replace(event_time=at("09:05")), first
     with empty_state(tmp_path) as lake:
@@ -249,7 +251,7 @@ def test_an_event_that_comes_back_with_other_content_is_named_with_both(tmp_path
         assert (conflict["kept"]["arrived_on"], conflict["kept"]["line_number"]) == (D, 1)
 
 
-def test_a_day_as_of_a_tag_is_what_it_was_then_and_does_not_undo_what_came_after(tmp_path: Path) -> None:
+def test_day_as_of_a_tag_does_not_undo_later_arrivals(tmp_path: Path) -> None:
     early, late = log_of(at("09:00"), user="early"), log_of(at("10:00"), user="late")
     with empty_state(tmp_path) as lake:
         clean_day(lake, D, early)

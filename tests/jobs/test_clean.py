@@ -27,7 +27,7 @@ def reasons(result: dict[str, Any]) -> list[list[str]]:
     return [row["reasons"] for row in sorted(result["rejects"], key=lambda r: (r["source_file"], r["line_number"]))]
 
 
-def test_a_sound_line_becomes_an_event(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_valid_line_becomes_an_event(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(line())
     (event,) = cleaned()["events"]
     assert event == {
@@ -54,7 +54,7 @@ def test_a_sound_line_becomes_an_event(deliver: Deliver, cleaned: Cleaned) -> No
     }
 
 
-def test_every_broken_line_is_there_with_every_reason(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_broken_lines_become_rejects_with_every_reason(deliver: Deliver, cleaned: Cleaned) -> None:
     no_time = ["event_date.required", "event_time.required", "lag_seconds.required"]
     lines_and_reasons: list[tuple[str | bytes, list[str]]] = [
         (line()[:40], ["line.not_json"]),
@@ -83,7 +83,7 @@ def test_every_broken_line_is_there_with_every_reason(deliver: Deliver, cleaned:
     assert reasons(result) == [expected for _, expected in lines_and_reasons]
 
 
-def test_what_arrives_late_or_a_little_ahead_is_kept(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_late_and_slightly_early_events_are_kept(deliver: Deliver, cleaned: Cleaned) -> None:
     times = ["1998-04-13T14:00:00Z", "1998-04-16T16:05:00Z", "1998-04-16T14:00:00+02:00"]
     deliver(*[line(event_id=str(i), time=time) for i, time in enumerate(times)])
     late = {e["event_id"]: (e["days_late"], e["event_time"].hour) for e in cleaned()["events"]}
@@ -96,12 +96,12 @@ def test_lateness_does_not_apply_to_a_history_load(deliver: Deliver, cleaned: Cl
     assert event["days_late"] is None
 
 
-def test_duplicates_within_an_arrival_are_counted_and_the_first_line_counts(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_duplicates_within_an_arrival_are_counted(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(
         line(),
         line(),  # the same line again
         line(event_id="e2", time="1998-04-16T14:20:06Z"),  # the same behaviour a second later
-        line(event_id="e3", time="1998-04-16T14:20:30Z"),  # later: meant
+        line(event_id="e3", time="1998-04-16T14:20:30Z"),  # later, so intended
         line(event_id="e4", item="100", time="1998-04-16T14:20:05Z"),  # another item
     )
     deliver(line(), hour="1998-04-16T16")  # the same line in a later hour of the day
@@ -111,14 +111,14 @@ def test_duplicates_within_an_arrival_are_counted_and_the_first_line_counts(deli
     assert result["figures"]["near_duplicates"] == 1
 
 
-def test_an_event_id_with_other_content_is_a_conflict(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_event_id_with_other_content_is_a_conflict(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(line(), line(rating=5))
     result = cleaned()
     assert [e["value"] for e in result["events"]] == [3.0]
     assert reasons(result) == [["event_id.conflict"]]
 
 
-def test_a_user_beyond_the_cap_of_a_day_is_set_aside(
+def test_user_with_too_many_events_a_day_is_rejected(
     deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ROBOT_EVENTS_PER_DAY", "3")
@@ -130,7 +130,7 @@ def test_a_user_beyond_the_cap_of_a_day_is_set_aside(
     assert reasons(result) == [["robot.too_many_events"]] * 4
 
 
-def test_a_truncated_file_gives_its_lines_and_a_reason(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_truncated_file_gives_its_lines_and_a_reason(deliver: Deliver, cleaned: Cleaned) -> None:
     path = deliver(*[line(event_id=str(i), item=str(i)) for i in range(3000)])
     path.write_bytes(path.read_bytes()[:-2000])
     deliver(line(event_id="sound", item="sound"), name="part-001.jsonl.gz")
@@ -141,7 +141,7 @@ def test_a_truncated_file_gives_its_lines_and_a_reason(deliver: Deliver, cleaned
     assert figures["lines_read"] == figures["events"] + figures["rejects"] + figures["duplicates"]
 
 
-def test_files_of_other_kinds_are_read_or_named(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
+def test_other_compressions_and_wrong_files(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
     folder = deliver(line(event_id="z")).parent
     (folder / "plain.jsonl").write_text(line(event_id="plain", item="1") + "\r\n\n")
     (folder / "empty.jsonl").touch()
@@ -152,7 +152,7 @@ def test_files_of_other_kinds_are_read_or_named(deliver: Deliver, cleaned: Clean
     assert sorted(reasons(result)) == [["file.unreadable"], ["line.too_long"]]
 
 
-def test_the_same_day_again_gives_the_same_rows(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_rerun_gives_the_same_rows(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(line(), line(event_id="e2", item="7"), line()[:30])
     first, second = cleaned(), cleaned(run="again")
     assert first["events"] == second["events"]
@@ -160,7 +160,7 @@ def test_the_same_day_again_gives_the_same_rows(deliver: Deliver, cleaned: Clean
     assert first["figures"] == second["figures"]
 
 
-def test_no_raw_user_id_is_kept_in_events_or_rejects(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
+def test_no_raw_user_id_in_events_or_rejects(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
     person = GOOD["user"]
     deliver(
         line(),
@@ -176,7 +176,7 @@ def test_no_raw_user_id_is_kept_in_events_or_rejects(deliver: Deliver, cleaned: 
     assert person not in kept
 
 
-def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
+def test_rejects_expectations_and_docs_have_the_same_rules(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
     sound = [line(event_id=f"s{i}", item=str(i)) for i in range(20)]
     deliver(*sound, line(event_id="a", user=""), line(event_id="b", user="", rating=-1), line(event_id="c", time=None), "{")
     result = cleaned()
@@ -199,17 +199,17 @@ def test_rejects_suite_and_documentation_count_the_same(deliver: Deliver, cleane
     assert result["figures"]["reasons"]["line.not_json"] == 1
 
 
-def test_an_arrival_with_too_many_rejects_fails_its_audit(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_too_many_rejects_fail_the_audit(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(line(), "{", "{")
     cleaned()
     with pytest.raises(audit.Refused, match=r"rejects \[arrived_on=1998-04-16\].*at most 20 % of lines_read"):
         audit.main(["--job", "clean", "--run", "r"])
 
 
-def test_changing_one_rule_in_the_yaml_changes_quarantine_suite_and_documentation(
+def test_rule_change_in_the_contract_takes_effect_everywhere(
     deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, var: Path
 ) -> None:
-    """The rating's range moves from the contract's one line, and everything moves with it."""
+    """The rating's range is one line of the contract; rejects, expectations and docs follow it."""
     folder = tmp_path / "contracts"
     folder.mkdir()
     for path in CONTRACTS.glob("*.yaml"):
@@ -229,7 +229,7 @@ def test_changing_one_rule_in_the_yaml_changes_quarantine_suite_and_documentatio
     assert table_docs.seen_by_suite(open_lake(), "events") == {"value.range": 1} == table_docs.rejected_by_rule(open_lake())
 
 
-def test_a_chain_that_no_person_makes_is_set_aside(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_endless_chain_is_rejected(deliver: Deliver, cleaned: Cleaned) -> None:
     hours = [f"1998-04-16T{h:02d}:{m:02d}:00Z" for h in range(1, 21) for m in (0, 29, 58)]
     restless = [line(event_id=f"r{i}", user="restless", item=str(i), time=time) for i, time in enumerate(hours)]
     with_a_pause = [line(event_id=f"p{i}", user="patient", item=str(i), time=t) for i, t in enumerate(hours) if "T10:" not in t]
@@ -240,7 +240,7 @@ def test_a_chain_that_no_person_makes_is_set_aside(deliver: Deliver, cleaned: Cl
 
 
 @pytest.mark.parametrize("bucket_bytes", [1 << 30, 20])
-def test_an_event_id_of_two_users_is_a_conflict_wherever_they_are_computed(
+def test_event_id_shared_by_two_users_is_a_conflict(
     deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch, bucket_bytes: int
 ) -> None:
     monkeypatch.setattr("jobs.exchange.exchange.BUCKET_BYTES", bucket_bytes)
@@ -255,14 +255,14 @@ def test_an_event_id_of_two_users_is_a_conflict_wherever_they_are_computed(
     assert (result["figures"]["lines_read"], result["figures"]["exact_duplicates"]) == (26, 1)
 
 
-def test_a_file_that_grows_while_it_is_read_stops_the_job(
+def test_file_that_grows_while_it_is_read_is_an_error(
     deliver: Deliver, cleaned: Cleaned, var: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = deliver(line())
 
     def grows(*args: Any) -> Any:
         found = files.expect_arrival(*args)
-        path.write_bytes(path.read_bytes() + b"more")  # between the look at the folder and the reading
+        path.write_bytes(path.read_bytes() + b"more")  # after the folder was listed, before the file is read
         return found
 
     monkeypatch.setattr("jobs.clean.expect_arrival", grows)
@@ -271,7 +271,7 @@ def test_a_file_that_grows_while_it_is_read_stops_the_job(
     assert not list((var / "lake").rglob("*.parquet"))
 
 
-def test_landing_files_are_told_whole_though_they_were_read_in_pieces(deliver: Deliver, var: Path) -> None:
+def test_landing_files_read_in_pieces_are_recorded_whole(deliver: Deliver, var: Path) -> None:
     path = deliver(line())
     hour = datetime(1998, 4, 16, 16, tzinfo=UTC)
     file = files.found_file("movielens", path, var / "landing", hour)
@@ -285,7 +285,7 @@ def test_landing_files_are_told_whole_though_they_were_read_in_pieces(deliver: D
     assert digest_of(landed)["sha256"] != digest_of(renamed)["sha256"]
 
 
-def test_a_day_names_its_landing_files_with_their_digests(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_landing_files_are_recorded_with_their_digests(deliver: Deliver, cleaned: Cleaned) -> None:
     paths = [deliver(line(event_id="a"), line(event_id="b"), name="a.jsonl.gz"), deliver("{", name="b.jsonl.gz")]
     day = cleaned()
     told = [(row["source_file"].rsplit("/", 1)[-1], row["bytes"], row["lines"], row["sha256"]) for row in day["landing_files"]]

@@ -1,4 +1,4 @@
-"""Clean on other formats than JSON lines: large Parquet in pieces, several sources in one day, and what sources set aside."""
+"""Clean with other formats than JSON Lines: large Parquet files, several sources in one day, and `skip` rules."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -44,9 +44,7 @@ def write_typed(path: Path, rows: int, group: int) -> None:
     pq.write_table(table, path, row_group_size=group)
 
 
-def test_a_large_parquet_file_is_read_in_pieces_and_gives_the_same_rows(
-    cleaned: Cleaned, var: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_large_parquet_file_in_pieces_gives_the_same_rows(cleaned: Cleaned, var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = var / "landing" / "typed" / "arrived=1998-04-16T15" / "part.parquet"
     write_typed(path, 2000, 200)
     whole = cleaned(sources=[TYPED])
@@ -61,7 +59,7 @@ def test_a_large_parquet_file_is_read_in_pieces_and_gives_the_same_rows(
     assert [row["line_number"] for row in by_line["rejects"]] == [i + 1 for i in range(2000) if i % 100 == 7]
 
 
-def test_sources_of_several_formats_and_broken_files_are_one_day(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
+def test_day_with_several_formats_and_broken_files(deliver: Deliver, cleaned: Cleaned, var: Path) -> None:
     from schemas.source import load_source
 
     deliver(line())
@@ -77,16 +75,16 @@ def test_sources_of_several_formats_and_broken_files_are_one_day(deliver: Delive
     assert {row["source"] for row in result["events"]} == {"movielens", "shop", "typed"}
 
 
-def test_what_the_source_sets_aside_does_not_refuse_the_day(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_skipped_lines_do_not_fail_the_audit(deliver: Deliver, cleaned: Cleaned) -> None:
     people = [f"user-{i},1998-04-16T09:00:00Z,1" for i in range(8)]
-    staff = [f"staff-{i},never,1" for i in range(12)]  # nothing is demanded of them
+    staff = [f"staff-{i},never,1" for i in range(12)]  # no other rule applies to them
     deliver("who,at,item", *people, *staff, source="shop", name="part.csv.gz")
     result = cleaned(sources=[SHOP])
     assert (result["figures"]["events"], result["figures"]["rejects"], result["figures"]["set_aside"]) == (8, 12, 12)
     audit.main(["--job", "clean", "--run", "r"])
 
 
-def test_many_lines_that_are_broken_beside_those_set_aside_refuse_it(deliver: Deliver, cleaned: Cleaned) -> None:
+def test_broken_lines_besides_skipped_ones_fail_the_audit(deliver: Deliver, cleaned: Cleaned) -> None:
     staff = [f"staff-{i},1998-04-16T09:00:00Z,1" for i in range(8)]
     deliver("who,at,item", "ann,1998-04-16T09:00:00Z,1", *staff, *["broken"] * 3, source="shop", name="part.csv.gz")
     cleaned(sources=[SHOP])

@@ -1,4 +1,4 @@
-"""The jobs on a real standalone cluster: a master and two workers on this machine, each with a core of its own."""
+"""The jobs on a real standalone cluster: a master and two workers on this machine, each with one core."""
 
 import os
 import subprocess
@@ -87,7 +87,7 @@ def children(pid: int) -> list[psutil.Process]:
 
 @contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """A cluster that lives as long as the block."""
+    """A cluster that runs for the duration of the block."""
     cluster = Cluster(folder)
     try:
         cluster.start()
@@ -104,13 +104,13 @@ def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster
 
 
 def rows(run: str) -> dict[str, pl.DataFrame]:
-    """What a run of clean staged."""
+    """The rows that a run of clean staged."""
     tables = read_manifest("clean", run).tables
     events = pl.concat([pl.read_parquet(path) for path in tables["events"].paths]).sort("event_id")
     return {"events": events, "rejects": pl.concat([pl.read_parquet(p) for p in tables["rejects"].paths]).sort("line_number")}
 
 
-def test_a_cluster_gives_the_same_rows_and_a_worker_killed_in_the_middle_changes_none(var: Path, cluster: Cluster) -> None:
+def test_cluster_gives_the_same_rows_even_if_a_worker_is_killed(var: Path, cluster: Cluster) -> None:
     simulate(var, events=120_000, users=2000, days=2)
     arrival = ["--arrived-on", str(DAY)]
     here = subprocess.run([sys.executable, "-m", "jobs.clean", *arrival, "--run", "here"], cwd=ROOT, capture_output=True)
@@ -131,7 +131,7 @@ def test_a_cluster_gives_the_same_rows_and_a_worker_killed_in_the_middle_changes
 
 
 def worker_that_computes(workers: "list[subprocess.Popen[bytes]]") -> "subprocess.Popen[bytes]":
-    """The first worker whose executor has Python at work: which one gets a task first is for the master to say."""
+    """The first worker whose executor runs Python; the master decides which worker gets a task first."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         for worker in workers:
@@ -139,7 +139,7 @@ def worker_that_computes(workers: "list[subprocess.Popen[bytes]]") -> "subproces
             for process in children(worker.pid):
                 with suppress(psutil.Error):
                     pythons += "pyspark.daemon" in " ".join(process.cmdline())
-            if pythons > 1:  # the daemon, and a process that it has forked for a task
+            if pythons > 1:  # the daemon, and a process that it forked for a task
                 return worker
         time.sleep(0.05)
     raise AssertionError("no worker began to compute within two minutes")

@@ -1,4 +1,4 @@
-"""Erased persons do not come back from the landing zone; where it is ours their lines are blanked, and no other line moves."""
+"""Erasure in the landing zone: lines of erased users are blanked if Clickwright may rewrite it; others keep their numbers."""
 
 import gzip
 import json
@@ -36,7 +36,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def erased(tmp_path: Path) -> Callable[[str], str]:
-    """Erase somebody from a lake that knows nothing of them; gives the request."""
+    """Erase a user from a lake without rows of that user; returns the request."""
 
     def ask(raw: str) -> str:
         asked = tmp_path / "asked.txt"
@@ -47,9 +47,7 @@ def erased(tmp_path: Path) -> Callable[[str], str]:
     return ask
 
 
-def test_lines_of_an_erased_person_are_refused_and_nothing_of_them_is_kept(
-    deliver: Deliver, erased: Callable[[str], str]
-) -> None:
+def test_lines_of_erased_users_are_rejected_without_content(deliver: Deliver, erased: Callable[[str], str]) -> None:
     path = deliver(line(user=ANNA), line(user=ANNA, type="jump"), line(user=BELA), line(user=BELA, type="jump"))
     erased(ANNA)
     source, events, key = load_source("movielens"), load_contract("events"), get_settings().pseudonym_secret()
@@ -67,15 +65,13 @@ def test_lines_of_an_erased_person_are_refused_and_nothing_of_them_is_kept(
     assert pseudonym(key, BELA) in str(rejects.to_dicts())
 
 
-def test_without_an_erasure_nothing_is_looked_at(deliver: Deliver) -> None:
+def test_without_an_erasure_no_file_is_read(deliver: Deliver) -> None:
     deliver(line())
-    with pytest.raises(NothingToDo, match="looked after"):
+    with pytest.raises(NothingToDo, match="every erasure is done"):
         erase_landing.main([])
 
 
-def test_where_the_landing_zone_is_not_ours_the_receipt_says_which_files_hold_the_person(
-    deliver: Deliver, erased: Callable[[str], str]
-) -> None:
+def test_receipt_lists_files_that_may_not_be_rewritten(deliver: Deliver, erased: Callable[[str], str]) -> None:
     holding = deliver(line(user=ANNA), line(user=BELA))
     deliver(line(user=BELA), name="other.jsonl.gz")
     before = holding.read_bytes()
@@ -91,9 +87,7 @@ def test_where_the_landing_zone_is_not_ours_the_receipt_says_which_files_hold_th
 
 
 @pytest.mark.parametrize("name", ["part.jsonl", "part.jsonl.gz", "part.jsonl.zst"])
-def test_lines_are_blanked_and_the_numbers_of_others_hold(
-    var: Path, ours: None, erased: Callable[[str], str], name: str
-) -> None:
+def test_blanking_keeps_the_other_line_numbers(var: Path, ours: None, erased: Callable[[str], str], name: str) -> None:
     path = var / "landing" / "movielens" / "arrived=1998-04-16T15" / name
     path.parent.mkdir(parents=True)
     lines = [line(user=BELA), line(user=ANNA), "", line(user=f"{ANNA}x"), line(user=ANNA, item="7"), line(user=BELA)]
@@ -112,7 +106,7 @@ def test_lines_are_blanked_and_the_numbers_of_others_hold(
     assert [p.name for p in path.parent.iterdir()] == [name]
 
 
-def test_a_record_of_several_lines_is_blanked_whole(var: Path, ours: None, erased: Callable[[str], str]) -> None:
+def test_multiline_record_is_blanked_as_a_whole(var: Path, ours: None, erased: Callable[[str], str]) -> None:
     path = var / "landing" / "online_retail" / "arrived=2011-12-01T10" / "part.csv"
     path.parent.mkdir(parents=True)
     header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
@@ -127,7 +121,7 @@ def test_a_record_of_several_lines_is_blanked_whole(var: Path, ours: None, erase
     assert path.read_text().split("\n") == "\n".join([header, rows[0], "\n", rows[2], ""]).split("\n")
 
 
-def test_parquet_rows_become_rows_of_nulls(var: Path, ours: None, erased: Callable[[str], str]) -> None:
+def test_parquet_rows_become_nulls(var: Path, ours: None, erased: Callable[[str], str]) -> None:
     source = load_source("simulated_parquet")
     path = var / "landing" / source.name / "arrived=2026-11-10T10" / "part.parquet"
     path.parent.mkdir(parents=True)
@@ -143,9 +137,7 @@ def test_parquet_rows_become_rows_of_nulls(var: Path, ours: None, erased: Callab
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
-def test_a_broken_line_is_found_by_the_raw_id(
-    deliver: Deliver, ours: None, erased: Callable[[str], str], tmp_path: Path
-) -> None:
+def test_broken_line_is_found_by_raw_id(deliver: Deliver, ours: None, erased: Callable[[str], str], tmp_path: Path) -> None:
     path = deliver(line(user=BELA), line(user=ANNA)[:-9], '{"user": "someb')
     erased(ANNA)
     assert erase_landing.main([])["lines_blanked"] == 0
@@ -153,9 +145,7 @@ def test_a_broken_line_is_found_by_the_raw_id(
     assert [bool(text) for text in gzip.decompress(path.read_bytes()).split(b"\n")] == [True, False, True, False]
 
 
-def test_a_file_that_cannot_be_written_again_as_it_is_stays_and_is_named(
-    deliver: Deliver, ours: None, erased: Callable[[str], str]
-) -> None:
+def test_damaged_file_is_listed_and_not_rewritten(deliver: Deliver, ours: None, erased: Callable[[str], str]) -> None:
     path = deliver(*[line(user=ANNA if i == 0 else BELA, event_id=f"e{i}", item=str(i * i)) for i in range(2000)])
     path.write_bytes(path.read_bytes()[:-2000])
     before = path.read_bytes()
@@ -166,7 +156,7 @@ def test_a_file_that_cannot_be_written_again_as_it_is_stays_and_is_named(
 
 
 @pytest.mark.slow
-def test_a_day_that_is_done_again_does_not_bring_the_person_back(
+def test_rerun_of_a_day_does_not_restore_an_erased_user(
     deliver: Deliver, erased: Callable[[str], str], cleaned: Callable[..., dict[str, object]]
 ) -> None:
     deliver(

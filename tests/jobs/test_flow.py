@@ -1,4 +1,4 @@
-"""A day's commands, run one after the other from a shell, as Airflow runs them."""
+"""The commands of a day, run one after the other from a shell, as Airflow runs them."""
 
 import json
 import os
@@ -32,19 +32,19 @@ def command(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def result(module: str, *arguments: str) -> dict[str, Any]:
-    """The JSON that a command prints last."""
+    """The JSON in the last line that a command prints."""
     done = command(module, *arguments)
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
 def audited(job: str, run: str) -> None:
-    """Audit and publish in this process, where Great Expectations is imported already."""
+    """Audit and publish in this process, where Great Expectations is already imported."""
     audit.main(["--job", job, "--run", run])
     publish.main(["--job", job, "--run", run])
 
 
-def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) -> None:
+def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) -> None:
     visitors = [
         line(event_id=f"v{i}", user=f"shopper-{i:04d}@shop.example", item="1", time=f"{DAY}T10:00:00Z") for i in range(8)
     ]
@@ -76,7 +76,7 @@ def test_a_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path
     assert searched.files > 30
 
 
-def test_a_day_of_a_log_without_a_catalogue_ends_in_profiles(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_day_without_a_catalogue_ends_in_profiles(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
     for job in (clean, sessionize, profiles):
         monkeypatch.setattr(job, "exchange", lambda spark, *rest: exchange_here(*rest))
@@ -109,14 +109,14 @@ def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
     assert "run its build first" in unaudited.stderr
 
 
-def test_a_wrong_setting_stops_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_setting_fails_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SESION_GAP_MINUTES", "20")
     done = command("jobs.sessionize", "--from", DAY, "--to", DAY)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("error: unknown setting CLICKWRIGHT_SESION_GAP_MINUTES")
 
 
-def test_a_full_disk_is_said_in_one_line_and_publishes_nothing(deliver: Deliver, var: Path) -> None:
+def test_full_disk_is_a_one_line_error_and_publishes_nothing(deliver: Deliver, var: Path) -> None:
     deliver(*[line(event_id=str(i), item=str(i), surface=os.urandom(400).hex()[:200]) for i in range(4000)])
     inside = on_small_disk(var / "lake" / "data", "128k")
     clean = [sys.executable, "-m", "jobs.clean", "--arrived-on", DAY, "--run", "r"]

@@ -1,4 +1,4 @@
-"""The order of events: what a plain sort by user, time and id gives, on any log, in texts or in a dictionary of them."""
+"""The order of events equals a plain sort by user, time and id, for strings and categoricals."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,7 @@ SCHEMA = {"user_id": pl.String, "event_time": pl.Datetime("us", "UTC"), "event_i
 
 
 @given(log=LOGS, dictionary=st.booleans())
-def test_the_order_is_that_of_a_plain_sort(log: list[tuple[str, int, str, str]], dictionary: bool) -> None:
+def test_order_equals_a_plain_sort(log: list[tuple[str, int, str, str]], dictionary: bool) -> None:
     start = datetime(1990, 1, 1, tzinfo=UTC)
     rows = [(user, start + timedelta(microseconds=micros), *rest) for user, micros, *rest in log]
     events = pl.DataFrame(rows, schema=SCHEMA, orient="row")

@@ -1,4 +1,4 @@
-"""The catalogue and the profiles, on a handful of rows worked out by hand."""
+"""The catalogue and the profiles, on a few rows computed by hand."""
 
 import json
 import math
@@ -31,7 +31,7 @@ def stage_items(spark: SparkSession, as_of: date = D) -> tuple[list[dict[str, An
     return [row for p in manifest.tables["items"].paths for row in pq.ParquetFile(p).read().to_pylist()], manifest.notes
 
 
-def test_the_catalogue_holds_the_newest_line_of_each_item(deliver: Deliver, spark: SparkSession, var: Path) -> None:
+def test_catalogue_holds_the_newest_line_of_each_item(deliver: Deliver, spark: SparkSession, var: Path) -> None:
     items = "movielens-items"
     deliver(json.dumps(ALIEN), json.dumps(HEAT), hour="1998-04-15T03", source=items)
     deliver(json.dumps({**ALIEN, "title": "Alien (restored)"}), hour="1998-04-16T09", source=items)
@@ -43,19 +43,19 @@ def test_the_catalogue_holds_the_newest_line_of_each_item(deliver: Deliver, spar
     ]
 
 
-def test_an_item_that_breaks_a_rule_is_left_out_and_counted(deliver: Deliver, spark: SparkSession) -> None:
+def test_item_that_breaks_a_rule_is_left_out_and_counted(deliver: Deliver, spark: SparkSession) -> None:
     deliver(json.dumps(HEAT), json.dumps({**ALIEN, "title": None}), "{", hour="1998-04-15T03", source="movielens-items")
     rows, notes = stage_items(spark, date(1998, 4, 15))
     assert [r["item_id"] for r in rows] == ["2"]
     assert notes["refused_items"] == {"title.required": 1, "line.not_json": 1}
 
 
-def test_a_day_without_a_catalogue_says_where_it_was_expected(spark: SparkSession, var: Path) -> None:
+def test_missing_catalogue_error_names_the_expected_folder(spark: SparkSession, var: Path) -> None:
     with pytest.raises(ClickwrightError, match=f"no catalogue arrived by 1998-04-16; expected in {var}.*movielens-items"):
         stage_items(spark)
 
 
-def test_a_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> None:
+def test_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> None:
     deliver(json.dumps(HEAT), hour="1998-04-15T03", source="movielens-items")
     with pytest.raises(NothingToDo, match="no catalogue file arrived on 1998-04-16"):
         expect_catalogue(D)
@@ -63,11 +63,11 @@ def test_a_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> N
 
 def test_sources_without_a_catalogue_have_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
-    with pytest.raises(NothingToDo, match=r"no source has a catalogue \(web_log\); items are known by their events"):
+    with pytest.raises(NothingToDo, match=r"no source has a catalogue \(web_log\); items are known only from events"):
         expect_catalogue(D)
 
 
-def test_a_profile_by_hand() -> None:
+def test_profile_computed_by_hand() -> None:
     def event(user: str, day: int, item: str, event_id: str, arrived: int | None = None) -> dict[str, Any]:
         nothing = dict.fromkeys(load_contract("events").columns)
         moment = datetime(1998, 4, day, 10, tzinfo=UTC)
@@ -95,7 +95,7 @@ def test_a_profile_by_hand() -> None:
     # Horror: items 1 and 2 today, item 2 a day ago; Sci-Fi: item 1 today. A day costs 2^(-1/30).
     horror, scifi = 2 + 0.5 ** (1 / 30), 1.0
     assert a["category_weights"] == pytest.approx({"Horror": horror / (horror + scifi), "Sci-Fi": scifi / (horror + scifi)})
-    # "horror" stands in both items: ln(2/2) = 0 says nothing of a; "space" stands in one.
+    # "horror" is in both items, so ln(2/2) = 0; "space" is in one.
     assert a["term_weights"] == pytest.approx({"space": 1.0})
     assert math.isclose(sum(a["category_weights"].values()), 1.0)
-    assert b["category_weights"] is None  # an item that no catalogue knows
+    assert b["category_weights"] is None  # an item that is not in the catalogue

@@ -1,4 +1,4 @@
-"""Sessions: exactly by the rules, whichever days are run, and in one exchange."""
+"""Sessions follow the rules exactly, for any range of days, in one exchange."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -37,7 +37,7 @@ def frame(spark: SparkSession, log: list[Event]) -> Any:
 
 
 def rows_of(log: list[Event], arrived_on: date = D) -> pl.DataFrame:
-    """The log as rows of ``events``, as far as sessions need them."""
+    """The log as rows of ``events``, with the columns that sessions need."""
     rows = [{**event._asdict(), "source": "s", "arrived_on": arrived_on, "item_id": "i"} for event in log]
     return pl.DataFrame(rows, schema_overrides={"event_time": pl.Datetime("us", "UTC")})
 
@@ -52,25 +52,25 @@ def in_sessions(spark: SparkSession, log: list[Event], gap: timedelta = GAP) -> 
     return list(found.values())
 
 
-def test_a_gap_of_exactly_thirty_minutes_stays_and_a_microsecond_more_does_not(spark: SparkSession) -> None:
+def test_gap_of_exactly_thirty_minutes_does_not_split(spark: SparkSession) -> None:
     start = at("09:00")
     exact, more = start + GAP, start + GAP + GAP + timedelta(microseconds=1)
     assert in_sessions(spark, log_of(start, exact, more)) == [["u0", "u1"], ["u2"]]
 
 
-def test_the_first_midnight_does_not_cut_and_the_second_does(spark: SparkSession) -> None:
+def test_second_midnight_cuts_a_session(spark: SparkSession) -> None:
     every = timedelta(minutes=20)
     chain = [at("23:40", 19) + i * every for i in range(3 * 24 * 3)]
     sizes = [len(session) for session in in_sessions(spark, log_of(*chain))]
-    assert sizes == [1 + 72, 72, 71]  # 19 and 20 November together, then a day each
+    assert sizes == [1 + 72, 72, 71]  # 19 and 20 November together, then one session a day
 
 
-def test_events_at_the_same_time_are_ordered_by_their_ids(spark: SparkSession) -> None:
+def test_simultaneous_events_are_ordered_by_id(spark: SparkSession) -> None:
     log = [Event("u", at("09:00"), name) for name in ("c", "a", "b")]
     assert in_sessions(spark, log) == [["a", "b", "c"]]
 
 
-def test_a_session_id_depends_on_the_user_and_the_first_event_alone(spark: SparkSession) -> None:
+def test_session_id_depends_on_user_and_first_event(spark: SparkSession) -> None:
     log = log_of(at("09:00"), at("09:10"))
     alone = {r["session_id"] for r in sessionize(frame(spark, log)).collect()}
     more = log + log_of(at("09:20"), at("11:00"), user="v") + [Event("u", at("09:15"), "late")]
@@ -78,14 +78,14 @@ def test_a_session_id_depends_on_the_user_and_the_first_event_alone(spark: Spark
     assert alone == {beside[0]["session_id"]}
 
 
-def test_a_null_in_another_column_stays_a_null(spark: SparkSession) -> None:
+def test_null_in_another_column_stays_null(spark: SparkSession) -> None:
     from pyspark.sql import functions as F
 
     rows = sessionize(frame(spark, log_of(at("09:00"))).withColumn("note", F.lit(None).cast("string"))).collect()
     assert rows[0]["note"] is None
 
 
-def test_a_session_in_one_row(spark: SparkSession) -> None:
+def test_summary_has_one_row_per_session(spark: SparkSession) -> None:
     from pyspark.sql import functions as F
 
     log = log_of(at("09:00"), at("09:10"), at("09:40"))
@@ -96,7 +96,7 @@ def test_a_session_in_one_row(spark: SparkSession) -> None:
     assert (row["first_event_id"], row["last_event_id"]) == ("u0", "u2")
 
 
-def test_an_event_that_arrived_twice_counts_once_and_the_first_arrival_wins() -> None:
+def test_first_arrival_of_a_repeated_event_counts() -> None:
     log = log_of(at("09:00"), at("09:10"))
     twice = pl.concat([rows_of(log, arrived_on=D + timedelta(days=1)), rows_of(log)])
     rows, sessions = closing_sessions(twice, [D], GAP)
@@ -104,12 +104,12 @@ def test_an_event_that_arrived_twice_counts_once_and_the_first_arrival_wins() ->
     assert sessions["n_events"].to_list() == [2]
 
 
-def test_a_day_looks_back_two_days_and_one_gap() -> None:
+def test_look_back_is_two_days_and_one_gap() -> None:
     assert look_back([D]) == [D - timedelta(days=i) for i in (3, 2, 1, 0)]
     assert look_ahead([D]) == [D + timedelta(days=i) for i in (0, 1, 2, 3)]
 
 
-def test_sessionising_is_one_exchange_by_user(spark: SparkSession) -> None:
+def test_sessionize_is_one_exchange_by_user(spark: SparkSession) -> None:
     plan = sessionize(frame(spark, log_of(at("09:00"))))._jdf.queryExecution().executedPlan().toString()
     assert plan.count("Exchange hashpartitioning(user_id") == 1
     assert plan.count("Exchange") == 1
@@ -138,18 +138,18 @@ logs = st.lists(busy | usual, min_size=1, max_size=12).map(log_of_users)
 
 @given(log=logs)
 @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_one_pass_over_the_log_gives_what_the_oracle_gives(spark: SparkSession, log: list[Event]) -> None:
+def test_one_pass_matches_the_oracle(spark: SparkSession, log: list[Event]) -> None:
     expected = [[event.event_id for event in session] for session in oracle.sessions(log, GAP)]
     assert in_sessions(spark, log) == expected
 
 
 @given(log=st.lists(usual, min_size=1, max_size=12).map(log_of_users))
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_spark_session_windows_agree_where_no_second_midnight_cuts(spark: SparkSession, log: list[Event]) -> None:
+def test_spark_session_windows_agree_up_to_the_midnight_cut(spark: SparkSession, log: list[Event]) -> None:
     from pyspark.sql import functions as F
 
     events = frame(spark, log)
-    # Spark's window ends before the gap does: a microsecond more, so that exactly the gap stays.
+    # Spark splits at exactly the gap, so the window is a microsecond longer.
     window = F.session_window("event_time", "1800 seconds 1 microsecond")
     theirs = events.groupBy("user_id", window).agg(F.min("event_time").alias("started_at"), F.count("*").alias("n_events"))
     ours = summarize(sessionize(events))
@@ -159,7 +159,7 @@ def test_spark_session_windows_agree_where_no_second_midnight_cuts(spark: SparkS
 
 @given(log=logs, seed=st.randoms())
 @settings(max_examples=200, deadline=None)
-def test_days_run_one_by_one_give_what_one_pass_gives(log: list[Event], seed: Any) -> None:
+def test_days_run_one_by_one_match_one_pass(log: list[Event], seed: Any) -> None:
     expected: dict[date, set[tuple[str, ...]]] = {}
     for session in oracle.sessions(log, GAP):
         expected.setdefault(oracle.closed_on(session, GAP), set()).add(tuple(e.event_id for e in session))

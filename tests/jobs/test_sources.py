@@ -1,4 +1,4 @@
-"""Every shipped mapping on a few lines in its source's shape: what becomes an event, and why the rest does not."""
+"""Every shipped mapping on a few lines of its source: which become events, and why the others do not."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,15 +14,15 @@ from schemas.source import SOURCES, load_source
 
 KEY = b"a key of the tests"
 TESTED = {"movielens", "online_retail", "web_log", "open_bandit", "rees46", "retailrocket", "ga4", "simulated_parquet"}
-ELSEWHERE = {"simulated"}  # test_simulate_cleaned.py holds it against the planted truth
+ELSEWHERE = {"simulated"}  # simulate/test_cleaned.py checks it against the planted truth
 
 
-def test_no_shipped_mapping_is_without_a_test() -> None:
+def test_every_shipped_mapping_has_a_test() -> None:
     assert {path.stem for path in SOURCES.glob("*.yaml")} == TESTED | ELSEWHERE
 
 
 def parsed(name: str, text: str, folder: Path, suffix: str = "csv") -> Parsed:
-    """What the reader and the mapping make of a file, as a history load."""
+    """The candidates of a file, read as a history load."""
     source, events = load_source(name), load_contract("events")
     path = folder / f"part.{suffix}"
     path.write_text(text)
@@ -124,7 +124,7 @@ def test_web_log(tmp_path: Path) -> None:
     assert "192.0.2" not in repr(found.refused["masked_line"].to_list())
 
 
-def test_an_address_that_stands_for_a_user_is_nowhere_in_what_is_kept(tmp_path: Path) -> None:
+def test_ip_address_used_as_user_id_is_not_kept(tmp_path: Path) -> None:
     found = parsed(
         "web_log",
         '192.0.2.77 - - [17/May/2026:12:05:03 +0200] "GET /whois/192.0.2.77 HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n',
@@ -213,6 +213,6 @@ def test_ga4(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(TESTED))
-def test_the_comment_of_a_mapping_without_event_ids_says_so(name: str) -> None:
+def test_mapping_without_event_ids_says_so_in_a_comment(name: str) -> None:
     has_ids = "event_id" in load_source(name).columns
-    assert has_ids != ("no id of its own" in (SOURCES / f"{name}.yaml").read_text().replace("\n# ", " "))
+    assert has_ids != ("have no id: the id is a digest" in (SOURCES / f"{name}.yaml").read_text().replace("\n# ", " "))

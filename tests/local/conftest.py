@@ -1,4 +1,4 @@
-"""Airflow and MLflow, started once for all tests that need them alive."""
+"""Airflow and MLflow, started once for all tests that need the real services."""
 
 import json
 import socket

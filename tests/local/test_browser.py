@@ -1,4 +1,4 @@
-"""Airflow's pages in a browser, in short; `make test-browser` goes on where this ends."""
+"""A short test of Airflow's pages in a browser; `make test-browser` runs the long ones."""
 
 from datetime import date
 
@@ -20,7 +20,7 @@ def person(live: Services, browser: Browser) -> AirflowPage:
     return AirflowPage(page, live.airflow_url, USER, password(live.settings))
 
 
-def test_a_day_is_documented_and_has_a_deadline(airflow: AirflowClient, person: AirflowPage) -> None:
+def test_behaviour_day_shows_its_docs_and_deadline(airflow: AirflowClient, person: AirflowPage) -> None:
     airflow.wait_for_dags(["behaviour_day"])
     person.open("/dags/behaviour_day")
     expect(person.page.get_by_text("1 deadline")).to_be_visible()
@@ -28,7 +28,7 @@ def test_a_day_is_documented_and_has_a_deadline(airflow: AirflowClient, person: 
     expect(person.page.get_by_role("dialog")).to_contain_text("When it fails.")
 
 
-def test_two_days_are_backfilled_from_the_dialog(airflow: AirflowClient, person: AirflowPage) -> None:
+def test_backfill_dialog_runs_two_days(airflow: AirflowClient, person: AirflowPage) -> None:
     airflow.wait_for_dags(["daily"])
     dialog = person.backfill_dialog("daily", FIRST, LAST)
     assert person.announced(dialog) == "2 runs will be triggered."

@@ -1,4 +1,4 @@
-"""A day of the workflow on a standalone Spark cluster: the connection `spark_default` says where, and nothing else changes."""
+"""A day of the workflow on a standalone Spark cluster: only the connection `spark_default` differs."""
 
 import json
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ def services(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
             services.down()
 
 
-def test_the_same_day_on_a_cluster(services: tuple[Services, Cluster]) -> None:
+def test_day_runs_on_a_cluster(services: tuple[Services, Cluster]) -> None:
     stack, cluster = services
     landing, airflow = stack.settings.landing_dir, stack.airflow()
     deliver(landing, "movielens-items", [json.dumps(ALIEN)])

@@ -1,4 +1,4 @@
-"""Late events in the real Airflow: exactly the days that they change are done again, each once, and nothing is forgotten."""
+"""Late events in the real Airflow: exactly the affected days are processed again, once each, and none is forgotten."""
 
 import json
 import time
@@ -32,7 +32,7 @@ def run_day(airflow: AirflowClient, day: date) -> None:
 
 
 def again(airflow: AirflowClient, count: int) -> list[Run]:
-    """The runs that do late days again, when there are so many and all have ended."""
+    """The runs for late days, once there are ``count`` of them and all have ended."""
     deadline = time.monotonic() + TIMEOUT_S
     while len(runs := airflow.runs(LATE_DAG)) < count or not all(run.finished for run in runs):
         assert time.monotonic() < deadline, runs
@@ -41,7 +41,7 @@ def again(airflow: AirflowClient, count: int) -> list[Run]:
 
 
 def made(lake: Lake) -> dict[str, int]:
-    """Which snapshot each day's sessions are from."""
+    """The snapshot of each day's sessions."""
     return {day: commit.snapshot_id for day, commit in lake.current_commits("sessions").items()}
 
 
@@ -54,7 +54,7 @@ def tasks_done(airflow: AirflowClient, run: Run) -> set[str]:
     return {task.task_id for task in airflow.tasks(run.dag_id, run.run_id) if task.state == "success"}
 
 
-def test_late_events_do_again_the_days_that_they_change(live: Services, airflow: AirflowClient) -> None:
+def test_late_events_reprocess_the_days_that_they_change(live: Services, airflow: AirflowClient) -> None:
     landing, lake = live.settings.landing_dir, open_lake(live.settings)
 
     def arrive(day: date, *lines: str, file: str = "part-000") -> None:
@@ -74,13 +74,13 @@ def test_late_events_do_again_the_days_that_they_change(live: Services, airflow:
     run_day(airflow, DAYS[1])
     assert late_days(lake) == []
     before = made(lake)
-    run_day(airflow, DAYS[2])  # tells of two days, and nobody hears it
+    run_day(airflow, DAYS[2])  # reports two days; the workflow is paused, so Airflow drops them
     assert late_days(lake) == DAYS[:2]
     assert sizes(lake)[FIRST] == [2]
     assert airflow.runs(LATE_DAG) == []
 
     airflow.unpause(LATE_DAG)
-    run_day(airflow, DAYS[3])  # tells of them again
+    run_day(airflow, DAYS[3])  # reports them again
     runs = again(airflow, 2)
     assert sorted(str(run.partition) for run in runs) == [str(day) for day in DAYS[:2]]
     assert {run.state for run in runs} == {"success"}
@@ -95,5 +95,5 @@ def test_late_events_do_again_the_days_that_they_change(live: Services, airflow:
     run = airflow.trigger(LATE_DAG, conf=told_again)
     (ended,) = airflow.wait(LATE_DAG, [run.run_id], timeout_s=TIMEOUT_S)
     assert ended.state == "success"
-    assert tasks_done(airflow, ended) == {"days_at_work"}  # done already: skipped
+    assert tasks_done(airflow, ended) == {"days_at_work"}  # already done: the rest is skipped
     assert made(lake) == after

@@ -1,4 +1,4 @@
-"""The pool of the GPUs has one slot a GPU: two tasks of it never run at once, and one that sleeps keeps its slot."""
+"""The GPU pool has one slot per GPU: two of its tasks never run at once, and a deferred task keeps its slot."""
 
 import time
 
@@ -10,7 +10,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 HOLDS_A_SLOT = {"queued", "running", "deferred"}
 
 
-def test_one_slot_one_task(airflow: AirflowClient) -> None:
+def test_gpu_pool_runs_one_task_at_a_time(airflow: AirflowClient) -> None:
     airflow.wait_for_dags(["gpu"])
     airflow.unpause("gpu")
     run = airflow.trigger("gpu")

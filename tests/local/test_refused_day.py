@@ -1,4 +1,4 @@
-"""A day that its audit refuses, in the real Airflow: it says why, the lake is untouched, mending and clearing completes it."""
+"""A day that its audit refuses, in the real Airflow: the lake is unchanged; repair and clear complete the day."""
 
 import gzip
 import json
@@ -26,7 +26,7 @@ def deliver(landing: Path, source: str, lines: list[str], hour: str = "1998-04-1
 @pytest.mark.slow
 @pytest.mark.airflow
 @pytest.mark.timeout(900)
-def test_a_refused_day_says_why_and_is_completed_after_mending(live: Services, airflow: AirflowClient) -> None:
+def test_refused_day_reports_its_reason_and_can_be_repaired(live: Services, airflow: AirflowClient) -> None:
     landing = live.settings.landing_dir
     deliver(landing, "movielens-items", [json.dumps(ALIEN)], hour=f"{DAY}T15")
     deliver(landing, "movielens", [*SOUND, *["{"] * 10], hour=f"{DAY}T15")
@@ -47,7 +47,7 @@ def test_a_refused_day_says_why_and_is_completed_after_mending(live: Services, a
     assert Path(message.split("see ")[1].split(",")[0]).exists()
     assert {table for table, rows in row_counts(lake).items() if rows != before.get(table, 0)} <= {"items"}
 
-    deliver(landing, "movielens", SOUND, hour=f"{DAY}T15")  # mended
+    deliver(landing, "movielens", SOUND, hour=f"{DAY}T15")  # repaired
     airflow.clear("behaviour_day", run.run_id)
     (ended,) = airflow.wait("behaviour_day", [run.run_id], timeout_s=400)
     assert ended.state == "success"

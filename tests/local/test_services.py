@@ -1,4 +1,4 @@
-"""The services, started for real: what they listen on, what they run, what a person's actions lead to, how they end."""
+"""The services, started for real: ports, runs, approvals, alerts, restarts and shutdown."""
 
 import json
 import socket
@@ -24,7 +24,7 @@ from tests.waiting import until
 FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
 
 
-def test_keys_and_password_are_for_their_owner_alone(tmp_path: Path) -> None:
+def test_keys_and_passwords_are_private_files(tmp_path: Path) -> None:
     settings = Settings(var=tmp_path / "var")
     write_config(settings, settings.var / "airflow", "127.0.0.1")
     files = [*settings.secrets.iterdir(), settings.var / "airflow" / "airflow.cfg"]
@@ -40,9 +40,7 @@ def test_keys_and_password_are_for_their_owner_alone(tmp_path: Path) -> None:
     assert password(other) != password(settings)
 
 
-def test_a_port_in_use_is_one_line_that_says_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_port_in_use_is_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
@@ -55,7 +53,7 @@ def test_a_port_in_use_is_one_line_that_says_what_to_do(
     assert f"CLICKWRIGHT_AIRFLOW_PORT={port + 10}" in said[0]
 
 
-def test_nothing_running_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+def test_down_and_status_without_services_succeed(capsys: pytest.CaptureFixture[str]) -> None:
     assert services_module.main(["down"]) == 0
     assert services_module.main(["status"]) == 0
     assert capsys.readouterr().out.count("not running") == 6
@@ -63,7 +61,7 @@ def test_nothing_running_is_not_an_error(capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_services_answer_on_this_machine_alone(live: Services, airflow: AirflowClient) -> None:
+def test_services_listen_on_loopback_only(live: Services, airflow: AirflowClient) -> None:
     assert set(airflow.health().values()) == {"healthy"}
     airflow.wait_for_dags(["behaviour_day", "train_recommender", "recommend", "probe", "sleeper", "daily"])
     assert airflow.import_errors() == {}
@@ -82,19 +80,19 @@ def test_services_answer_on_this_machine_alone(live: Services, airflow: AirflowC
 
 
 @pytest.mark.slow
-def test_a_wrong_password_is_refused(live: Services) -> None:
+def test_wrong_password_is_rejected(live: Services) -> None:
     with pytest.raises(AirflowError, match="401"):
         AirflowClient(live.airflow_url, "admin", "wrong").dag_ids()
 
 
 @pytest.mark.slow
-def test_nobody_there_is_said_after_a_while() -> None:
+def test_missing_airflow_is_reported_after_retries() -> None:
     with pytest.raises(AirflowError, match=r"no answer from Airflow.*make up"):
         AirflowClient(f"http://127.0.0.1:{free_port()}", "admin", "x", patience_s=1).dag_ids()
 
 
 @pytest.mark.slow
-def test_a_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: Path) -> None:
+def test_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: Path) -> None:
     airflow.wait_for_dags(["probe"])
     airflow.unpause("probe")
     run = airflow.trigger("probe", conf={"file": str(tmp_path / "there")})
@@ -107,7 +105,7 @@ def test_a_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: 
 
     (ended,) = airflow.wait("probe", [run.run_id], timeout_s=120, progress=approve, poll_s=0.5)
     assert ended.state == "failed"
-    # Airflow's operator asks once more when the answer comes in the moment in which it goes to sleep.
+    # Airflow's operator asks again if the answer arrives while the task is being deferred.
     assert set(subjects) == {("Go on?", True)}
     tasks = {task.task_id: (task.state, task.try_number) for task in airflow.tasks("probe", run.run_id)}
     assert tasks["once"] == ("success", 2)
@@ -123,7 +121,7 @@ def test_a_run_retries_refuses_skips_and_asks(airflow: AirflowClient, tmp_path: 
 
 
 @pytest.mark.slow
-def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient, tmp_path: Path) -> None:
+def test_no_answer_counts_as_a_rejection(airflow: AirflowClient, tmp_path: Path) -> None:
     airflow.unpause("probe")
     run = airflow.trigger("probe", conf={"file": str(tmp_path / "there"), "response_hours": 4 / 3600})
     airflow.wait("probe", [run.run_id], timeout_s=120, poll_s=0.5)  # nobody answers
@@ -134,7 +132,7 @@ def test_a_reject_ends_the_run_without_what_was_asked_for(airflow: AirflowClient
 
 
 @pytest.mark.slow
-def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
+def test_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -> None:
     airflow.wait_for_dags(["daily"])
     airflow.pause("daily")
     airflow.create_backfill("daily", FIRST, LAST)
@@ -152,11 +150,11 @@ def test_a_backfill_waits_while_the_workflow_is_paused(airflow: AirflowClient) -
     other = airflow.trigger("daily", arrived_on=date(2024, 3, 1))
     assert other.interval_start == "2024-03-01T01:00:00Z"
     latest = [run for run in airflow.runs("daily") if run.run_type == "scheduled"]
-    assert len(latest) == 1  # what unpausing started
+    assert len(latest) == 1  # started by unpausing
 
 
 @pytest.mark.slow
-def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
+def test_failed_task_and_late_run_send_one_alert_each(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
     dag_ids = ["probe", "late", "daily", "killed"]
     airflow.wait_for_dags(dag_ids)
     for dag_id in dag_ids:
@@ -175,9 +173,9 @@ def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airfl
     airflow.wait("killed", [killed.run_id], timeout_s=60, poll_s=0.5)
     (alarm,) = until(lambda: alarms_of(live, killed.run_id))
     assert (alarm["kind"], alarm["workflow"], alarm["task"], alarm["tables"]) == ("failed", "killed", "sleep", ["probes"])
-    assert alarm["reason"] == "the task ended before it said why; see the log"
+    assert alarm["reason"] == "the task ended without an error message; see the log"
 
-    # `once` failed too, but was tried again; and the end of the run does not tell of `refuse` once more.
+    # `once` failed too, but was retried; and the end of the run sends no second alert about `refuse`.
     (alarm,) = alarms_of(live, failed.run_id)
     assert (alarm["kind"], alarm["workflow"], alarm["task"]) == ("failed", "probe", "refuse")
     assert alarm["reason"] == "told to refuse; in the probe; tell it otherwise"
@@ -191,7 +189,7 @@ def test_a_failed_task_and_a_late_run_raise_one_alarm_each(live: Services, airfl
 
     callbacks = live.airflow_home / "logs" / "executor_callbacks" / "daily" / long_ago.run_id
     logs = [wait_for(log) for log in until(lambda: list(callbacks.glob("*")))]
-    assert ["nobody is told" in log for log in logs] == [True]
+    assert ["no alert is sent" in log for log in logs] == [True]
     assert alarms_of(live, long_ago.run_id) == []
 
 
@@ -201,7 +199,7 @@ def alarms_of(live: Services, run_id: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.slow
-def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowClient) -> None:
+def test_keeper_restarts_a_killed_service(live: Services, airflow: AirflowClient) -> None:
     before = {daemon.name: live.daemons.find(daemon.name) for daemon in live.programs()}
     scheduler = before["airflow-scheduler"]
     assert scheduler is not None
@@ -215,13 +213,16 @@ def test_what_ended_by_itself_is_started_again(live: Services, airflow: AirflowC
 
 
 @pytest.mark.slow
-def test_down_ends_running_tasks_and_leaves_nothing(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
+def test_down_ends_running_tasks_and_all_processes(live: Services, airflow: AirflowClient, tmp_path: Path) -> None:
     airflow.wait_for_dags(["sleeper"])
     airflow.unpause("sleeper")
     airflow.trigger("sleeper", conf={"file": str(tmp_path / "child")})
     child = psutil.Process(int(wait_for(tmp_path / "child")))
     heads = [process for daemon in live.programs() if (process := live.daemons.find(daemon.name))]
-    family = {*heads, *(below for head in heads for below in head.children(recursive=True))}  # the keeper started one of them
+    family = {
+        *heads,
+        *(below for head in heads for below in head.children(recursive=True)),
+    }  # including the one that the keeper restarted
     assert live.down() >= len(family)
     assert all(gone(process) for process in [child, *family])
     assert live.daemons.strays() == []

@@ -1,4 +1,4 @@
-"""Small logs with a plot: users walk through a few genres in order, so that what comes next can be learned."""
+"""Small logs with a pattern: users walk through the items in order, so that the next item can be learned."""
 
 import hashlib
 import shutil
@@ -36,7 +36,7 @@ EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name == "als" else
 
 @pytest.fixture(autouse=True)
 def spark_for_als(request: pytest.FixtureRequest) -> None:
-    """The session of all tests, rather than one of its own for each fit."""
+    """Use the Spark session of all tests, instead of a new one for each fit."""
     if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") == "als":
         request.getfixturevalue("spark")
 
@@ -46,7 +46,7 @@ def pseudonym(user: int) -> str:
 
 
 def walk_events(seed: int = 3, last_day: date = date(2024, 3, 7)) -> pd.DataFrame:
-    """Every user starts somewhere and goes to the next item or the one after it, a few a day."""
+    """Every user starts at a random item and goes to the next one or the one after it, a few a day."""
     rng = np.random.default_rng(seed)
     days = (last_day - FIRST_DAY).days
     rows: list[dict[str, Any]] = []
@@ -95,11 +95,11 @@ def gathered(frame: pd.DataFrame) -> Events:
 def tiny(
     rows: list[tuple[str, str, int]], items: list[str], *, arrived: dict[int, int] | None = None, same_ids: bool = False
 ) -> tuple[Interactions, Catalog]:
-    """Interactions and catalogue of literal rows (user, item, second).
+    """Interactions and catalogue of rows (user, item, second).
 
     Args:
-        arrived: for some rows the day on which they arrive; the others arrive on their own.
-        same_ids: events of one second have one id.
+        arrived: day of arrival of some rows; the others arrive on the day of the event.
+        same_ids: whether events of one second share an id.
     """
     catalog = Catalog(items, [f"Title {i}" for i in items], [["any"] for _ in items], ["" for _ in items])
     frame = pd.DataFrame(rows, columns=["user_id", "item_id", "second"])
@@ -116,7 +116,7 @@ def walk() -> Split:
 
 
 def publish_directly(lake: Lake, table: str, rows: pa.Table, field: str) -> None:
-    """Stage rows and commit them; what an audit would say is not these tests' matter."""
+    """Stage rows and commit them without an audit."""
     values = sorted(set(rows[field].to_pylist()))
     run = f"test-{table}-{values[0]}-{values[-1]}"
     with open_attempt("test", run, {}) as attempt:
@@ -146,7 +146,7 @@ def as_contract(table: str, frame: pd.DataFrame) -> pa.Table:
 
 @pytest.fixture(scope="session")
 def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database, migrated once: that takes longer than a test."""
+    """MLflow's database, migrated once, since that takes longer than a test."""
     from mlflow import MlflowClient
 
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
@@ -156,7 +156,7 @@ def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def walk_lake(var: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_mlflow: Path) -> Lake:
-    """A real lake with the walk, and MLflow on SQLite beside it."""
+    """A real lake with the walk, and MLflow on SQLite."""
     shutil.copy(empty_mlflow, tmp_path / "mlflow.db")
     monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
     return publish_walk(open_lake())

@@ -1,4 +1,4 @@
-"""The gate's reasoning, case by case, and the choice before it; no server needed."""
+"""The gate's conditions case by case, and the choice of the challenger; no server needed."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -56,16 +56,16 @@ def champion(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def test_what_beats_popularity_passes_when_there_is_no_champion() -> None:
+def test_first_model_must_only_beat_popularity() -> None:
     assert judge("5", evidence(), None, None) == {"popularity": lead(0.1), "champion": None}
 
 
-def test_for_new_users_it_need_not_be_popularity_as_the_night_gives_them_that_anyway() -> None:
+def test_new_users_are_exempt_from_the_popularity_comparison() -> None:
     models = {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, new=-0.03)}
     assert judge("5", evidence(models=models), None, None)["popularity"] == lead(0.1, new=-0.03)
 
 
-def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
+def test_a_lead_with_a_wide_interval_passes() -> None:
     won = judge("5", evidence(champion=champion(lead=lead(0.01))), "4", "old")
     assert won["champion"]["low"] < 0 < won["champion"]["difference"]
 
@@ -75,11 +75,11 @@ def test_what_beats_both_passes_even_when_the_interval_is_wide() -> None:
     [
         lead(0.04, new=0.05, long=-0.009),  # within the margin
         lead(0.04, new=-0.015),  # beyond it, but the interval holds zero
-        lead(0.04, users=9, new=-0.05),  # too few to say
+        lead(0.04, users=9, new=-0.05),  # too few users
         lead(0.04, **{"category: war": -0.5}),  # not protected
     ],
 )
-def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) -> None:
+def test_no_significant_loss_in_a_protected_slice_passes(against: dict[str, Any]) -> None:
     assert judge("5", evidence(champion=champion(lead=against)), "4", "old")["champion"] == against
 
 
@@ -100,7 +100,7 @@ def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) ->
         ({"champion": None}, "4", "does not compare it with the champion, version 4"),
         ({"champion": champion(version="3")}, "4", "does not compare it with the champion, version 4"),
         ({"champion": champion()}, None, "does not compare it with the champion"),
-        ({"champion": champion(train_until="2024-03-02")}, "4", "has seen some of the answers"),
+        ({"champion": champion(train_until="2024-03-02")}, "4", "has seen some of the test data"),
         ({"champion": champion(train_until=None)}, "4", "fitted until None"),
         ({"champion": champion(lead=lead(-0.01))}, "4", "does not beat the champion, version 4"),
         ({"champion": champion(lead=lead(0.0))}, "4", "does not beat the champion, version 4"),
@@ -112,28 +112,28 @@ def test_what_is_not_surely_worse_for_anybody_passes(against: dict[str, Any]) ->
         (
             {"champion": champion(lead={"difference": 0.04, "low": 0.01, "high": 0.07})},
             "4",
-            "lacks the comparison with the champion by segment",
+            "lacks the comparison with the champion by slice",
         ),
         (
             {"models": {"markov": row(0.2, 0.19, None), "popularity": row(0.1, 0.09, 0.1, short=-0.03)}},
             None,
-            r"worse than popularity for the segment short \(50 users, test NDCG@10 -0.0300",
+            r"worse than popularity for the slice short \(50 users, test NDCG@10 -0.0300",
         ),
         (
             {"champion": champion(lead=lead(0.04, new_items=-0.03))},
             "4",
-            r"worse than the champion for the segment new items \(50 users, test NDCG@10 -0.0300",
+            r"worse than the champion for the slice new items \(50 users, test NDCG@10 -0.0300",
         ),
     ],
 )
-def test_refusals_name_the_piece(changes: dict[str, Any], present: str | None, why: str) -> None:
+def test_a_refusal_names_the_failed_condition(changes: dict[str, Any], present: str | None, why: str) -> None:
     with pytest.raises(Refused, match=why) as refusal:
         judge("5", evidence(**changes), present, "old")
     assert str(refusal.value).startswith("version 5 is refused: ")
     assert str(refusal.value).count("; ") == 2
 
 
-def test_the_choice_is_by_validation_and_the_simpler_of_equals() -> None:
+def test_best_validation_wins_then_the_simpler_recipe() -> None:
     def runs(**by_recipe: float) -> Any:
         return {
             name: SimpleNamespace(data=SimpleNamespace(metrics={"validation_ndcg_at_10": value}))
@@ -145,7 +145,7 @@ def test_the_choice_is_by_validation_and_the_simpler_of_equals() -> None:
     assert choose(runs(popularity=0.4, markov=0.2)) == "popularity"
 
 
-def test_people_read_a_table() -> None:
+def test_the_summary_is_a_markdown_table() -> None:
     text = markdown(evidence(champion=champion()))
     assert "| **markov** | 0.2000 | 0.1900 | 0.3800 |  |" in text
     assert "| popularity | 0.1000 | 0.0900 | 0.1800 | +0.1000 (+0.0800 to +0.1200) |" in text

@@ -1,4 +1,4 @@
-"""What only a GPU shows: the same learning there, in bfloat16, compiled, and a model that then runs without one."""
+"""On a GPU: training in bfloat16, plain and compiled, and a model that then runs on the CPU."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ SMALL = {"width": 32, "max_length": 16, "batch_size": 16, "learning_rate": 1e-2}
 
 
 @pytest.mark.parametrize("compiled", ["false", "true"])
-def test_the_network_learns_on_a_gpu_and_serves_without_one(
+def test_the_network_learns_on_a_gpu_and_serves_on_the_cpu(
     walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, compiled: str
 ) -> None:
     monkeypatch.setenv("CLICKWRIGHT_COMPILE_NETWORK", compiled)
@@ -33,7 +33,7 @@ def test_the_network_learns_on_a_gpu_and_serves_without_one(
     np.testing.assert_allclose(on_cpu.scores(asked), model.scores(asked), rtol=1e-2, atol=1e-2)
 
 
-def test_a_gpu_is_used_for_what_it_is_good_at(tmp_path: Path) -> None:
+def test_training_arguments_use_the_gpu(tmp_path: Path) -> None:
     arguments = training_arguments(tmp_path, Transformer().settings, seed=1, judged=True, resumable=True)
     assert arguments.dataloader_pin_memory
     assert arguments.bf16 == multiplies_bfloat16(torch.device("cuda"))

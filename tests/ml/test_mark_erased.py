@@ -1,4 +1,4 @@
-"""Models that saw an erased person are marked, whoever promotes them is told, and the next training leaves the person out."""
+"""Models trained on an erased user are marked, a promotion warns, and the next training excludes the user."""
 
 from datetime import date
 from pathlib import Path
@@ -19,14 +19,14 @@ from tests.ml.conftest import pseudonym
 
 
 def trained(run: str) -> str:
-    """Train two recipes and register the better one; gives its version."""
+    """Train two recipes and register the better one; returns its version."""
     pin.main(["--run", run, "--train-until", "2024-03-01"])
     train.main(["--run", run, "--recipes", "popularity,markov"])
     return str(register_challenger.main(["--run", run])["version"])
 
 
 def erased(lake: Lake, user: int) -> Path:
-    """Erase a user of the walk, whose pseudonym is no hash of a raw id; gives the receipt."""
+    """Erase a user of the walk by the pseudonym; returns the receipt."""
     folder = get_settings().erasures
     folder.mkdir(parents=True, exist_ok=True)
     request = Request(f"{user:016x}", date(2024, 3, 8), (pseudonym(user),), folder / f"{user:016x}.request.json")
@@ -38,9 +38,7 @@ def tags(version: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_versions_trained_on_the_person_are_marked_and_promotion_says_so(
-    walk_lake: Lake, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_versions_trained_on_an_erased_user_are_marked(walk_lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained("before") == "1"
     receipt = erased(walk_lake, user=5)
     assert trained("after") == "2"
@@ -55,7 +53,7 @@ def test_versions_trained_on_the_person_are_marked_and_promotion_says_so(
     assert gate.main(["--run", "before"])["erasure_due"] == found.request
     assert promote.main(["--run", "before"])["erasure_due"] == found.request
     told = capsys.readouterr()
-    assert (told.err + told.out).count("trained on a person who was erased") == 2
+    assert (told.err + told.out).count("trained on an erased user") == 2
 
     pinned = pin.read_pin("after")["snapshots"]["session_events"]
     users = walk_lake.arrow("session_events", snapshot=pinned, columns=["user_id"])["user_id"].unique().to_pylist()
@@ -63,7 +61,7 @@ def test_versions_trained_on_the_person_are_marked_and_promotion_says_so(
     assert pseudonym(6) in users
 
 
-def test_a_version_counts_by_the_snapshots_it_was_trained_from() -> None:
+def test_the_snapshots_of_the_training_decide() -> None:
     tables = {"session_events": ErasedFrom(rows=1, snapshots=[7, 9])}
     receipt = Receipt(
         request="r", on=date(2026, 1, 1), persons=1, code_version="1", tables=tables, pages_painted_over=[], files_elsewhere=[]
@@ -73,7 +71,7 @@ def test_a_version_counts_by_the_snapshots_it_was_trained_from() -> None:
     assert not mark_erased.trained_on({}, receipt)
 
 
-def test_without_an_erasure_there_is_nothing_to_mark(tmp_path: Path) -> None:
+def test_nothing_to_mark_without_an_erasure(tmp_path: Path) -> None:
     with pytest.raises(NothingToDo, match="nobody was ever erased"):
         mark_erased.main([])
     with pytest.raises(ConfigError, match="no such receipt"):

@@ -34,7 +34,7 @@ def report_of(challenger: dict[str, Any]) -> str:
     return Path(mlflow.artifacts.download_artifacts(f"runs:/{challenger['run_id']}/evidence.html")).read_text()
 
 
-def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var: Path) -> None:
+def test_a_training_becomes_the_champion_once(walk_lake: Lake, var: Path) -> None:
     trained = pin_and_train("first")
     assert set(trained["recipes"]) == {"popularity", "markov", "cooccurrence"}
     challenger = register_challenger.main(["--run", "first"])
@@ -50,7 +50,7 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
         "version": "1", "recipe": challenger["recipe"], "previous": "none", "overtaken_by": None, "moved": True
     }  # fmt: skip
 
-    # Once more changes nothing, and says so.
+    # A second promotion changes nothing.
     assert promote.main(["--run", "first"])["moved"] is False
     again = train.main(["--run", "first", "--recipes", BASELINES])
     assert all(row["reused"] for row in again["recipes"].values())
@@ -63,7 +63,7 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
     model, version, item_ids = load_champion()
     assert (model.name, version, len(item_ids)) == (challenger["recipe"], "1", 40)
 
-    # Another training on the same data gives the same model: there is nothing better in it.
+    # Another training on the same data gives the same model.
     pin_and_train("second")
     assert register_challenger.main(["--run", "second"])["version"] == "2"
     with pytest.raises(Refused, match="the same model as the champion, version 1"):
@@ -74,7 +74,7 @@ def test_a_training_becomes_the_champion_and_is_not_doubled(walk_lake: Lake, var
         promote.main(["--version", "9"])
 
 
-def test_a_run_carries_everything_that_explains_it(walk_lake: Lake) -> None:
+def test_a_run_logs_parameters_data_metrics_and_model(walk_lake: Lake) -> None:
     trained = pin_and_train("whole", "popularity,markov")
     settings = get_settings()
     client = connect(settings)
@@ -115,12 +115,12 @@ except ModuleNotFoundError:
     model = mlflow.pyfunc.load_model(sys.argv[1])
     print(json.dumps(model.predict(pandas.DataFrame({"history": [["i01", "i02"]]}))["items"][0]))
     from ml.models import RECIPES, recipe
-    for name in RECIPES:  # whatever is champion some day
+    for name in RECIPES:  # any recipe can become champion
         recipe(name)
 """
 
 
-def test_a_logged_model_is_served_where_the_project_is_not(walk_lake: Lake, tmp_path: Path) -> None:
+def test_a_logged_model_is_served_without_the_project(walk_lake: Lake, tmp_path: Path) -> None:
     trained = pin_and_train("served", "markov")
     run = connect(get_settings()).get_run(trained["recipes"]["markov"]["run_id"])
     folder = mlflow.artifacts.download_artifacts(run.data.tags["clickwright.model_uri"])
@@ -133,12 +133,12 @@ def test_a_logged_model_is_served_where_the_project_is_not(walk_lake: Lake, tmp_
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)[0] in ("i03", "i04")
 
-    # Where the project is at hand, a model that was loaded first does not hide it.
+    # Where the project is installed, a model that was loaded first does not hide it.
     script = f"import mlflow; mlflow.pyfunc.load_model({folder!r}); import ml.tracking.registry, schemas.runtime.settings"
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True)
 
 
-def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
+def test_the_gate_compares_with_the_present_champion(walk_lake: Lake) -> None:
     """Two challengers are judged against the same champion; the first promotion makes the second stale."""
     pin_and_train("weak", "popularity,markov")
     register_challenger.main(["--run", "weak"])
@@ -169,7 +169,7 @@ def test_the_gate_wants_the_champion_of_today(walk_lake: Lake) -> None:
             gate.main(["--run", "strong"])
 
 
-def test_the_gate_judges_what_was_chosen_last_and_not_what_is_newest(walk_lake: Lake) -> None:
+def test_the_gate_judges_the_last_choice_not_the_newest_version(walk_lake: Lake) -> None:
     pin_and_train("turn", "popularity")
     assert register_challenger.main(["--run", "turn"])["version"] == "1"
     markov = train.main(["--run", "turn", "--recipes", "markov"])["recipes"]["markov"]["run_id"]
@@ -183,7 +183,7 @@ def test_the_gate_judges_what_was_chosen_last_and_not_what_is_newest(walk_lake: 
         promote.main(["--run", "turn"])
 
 
-def test_a_reject_is_noted_on_the_version_and_moves_nothing(walk_lake: Lake) -> None:
+def test_a_rejection_is_recorded_and_moves_no_alias(walk_lake: Lake) -> None:
     with pytest.raises(ClickwrightError):
         reject.main(["--run", "first", "--by", "alice"])  # nothing is pinned
     pin_and_train("first", "popularity,markov")
@@ -197,7 +197,7 @@ def test_a_reject_is_noted_on_the_version_and_moves_nothing(walk_lake: Lake) -> 
     assert by_alias(client, settings, "champion") is None
 
 
-def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_incomplete_evidence_and_changed_files_are_refused(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     pin_and_train("bare", "popularity,markov")
     settings = get_settings()
     client = connect(settings)
@@ -228,7 +228,7 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
             gate.main(["--run", "bare"])
     described.write_text(whole)
     monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
-    with pytest.raises(Refused, match=r"tried as the nightly run will use it, it has .* MB, more than"):
+    with pytest.raises(Refused, match=r"in the smoke test it has .* MB, more than"):
         gate.main(["--run", "bare"])
     monkeypatch.delenv("CLICKWRIGHT_GATE_MAX_MODEL_MB")
     with pytest.raises(Refused, match="version 1 did not pass the gate"):
@@ -237,7 +237,7 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
     monkeypatch.setenv("CLICKWRIGHT_GATE_MAX_MODEL_MB", "0.0001")
     with pytest.raises(Refused, match="more than"):
         gate.main(["--run", "bare"])
-    with pytest.raises(Refused, match="version 1 did not pass the gate"):  # any longer
+    with pytest.raises(Refused, match="version 1 did not pass the gate"):  # the pass was taken back
         promote.main(["--run", "bare"])
     assert found["megabytes"] > 0
     assert set(found["leads"]["popularity"]["segments"]) >= {"short", "medium"}
@@ -246,19 +246,21 @@ def test_a_version_without_evidence_or_with_other_files_is_refused(walk_lake: La
         gate.main(["--run", "bare"])
 
 
-def test_another_sentence_encoder_is_another_training(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_training_requires_the_pinned_sentence_encoder(
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     pin.main(["--run", "read", "--train-until", "2024-03-01"])
     (tmp_path / "encoder").mkdir()
     (tmp_path / "encoder" / "config.json").write_text("{}")
     monkeypatch.setenv("CLICKWRIGHT_ENCODER", str(tmp_path / "encoder"))
-    with pytest.raises(ConfigError, match=r"the sentence encoder is another one .* than training read was pinned with"):
+    with pytest.raises(ConfigError, match=r"the sentence encoder .* is not the one that training read was pinned with"):
         train.main(["--run", "read", "--recipes", "popularity"])
     monkeypatch.setenv("CLICKWRIGHT_ENCODER", "/no/such/folder")
     with pytest.raises(ConfigError, match="at /no/such/folder; point CLICKWRIGHT_ENCODER"):
         pin.main(["--run", "unread", "--train-until", "2024-03-01"])
 
 
-def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
+def test_mistakes_are_reported_before_the_work(walk_lake: Lake) -> None:
     with pytest.raises(ClickwrightError, match="has no pinned data"):
         train.main(["--run", "unknown"])
     pin.main(["--run", "known", "--train-until", "2024-03-01"])
@@ -277,7 +279,7 @@ def test_mistakes_are_told_before_the_work(walk_lake: Lake) -> None:
         train.main(["--run", "early", "--recipes", "popularity"])
 
 
-def test_a_training_sees_the_pinned_rows_whatever_comes_later(walk_lake: Lake) -> None:
+def test_a_training_reads_the_pinned_rows_after_a_later_publish(walk_lake: Lake) -> None:
     from datetime import date
 
     from ml.data.splits import read_split

@@ -1,4 +1,4 @@
-"""Recommendations on literal events, and from a real lake and registry to a published table."""
+"""Recommendations on small events, and from a real lake and registry to a published table."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
@@ -60,7 +60,7 @@ EVENTS = (
     event("u1", "c", 29, event_type="impression"),  # shown, not chosen
     event("u2", "c", 29, 23),
     event("u2", "d", 30, 0),  # 1 March, 00:00: the day itself
-    event("u2", "b", 10, arrived_on=date(2024, 3, 1)),  # happened in time, came too late
+    event("u2", "b", 10, arrived_on=date(2024, 3, 1)),  # happened in time, arrived too late
     event("u2", "unknown to the model", 2),
     event("nobody's profile", "d", 29),
     event("u3", None, 29, event_type="view"),
@@ -80,13 +80,13 @@ def items_of(did: Behaviour, user: int) -> list[str]:
     return [ITEMS[i] for i in did.of(user)[0].items]
 
 
-def test_histories_are_of_the_moment(events: pa.Table) -> None:
+def test_histories_end_before_the_day(events: pa.Table) -> None:
     did = behaviour(events, USERS, ITEMS)
     assert [items_of(did, user) for user in range(3)] == [["b", "a"], ["c"], []]
     assert did.of(0)[1].tolist() == sorted(did.of(0)[1].tolist())
 
 
-def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(events: pa.Table) -> None:
+def test_eligible_items_count_recent_people_in_any_parts(events: pa.Table) -> None:
     rows = [
         {"item_id": "d", "title": "D", "categories": ["x"]},
         {"item_id": "a", "title": "A", "categories": None},
@@ -105,7 +105,7 @@ def test_an_offer_counts_people_of_the_last_days_in_whatever_parts_they_come(eve
 
 @dataclass(frozen=True)
 class Day:
-    """The walk's users and one new one, what they did, and what is offered."""
+    """The walk's users and one new user, their events, and the eligible items."""
 
     users: pa.Table
     events: pa.Table
@@ -130,11 +130,11 @@ def of_walk(walk: Split) -> Day:
 
 
 @pytest.mark.parametrize("name", EVERY_RECIPE)
-def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lists_do_not_depend_on_the_batch(name: str, walk: Split, of_walk: Day, monkeypatch: pytest.MonkeyPatch) -> None:
     model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
     (one, figures), many = of_walk.rows(model, batch_users=1), of_walk.rows(model, batch_users=64)
     monkeypatch.setattr(slates, "SCORES_AT_ONCE", 3 * len(walk.catalog))
-    for rows, same in (many, of_walk.rows(model, batch_users=64)):  # the second's scores are made for three users at a time
+    for rows, same in (many, of_walk.rows(model, batch_users=64)):  # the second scores three users at a time
         assert one.drop_columns("score").equals(rows.drop_columns("score"))
         np.testing.assert_allclose(one["score"], rows["score"], rtol=1e-5, atol=1e-5)
         assert figures == same
@@ -145,7 +145,7 @@ def test_nothing_depends_on_the_batch(name: str, walk: Split, of_walk: Day, monk
         assert not met & set(one.filter(pc.equal(one["user_id"], who))["item_id"].to_pylist())
 
 
-def test_diverse_lists_with_drawn_places_depend_on_nobody_else(walk: Split, of_walk: Day) -> None:
+def test_diverse_and_drawn_lists_do_not_depend_on_other_users(walk: Split, of_walk: Day) -> None:
     model = recipe("cooccurrence")().fit(walk.refit, walk.catalog, seed=1)
     how = {"relevance": 0.7, "explored": 2, "candidates": 20, "seed": 7}
     (rows, _), (one, _) = of_walk.rows(model, **how), of_walk.rows(model, batch_users=1, **how)
@@ -160,7 +160,7 @@ def test_diverse_lists_with_drawn_places_depend_on_nobody_else(walk: Split, of_w
 
 
 @pytest.mark.parametrize("name", ["cooccurrence", "transformer"])
-def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of_walk: Day) -> None:
+def test_new_users_get_the_popular_items_of_their_segment(name: str, walk: Split, of_walk: Day) -> None:
     model = recipe(name)(**SMALL.get(name, {})).fit(walk.refit, walk.catalog, seed=1)
     fond = {"new": np.arange(len(walk.catalog), dtype=np.int64) ** 2}  # the last items are the most popular
     day = replace(of_walk, offer=replace(of_walk.offer, recent_of=fond))
@@ -169,14 +169,14 @@ def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of
     mine = rows.filter(pc.equal(rows["user_id"], pseudonym(999)))
     assert mine["item_id"].to_pylist() == [f"i{n}" for n in range(39, 29, -1)]
     assert all("in the last 30 days" in text for text in mine["reason"].to_pylist())
-    # Where nothing was met of late the model is asked.
+    # Without recent interactions the model ranks for new users too.
     quiet = replace(day.offer, titles=replace(day.offer.titles, recent=np.zeros(len(walk.catalog), dtype=np.int64)))
     asked, _ = replace(day, offer=quiet).rows(model)
     empty = model.scores([np.empty(0, dtype=np.int32)], [np.empty(0, dtype=np.int64)])[0]
     assert asked.filter(pc.equal(asked["user_id"], pseudonym(999)))["item_id"].to_pylist() == [
         walk.catalog.item_ids[item] for item in best(empty, 10)
     ]
-    # Where fewer are offered than a list has places, or none, lists are short or empty.
+    # With fewer eligible items than places, lists are short or empty.
     for n in (3, 0):
         few = replace(day.offer, offered=np.arange(len(walk.catalog)) < n)
         rows, figures = replace(day, offer=few).rows(model)
@@ -184,12 +184,12 @@ def test_a_new_user_gets_what_the_segment_met_of_late(name: str, walk: Split, of
         assert figures["users_without"] >= (len(day.users) if n == 0 else 0)
 
 
-def test_a_small_segment_leans_on_everybody() -> None:
+def test_small_segments_are_smoothed() -> None:
     np.testing.assert_allclose(shares(np.array([0, 0]), np.array([3, 1])), [0.75, 0.25])
     np.testing.assert_allclose(shares(np.array([0, 100]), np.array([3, 1])), [0.375, 0.625])
 
 
-def test_a_user_who_met_all_gets_nothing(walk: Split, of_walk: Day) -> None:
+def test_a_user_who_has_seen_all_items_gets_none(walk: Split, of_walk: Day) -> None:
     model = recipe("popularity")().fit(walk.refit, walk.catalog, seed=1)
     offered = np.zeros(len(walk.catalog), dtype=bool)
     offered[behaviour(of_walk.events, of_walk.users["user_id"].to_pylist()[:1], walk.catalog.item_ids).of(0)[0].items] = True
@@ -207,7 +207,7 @@ def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
 
 
 @pytest.mark.slow
-def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> None:
+def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
     as_of = SERVED_ON - timedelta(days=1)
     publish_profiles(walk_lake, as_of, [pseudonym(1)])
     for run, recipes in (("first", "popularity,markov"), ("second", "popularity")):
@@ -216,7 +216,7 @@ def test_a_rollback_is_one_command_and_the_next_run_follows(walk_lake: Lake) -> 
         register_challenger.main(["--run", run])
     gate.main(["--run", "first"])
     promote.main(["--run", "first"])
-    connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in MLflow's page
+    connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in the MLflow UI
     run_all(recommend, "recommend", "by-hand")
     assert served_by(walk_lake) == {"2"}
 
@@ -234,9 +234,7 @@ def served_by(lake: Lake) -> set[str]:
 
 
 @pytest.mark.slow
-def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
-    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
-) -> None:
+def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
     walk_lake.catalog.drop_table("clickwright.items")
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
     publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)])
@@ -258,8 +256,10 @@ def test_a_log_without_a_catalogue_gets_recommendations_and_copy_too(
 
 
 @pytest.mark.slow
-def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
-    with pytest.raises(ClickwrightError, match=r"table profiles holds nothing; .*; run `behaviour_day` for a day first"):
+def test_publish_recommendations_and_copy_of_the_champion(
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
+) -> None:
+    with pytest.raises(ClickwrightError, match=r"table profiles is empty; .*; run `behaviour_day` for a day first"):
         recommend.main(["--served-on", str(SERVED_ON), "--run", "r"])
     assert recommend_due.main([])["why"] == "no profiles are published yet"
     as_of = SERVED_ON - timedelta(days=1)
@@ -295,12 +295,12 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 have no ad copy yet"
     assert recommend_due.decide(as_of, "2", "1", True)["due"]
 
-    # Once more gives the same rows.
+    # A second run gives the same rows.
     run_all(recommend, "recommend", "again")
     again = walk_lake.arrow("recommendations").sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
     assert again == rows
 
-    # With places left to chance, and some diversity; the contract takes the propensities.
+    # With drawn places and some diversity; the contract accepts the propensities.
     with monkeypatch.context() as chance:
         chance.setenv("CLICKWRIGHT_RECOMMEND_EXPLORED", "2")
         chance.setenv("CLICKWRIGHT_RECOMMEND_RELEVANCE", "0.8")
@@ -316,7 +316,7 @@ def test_from_the_champion_to_the_published_table(walk_lake: Lake, monkeypatch: 
     assert (wrote["ads"], wrote["not_written"]) == (3, 0)
     assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
     publish.main(["--job", "copywriter", "--run", "c"])
-    assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 are there already"
+    assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 exist already"
     first = {row["user_id"]: row["item_id"] for row in rows if row["rank"] == 1}
     for creative in walk_lake.arrow("creatives").to_pylist():
         assert first[creative["user_id"]] == creative["item_id"]

@@ -1,4 +1,4 @@
-"""Literal rows of a small table, staged the way a job does."""
+"""Rows of a small table, staged like a job stages them."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
@@ -46,5 +46,5 @@ def stage_sessions() -> Stage:
 
 @pytest.fixture
 def now() -> datetime:
-    """A moment after all that a test does."""
+    """A time after all actions of a test."""
     return datetime.now(UTC) + timedelta(hours=1)

@@ -1,4 +1,4 @@
-"""Contracts of other versions: the project's own in a folder of the test's, changed as a developer would change them."""
+"""Other versions of contracts: a copy of the project's contracts in a test folder, edited as a developer would."""
 
 import shutil
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from schemas.contract import CONTRACTS, SUFFIX
 
 @contextmanager
 def contracts(folder: Path) -> Iterator[None]:
-    """Let every part of the project read its contracts from a folder, as another version of the code would."""
+    """Read all contracts from a folder, as another version of the code would."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(contract, "CONTRACTS", folder)
         yield
@@ -27,7 +27,14 @@ def copy_of_contracts(folder: Path) -> Path:
 
 
 def change(folder: Path, table: str, version: str, **columns: dict[str, Any] | None) -> None:
-    """Give a contract another version, and new or changed columns; ``None`` takes a column away."""
+    """Give a contract another version, and add or change columns.
+
+    Args:
+        folder: folder of the contracts.
+        table: the table.
+        version: the new version.
+        columns: properties to set by column; ``None`` removes the column.
+    """
     path = folder / f"{table}{SUFFIX}"
     text = yaml.safe_load(path.read_text())
     text["version"] = version

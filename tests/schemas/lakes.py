@@ -1,4 +1,4 @@
-"""A small lake with three persons in every table that holds any, published the way jobs publish."""
+"""A small lake with three persons in every personal table, published like jobs publish."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +29,7 @@ def moment(day: date, hour: int) -> datetime:
 
 
 def row_of(table: str, raw: str, day: date, n: int) -> dict[str, Any]:
-    """One row of a person in a table that holds some."""
+    """One row of a person in a personal table."""
     who, event = person(raw), f"{raw[0]}-{day}-{n}"
     session = sha256(f"{raw}{day}".encode()).hexdigest()[:32]
     base = {"user_id": who, "event_id": event, "event_type": "view", "event_time": moment(day, 9), "event_date": day,
@@ -79,7 +79,7 @@ def stage(table: str, day: date, people: Sequence[str] = RAW, run: str | None = 
 
 
 def write_day(table: str, day: date, people: Sequence[str] = RAW, run: str | None = None, each: int = 1) -> None:
-    """Stage and publish a day of a table; what Great Expectations would say of it is not these tests' matter."""
+    """Stage and publish a day of a table with a faked audit; these tests do not need Great Expectations."""
     run = stage(table, day, people, run, each)
     pass_audit(run)
     publish.main(["--job", "test", "--run", run])

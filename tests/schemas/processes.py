@@ -1,4 +1,4 @@
-"""Processes of a test that start at once, their modules imported before, and that can be killed at any moment."""
+"""Test processes that start fast, with preloaded modules, and can be killed at any time."""
 
 import multiprocessing
 import os
@@ -19,12 +19,12 @@ CONTEXT.set_forkserver_preload(
     ["schemas.erasure.__main__", "schemas.maintenance.__main__", "schemas.publishing.publish", "tests.schemas.lakes"]
 )
 ROWS = 6
-"""Rows of every partition that the publishers write."""
+"""Rows per partition of the publishers."""
 MOST_ATTEMPTS = 20
 
 
 def start(target: Callable[..., None], *args: Any) -> ForkServerProcess:
-    """Start a process on the present settings."""
+    """Start a process with the current settings."""
     settings = {name: value for name, value in os.environ.items() if name.startswith("CLICKWRIGHT_")}
     process = CONTEXT.Process(target=_with_settings, args=(settings, target, args))
     process.start()
@@ -43,11 +43,11 @@ def erase_from(file: str) -> None:
     raise SystemExit(run_command(lambda: main(["--from", file, "--date", "2026-11-21"])))
 
 
-# ---- publishers, readers and upkeep ---------------------------------------------------------------------------------------
+# ---- publishers, readers and maintenance ----------------------------------------------------------------------------------
 
 
 def version_rows(day: date, version: int) -> pa.Table:
-    """The rows of a partition in one of its versions: all tell which, by ``n_items``."""
+    """The rows of a partition in a version, which is stored in ``n_items``."""
     from tests.schemas.lakes import rows_of
 
     rows = rows_of("sessions", [f"{i}@people.example" for i in range(ROWS)], day, 1)
@@ -56,7 +56,7 @@ def version_rows(day: date, version: int) -> pa.Table:
 
 
 def publish_version(day: date, version: int) -> None:
-    """Stage and publish a version of a day, a file a row."""
+    """Stage and publish a version of a day, with one file per row."""
     import pyarrow.parquet as pq
 
     from schemas.publishing import publish
@@ -75,9 +75,9 @@ def publish_version(day: date, version: int) -> None:
 
 
 def keep_publishing(day: date, until: float, said: "Queue[Any]") -> None:
-    """Publish one version after the other; says the last, or what went wrong.
+    """Publish one version after the other; report the last version or the error.
 
-    A test's upkeep counts in seconds what is days elsewhere: what it gave up while it waited for its turn is built again.
+    The tests shorten days to seconds, so maintenance may abandon an attempt before it is published. It is then built again.
     """
     version = 0
     try:
@@ -96,7 +96,7 @@ def keep_publishing(day: date, until: float, said: "Queue[Any]") -> None:
 
 
 def keep_reading(until: float, said: "Queue[Any]") -> None:
-    """Read the whole table again and again: each partition is there once, in one version, and in none older than before."""
+    """Read the whole table repeatedly: each partition has all rows of one version, which never gets older."""
     from schemas.lake.lake import open_lake
 
     lake, seen, reads = open_lake(), dict[date, int](), 0
@@ -116,7 +116,7 @@ def keep_reading(until: float, said: "Queue[Any]") -> None:
 
 
 def keep_keeping(until: float, age_s: float, said: "Queue[Any]") -> None:
-    """Compact, expire and remove without a pause, until there was something of each; a day goes by in ``age_s`` seconds."""
+    """Compact, expire and remove repeatedly, until each has done something; a day lasts ``age_s`` seconds."""
     from schemas.lake.lake import open_lake
     from schemas.maintenance import compact, expire_snapshots, orphan_files
 

@@ -1,4 +1,4 @@
-"""Contracts: one YAML says what a table is, and everything else follows from it."""
+"""Contracts: types, keys, rules and classes from one YAML file."""
 
 import pyarrow as pa
 import pytest
@@ -31,12 +31,12 @@ schema:
 """
 
 
-def test_every_table_of_the_design_has_a_contract() -> None:
+def test_every_table_has_a_contract() -> None:
     assert table_names() == TABLES
 
 
 @pytest.mark.parametrize("name", TABLES)
-def test_a_contract_names_its_file_and_partition_and_describes_every_column(name: str) -> None:
+def test_a_contract_is_complete(name: str) -> None:
     contract = load_contract(name)
     assert contract.name == name
     assert contract.partition_by
@@ -45,7 +45,7 @@ def test_a_contract_names_its_file_and_partition_and_describes_every_column(name
     assert all(p.description for p in contract.properties)
 
 
-def test_the_yaml_yields_types_keys_rules_and_classes() -> None:
+def test_a_contract_yields_types_keys_rules_and_classes() -> None:
     contract = parse_contract(VISITS)
     assert contract.arrow_schema == pa.schema(
         [
@@ -62,7 +62,7 @@ def test_the_yaml_yields_types_keys_rules_and_classes() -> None:
     assert contract.personal["visit"] == "pseudonym"
     assert contract.retention_days == 30
     assert [(rule.id, rule.sentence) for rule in contract.rules] == [
-        ("day.required", "day must be there"),
+        ("day.required", "day must not be null"),
         ("kind.allowed", "kind must be one of a, b"),
         ("length_s.range", "length_s must be at least 0 and at most 60"),
     ]
@@ -75,7 +75,7 @@ def test_the_spark_schema_has_the_same_columns() -> None:
     )
 
 
-def test_a_rejected_candidate_has_the_columns_of_an_event() -> None:
+def test_a_rejected_candidate_has_the_columns_of_events() -> None:
     candidate = load_contract("rejects").arrow_schema.field("candidate").type
     assert [field.name for field in candidate] == load_contract("events").columns
 
@@ -93,7 +93,7 @@ def test_a_rejected_candidate_has_the_columns_of_an_event() -> None:
         ("required: true", "requiered: true", "Extra inputs are not permitted"),
     ],
 )
-def test_a_mistake_in_a_contract_is_named(wrong: str, right: str, message: str) -> None:
+def test_an_error_in_a_contract_is_named(wrong: str, right: str, message: str) -> None:
     def read() -> None:
         contract = parse_contract(VISITS.replace(wrong, right))
         _ = contract.rules, contract.arrow_schema
@@ -102,6 +102,6 @@ def test_a_mistake_in_a_contract_is_named(wrong: str, right: str, message: str) 
         read()
 
 
-def test_an_unknown_table_says_which_there_are() -> None:
+def test_an_unknown_table_lists_the_known_tables() -> None:
     with pytest.raises(ConfigError, match=r"no contract for table 'evnts'.*known are conflicts, creatives, events"):
         load_contract("evnts")

@@ -1,4 +1,4 @@
-"""A mapping is strict: what it cannot mean is one clear line."""
+"""Source mappings are strict: every mistake is a one-line error."""
 
 from pathlib import Path
 from typing import Any
@@ -34,52 +34,52 @@ def columns(**changes: Any) -> dict[str, Any]:
     [
         ({"colour": "red"}, "Extra inputs are not permitted; at colour"),
         ({"format": "xml"}, "Input should be 'json_lines', 'csv', 'parquet' or 'pattern'; at format"),
-        ({"delimiter": ";"}, "delimiter is for the format csv, and this is json_lines"),
+        ({"delimiter": ";"}, "delimiter is only for the format csv; the format is json_lines"),
         ({"format": "csv", "delimiter": "||"}, "'||' is not one ASCII character; at delimiter"),
         ({"format": "csv", "encoding": "klingon"}, "unknown encoding 'klingon'"),
-        ({"format": "csv", "encoding": "utf-16"}, "encoding 'utf-16' writes ASCII in its own way"),
+        ({"format": "csv", "encoding": "utf-16"}, "encoding 'utf-16' is not a superset of ASCII"),
         ({"format": "csv", "fields": ["u", "x"]}, "fields has no t"),
-        ({"format": "pattern"}, "the format pattern needs a pattern, with named groups"),
+        ({"format": "pattern"}, "the format pattern needs a pattern with named groups"),
         ({"format": "pattern", "pattern": r"(?P<u>\w+) (\d+)"}, "the pattern has no group t; it has u"),
-        ({"format": "pattern", "pattern": "(?P<u>"}, "no regular expression: unclosed group"),
+        ({"format": "pattern", "pattern": "(?P<u>"}, "not a valid regular expression: unclosed group"),
         ({"time_format": "rfc"}, "unknown time format 'rfc'; use iso, epoch_s, epoch_ms, epoch_us, or a format with %H"),
         ({"time_format": "%d/%m/%Y"}, "unknown time format '%d/%m/%Y'"),
         ({"time_zone": "Mars/Olympus"}, "unknown time zone 'Mars/Olympus'; at time_zone"),
         (columns(item_id={"path": "i", "constant": "x"}), "give one of path, paths and constant; at columns.item_id"),
         (columns(item_id={"paths": ["i"]}), "Tuple should have at least 2 items"),
-        (columns(item_id={"path": "items[x].id"}), "'items[x].id' is no path at character 6"),
+        (columns(item_id={"path": "items[x].id"}), "'items[x].id' is not a valid path at character 6"),
         (columns(colour={"path": "c"}), "unknown columns colour; can map country, device"),
         ({"event_types": {"view": "gaze"}}, "unknown event types gaze"),
-        ({"skip": {"Cancelled": {"path": "i", "pattern": "^C"}}}, "'Cancelled' is no name of a reason"),
+        ({"skip": {"Cancelled": {"path": "i", "pattern": "^C"}}}, "'Cancelled' is not a valid rule name"),
         ({"skip": {"cancelled": {"path": "i"}}}, "give one of pattern, unless and missing; at skip.cancelled"),
-        ({"skip": {"cancelled": {"path": "i", "pattern": "(?=C)"}}}, "no regular expression: look-around"),
-        ({"robots": {"path": "agent", "pattern": "bot("}}, "no regular expression: unclosed group; at robots.pattern"),
+        ({"skip": {"cancelled": {"path": "i", "pattern": "(?=C)"}}}, "not a valid regular expression: look-around"),
+        ({"robots": {"path": "agent", "pattern": "bot("}}, "not a valid regular expression: unclosed group; at robots.pattern"),
     ],
 )
-def test_a_mapping_that_cannot_be_meant_is_one_clear_line(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
+def test_an_invalid_mapping_is_a_one_line_error(changes: dict[str, Any], says: str, tmp_path: Path) -> None:
     message = error_of(changes, tmp_path)
     assert says in message
     assert message.startswith("source mapping is not valid: ")
     assert "\n" not in message
 
 
-def test_a_file_that_is_no_mapping_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_mapping_is_a_one_line_error(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text("- a\n- b\n")
     with pytest.raises(ConfigError, match="source mapping is not valid"):
         read_source(tmp_path / "shop.yaml")
 
 
-def test_every_shipped_mapping_is_valid_and_named_as_its_file() -> None:
+def test_every_shipped_mapping_is_valid_and_named_like_its_file() -> None:
     for path in SOURCES.glob("*.yaml"):
         assert load_source(path.stem).name == path.stem
 
 
-def test_a_path_is_keys_numbers_and_look_ups() -> None:
+def test_a_path_has_keys_positions_and_lookups() -> None:
     assert steps_of("a b.c-d") == (Key("a b"), Key("c-d"))
     assert steps_of("a[0][k=v.w].b") == (Key("a"), Element(0), Lookup("k", "v.w"), Key("b"))
 
 
 @pytest.mark.parametrize("path", ["", ".a", "a.", "a..b", "[0]", "a[0]b", "a[", "a[k]", "a.[0]"])
-def test_what_is_no_path_is_refused(path: str) -> None:
-    with pytest.raises(ValueError, match="is no path"):
+def test_an_invalid_path_is_refused(path: str) -> None:
+    with pytest.raises(ValueError, match="is not a valid path"):
         steps_of(path)

@@ -1,14 +1,13 @@
-"""Landing files as frames of raw columns: one module a format, one shape.
+"""Landing files as frames of raw columns: one module for each format, one shape for all.
 
 A reader yields frames with these columns:
 
-- ``line_number`` (i64): the line in its file, from 1, where its record starts; of Parquet the row. 0 tells of the file itself.
-- ``problem`` (string): why the line could not be read at all; null for a line that was read.
-- ``line`` (string): the text of a line with a problem, as far as there is one; null otherwise.
-- for each wanted field a column of its name: the text that stands there, or what the format has in its place (a number, a
-  time); null where nothing stands there.
+- ``line_number`` (i64): the line on which the record starts, from 1; in Parquet the row. 0 is the file itself.
+- ``problem`` (string): why the line could not be read; null for a line that was read.
+- ``line`` (string): the text of a line with a problem, if it has one; null otherwise.
+- one column for each wanted field: its text, or the value that the format has (a number, a time); null if it is missing.
 
-Every line that is not blank is a row of one frame. Text formats may be compressed (``.gz``, ``.zst``).
+Every line that is not blank becomes a row of one frame. Text formats may be compressed (``.gz``, ``.zst``).
 """
 
 from collections.abc import Iterator, Mapping
@@ -37,10 +36,10 @@ def read(
 
     Args:
         path: the file.
-        source: the mapping, which says what the format is.
-        wanted: field -> where it stands in a line (a path or a column's name).
-        lists: the fields that hold several texts; a list of strings then stands in the column.
-        groups: only these row groups, for a format that has some.
+        source: the mapping, which names the format.
+        wanted: field -> its place in a line (a path or a column's name).
+        lists: the fields that hold several texts; their columns are lists of strings.
+        groups: read only these row groups, in a format that has them.
     """
     separators = {name: source.items.columns[name].separator for name in lists if source.items and name in source.items.columns}
     in_a_text = {name: separator for name, separator in separators.items() if separator is not None}
@@ -58,7 +57,7 @@ def read(
 
 
 def _list(name: str, kind: pl.DataType, separator: str | None) -> pl.Expr:
-    """A list of texts, of what is one or is a text between separators."""
+    """A list of texts, made from a list, a single text, or a text with separators."""
     if isinstance(kind, pl.List):
         return pl.col(name)
     text = pl.col(name).cast(pl.String)

@@ -1,8 +1,7 @@
 """CSV: a header, then records of fields between delimiters; a quoted field may hold delimiters and line breaks.
 
-Lines that are records by the look of their bytes, which are nearly all, are split by Polars, a block at a time. The others (a
-quote, a wrong number of fields, the header again, bytes that are no text) go one by one through
-``jobs.landing.readers.records``.
+Nearly all lines are records that their bytes alone identify; Polars splits these, a block at a time. The other lines (with a
+quote, a wrong number of fields, a repeated header, or invalid bytes) go one by one through ``jobs.landing.readers.records``.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,14 +21,14 @@ LINE_FEED, FIRST_BEYOND_ASCII = 10, 128
 def read_delimited(
     path: Path, source: Source, wanted: Mapping[str, str], *, block_bytes: int = BLOCK_BYTES, at_once: bool = True
 ) -> Iterator[pl.DataFrame]:
-    """The frames of a CSV file; a column that the file lacks is null. Without a header no line of it can be read.
+    """The frames of a CSV file; a column that the file lacks is null. Without a header none of its lines can be read.
 
     Args:
         path: the file.
         source: the mapping.
         wanted: field -> name of the column.
-        block_bytes: about how much of the file is in memory.
-        at_once: whether usual lines are split many at once; the rows are the same.
+        block_bytes: about how much of the file is in memory at a time.
+        at_once: whether Polars splits the simple lines, many at once; the rows are the same.
     """
     records = Records(source.delimiter, source.quote, source.encoding, source.fields, set(wanted.values()))
     empty = True
@@ -59,7 +58,7 @@ def _lines(block: Block) -> list[RawLine]:
 
 
 def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block]:
-    """The records above the header, and what of the block is below it."""
+    """The records above the header, and the rest of the block below it."""
     found: list[Record] = []
     number, start = block.first, 0
     while records.header is None and start < len(block.content):
@@ -70,7 +69,7 @@ def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block
 
 
 def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) -> pl.DataFrame:
-    """The frame of records that were made one by one."""
+    """The frame of records that were parsed one by one."""
     header = records.header or []
     sound = [record for record in found if record.problem is None]
     columns = {}
@@ -88,7 +87,7 @@ def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) 
 
 
 def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.DataFrame | None:
-    """The frame of a block, its usual lines split by Polars; none where a record goes on over the end of a line."""
+    """The frame of a block whose simple lines are split by Polars; None if a record spans several lines."""
     content = _as_utf8(block.content.replace(b"\r\n", b"\n"), records.encoding)
     if not content:
         return None
@@ -114,7 +113,7 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
 
 
 def _as_utf8(content: bytes, encoding: str) -> bytes | None:
-    """A block in UTF-8, as far as it is text; none if a line has to be looked at in the encoding of its own."""
+    """A block in UTF-8; None if it contains bytes that are invalid in its encoding."""
     if encoding == "utf-8" or content.isascii():
         return content
     try:
@@ -124,7 +123,7 @@ def _as_utf8(content: bytes, encoding: str) -> bytes | None:
 
 
 def _unquoted(content: bytes, records: Records) -> bytes:
-    """A block without the quotes of lines in which they are not needed: around whole fields, in them no quote or delimiter."""
+    """Remove the quotes of lines that do not need them: quotes around whole fields without quotes or delimiters inside."""
     quote = (records.quote or "").encode()
     if not quote or quote not in content or b"\r" in content or b"\0" in content or not _is_text(content):
         return content
@@ -148,7 +147,7 @@ def _unquoted(content: bytes, records: Records) -> bytes:
 
 
 def _usual(content: bytes, records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which lines are records for certain, by their bytes alone; and where the lines start and end."""
+    """Which lines are records for certain, by their bytes alone, and where each line starts and ends."""
     codes = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(codes == LINE_FEED)
     starts = np.concatenate([[0], ends[:-1] + 1])
@@ -181,7 +180,7 @@ def _places(content: bytes, text: bytes) -> np.ndarray:
 
 
 def _split(content: bytes, lines: int, records: Records, wanted: Mapping[str, str]) -> dict[str, pl.Series] | None:
-    """The wanted columns of usual lines; none if Polars sees other lines in them, so that nothing is lost whatever it does."""
+    """The wanted columns of simple lines; None if Polars finds another number of lines, so that no line is lost."""
     header = records.header or []
     places = sorted({header.index(where) for where in wanted.values() if where in header})
     absent = pl.Series([None] * lines, dtype=pl.String)

@@ -1,4 +1,4 @@
-"""The shape of what every reader gives."""
+"""The frames that every reader returns."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,7 +11,15 @@ Numbers = Sequence[int] | np.ndarray | pl.Series
 
 
 def frame_of(numbers: Numbers, columns: Mapping[str, pl.Series]) -> pl.DataFrame:
-    """Lines that were read."""
+    """Lines that were read.
+
+    Args:
+        numbers: their line numbers.
+        columns: the wanted fields, each with one value a line.
+
+    >>> frame_of([1, 2], {"user_id": pl.Series(["ann", "bob"])}).columns
+    ['line_number', 'problem', 'line', 'user_id']
+    """
     none = pl.Series([None] * len(numbers), dtype=pl.String)
     return pl.DataFrame(
         {"line_number": pl.Series(numbers, dtype=pl.Int64), "problem": none, "line": none, **columns},
@@ -24,7 +32,17 @@ def problem_frame(
     lines: Sequence[str | None] | pl.Series,
     columns: Mapping[str, pl.DataType | type[pl.DataType]],
 ) -> pl.DataFrame:
-    """Lines that could not be read: their numbers and texts, and nothing in the columns."""
+    """Lines that could not be read; their wanted fields are null.
+
+    Args:
+        numbers: their line numbers.
+        problem: the problem that they all have.
+        lines: their texts.
+        columns: wanted field -> type.
+
+    >>> problem_frame([7], Problem.NOT_JSON, ["{oops"], {"user_id": pl.String}).row(0)
+    (7, 'line.not_json', '{oops', None)
+    """
     frame = pl.DataFrame(
         {
             "line_number": pl.Series(numbers, dtype=pl.Int64),

@@ -1,4 +1,4 @@
-"""JSON lines: one object a line."""
+"""JSON Lines: one object on each line."""
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
@@ -15,7 +15,13 @@ CHUNK_LINES = 100_000
 
 
 def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
-    """The frames of a file of JSON lines; a path's steps are keys, one in the other."""
+    """The frames of a file of JSON Lines.
+
+    Args:
+        path: the file.
+        wanted: field -> path of its value, as steps into nested objects and lists.
+        lists: the fields that hold several texts.
+    """
     lines = numbered_lines(path)
     while chunk := list(islice(lines, CHUNK_LINES)):
         yield _frame(chunk, wanted, lists)
@@ -77,7 +83,7 @@ def _getter(where: str) -> Callable[[dict[str, Any]], Any]:
 
 
 def _taker(step: Step) -> Callable[[Any], Any]:
-    """One step on from a value; nothing where it has no such step."""
+    """Follow a path by one step; None if the value does not have that step."""
     match step:
         case Key(name):
             return lambda v: v.get(name) if type(v) is dict else None
@@ -92,7 +98,7 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
 
 
 def _text(value: Any) -> str | None:
-    """A scalar as text; an object or a list where a scalar should stand is nothing."""
+    """A scalar as text; None for an object or a list."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str | int | float):

@@ -1,4 +1,4 @@
-"""Raw lines out of a file, plain or compressed, each with its number; what is wrong becomes a line with a problem."""
+"""Raw lines of a file, plain or compressed, each with its number; broken parts become lines with a problem."""
 
 import gzip
 import io
@@ -17,7 +17,7 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Problem(StrEnum):
-    """Why a line could not be read at all; its sentence is in ``jobs.cleaning.reject_reasons``."""
+    """Why a line could not be read; the sentences are in ``jobs.cleaning.reject_reasons``."""
 
     NOT_JSON = "line.not_json"
     NOT_UTF8 = "line.not_utf8"
@@ -35,7 +35,7 @@ class Problem(StrEnum):
 
 
 class RawLine(NamedTuple):
-    """A line's number (0 for the file itself), its bytes, and what is wrong with it."""
+    """A line's number (0 for the file itself), its bytes, and its problem."""
 
     number: int
     content: bytes
@@ -43,8 +43,10 @@ class RawLine(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Whole lines on end, each with its line feed, and the number of the first. One with a problem is an excerpt of one line
-    (number 0: nothing of the file itself)."""
+    """Consecutive whole lines, each with its line feed, and the number of the first.
+
+    A block with a problem is an excerpt of one line, or the file itself (number 0, no content).
+    """
 
     first: int
     content: bytes
@@ -52,7 +54,12 @@ class Block(NamedTuple):
 
 
 def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """The lines of a file in blocks of about ``size`` bytes. A line too long to hold is passed over in pieces."""
+    """The lines of a file in blocks. The rest of a line that is too long is skipped in pieces.
+
+    Args:
+        path: the file, plain or compressed.
+        size: bytes of a block, about.
+    """
     number, rest = 1, b""
     try:
         with open_lines(path) as file:
@@ -81,7 +88,7 @@ def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
 
 
 def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
-    """The bytes of a file in pieces; also those before the place where it turns out to be broken."""
+    """The bytes of a file in pieces, including those before the place where it is broken."""
     gathered: list[bytes] = []
     wanted = size
     try:
@@ -98,7 +105,7 @@ def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
 
 
 def _without_long_lines(number: int, content: bytes) -> Iterator[Block]:
-    """A block as it is, or cut where a line is too long."""
+    """The block as it is, or divided where a line is too long."""
     start = 0
     while len(content) - start > LONGEST_LINE:
         found = _long_line(content, start)
@@ -115,7 +122,7 @@ def _without_long_lines(number: int, content: bytes) -> Iterator[Block]:
 
 
 def _long_line(content: bytes, start: int) -> tuple[int, int] | None:
-    """Begin and end of the first line, from ``start`` on, that is too long. Looks at few bytes where lines are short."""
+    """Start and end of the first line from ``start`` on that is too long. Jumps over short lines without scanning them."""
     while start < len(content):
         end = content.rfind(b"\n", start, start + LONGEST_LINE + 2) + 1
         if not end:
@@ -125,7 +132,7 @@ def _long_line(content: bytes, start: int) -> tuple[int, int] | None:
 
 
 def numbered_lines(path: Path) -> Iterator[RawLine]:
-    """Every line that is not blank, without its end."""
+    """Every line that is not blank, without its line end."""
     for block in blocks(path):
         if block.problem is not None:
             yield RawLine(*block)
@@ -137,7 +144,11 @@ def numbered_lines(path: Path) -> Iterator[RawLine]:
 
 
 def text_of(content: bytes) -> str:
-    """The text of a line that cannot be used: as UTF-8 where it is, byte by byte where it is not."""
+    r"""The text of a line with a problem: decoded as UTF-8, or as Latin-1 if that fails.
+
+    >>> text_of("é".encode()), text_of(b"\xe9")
+    ('é', 'é')
+    """
     try:
         return content.decode()
     except UnicodeDecodeError:
@@ -145,7 +156,11 @@ def text_of(content: bytes) -> str:
 
 
 def not_decoded(encoding: str) -> Problem:
-    """What a line is that is not in the encoding that the mapping names."""
+    """The problem of a line that cannot be decoded with the mapping's encoding.
+
+    >>> str(not_decoded("utf-8")), str(not_decoded("cp1252"))
+    ('line.not_utf8', 'line.wrong_encoding')
+    """
     return Problem.NOT_UTF8 if encoding == "utf-8" else Problem.WRONG_ENCODING
 
 
@@ -159,7 +174,7 @@ def open_lines(path: Path) -> io.BufferedIOBase:
 
 
 class _Zstandard(io.RawIOBase):
-    """Decompresses Zstandard; says so, as ``gzip`` does and ``zstandard.open`` does not, when a file ends in the middle."""
+    """Decompresses Zstandard. Unlike ``zstandard.open``, and like ``gzip``, it raises EOFError if the file is truncated."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""Parquet: typed columns as they are, some rows of a row group at a time. The line number is that of the row, from 1."""
+"""Parquet: typed columns as they are, in batches of rows. The line number is the row number, from 1."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,11 +15,16 @@ from schemas.json_path import Element, Key, Lookup, Step, steps_of
 BATCH_ROWS = 1 << 18
 NOT_TEXT = object()
 Groups = tuple[int, int]
-"""The first and the last of some row groups on end, from 0."""
+"""The first and the last of some consecutive row groups, from 0."""
 
 
 def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
-    """A file in pieces of whole row groups, with the size of each; one that cannot be read is in no pieces."""
+    """Divide a file into pieces of whole row groups, each with its size in bytes; an unreadable file gives no pieces.
+
+    Args:
+        path: the file.
+        bytes_a_piece: the largest size of a piece of several row groups, compressed.
+    """
     try:
         footer = pq.read_metadata(path)
     except (pa.ArrowException, OSError):
@@ -41,7 +46,13 @@ def read_parquet(
 ) -> Iterator[pl.DataFrame]:
     """The frames of a Parquet file, or of some of its row groups; a column that the file lacks is null.
 
-    Of a row group that turns out to be damaged every row that is left is a row with a problem.
+    In a damaged row group every row that was not read yet becomes a row with a problem.
+
+    Args:
+        path: the file.
+        wanted: field -> path of its value.
+        lists: the fields that hold several texts.
+        groups: the row groups to read; all of them without it.
     """
     kinds: dict[str, pl.DataType | type[pl.DataType]] = {
         name: pl.List(pl.String) if name in lists else pl.String for name in wanted
@@ -86,7 +97,7 @@ def _frame(batch: pa.RecordBatch, first: int, values: Mapping[str, pl.Expr]) -> 
 
 
 def _as_polars(batch: pa.RecordBatch) -> tuple[pl.DataFrame, pl.Series]:
-    """A batch, and which of its rows hold text where they say that they do: Arrow takes any bytes for text, Polars none."""
+    """A batch, and which of its rows are valid UTF-8: Arrow accepts any bytes as text, Polars does not."""
     everything = pl.Series([True]).new_from_index(0, batch.num_rows)
     try:
         batch.validate(full=True)
@@ -110,7 +121,7 @@ def _decoded(value: bytes | None) -> object:
 
 
 def _top(where: str, schema: pl.Schema) -> str:
-    """The column of the file in which a path begins."""
+    """The column of the file in which a path starts."""
     if where in schema:
         return where
     first = steps_of(where)[0]
@@ -118,7 +129,7 @@ def _top(where: str, schema: pl.Schema) -> str:
 
 
 def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
-    """What stands at a path: a text, a number, a time; null where the schema has nothing of that kind there."""
+    """The value at a path: a text, a number or a time; null if the schema has no such value there."""
     top = _top(where, schema)
     value: pl.Expr | None = pl.col(top) if top in schema else None
     kind: pl.DataType = schema.get(top, pl.Null())
@@ -139,7 +150,7 @@ def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:
 
 
 def _step(value: pl.Expr, kind: pl.DataType, step: Step) -> tuple[pl.Expr | None, pl.DataType]:
-    """One step on from a value of a kind; none where the kind has no such step."""
+    """Follow a path by one step; None if the type does not have that step."""
     match step:
         case Key(name) if isinstance(kind, pl.Struct) and name in (fields := dict(kind)):
             return value.struct.field(name), _instance(fields[name])

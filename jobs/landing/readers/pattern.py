@@ -1,4 +1,4 @@
-"""Lines of text in one form, such as web server logs: a regular expression with a named group for each field."""
+"""Lines of text in a fixed form, such as web server logs: a regular expression with a named group for each field."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +13,13 @@ WHOLE = "_whole_line"
 
 
 def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
-    """The frames of a file in which the whole of each line matches the source's pattern. Blank lines do not count."""
+    """The frames of a file in which each line must match the source's pattern as a whole. Blank lines are ignored.
+
+    Args:
+        path: the file.
+        source: the mapping, with the pattern and the encoding.
+        wanted: field -> name of the group.
+    """
     kinds = dict.fromkeys(wanted, pl.String)
     for block in blocks(path):
         if block.problem is not None:
@@ -35,7 +41,7 @@ def _nonempty(texts: pl.Series) -> pl.Series:
 
 
 def _decoded(block: Block, encoding: str, kinds: Mapping[str, type[pl.DataType]]) -> tuple[pl.DataFrame, list[pl.DataFrame]]:
-    """The lines of a block with their numbers; and a frame of those that are not in the encoding."""
+    """The lines of a block with their numbers, and a frame of those that cannot be decoded."""
     broken: list[tuple[int, str]] = []
     try:
         lines: list[str | None] = list(block.content.decode(encoding).split("\n")[:-1])

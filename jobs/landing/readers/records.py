@@ -1,4 +1,4 @@
-"""CSV records one at a time, for what a look at the bytes alone cannot settle: quotes, line breaks, headers, broken lines."""
+"""CSV records, parsed one at a time where bytes alone do not decide: quotes, line breaks, headers, broken lines."""
 
 import csv
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ csv.field_size_limit(2 * LONGEST_LINE)
 
 
 class Record(NamedTuple):
-    """A record: the line on which it starts; its fields, or what is wrong with it and its text."""
+    """A record: the line on which it starts, and its fields, or its problem and text."""
 
     number: int
     fields: Sequence[str]
@@ -19,16 +19,22 @@ class Record(NamedTuple):
 
 
 class Records:
-    """Takes lines, gives records; what may go on in the next line is kept back.
+    r"""Turns lines into records; keeps back a record that may continue on the next line.
 
-    A quote that does not close where a field ends costs the line on which it opens, and no line after it.
+    A quote that is not closed at the end of a field costs only the line on which it opens.
 
     Args:
         delimiter: between two fields.
-        quote: around a field, where there is one.
+        quote: around a field; None in a file without quotes.
         encoding: of the file.
         header: names of the fields, for a file that does not name them.
-        known: names of which a header has at least one.
+        known: a line is the header if it has at least one of these names.
+
+    >>> records = Records(",", '"', "utf-8", None, {"user"})
+    >>> lines = [b"user,item", b'ann,"a', b'b"', b"bob"]
+    >>> found = records.take([RawLine(number, content, None) for number, content in enumerate(lines, 1)], last=True)
+    >>> [(record.number, list(record.fields), record.problem and str(record.problem)) for record in found]
+    [(2, ['ann', 'a\nb'], None), (4, ['bob'], 'line.wrong_fields')]
     """
 
     def __init__(self, delimiter: str, quote: str | None, encoding: str, header: Sequence[str] | None, known: set[str]) -> None:
@@ -40,11 +46,16 @@ class Records:
 
     @property
     def header_line(self) -> bytes:
-        """The header as it stands in a file that quotes nothing."""
+        """The header as it appears in a file without quotes."""
         return self.delimiter.join(self._heading).encode()
 
     def take(self, lines: Sequence[RawLine], last: bool = False) -> list[Record]:
-        """The records of the lines kept back before and of these; after the last lines nothing is kept back."""
+        """The records of the lines kept back so far and of these.
+
+        Args:
+            lines: the next lines.
+            last: whether these are the last ones; then no line is kept back.
+        """
         lines, self.kept = [*self.kept, *lines], []
         records, at = [], 0
         while at < len(lines):
@@ -65,7 +76,12 @@ class Records:
         return records
 
     def record(self, lines: Sequence[RawLine], at: int = 0) -> tuple[Record | None, int]:
-        """The record that starts at a line, and how many lines it takes; none if a quote is open at the end of them all."""
+        """The record that starts at a line, and how many lines it takes; None if a quote is still open after the last line.
+
+        Args:
+            lines: raw lines.
+            at: index of the record's first line.
+        """
         first = lines[at]
         text = self._text(first)
         if text is None:
@@ -82,7 +98,7 @@ class Records:
             if piece is None or size > LONGEST_LINE:
                 return _refused(first, Problem.BROKEN_QUOTES), 1
             pieces.append(piece)
-            if piece.count(self.quote) % 2:  # only then the quote is closed at the end of the line
+            if piece.count(self.quote) % 2:  # only an odd count closes the quote
                 fields = self._split("\n".join(pieces))
                 if fields is None or (self.header is not None and len(fields) != len(self.header)):
                     return _refused(first, Problem.BROKEN_QUOTES), 1
@@ -90,7 +106,7 @@ class Records:
         return None, 1
 
     def singles(self, lines: Sequence[RawLine]) -> list[Record] | None:
-        """The records of lines each of which is one, whatever stands around it; none if a record goes on over a line's end."""
+        """The records of lines that are parsed one by one; None if a record continues on the next line."""
         texts = [self._text(line) for line in lines]
         rows = None if None in texts else self._split_all([text or "" for text in texts])
         if rows is not None:
@@ -105,7 +121,7 @@ class Records:
         return records
 
     def checked(self, record: Record) -> Record:
-        """A record, or what is wrong with it beside the header."""
+        """The record, or its problem in comparison with the header."""
         if record.problem is not None:
             return record
         if self.header is None:
@@ -126,7 +142,7 @@ class Records:
             return None
 
     def _split_all(self, texts: list[str]) -> list[list[str]] | None:
-        """The fields of many lines; none if one of them is broken, or two of them are one record."""
+        """The fields of many lines; None if one of them is broken, or a record spans several."""
         if self.quote is None:
             return [text.split(self.delimiter) for text in texts]
         try:

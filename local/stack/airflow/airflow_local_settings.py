@@ -1,8 +1,8 @@
-"""What Airflow takes from here instead of its own: how it opens its database. Airflow finds this file by its name.
+"""Airflow's local settings: Airflow imports this file by its name and uses its function to open the metadata database.
 
-SQLite takes a savepoint that nothing was written before for a transaction of its own, and releasing it commits. Airflow makes
-the runs of a backfill in savepoints: a scheduler beside it would see, and start, half of them, and end with an error when they
-are taken back. So a transaction is begun before the first savepoint, as it is on every other database.
+SQLite treats a savepoint without an open transaction as a transaction, and releasing it commits. Airflow creates the runs of
+a backfill in savepoints. A concurrent scheduler would see and start only some of them, and would fail if they were rolled
+back. So this module begins a transaction before the first savepoint, as all other databases do.
 """
 
 from typing import Any
@@ -13,7 +13,13 @@ __all__ = ["create_metadata_engine"]
 
 
 def create_metadata_engine(sql_alchemy_conn: str, *, engine_args: dict[str, Any], connect_args: dict[str, Any]) -> Engine:
-    """As Airflow's own, with savepoints that stay within their transaction."""
+    """Create Airflow's engine, with savepoints that stay within their transaction.
+
+    Args:
+        sql_alchemy_conn: the URL of the database.
+        engine_args: Airflow's arguments for the engine.
+        connect_args: Airflow's arguments for the driver.
+    """
     engine = create_engine(sql_alchemy_conn, connect_args=connect_args, **engine_args)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "savepoint", _begin_before)
@@ -23,5 +29,5 @@ def create_metadata_engine(sql_alchemy_conn: str, *, engine_args: dict[str, Any]
 def _begin_before(connection: Connection, name: str) -> None:
     driver: Any = connection.connection.driver_connection
     if not driver.in_transaction:
-        # At once and not when first written: waiting for the turn is possible only before anything was read.
+        # IMMEDIATE: SQLite can wait for the write lock only before the transaction has read anything.
         driver.execute("BEGIN IMMEDIATE")

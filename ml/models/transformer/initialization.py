@@ -1,4 +1,4 @@
-"""Where the network begins: with what counting knows of the items."""
+"""Initial weights of the network: identities from pair counts, biases from popularity."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,14 +17,17 @@ from ml.models.transformer.network import SequenceModel
 
 PART = 100_000
 LAUNCH_US = 7 * DAY_US
-"""An item is new for so long after it is first met."""
+"""How long an item is new after its first interaction."""
 
 
 def initialise(network: SequenceModel, train: Interactions, catalog: Catalog, length: float = 1.0) -> None:
-    """Begin with what counting knows: identities from an SVD of the pair matrix of ``train``, biases from popularity.
+    """Set identities from an SVD of the pair matrix of ``train``, and biases from popularity.
 
     Args:
-        length: mean length of the identities: the shorter, the less the first scores differ.
+        network: changed in place.
+        train: interactions to count.
+        catalog: defines the item indices.
+        length: mean length of the identities; the shorter, the less the first scores differ.
     """
     n, width = len(catalog), network.config.width
     counts = train.met.astype(np.float64)
@@ -37,10 +40,10 @@ def initialise(network: SequenceModel, train: Interactions, catalog: Catalog, le
 
 
 def launch_share(train: Interactions) -> float:
-    """The share of all events that an item has in the days after it is first met: what one that is new may expect.
+    """The share of all events that an item gets in the week after its first one, which is expected of new items.
 
-    The mean over the items that are first met after the log's first such days and before its last ones. Where there are
-    none, or no times, that of an item that was not met at all, smoothed.
+    The mean over items whose first event is neither in the first nor in the last week of the log. Without such items, or
+    without times, the smoothed share of an item without interactions.
     """
     least = 1 / (len(train) + train.n_items)
     if not train.timed or not len(train):
@@ -65,7 +68,7 @@ def launch_share(train: Interactions) -> float:
 
 
 def by_users(train: Interactions) -> Iterator[Interactions]:
-    """The log in parts of some users each, of about ``PART`` interactions: their pairs are many more."""
+    """The log in parts of whole users with about ``PART`` interactions, since pairs need much more memory."""
     begin = 0
     while begin < len(train):
         end = int(train.starts[np.searchsorted(train.starts, begin + PART, side="right") - 1])
@@ -75,7 +78,13 @@ def by_users(train: Interactions) -> Iterator[Interactions]:
 
 
 def pair_vectors(train: Interactions, width: int, window: int = 10) -> npt.NDArray[np.float32]:
-    """Item vectors of mean length 1 from a truncated SVD of positive pointwise mutual information: ``[I, width]``."""
+    """Item vectors of mean length 1 from a truncated SVD of positive pointwise mutual information: ``[I, width]``.
+
+    Args:
+        train: interactions whose pairs are counted.
+        width: dimensions of a vector.
+        window: the largest distance of a pair, in events.
+    """
     n = train.n_items
     forward = sparse.csr_array((n, n), dtype=np.float64)
     for part in by_users(train):
@@ -99,10 +108,14 @@ def pair_vectors(train: Interactions, width: int, window: int = 10) -> npt.NDArr
 
 
 def left_vectors(matrix: sparse.csr_array, rank: int) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The left vectors of the largest singular values, ``[I, rank]``, and these, ``[rank]``, of a matrix ``[I, I]``.
+    """Left singular vectors ``[I, rank]`` of the largest singular values, and these values ``[rank]``.
 
-    As SciPy's ``svds`` finds them; but where the matrix has fewer directions than are asked for, that draws from a generator
-    that nobody can seed.
+    SciPy's ``svds`` would do the same; but if the rank of the matrix is smaller than requested, it draws from a generator that
+    cannot be seeded.
+
+    Args:
+        matrix: ``[I, I]``.
+        rank: number of singular values, below I.
     """
     transposed, n = sparse.csc_array(matrix.T), matrix.shape[0]
     product = LinearOperator((n, n), matvec=lambda x: transposed @ (matrix @ x), dtype=np.float64)

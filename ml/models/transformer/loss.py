@@ -1,7 +1,7 @@
-"""Softmax cross-entropy over the whole catalogue, in chunks, its gradient computed on the way forward.
+"""Softmax cross-entropy over the whole catalogue, in chunks, with the gradient computed in the forward pass.
 
-The scores of a batch against all items are by far the largest thing of a training step. They never exist whole: a chunk of rows
-is scored, turned into its gradient in place, and multiplied back (as Apple's Cut Cross-Entropy does, Wijmans et al., 2024).
+The scores of a batch against all items are by far the largest tensor of a training step. It never exists as a whole: a chunk of
+rows is scored, turned into its gradient in place, and multiplied back (as in Apple's Cut Cross-Entropy, Wijmans et al., 2024).
 
 Shapes: N labels, I items, D width.
 """
@@ -44,7 +44,14 @@ class _CrossEntropy(torch.autograd.Function):
 
 
 def cross_entropy(x_ND: Tensor, items_ID: Tensor, bias_I: Tensor, labels_N: Tensor) -> Tensor:
-    """Mean of -log softmax(x · items + bias) at the labels; products in bfloat16 where the machine has it, sums in float32."""
+    """Mean of -log softmax(x · items + bias) at the labels; products in bfloat16 where it is fast, sums in float32.
+
+    Args:
+        x_ND: states, float32.
+        items_ID: item vectors, float32.
+        bias_I: item biases, float32.
+        labels_N: indices of the right items, int64.
+    """
     if not torch.is_grad_enabled():
         return torch.nn.functional.cross_entropy((x_ND @ items_ID.T + bias_I).float(), labels_N)
     dtype = torch.bfloat16 if multiplies_bfloat16(x_ND.device) else torch.float32
@@ -53,7 +60,7 @@ def cross_entropy(x_ND: Tensor, items_ID: Tensor, bias_I: Tensor, labels_N: Tens
 
 
 def multiplies_bfloat16(device: torch.device) -> bool:
-    """Whether products of bfloat16 are fast here: elsewhere they are done one by one, and slower than float32."""
+    """Whether bfloat16 products are fast on this device; elsewhere they are emulated, and slower than float32."""
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported())

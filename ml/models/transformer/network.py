@@ -1,10 +1,10 @@
 """The sequential recommender's network: a causal transformer over a user's events, as a Transformers model.
 
-Shapes: B sequences, L events, D width, I items, E width of the text embeddings. Sequences are padded on the right, so that
-causal attention alone keeps padding away from every real event.
+Shapes: B sequences, L events, D width, I items, E width of the text embeddings. Sequences are padded on the right, so causal
+attention alone hides padding from every real event.
 
-The shape follows SASRec (Kang and McAuley, 2018): tied item embeddings; here with full softmax cross-entropy instead of one
-sampled negative, and with an item being the sum of its identity and its projected text.
+The architecture follows SASRec (Kang and McAuley, 2018) with tied item embeddings. It differs in the loss, a full softmax
+cross-entropy instead of one sampled negative, and in the items, each the sum of its identity and its projected text.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ UNTHINKABLE = -1e9
 
 
 class SequenceConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
-    """What the network looks like."""
+    """The architecture's settings."""
 
     model_type = "clickwright_sequence"
 
@@ -67,17 +67,17 @@ class Block(nn.Module):
 
 
 class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
-    """Scores of every item as the next event after every event of a sequence.
+    """Scores all items as the next event, after every event of a sequence.
 
-    Item ids run from 0 to I - 1; I is padding, I + 1 stands for the beginning of a history.
+    Item ids run from 0 to I - 1; I is padding, I + 1 marks the beginning of a history.
     """
 
     config_class = SequenceConfig
     base_model_prefix = ""
     item_text: Tensor
-    """``[I, E]``; a buffer, so that it is saved with the weights and never trained."""
+    """``[I, E]``; a buffer, so it is saved with the weights but not trained."""
     item_seen: Tensor
-    """1 for the items that training met, ``[I]``; a buffer too."""
+    """1 for items that occur in training, else 0, ``[I]``; also a buffer."""
 
     def __init__(self, config: SequenceConfig) -> None:
         super().__init__(config)
@@ -108,8 +108,8 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
     def item_vectors(self) -> Tensor:
         """Identity plus projected text: ``[I, D]``.
 
-        An item that training never met has no identity, only text. While training, some identities are left out at random,
-        so that the text learns to stand alone.
+        Items that do not occur in training have only text. During training, identities are dropped at random, so that the
+        model learns to use the text alone.
         """
         keep = self.item_seen
         if self.training and self.config.identity_dropout > 0:
@@ -118,7 +118,12 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         return vectors
 
     def hidden(self, item_ids: Tensor, hour: Tensor, weekday: Tensor, gap: Tensor, items_ID: Tensor) -> Tensor:
-        """The state after every event: ``[B, L, D]``."""
+        """The state after every event: ``[B, L, D]``.
+
+        Args:
+            item_ids, hour, weekday, gap: int64 ``[B, L]``.
+            items_ID: the result of ``item_vectors``.
+        """
         table = torch.cat([items_ID, self.identity.weight[self.config.n_items :]])
         x_BLD = F.embedding(item_ids, table) * self.config.width**0.5
         x_BLD = x_BLD + self.position.weight[: item_ids.shape[1]]
@@ -130,22 +135,31 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         return out
 
     def forward(self, item_ids: Tensor, hour: Tensor, weekday: Tensor, gap: Tensor, labels: Tensor | None = None) -> Any:
-        """All arguments are int64 ``[B, L]``; labels of -100 do not count.
+        """The loss of a training batch, or scores of the next item.
+
+        Args:
+            item_ids, hour, weekday, gap: int64 ``[B, L]``.
+            labels: the next items, int64 ``[B, L]``; -100 is ignored.
 
         Returns:
-            ``loss`` when there are labels; otherwise ``logits``, float32 ``[B, I]``, after each sequence's last real event.
+            ``loss`` if labels are given; otherwise ``logits``, float32 ``[B, I]``, after each sequence's last real event.
         """
         items_ID = self.item_vectors()
         x_BLD = self.hidden(item_ids, hour, weekday, gap, items_ID)
         if labels is not None:
             counted = labels != IGNORED_LABEL
-            # An item that training never met is no answer here; as one it would only learn that it is none.
+            # Mask items that do not occur in training: as negatives they would only learn to score low.
             bias_I = self.bias.masked_fill(self.item_seen == 0, UNTHINKABLE)
             loss = cross_entropy(x_BLD[counted], items_ID, bias_I, labels[counted])
             return ModelOutput(loss=loss)  # type: ignore[no-untyped-call]
         return ModelOutput(logits=(self.last(x_BLD, item_ids) @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]
 
     def last(self, x_BLD: Tensor, item_ids: Tensor) -> Tensor:
-        """The state after each sequence's last real event: ``[B, D]``."""
+        """The state after each sequence's last real event: ``[B, D]``.
+
+        Args:
+            x_BLD: the result of ``hidden``.
+            item_ids: int64 ``[B, L]``.
+        """
         last_B = (item_ids != self.config.n_items).sum(dim=1) - 1
         return x_BLD[torch.arange(len(item_ids), device=item_ids.device), last_B]

@@ -26,10 +26,10 @@ NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropou
 
 
 class Transformer(Recommender, Factored):
-    """Next-item prediction by a causal transformer that knows an item by its identity and its text.
+    """Next-item prediction by a causal transformer over identities and texts of items.
 
-    With ``validation``, training stops when NDCG@10 there has not risen for ``patience`` epochs, goes back to the best epoch,
-    and ``chosen`` says how many epochs that took; a refit runs exactly that many under the same schedule.
+    With ``validation``, training stops when NDCG@10 has not improved for ``patience`` epochs and restores the best epoch;
+    ``chosen`` holds that number of epochs. A refit runs exactly as many under the same schedule.
     """
 
     name: ClassVar[str] = "transformer"
@@ -73,11 +73,20 @@ class Transformer(Recommender, Factored):
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> Self:
+        """Train the network; with ``validation``, choose the number of epochs.
+
+        Args:
+            train: interactions to learn from.
+            catalog: defines the item indices; its texts are encoded.
+            seed: of weights, order and dropout.
+            validation: questions to choose ``epochs`` on by NDCG@10.
+            log: receives the loss and NDCG@10 after each epoch.
+        """
         share_the_machine()
         set_seed(seed)
         shape: dict[str, Any] = {name: self._settings[name] for name in NETWORK}
         if not catalog.described:
-            shape["identity_dropout"] = 0.0  # there is no text that could stand alone
+            shape["identity_dropout"] = 0.0  # without texts nothing could replace a dropped identity
         text_width = catalog.text_embeddings.shape[1]
         network = SequenceModel(SequenceConfig(n_items=len(catalog), text_width=text_width, **shape))
         initialise(network, train, catalog, self._settings["start_length"])
@@ -119,13 +128,18 @@ class Transformer(Recommender, Factored):
     @torch.no_grad()
     def item_factors(self) -> tuple[Tensor, Tensor]:
         network = self._fitted()
-        if self._item_vectors is None:  # the same for all users
+        if self._item_vectors is None:  # cached, since it is the same for all users
             self._item_vectors = network.train(False).item_vectors().float()
         return self._item_vectors, network.bias.detach().float()
 
     @torch.no_grad()
     def validation_ndcg(self, cases: Cases, batch_size: int = 256) -> float:
-        """NDCG@10 on cases, a window of them at a time: a twentieth of the cost of ``scores``, for shorter contexts."""
+        """NDCG@10 on windows of cases, for a twentieth of the cost of ``scores`` but with shorter contexts.
+
+        Args:
+            cases: sorted as :func:`case_windows` needs them.
+            batch_size: windows, and questions, at a time.
+        """
         from ml.models.rank import leave_out, ndcg_of, rank_of_target
 
         network = self._fitted().train(False)
@@ -153,8 +167,13 @@ class Transformer(Recommender, Factored):
         return np.asarray(self.similar_to([item], candidates)[0], dtype=np.float32)
 
     def similar_to(self, items: Sequence[int], candidates: npt.NDArray[np.integer[Any]]) -> Scores:
-        """Cosine of the item vectors."""
-        if self._unit_vectors is None:  # asked for every recommendation of every user
+        """Cosine of the item vectors.
+
+        Args:
+            items: indices of the items to recommend, ``[A]``.
+            candidates: indices of items in a history, ``[C]``.
+        """
+        if self._unit_vectors is None:  # cached, since every recommendation of every user needs it
             self._unit_vectors = torch.nn.functional.normalize(self.item_factors()[0], dim=1).cpu().numpy()
         return np.asarray(self._unit_vectors[np.asarray(items)] @ self._unit_vectors[candidates].T, dtype=np.float32)
 
@@ -170,7 +189,7 @@ class Transformer(Recommender, Factored):
     @classmethod
     def load(cls, directory: Path) -> Self:
         model = cls(**read_config(directory)["settings"])
-        disable_progress_bar()  # type: ignore[no-untyped-call]  # a second's load needs none
+        disable_progress_bar()  # type: ignore[no-untyped-call]  # loading takes about a second
         device = "cuda" if torch.cuda.is_available() else "cpu"
         model.network = SequenceModel.from_pretrained(directory).train(False).to(device)
         return model

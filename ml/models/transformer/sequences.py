@@ -1,4 +1,4 @@
-"""Histories as the sequential network reads them: ids, context, windows. Padding is on the right."""
+"""Histories as input of the sequential network: ids, context, windows. Padding is on the right."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,19 +18,33 @@ HOUR_US = 3_600_000_000
 
 
 Moments = npt.NDArray[np.integer[Any]]
-"""Microseconds since 1970 UTC, or between two events."""
+"""Microseconds, since 1970 UTC or between two events."""
 
 
 def hour_of(times: Moments) -> Moments:
+    """The hour of the day plus 1, since 0 means unknown.
+
+    >>> hour_of(np.array([9 * HOUR_US]))
+    array([10])
+    """
     return times // HOUR_US % 24 + 1
 
 
 def weekday_of(times: Moments) -> Moments:
+    """The day of the week, from 1 for Monday to 7.
+
+    >>> weekday_of(np.array([0, 24 * HOUR_US]))
+    array([4, 5])
+    """
     return (times // (24 * HOUR_US) + 3) % 7 + 1  # 1970 began on a Thursday
 
 
 def gap_of(passed: Moments) -> Moments:
-    """The bucket of the time between two events."""
+    """The bucket of the time between two events, see ``GAP_BUCKETS``.
+
+    >>> gap_of(np.array([0, 3_000_000, 1023_000_000]))
+    array([ 1,  3, 11])
+    """
     return np.asarray(np.minimum(np.floor(np.log2(passed / 1e6 + 1)) + 1, GAP_BUCKETS - 1), dtype=np.int64)
 
 
@@ -40,7 +54,17 @@ def sequence(
     length: int,
     n_items: int,
 ) -> dict[str, Tensor]:
-    """The network's view of a history: its beginning mark and events, the last ``length`` of them; int64 ``[<= length]``."""
+    """The network's input for a history: a beginning mark and the events, of these the last ``length``; int64 ``[<= length]``.
+
+    Args:
+        items: item indices, oldest first.
+        times: of the events, microseconds; None if unknown.
+        length: the maximum length of the input.
+        n_items: I.
+
+    >>> sequence(np.array([4, 2]), None, length=8, n_items=10)["item_ids"]
+    tensor([11,  4,  2])
+    """
     ids = np.concatenate([[n_items + 1], items])
     hour, weekday, gap = (np.zeros(len(ids), dtype=np.int64) for _ in range(3))
     if times is not None and len(times):
@@ -52,8 +76,8 @@ def sequence(
 class Windows(Dataset[dict[str, Tensor]]):
     """Histories cut into windows of ``length`` events, so that every event is a label once.
 
-    Nothing is copied: a batch is gathered from the interactions, which may lie on disk, when it is asked for. In a share of the
-    windows the times are unknown, since they may be when the model is asked.
+    Nothing is copied: a batch is read from the interactions, which may be on disk, when it is requested. A share of the windows
+    hides its times, since times may be unknown at inference.
     """
 
     def __init__(self, train: Interactions, length: int, n_items: int, unknown_times: float, seed: int) -> None:
@@ -61,10 +85,10 @@ class Windows(Dataset[dict[str, Tensor]]):
         met = np.diff(train.starts)
         a_user = -(-met // length)
         self.user = user = np.repeat(np.arange(len(met)), a_user)
-        newer = np.arange(len(user)) - np.repeat(np.cumsum(a_user) - a_user, a_user)  # windows of the same user after this one
+        newer = np.arange(len(user)) - np.repeat(np.cumsum(a_user) - a_user, a_user)  # later windows of the same user
         end = met[user] - newer * length
         self.place = np.maximum(end - length, 0)
-        """Which of its user's events a window begins with, ``[W]``."""
+        """Position of a window's first event in its user's history, ``[W]``."""
         self.first = train.starts[:-1][user] + self.place
         """The row of that event, ``[W]``."""
         self.lengths = end - self.place
@@ -75,12 +99,12 @@ class Windows(Dataset[dict[str, Tensor]]):
         return len(self.first)
 
     def __getitems__(self, indices: Sequence[int]) -> dict[str, Tensor]:
-        """Windows as a batch, each value int64 ``[B, L]``: what precedes each event, and the event as its label."""
+        """Windows as a batch, each value int64 ``[B, L]``: the event before each label, and the labels."""
         chosen = np.asarray(indices, dtype=np.int64)
         lengths, place = self.lengths[chosen, None], self.place[chosen, None] + np.arange(self.lengths[chosen].max(initial=0))
         inside = np.arange(place.shape[1]) < lengths
         label = np.where(inside, self.first[chosen, None] + np.arange(place.shape[1]), 0)
-        met = inside & (place > 0)  # there is an event before
+        met = inside & (place > 0)  # an earlier event exists
         before = np.where(met, label - 1, 0)
         mark = np.where(inside, self.n_items + 1, self.n_items)
         batch = {
@@ -100,10 +124,10 @@ class Windows(Dataset[dict[str, Tensor]]):
 
 
 class LikeLengths(Sampler[int]):
-    """Rows in an order in which those of a batch are of like length: padding all to the longest costs several times the work.
+    """An order of rows in which those of a batch have similar lengths; random batches would cost several times the work.
 
-    Shuffled, sorted by length within each ``BATCHES_SORTED`` batches, and these batches shuffled again. The order follows from
-    the seed and ``epoch`` alone, so that an epoch that is resumed, or shared by several processes, has the same one.
+    Rows are shuffled, sorted by length within every ``BATCHES_SORTED`` batches, and these batches are shuffled again. The order
+    depends on the seed and ``epoch`` alone, so it is the same in a resumed epoch and in every process.
     """
 
     BATCHES_SORTED: ClassVar[int] = 50
@@ -123,19 +147,38 @@ class LikeLengths(Sampler[int]):
             part = order[first : first + some]
             part = part[np.argsort(self.lengths[part], kind="stable")]
             batches = np.array_split(part, range(self.batch_size, len(part), self.batch_size))
-            last = batches.pop()  # it may be smaller, and batches are cut from the order
+            last = batches.pop()  # it may be smaller, so it stays last: batches are cut from the order
             for batch in [batches[i] for i in rng.permutation(len(batches))] + [last]:
                 yield from batch.tolist()
 
 
 def as_batch(rows: Sequence[dict[str, Tensor]], n_items: int) -> dict[str, Tensor]:
-    """Rows of different lengths as one batch, each value int64 ``[B, L]``."""
+    """Rows of different lengths as one padded batch, each value int64 ``[B, L]``.
+
+    Args:
+        rows: results of ``sequence``.
+        n_items: I, which is also the padding id.
+
+    >>> as_batch([sequence(np.array(items), None, 8, n_items=10) for items in ([4, 2], [7])], 10)["item_ids"]
+    tensor([[11,  4,  2],
+            [11,  7, 10]])
+    """
     longest = max(len(row["item_ids"]) for row in rows)
     fills = {"item_ids": n_items, "hour": 0, "weekday": 0, "gap": 0}
     return {name: torch.stack([pad(row[name], longest, fill) for row in rows]) for name, fill in fills.items()}
 
 
 def pad(row: Tensor, length: int, fill: int) -> Tensor:
+    """Append ``fill`` to a row up to ``length``.
+
+    Args:
+        row: at most ``length`` values.
+        length: of the result.
+        fill: the padding value.
+
+    >>> pad(torch.tensor([4, 2]), 3, fill=10)
+    tensor([ 4,  2, 10])
+    """
     return torch.nn.functional.pad(row, (0, length - len(row)), value=fill)
 
 
@@ -144,19 +187,21 @@ class CaseWindow:
     """A stretch of one user's history that answers several questions at once."""
 
     row: dict[str, Tensor]
-    """The network's view of it, at most ``length`` events."""
+    """The network's input, at most ``length`` events."""
     cases: npt.NDArray[np.int64]
-    """Which questions."""
+    """Indices of the questions."""
     places: npt.NDArray[np.int64]
-    """Where in the row each is asked."""
+    """Position of each question in the row."""
 
 
 def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
-    """Windows in which every question is asked once, with at least half of ``length`` events before it where there are as many.
+    """Windows that ask every question once, each after at least half of ``length`` events if its history has as many.
 
     Args:
-        cases: each user's in one run and in time order, so that a history holds those before it, as ``next_event_cases`` makes
-            them; where an event came late, so that a history does not hold the one before it, a window of its own answers.
+        cases: consecutive for each user, in time order, as from ``next_event_cases``. A question gets its own window if its
+            history does not extend the one before, because of a late event.
+        length: maximum length of a window.
+        n_items: I.
     """
     windows = []
     for block in nested(cases):
@@ -176,7 +221,7 @@ def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
 
 
 def nested(cases: Cases) -> list[npt.NDArray[np.int64]]:
-    """Runs of questions of one user of which each history begins with the one before it."""
+    """Runs of questions of one user in which each history extends the one before."""
     starts = [0]
     for case in range(1, len(cases)):
         before, history = cases.histories[case - 1], cases.histories[case]

@@ -1,4 +1,4 @@
-"""How the network is trained: Hugging Face's Trainer, judged by validation after every epoch, resumable after any step."""
+"""Trains the network with Hugging Face's Trainer: validated after every epoch, resumable after any step."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -37,21 +37,21 @@ Judged = Callable[[], float]
 
 
 class SequenceTrainer(Trainer):
-    """Trainer on windows; what validation says is the measure by which it stops and goes back to the best epoch."""
+    """Trainer on windows; the validation metric decides when it stops and which epoch is best."""
 
     def __init__(self, network: SequenceModel, windows: Windows, arguments: TrainingArguments, judged: Judged | None) -> None:
         self.judged = judged
         self.order = LikeLengths(windows.lengths, arguments.train_batch_size, arguments.seed)
-        # The Trainer wants something to evaluate on; what ``evaluate`` asks is in ``judged``.
+        # The Trainer requires an evaluation data set; ``evaluate`` ignores it and calls ``judged``.
         super().__init__(network, arguments, data_collator=as_it_is, train_dataset=windows, eval_dataset=windows)
-        self.remove_callback(PrinterCallback)  # standard output is for the command's result
+        self.remove_callback(PrinterCallback)  # standard output is reserved for the command's result
         self.add_callback(InOrder(self.order))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.order
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
-        """Every process asks all of validation, so that all decide alike."""
+        """Every process evaluates all of validation, so that all make the same decisions."""
         assert self.judged is not None
         metrics = {f"eval_{MEASURE}": self.judged()}
         self.log(metrics)
@@ -59,10 +59,15 @@ class SequenceTrainer(Trainer):
         return metrics
 
     def training_step(self, model: Any, inputs: dict[str, Tensor], num_items_in_batch: Any = None) -> Tensor:
-        """As the Trainer's.
+        """The Trainer's step, with a check of the loss.
+
+        Args:
+            model: the network.
+            inputs: a batch of ``Windows``, int64 ``[B, L]``.
+            num_items_in_batch: passed on.
 
         Raises:
-            ClickwrightError: the loss is not finite; the batch is kept.
+            NotFiniteError: the loss is NaN or infinite; the batch is saved.
         """
         batch = dict(inputs)
         loss: Tensor = super().training_step(model, inputs, num_items_in_batch)
@@ -75,23 +80,23 @@ class SequenceTrainer(Trainer):
 
 
 def as_it_is(batch: Any) -> Any:
-    """Windows are asked for a batch at a time, and answer with one."""
+    """Do nothing, since ``Windows`` returns whole batches."""
     return batch
 
 
 class NotFiniteError(ClickwrightError):
-    """The loss is no number any more."""
+    """The loss is NaN or infinite."""
 
     def __init__(self, step: int, loss: float, batch: Path) -> None:
         super().__init__(
             f"the loss of step {step} is {loss}; in training of the transformer; "
-            "lower the learning rate, or look at the batch that was kept"
+            "lower the learning rate, or inspect the saved batch"
         )
         self.batch = batch
 
 
 class InOrder(TrainerCallback):
-    """Tells the order of the windows which epoch it is."""
+    """Sets the epoch of the windows' order."""
 
     def __init__(self, order: LikeLengths) -> None:
         self.order = order
@@ -101,7 +106,7 @@ class InOrder(TrainerCallback):
 
 
 class Progress(TrainerCallback):
-    """Passes on what is logged: the loss of an epoch and what validation says of it."""
+    """Passes the loss and the validation metric of each epoch to a log."""
 
     def __init__(self, log: Log) -> None:
         self.log = log
@@ -117,7 +122,7 @@ class Progress(TrainerCallback):
 
 
 class StopAfter(TrainerCallback):
-    """Ends after so many epochs, of a schedule that was made for more."""
+    """Stops after ``epochs`` epochs of a schedule for more."""
 
     def __init__(self, epochs: int) -> None:
         self.epochs = epochs
@@ -127,14 +132,14 @@ class StopAfter(TrainerCallback):
 
 
 class Keep(TrainerCallback):
-    """Saves every so many steps besides every epoch, and gives what was saved to a store."""
+    """Saves every ``steps`` steps and after every epoch, and puts the checkpoints into a store."""
 
     def __init__(self, store: "Checkpoints", steps: int) -> None:
         self.store, self.steps = store, steps
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         steps_an_epoch = state.max_steps // state.num_train_epochs
-        # At the end of an epoch it is saved after validation was asked, or that would be lost.
+        # At the end of an epoch the Trainer saves after validation; an earlier checkpoint would lack its result.
         if state.global_step % self.steps == 0 and state.global_step % steps_an_epoch:
             control.should_save = True
 
@@ -145,6 +150,11 @@ class Keep(TrainerCallback):
 
 
 def step_of(checkpoint: Path) -> int:
+    """The step of a checkpoint folder.
+
+    >>> step_of(Path("checkpoint-40"))
+    40
+    """
     return int(checkpoint.name.rpartition("-")[2])
 
 
@@ -158,13 +168,20 @@ def train(
     log: Log | None,
     store: "Checkpoints | None",
 ) -> int:
-    """Train ``network`` in place; returns the epoch whose weights it has.
+    """Train ``network`` in place; returns the epoch of its weights.
 
-    With ``judged``, that is the best one, and training ends when none was better for ``patience`` epochs; without, it is
-    ``epochs``. With ``store``, a training that was cut off goes on from its newest checkpoint, to the same weights.
+    Args:
+        network: changed in place.
+        windows: the training data.
+        settings: of the recipe.
+        seed: of all random choices.
+        judged: returns the validation metric. Training stops after ``patience`` epochs without improvement and restores the
+            best epoch. With None it runs for ``epochs`` epochs.
+        log: receives metrics after each epoch.
+        store: an interrupted training resumes from its newest checkpoint here, and ends with the same weights.
 
     Raises:
-        NotFiniteError: the loss became something that is no number.
+        NotFiniteError: the loss became NaN or infinite.
     """
     disable_progress_bar()  # type: ignore[no-untyped-call]
     progress = Progress(log or (lambda values, epoch: None))
@@ -194,7 +211,15 @@ def train(
 
 
 def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged: bool, resumable: bool) -> TrainingArguments:
-    """What the Trainer is told. ``batch_size`` is that of all processes together."""
+    """The Trainer's arguments; the ``batch_size`` in ``settings`` is that of all processes together.
+
+    Args:
+        folder: for checkpoints.
+        settings: of the recipe.
+        seed: of weights and data.
+        judged: whether validation chooses the best epoch.
+        resumable: whether checkpoints hold the optimiser's state.
+    """
     cuda = torch.cuda.is_available()
     return TrainingArguments(
         output_dir=str(folder),
@@ -207,7 +232,7 @@ def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged
         warmup_steps=int(settings["warmup_steps"]),
         max_grad_norm=1.0,
         logging_strategy="epoch",
-        logging_nan_inf_filter=False,  # such a loss ends the training
+        logging_nan_inf_filter=False,  # a NaN loss must reach the check in training_step
         eval_strategy="epoch" if judged else "no",
         save_strategy="epoch",
         save_total_limit=BEST_AND_NEWEST,
@@ -232,17 +257,17 @@ def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged
 
 @dataclass(frozen=True)
 class Begun:
-    """A training that was cut off, as its checkpoints say."""
+    """The state of an interrupted training, read from its checkpoints."""
 
     newest: Path
     best: Path
-    """The checkpoint with the best weights by validation; the newest where there is no validation."""
+    """The checkpoint with the best validation metric, or the newest without validation."""
     state: dict[str, Any]
-    """What the Trainer wrote of it."""
+    """The content of the Trainer's state file."""
 
     @property
     def ended(self) -> bool:
-        """Whether it was cut off after its last step."""
+        """Whether it was interrupted after its last step."""
         return bool(self.state["stateful_callbacks"]["TrainerControl"]["args"]["should_training_stop"])
 
     @property
@@ -251,11 +276,26 @@ class Begun:
 
 
 def epoch_of(step: int, max_steps: int, epochs: int) -> int:
+    """The epoch that ends with a step.
+
+    Args:
+        step: optimiser steps so far.
+        max_steps: steps of the whole schedule.
+        epochs: epochs of the whole schedule.
+
+    >>> epoch_of(step=40, max_steps=140, epochs=7)
+    2
+    """
     return round(step * epochs / max_steps)
 
 
 def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
-    """The checkpoints of a store, brought to ``folder`` by the first process; None where there are none."""
+    """The state of an interrupted training, or None for a new one; rank 0 fetches the checkpoints.
+
+    Args:
+        store: holds the checkpoints.
+        folder: where they are copied to, seen by all processes.
+    """
     if is_first():
         store.fetch(folder)
     wait_for_all()
@@ -267,7 +307,7 @@ def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
     state = json.loads(path.read_text())
     best = folder / f"checkpoint-{state['best_global_step']}" if state["best_global_step"] else newest
     if state["best_global_step"]:
-        state["best_model_checkpoint"] = str(best)  # it lay elsewhere
+        state["best_model_checkpoint"] = str(best)  # it was elsewhere before
         if is_first():
             path.write_text(json.dumps(state))
         wait_for_all()
@@ -276,7 +316,7 @@ def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
 
 @contextmanager
 def common_folder() -> Iterator[Path]:
-    """A folder that all processes see, gone at the end."""
+    """A temporary folder that all processes share."""
     with TemporaryDirectory() as own:
         yield Path(from_first(own))
         wait_for_all()

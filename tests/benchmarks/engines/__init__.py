@@ -1,1 +1,1 @@
-"""The engines: each a program of its own, which needs its own libraries alone."""
+"""The engines: each is a separate program that needs only its own libraries."""

@@ -1,4 +1,4 @@
-"""Clickwright's own functions in one exchange: read and check; then, by user, keep each id once, sessionise, write.
+"""Clickwright's own functions in one exchange: read and check; then, by user, deduplicate, sessionise and write.
 
 ``python -m tests.benchmarks.engines.clickwright INPUT OUTPUT [DAILY_CAP]``
 """
@@ -36,14 +36,14 @@ ARRIVAL = {
     "value": pl.lit(None, pl.Float64),
     "text": pl.lit(None, pl.String),
 }
-"""What a landing file says of its lines, and what these events lack: the same for all."""
+"""Constant columns: the origin of a landing file's lines, and fields that these events lack."""
 TEXT, TIME = pa.string(), pa.timestamp("us", tz="UTC")
 KINDS = {"event_time": TIME, "started_at": TIME, "ended_at": TIME, "position": pa.int32(), "n_events": pa.int32()}
 
 
 @dataclass(frozen=True)
 class Log:
-    """All that the tasks have to know."""
+    """The inputs of all tasks."""
 
     files: tuple[str, ...]
     target: Path
@@ -55,14 +55,14 @@ def schema(columns: list[str]) -> pa.Schema:
 
 
 def rules() -> list[RowRule]:
-    """The contract's rules on the columns that are there, but for the pattern of pseudonyms; and a last moment."""
+    """The contract's rules for the existing columns, without the pattern of pseudonyms, and an upper limit of the time."""
     contract = [rule for rule in load_contract("events").rules if rule.column in COLUMNS and rule.other is None]
     last = RowRule(RowRuleKind.RANGE, "event_time", "when it was done", high=LATEST)
     return [*(rule for rule in contract if rule.kind is not RowRuleKind.PATTERN), last]
 
 
 def read_sound(of: Log, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    """The events that break no rule, by user."""
+    """The events that violate no rule, with the column to partition by."""
     broken = [to_polars(rule) for rule in rules()]
     for number in numbers:
         for rows in read_rows(of.files[number], COLUMNS):
@@ -70,7 +70,7 @@ def read_sound(of: Log, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame,
 
 
 def decide_and_write(of: Log, bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    """Each event once, in its session; two files."""
+    """Deduplicate and sessionise the events, and write the two files of a bucket."""
     start = time.monotonic()
     rows = frames[EVENTS].with_row_index(ROW)
     duplicates, _, _ = same_ids(rows.with_columns(line_number=pl.col(ROW), **ARRIVAL))

@@ -1,4 +1,4 @@
-"""DuckDB alone: SQL.
+"""DuckDB with SQL only.
 
 ``python tests/benchmarks/engines/duckdb_sql.py INPUT OUTPUT`` with the Python of ``.venv-bench``.
 """

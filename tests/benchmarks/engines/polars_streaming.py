@@ -1,4 +1,4 @@
-"""Polars alone, on its streaming engine: one plan of expressions, written as it goes.
+"""Polars only, on its streaming engine: one plan of expressions, written while it runs.
 
 ``python -m tests.benchmarks.engines.polars_streaming INPUT OUTPUT``
 """
@@ -25,7 +25,7 @@ from tests.benchmarks.job import (
 
 
 def digests(said: pl.Series) -> pl.Series:
-    """Session ids where there is a text, null where there is none."""
+    """Session ids of the texts; null stays null."""
     where = said.is_not_null().arg_true()
     ids = [hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS] for text in said.gather(where)]
     return pl.Series([None], dtype=pl.String).new_from_index(0, len(said)).scatter(where, ids)

@@ -1,4 +1,4 @@
-"""The limit: read the same bytes and write them, no more.
+"""The lower bound: read and write the same bytes, nothing else.
 
 ``python -m tests.benchmarks.engines.pyarrow_copy INPUT OUTPUT``
 """

@@ -1,4 +1,4 @@
-"""RePlay's ``Sessionizer``, which knows rule 1 alone, on Spark; all else is as in usual Spark.
+"""RePlay's ``Sessionizer``, which supports only rule 1, on Spark; the rest is the same as in ``spark_windows``.
 
 ``python -m tests.benchmarks.engines.replay_sessionizer INPUT OUTPUT`` with the Python of ``.venv-bench``.
 """
@@ -15,7 +15,7 @@ from tests.benchmarks.job import EVENT_COLUMNS, GAP_MICROS
 
 
 def with_sessions(events: DataFrame) -> DataFrame:
-    sessionizer = Sessionizer(time_column="micros", session_gap=GAP_MICROS + 1)  # it parts at its gap, not beyond it
+    sessionizer = Sessionizer(time_column="micros", session_gap=GAP_MICROS + 1)  # it splits at the gap, not above it
     named = sessionizer.transform(events.withColumn("micros", F.unix_micros("event_time")))
     in_session = Window.partitionBy("user_id", "session_id").orderBy("event_time", "event_id")
     return named.withColumn("position", F.row_number().over(in_session) - 1).select(EVENT_COLUMNS)

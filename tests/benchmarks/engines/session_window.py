@@ -1,4 +1,4 @@
-"""Spark's own ``session_window``, which knows rule 1 alone: group by user and window, order each group, unfold it.
+"""Spark's own ``session_window``, which supports only rule 1: group by user and window, sort each group, explode it.
 
 ``python -m tests.benchmarks.engines.session_window INPUT OUTPUT``
 """

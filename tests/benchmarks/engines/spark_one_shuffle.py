@@ -1,6 +1,6 @@
-"""Spark by an expert: rows go to their user's partition first, so that copies are dropped and windows computed in one shuffle.
+"""Expert Spark: rows are partitioned by user first, so that deduplication and windows need only one shuffle.
 
-It does a little less than the others: an event id counts once a user, and not once in all.
+It does slightly less than the others: it deduplicates event ids per user, not over all users.
 
 ``python -m tests.benchmarks.engines.spark_one_shuffle INPUT OUTPUT``
 """

@@ -1,4 +1,4 @@
-"""Spark as it is usually used: drop duplicates, windows over a user's events, group by session.
+"""Typical Spark: drop duplicates, windows over the events of a user, group by session.
 
 ``python -m tests.benchmarks.engines.spark_windows INPUT OUTPUT``
 """
@@ -27,7 +27,7 @@ from tests.benchmarks.job import (
 
 
 def session(app: str) -> SparkSession:
-    """Spark on this machine, with its defaults but for the heap and the file format."""
+    """Local Spark with its defaults, except for the heap and the file format."""
     return (
         SparkSession.builder.appName(app)
         .master(f"local[{THREADS}]")
@@ -50,7 +50,7 @@ def valid_events(spark: SparkSession, source: Path) -> DataFrame:
 
 
 def sound_events(spark: SparkSession, source: Path) -> DataFrame:
-    """Valid events, each id once."""
+    """Valid events, deduplicated by id."""
     return valid_events(spark, source).dropDuplicates(["event_id"])
 
 
@@ -59,7 +59,7 @@ def session_id(user: str, event: str | Column) -> Column:
 
 
 def with_sessions(events: DataFrame) -> DataFrame:
-    """Rules 1, 2 and 4 as window functions; all share one sort."""
+    """The session rules as window functions; all share one sort."""
     of_user = Window.partitionBy("user_id").orderBy("event_time", "event_id")
     micros = F.unix_micros("event_time")
     rows = events.withColumns(
@@ -78,7 +78,7 @@ def with_sessions(events: DataFrame) -> DataFrame:
 
 
 def write(spark: SparkSession, events: DataFrame, target: Path) -> None:
-    """Write the events; then the sessions, from what was written: cheaper than to compute or keep the events twice."""
+    """Write the events, then the sessions from the written files: cheaper than computing or caching the events again."""
     events.write.parquet(str(target / EVENTS))
     sessions = (
         spark.read.parquet(str(target / EVENTS))

@@ -1,7 +1,7 @@
 """Clickwright as in production: the commands that clean, audit and publish, then sessionise and audit.
 
-It does more than the others: pseudonyms, near duplicates, robots, the rejects with their reasons, all columns of the lake, and
-the audits. So its rows are counted and not compared.
+It does more than the others: pseudonyms, near duplicates, bots, rejects with reasons, all columns of the lake, and the audits.
+So its rows are counted, not compared.
 
 ``python -m tests.benchmarks.engines.two_jobs INPUT OUTPUT``
 """
@@ -24,7 +24,7 @@ DAYS = 7
 
 
 def missing() -> str | None:
-    """What this engine lacks, if anything."""
+    """The reason why this engine cannot run, or None."""
     try:
         return None if str(load_source(SOURCE).format) == "parquet" else "needs a Parquet source"
     except ConfigError:

@@ -1,4 +1,4 @@
-"""Measure epochs of both in turn, several rounds, and print their medians.
+"""Measure epochs of Clickwright and RecBole alternately, for several rounds, and print the medians.
 
 ``python -m tests.benchmarks.epochs --sequences Beauty.txt.gz``
 """
@@ -27,10 +27,15 @@ USERS_A_STEP = 64
 
 
 def write_both(sequences: Path, users: int | None, folder: Path) -> Path:
-    """The file, or evenly spread users of it: for us as it is, and as RecBole reads it, a line an interaction in order of time.
+    """Write the sequences in our form, and in RecBole's form with one interaction per line.
+
+    Args:
+        sequences: the file of sequences.
+        users: the number of users to keep, evenly spread; None for all.
+        folder: the folder for both files.
 
     Returns:
-        Where ours is; the other is in ``folder``, as ``NAME/NAME.inter``.
+        The file in our form; RecBole's is ``NAME/NAME.inter`` in ``folder``.
     """
     with opened(sequences) as file:
         rows = file.readlines()
@@ -48,14 +53,19 @@ def write_both(sequences: Path, users: int | None, folder: Path) -> Path:
 
 
 def measured(command: list[str], threads: int, folder: Path) -> dict[str, Any]:
-    """What an engine says of its epochs; RecBole leaves files where it runs, so both run in ``folder``.
+    """Run an engine and return its measurements.
+
+    Args:
+        command: the command of the engine.
+        threads: the number of threads for arithmetic.
+        folder: the working directory; RecBole writes files to it.
 
     Raises:
-        ConfigError: it failed; its last words are in the message.
+        ConfigError: the engine failed; the message quotes the end of its standard error.
     """
     environment = {
         **os.environ,
-        "OMP_WAIT_POLICY": "passive",  # a thread that spins while it waits costs processor seconds on a busy machine
+        "OMP_WAIT_POLICY": "passive",  # spinning threads would add processor time on a busy machine
         "OMP_NUM_THREADS": str(threads),
         "OPENBLAS_NUM_THREADS": str(threads),
         "CUDA_VISIBLE_DEVICES": "",
@@ -69,7 +79,7 @@ def measured(command: list[str], threads: int, folder: Path) -> dict[str, Any]:
 
 
 def compare(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Both in turn, round after round: medians over the epochs of all rounds."""
+    """Run both engines alternately; return medians over the epochs of all rounds."""
     ours, theirs = [sys.executable, "-m", f"{PACKAGE}.clickwright"], [str(arguments.peer), "-m", f"{PACKAGE}.recbole_sasrec"]
     runs: dict[str, list[dict[str, Any]]] = {"Clickwright": [], "RecBole": []}
     with tempfile.TemporaryDirectory() as scratch:
@@ -96,7 +106,7 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
 def table(found: dict[str, Any]) -> str:
     ours = found["Clickwright"]
     lines = [
-        "| | labels an epoch | steps | CPU s an epoch | times ours | wall s | times ours |",
+        "| | labels per epoch | steps | CPU s per epoch | times ours | wall s | times ours |",
         "|---|--:|--:|--:|--:|--:|--:|",
     ]
     for name, row in found.items():
@@ -106,20 +116,20 @@ def table(found: dict[str, Any]) -> str:
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Compare what an epoch costs."""
+    """Compare the cost of an epoch."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sequences", type=Path, required=True, help="a user a line, items in order; perhaps .gz")
-    parser.add_argument("--users", type=int, help="so many of them, evenly spread (default: all)")
-    parser.add_argument("--epochs", type=int, default=3, help="epochs a run, the first of which warms up (3)")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of each, in turn (3)")
-    parser.add_argument("--rows", type=int, help="of RecBole, a step (default: as many as a step here has labels)")
-    parser.add_argument("--threads", type=int, default=2, help="threads of the arithmetic (2)")
+    parser.add_argument("--sequences", type=Path, required=True, help="one user per line, items in order; .gz is allowed")
+    parser.add_argument("--users", type=int, help="number of users, evenly spread (default: all)")
+    parser.add_argument("--epochs", type=int, default=3, help="epochs per run; the first is a warm-up (3)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each engine, alternately (3)")
+    parser.add_argument("--rows", type=int, help="RecBole's rows per step (default: the labels per step here)")
+    parser.add_argument("--threads", type=int, default=2, help="threads for arithmetic (2)")
     parser.add_argument(
-        "--peer", type=Path, default=PEER, help="Python that has RecBole (default: as make bench-epochs installs it)"
+        "--peer", type=Path, default=PEER, help="Python with RecBole (default: the one that make bench-epochs installs)"
     )
     arguments = parser.parse_args(argv)
     if arguments.epochs < 2:
-        parser.error("--epochs must be 2 or more: the first one warms up")
+        parser.error("--epochs must be 2 or more: the first is a warm-up")
     if not arguments.peer.exists():
         raise ConfigError(f"RecBole's environment is missing; {arguments.peer}; run `make bench-epochs`")
     found = compare(arguments)

@@ -1,4 +1,4 @@
-"""Epochs of the project's transformer: prints one JSON line."""
+"""Measures epochs of the project's transformer: prints one JSON line."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sequences", type=Path, required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--batch", type=int, required=True, help="users to a step")
+    parser.add_argument("--batch", type=int, required=True, help="users per step")
     arguments = parser.parse_args()
     split = leave_one_out(*read_sequences(arguments.sequences))
     clock = Clock()

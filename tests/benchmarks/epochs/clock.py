@@ -1,10 +1,10 @@
-"""Takes the time of epochs, by the wall and by the processor, in both environments: it imports nothing of the project."""
+"""Measures wall and processor time of epochs; imports nothing of the project, as it runs in both environments."""
 
 import time
 
 
 class Clock:
-    """Of each epoch the seconds since the one before it, or since the clock was made."""
+    """The seconds of each epoch, since the previous one or the creation of the clock."""
 
     def __init__(self) -> None:
         self.wall: list[float] = []
@@ -18,5 +18,10 @@ class Clock:
         self._last = now
 
     def told(self, labels: int, steps: int) -> dict[str, object]:
-        """What the comparison reads, of every epoch but the first, in which libraries warm up."""
+        """The measurements of all epochs except the first, which is a warm-up.
+
+        Args:
+            labels: the number of labels per epoch.
+            steps: the number of optimiser steps per epoch.
+        """
         return {"wall": self.wall[1:], "cpu": self.cpu[1:], "labels": labels, "steps": steps}

@@ -1,6 +1,6 @@
-"""Epochs of RecBole's SASRec, in an environment of its own: prints one JSON line.
+"""Measures epochs of RecBole's SASRec, in a separate environment: prints one JSON line.
 
-It is given the file in RecBole's own form, and leaves each user's last two items out itself.
+It reads the file in RecBole's form, and leaves out each user's last two items itself.
 """
 
 import argparse
@@ -40,10 +40,10 @@ SETTINGS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder that holds <name>/<name>.inter")
+    parser.add_argument("--data", type=Path, required=True, help="folder with <name>/<name>.inter")
     parser.add_argument("--name", required=True)
     parser.add_argument("--epochs", type=int, required=True)
-    parser.add_argument("--batch", type=int, required=True, help="rows to a step; a row has one label")
+    parser.add_argument("--batch", type=int, required=True, help="rows per step; a row has one label")
     arguments = parser.parse_args()
     given = {
         "data_path": str(arguments.data),

@@ -1,1 +1,1 @@
-"""The best of many items for many users: Clickwright, plain PyTorch, implicit and faiss on one set of trained vectors."""
+"""Top-k search for many users: Clickwright, plain PyTorch, implicit and faiss on the same trained vectors."""

@@ -1,7 +1,7 @@
-"""Compare the search for the best 100 of 100,000 items with plain PyTorch, implicit and faiss on the same trained vectors.
+"""Compare the search for the top 100 of 100,000 items with plain PyTorch, implicit and faiss on the same trained vectors.
 
-Every engine runs in a process of its own, on two threads, one after the other in rounds; the medians are shown. An overlap is
-the share of an exact list's items that the engine's list holds.
+Each engine runs in a separate process on two threads, in several rounds; the table shows medians. The overlap is the share of
+the exact list's items that the engine's list contains.
 
 ``python -m tests.benchmarks.lists --peers .venv-bench-lists/bin/python`` (`make bench-lists`)
 """
@@ -28,7 +28,14 @@ OURS = ("plain", "clickwright", PARQUET)
 
 
 def run(engine: str, python: str, vectors: Path, out: Path) -> dict[str, float]:
-    """What one run of an engine cost."""
+    """Run an engine once and return its cost.
+
+    Args:
+        engine: the name of the engine.
+        python: the interpreter.
+        vectors: the file of vectors.
+        out: the file for its lists.
+    """
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [python, str(SCRIPT), engine, str(vectors), str(out)]
     answer = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
@@ -42,10 +49,15 @@ def overlap(exact: np.ndarray, found: np.ndarray) -> float:
 
 
 def table(costs: dict[str, list[dict[str, float]]], overlaps: dict[str, float]) -> str:
-    """For people; ratios of medians to those of plain PyTorch."""
+    """A table of medians, and their ratios to those of plain PyTorch.
+
+    Args:
+        costs: the costs of all rounds, by engine.
+        overlaps: the overlap with the exact lists, by engine.
+    """
     middle = {n: {key: median(cost[key] for cost in rows) for key in rows[0]} for n, rows in costs.items()}
     lines = [
-        "| engine | users a second | times plain | processor ms a user | times plain | overlap |",
+        "| engine | users per second | times plain | processor ms per user | times plain | overlap |",
         "|---|--:|--:|--:|--:|--:|",
     ]
     for name, cost in middle.items():
@@ -56,10 +68,10 @@ def table(costs: dict[str, list[dict[str, float]]], overlaps: dict[str, float]) 
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Compare, and print the table."""
+    """Compare the engines and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--peers", default=sys.executable, help="interpreter that has implicit and faiss")
-    parser.add_argument("--vectors", type=Path, help="by tests.benchmarks.lists.vectors (default: made in <var>/bench)")
+    parser.add_argument("--peers", default=sys.executable, help="interpreter with implicit and faiss")
+    parser.add_argument("--vectors", type=Path, help="file of tests.benchmarks.lists.vectors (default: made in <var>/bench)")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--engines", nargs="*", default=[*OURS, *(name for name in ENGINES if name not in OURS)])
     args = parser.parse_args(argv)

@@ -1,6 +1,6 @@
-"""The engines, each run as a process of its own: ``python engines.py ENGINE VECTORS OUT``. A peer's interpreter has only peers.
+"""The search engines, each run as a separate process: ``python engines.py ENGINE VECTORS OUT``; the libraries differ.
 
-An engine gets vectors as trained and makes of them what it likes, untimed; it is tried on some users, and then timed on all.
+An engine prepares the trained vectors untimed, runs on some users as a warm-up, and is then timed on all users.
 """
 
 import json
@@ -18,7 +18,7 @@ Find = Callable[[np.ndarray], np.ndarray]
 
 
 def plain(items: np.ndarray, bias: np.ndarray) -> Find:
-    """PyTorch as one writes it: multiply in float32, topk."""
+    """Plain PyTorch: multiply in float32, then topk."""
     import torch
 
     torch.set_num_threads(THREADS)
@@ -37,19 +37,19 @@ def clickwright(items: np.ndarray, bias: np.ndarray) -> Find:
 
     from ml.inference.inner_product_search import Search
 
-    torch.set_num_threads(1)  # the search has threads of its own
+    torch.set_num_threads(1)  # the search uses its own threads
     search = Search(torch.from_numpy(items), torch.from_numpy(bias), np.ones(len(items), dtype=bool), threads=THREADS)
     nothing = np.empty(0, dtype=np.int64)
     return lambda states: search.best(torch.from_numpy(states), [nothing] * len(states), K).items
 
 
 def faiss_flat(items: np.ndarray, bias: np.ndarray) -> Find:
-    """faiss, exact: the bias as one more dimension."""
+    """faiss, exact; the bias is an additional dimension."""
     return _faiss(items, bias, "Flat")
 
 
 def faiss_ivf(items: np.ndarray, bias: np.ndarray) -> Find:
-    """faiss, approximate: an eighth of 256 cells is searched."""
+    """faiss, approximate: searches 32 of 256 cells."""
     return _faiss(items, bias, "IVF256,Flat", nprobe=32)
 
 
@@ -67,7 +67,7 @@ def _faiss(items: np.ndarray, bias: np.ndarray, kind: str, **settings: int) -> F
 
 
 def implicit(items: np.ndarray, bias: np.ndarray) -> Find:
-    """implicit's own multi-threaded search, as its models recommend."""
+    """The multi-threaded search that implicit's models use."""
     from implicit.cpu.topk import topk
 
     vectors = np.hstack([items, bias[:, None]])
@@ -75,7 +75,7 @@ def implicit(items: np.ndarray, bias: np.ndarray) -> Find:
 
 
 def through_parquet(find: Find, states: np.ndarray, folder: Path) -> Callable[[], np.ndarray]:
-    """The same with its users read from Parquet and its lists written there."""
+    """The same search, with users read from Parquet and lists written to Parquet."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

@@ -1,8 +1,8 @@
-"""What a shard of a night costs from its Parquet files to its Parquet file, and which step how much.
+"""The cost of one shard of batch inference, from Parquet files to a Parquet file, by step.
 
-A transformer with the trained item vectors and bias of ``tests.benchmarks.lists.vectors`` recommends to made-up users of 60
-events each; its other weights are as they begin, which changes no cost. Titles are made up too. A blend (``--recipe hybrid``)
-has that transformer, ALS with the same vectors, and counts and Markov of what the users did.
+A transformer with the trained item vectors and bias of ``tests.benchmarks.lists.vectors`` recommends to synthetic users with 60
+events each; its other weights are initial values, which does not change the cost. Titles are synthetic too. The hybrid
+(``--recipe hybrid``) has that transformer, ALS with the same vectors, and co-occurrence and Markov models of the events.
 
 ``python -m tests.benchmarks.lists.night --users 10000``
 """
@@ -45,7 +45,7 @@ EVENTS = 60
 
 
 def transformer_of(vectors: dict[str, torch.Tensor]) -> Transformer:
-    """Its items are trained ones."""
+    """A transformer with trained item vectors."""
     torch.manual_seed(0)
     items, width = vectors["items"].shape
     network = SequenceModel(SequenceConfig(n_items=items, width=width, text_width=1))
@@ -58,7 +58,13 @@ def transformer_of(vectors: dict[str, torch.Tensor]) -> Transformer:
 
 
 def blend_of(transformer: Transformer, did: Behaviour, items: Sequence[str]) -> Hybrid:
-    """Of the default members, each in the form that costs more."""
+    """A hybrid of the default members, each in its more expensive form.
+
+    Args:
+        transformer: the transformer.
+        did: the events of the users.
+        items: the item ids.
+    """
     users = len(did.starts) - 1
     index = np.repeat(np.arange(users, dtype=np.int32), np.diff(did.starts))
     log = Interactions(users, len(items), index, did.items, did.times, did.times)
@@ -72,7 +78,13 @@ def blend_of(transformer: Transformer, did: Behaviour, items: Sequence[str]) -> 
 
 
 def behaviour_of(users: list[str], items: list[str], seed: int) -> pa.Table:
-    """Views of the last month, some items far more often than others."""
+    """Views of the last month, with a skewed item popularity.
+
+    Args:
+        users: the user ids.
+        items: the item ids.
+        seed: the seed of the choices.
+    """
     rng = np.random.default_rng(seed)
     n = len(users) * EVENTS
     chosen = np.minimum(rng.pareto(1.0, n) * 100, len(items) - 1).astype(np.int64)
@@ -90,16 +102,16 @@ def behaviour_of(users: list[str], items: list[str], seed: int) -> pa.Table:
 
 
 def scored(best: Best, did: Behaviour, users: int, policy: Policy) -> None:
-    """Find the best items of all users, and do nothing with them."""
+    """Find the best items of all users and discard them."""
     for first in range(0, users, policy.batch_users):
         batch = [did.of(user) for user in range(first, min(first + policy.batch_users, users))]
         best([history.items for history, _ in batch], [times for _, times in batch], policy.k)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Make one shard, and say what it cost."""
+    """Compute one shard and return its cost."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--users", type=int, default=10_000, help="of the shard")
+    parser.add_argument("--users", type=int, default=10_000, help="users of the shard")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--recipe", choices=("transformer", "hybrid"), default="transformer")
@@ -130,7 +142,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         did = behaviour(inputs.events(0), users, items)
         model = transformer if args.recipe == "transformer" else blend_of(transformer, did, items)
         scorer, best = Scorer(model, offer, Policy(args.k, 256), Origin(DAY, "recommender", "1")), Best(model, offer.offered)
-        scored(best, did, len(users), scorer.policy)  # what is made ready once is no cost of a user
+        scored(best, did, len(users), scorer.policy)  # warm-up: one-time preparation does not count
         scorer.finish(0, inputs, work)
         for _ in range(args.rounds):
             with timed("score"):

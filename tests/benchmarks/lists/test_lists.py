@@ -1,4 +1,4 @@
-"""The benchmark of lists runs, on little."""
+"""The top-k benchmark runs on small data."""
 
 from pathlib import Path
 
@@ -17,12 +17,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def test_the_search_finds_what_plain_pytorch_finds(trained: Path) -> None:
+def test_search_matches_plain_pytorch(trained: Path) -> None:
     found = comparison.main(["--vectors", str(trained), "--rounds", "1", "--engines", "plain", "clickwright"])
     assert found["overlaps"] == {"plain": 1.0, "clickwright": 1.0}
 
 
 @pytest.mark.parametrize("recipe", ["transformer", "hybrid"])
-def test_a_night_gives_everybody_a_list(trained: Path, recipe: str) -> None:
+def test_shard_has_a_list_for_every_user(trained: Path, recipe: str) -> None:
     figures = night.main(["--vectors", str(trained), "--users", "30", "--rounds", "1", "--recipe", recipe])
     assert (figures["users"], figures["rows"], figures["users_without"]) == (30, 300, 0)

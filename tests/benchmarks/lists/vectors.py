@@ -1,8 +1,7 @@
-"""Trained vectors to search: items of a simulated catalogue, and the states of its users after their last events.
+"""Trained vectors for the search: items of a simulated catalogue, and the states of its users after their last events.
 
-The network begins with an SVD of all that happened (``ml.models.transformer.initialization``) and is trained for a few
-hundred steps, as a nightly training would go on: what counts here is that the vectors have the lengths and directions of
-trained ones.
+The network is initialised with an SVD of all events (``ml.models.transformer.initialization``) and trained for a few hundred
+steps, so that the vectors have realistic lengths and directions.
 
 ``python -m tests.benchmarks.lists.vectors --to var/bench/vectors.safetensors``
 """
@@ -31,7 +30,13 @@ WIDTH, LENGTH, BATCH, SEED = 64, 64, 16, 7
 
 
 def simulated(events: int, items: int, folder: Path) -> tuple[Interactions, Catalog]:
-    """What people of a simulated week chose among the items."""
+    """The interactions of a simulated week.
+
+    Args:
+        events: the number of events.
+        items: the number of items in the catalogue.
+        folder: the folder of the simulated landing zone.
+    """
     command = [sys.executable, "-m", "jobs.simulate", "--events", str(events), "--items", str(items), "--format", "parquet"]
     subprocess.run([*command, "--truth", "none", "--landing", str(folder)], check=True, stdout=subprocess.DEVNULL)
     rows = pl.scan_parquet(folder / "**" / "*.parquet").select("user_id", "item_id", "event_time", "event_type")
@@ -52,7 +57,13 @@ def simulated(events: int, items: int, folder: Path) -> tuple[Interactions, Cata
 
 
 def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
-    """A network that begins with all events, and learns from some windows of them."""
+    """A network that is initialised from all events and trained on some windows of them.
+
+    Args:
+        events: the interactions.
+        catalog: the items.
+        steps: the number of optimiser steps.
+    """
     torch.manual_seed(SEED)
     config = SequenceConfig(n_items=len(catalog), text_width=1, width=WIDTH, max_length=LENGTH, identity_dropout=0.0)
     network = SequenceModel(config)
@@ -75,7 +86,13 @@ def train(events: Interactions, catalog: Catalog, steps: int) -> SequenceModel:
 
 @torch.no_grad()
 def states(network: SequenceModel, events: Interactions, users: int) -> torch.Tensor:
-    """The state of some users after their last event: ``[users, D]``."""
+    """The states of users after their last events: ``[users, D]``.
+
+    Args:
+        network: the trained network.
+        events: the interactions.
+        users: the number of users, from the first.
+    """
     found, items_ID, n_items = [], network.item_vectors(), network.config.n_items
     histories, times = events.histories()[:users], events.times()
     rows = [sequence(h, times[i] if times else None, LENGTH, n_items) for i, h in enumerate(histories)]
@@ -87,14 +104,17 @@ def states(network: SequenceModel, events: Interactions, users: int) -> torch.Te
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Make the vectors."""
+    """Train and save the vectors."""
     parser = argparse.ArgumentParser(description="Train vectors of items and users on simulated behaviour.")
     parser.add_argument("--to", type=Path, required=True, help="file (safetensors): users, items, bias")
     parser.add_argument("--events", type=int, default=3_000_000)
     parser.add_argument(
-        "--items", type=int, default=100_000, help="that are kept, of a catalogue of 8 for each 5: some are never met"
+        "--items",
+        type=int,
+        default=100_000,
+        help="items to keep; the simulated catalogue has 8 items for each 5, as some never occur",
     )
-    parser.add_argument("--users", type=int, default=16_384, help="whose states are kept")
+    parser.add_argument("--users", type=int, default=16_384, help="users whose states are saved")
     parser.add_argument("--steps", type=int, default=200)
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,4 +1,4 @@
-"""A mapping tried on a file: accounts, reasons with examples, nothing written, no raw user id shown."""
+"""Checking a mapping on a file: accounting, reasons with examples, no writes, no raw user ids."""
 
 import gzip
 import json
@@ -50,7 +50,7 @@ def checked(mapping: Path, lines: str, folder: Path) -> dict[str, Any]:
     return check_mapping.main([str(mapping), str(folder / "part.csv")])
 
 
-def test_every_line_is_accounted_for_with_its_reasons(mapping: Path, tmp_path: Path, var: Path) -> None:
+def test_every_line_is_accounted_for(mapping: Path, tmp_path: Path, var: Path) -> None:
     result = checked(mapping, LINES, tmp_path / "in")
     assert {name: result[name] for name in result if name != "file"} == {
         "source": "shop",
@@ -72,16 +72,14 @@ def test_every_line_is_accounted_for_with_its_reasons(mapping: Path, tmp_path: P
     assert not var.exists()
 
 
-def test_the_table_shows_reasons_in_words_and_no_person(
-    mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_table_explains_reasons_without_raw_user_ids(mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     checked(mapping, LINES, tmp_path / "in")
     shown = capsys.readouterr()
     assert shown.out == ""
     for words in (
         "part.csv as shop: 8 lines",
         "our own staff",
-        "event_type: the mapping does not know the word",
+        "event_type: the mapping has no entry for this value",
         "a lamp, red",
     ):
         assert words in shown.err
@@ -89,30 +87,30 @@ def test_the_table_shows_reasons_in_words_and_no_person(
         assert secret not in shown.err
 
 
-def test_five_examples_of_each_outcome_are_enough(mapping: Path, tmp_path: Path) -> None:
+def test_at_most_five_examples_of_each_outcome(mapping: Path, tmp_path: Path) -> None:
     (tmp_path / "part.csv").write_text("who,what,at,item,said\n" + ",look,2026-11-10T14:00:00Z,lamp,\n" * 9)
     found = check_mapping.check(check_mapping.source_of(str(mapping)), tmp_path / "part.csv", check_mapping.get_settings())
     assert [number for number, _ in found.examples["user_id.required"]] == [2, 3, 4, 5, 6]
     assert found.counts["user_id.required"] == 9
 
 
-def test_the_folders_name_is_the_arrival_and_elsewhere_lateness_does_not_apply(mapping: Path, tmp_path: Path) -> None:
+def test_arrival_is_taken_from_the_folder_name(mapping: Path, tmp_path: Path) -> None:
     lines = "who,what,at,item,said\nann,look,2026-11-01T14:00:00Z,lamp,\n"
     assert checked(mapping, lines, tmp_path / "arrived=2026-11-10T15")["reasons"] == {"days_late.range": 1}
     assert checked(mapping, lines, tmp_path / "elsewhere")["events"] == 1
 
 
-def test_a_known_source_is_checked_by_its_name(tmp_path: Path) -> None:
+def test_known_source_by_name(tmp_path: Path) -> None:
     path = tmp_path / "part.jsonl.gz"
     path.write_bytes(gzip.compress((line() + "\n" + line(user=None) + "\n").encode()))
     result = check_mapping.main(["movielens", str(path)])
     assert (result["lines_read"], result["events"], result["reasons"]) == (2, 1, {"user_id.required": 1})
 
 
-def test_what_is_wrong_with_the_call_is_one_line(mapping: Path, tmp_path: Path) -> None:
+def test_errors_in_the_arguments(mapping: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no source 'shop'; .* known are ga4, movielens"):
         check_mapping.main(["shop", str(mapping)])
-    with pytest.raises(ConfigError, match=r"no source mapping; at .*none\.yaml"):
+    with pytest.raises(ConfigError, match=r"source mapping not found; at .*none\.yaml"):
         check_mapping.main([str(tmp_path / "none.yaml"), str(mapping)])
     with pytest.raises(ConfigError, match="no such file"):
         check_mapping.main(["movielens", str(tmp_path / "none.csv")])
@@ -121,7 +119,7 @@ def test_what_is_wrong_with_the_call_is_one_line(mapping: Path, tmp_path: Path) 
         check_mapping.main([str(mapping), str(mapping)])
 
 
-def test_clean_checks_without_a_jvm_and_its_last_line_is_the_result(tmp_path: Path) -> None:
+def test_clean_check_needs_no_jvm_and_prints_its_result_last(tmp_path: Path) -> None:
     path = tmp_path / "part.jsonl"
     path.write_text(line() + "\n")
     code = (

@@ -1,4 +1,4 @@
-"""Digests of event ids: what several buckets have is found, however little is compared at a time."""
+"""Digests of event ids: ids in several buckets are found, however few digests are compared at a time."""
 
 from pathlib import Path
 
@@ -17,7 +17,7 @@ def named(names: set[str], source: str = "shop") -> pl.DataFrame:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(buckets=st.lists(st.sets(st.text(max_size=3), max_size=20), max_size=6), at_a_time=st.integers(1, 30))
-def test_ids_of_several_buckets_are_found(
+def test_ids_in_several_buckets_are_found(
     buckets: list[set[str]], at_a_time: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_ids, "AT_A_TIME", at_a_time)
@@ -26,5 +26,5 @@ def test_ids_of_several_buckets_are_found(
     assert shared_ids(paths) == set(id_digests(named(several)))
 
 
-def test_the_same_id_of_two_sources_is_two_ids() -> None:
+def test_same_id_in_two_sources_is_not_shared() -> None:
     assert id_digests(named({"1"}, "shop"))[0] != id_digests(named({"1"}, "news"))[0]

@@ -1,4 +1,4 @@
-"""Times as sources write them become moments in UTC; what names none is null."""
+"""Times of sources become moments in UTC; unreadable ones become null."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -34,17 +34,17 @@ def moment(value: Any, **options: Any) -> datetime | None:
         ("iso", "2021-01-21", None),
     ],
 )
-def test_a_text_in_the_sources_format(form: str, text: Any, found: datetime | None) -> None:
+def test_text_in_the_format_of_the_source(form: str, text: Any, found: datetime | None) -> None:
     assert moment(text, time_format=form) == found
 
 
-def test_a_clock_on_the_wall_is_in_the_sources_zone() -> None:
+def test_local_time_is_in_the_zone_of_the_source() -> None:
     options = {"time_format": "%Y-%m-%d %H:%M", "time_zone": "Europe/London"}
     assert moment("2011-07-01 09:30", **options) == datetime(2011, 7, 1, 8, 30, tzinfo=UTC)
-    assert moment("2011-10-30 01:30", **options) == datetime(2011, 10, 30, 0, 30, tzinfo=UTC)  # comes twice: the first
+    assert moment("2011-10-30 01:30", **options) == datetime(2011, 10, 30, 0, 30, tzinfo=UTC)  # occurs twice; the first counts
 
 
-def test_a_time_that_is_one_already_needs_no_format() -> None:
+def test_typed_time_needs_no_format() -> None:
     assert moment(datetime(2026, 5, 17, 12, tzinfo=ZoneInfo("Europe/Paris")), time_format="epoch_s") == datetime(
         2026, 5, 17, 10, tzinfo=UTC
     )

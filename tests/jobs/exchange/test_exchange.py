@@ -1,4 +1,4 @@
-"""The exchange: whatever the number of tasks and buckets, what belongs together comes together, once."""
+"""The exchange: rows with the same key meet exactly once, for any number of tasks and buckets."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -15,7 +15,7 @@ KEYS = st.lists(st.text(max_size=8), max_size=50)
 
 
 @given(keys=KEYS, buckets=st.integers(1, 20))
-def test_a_split_loses_nothing_and_a_key_has_one_bucket(keys: list[str], buckets: int) -> None:
+def test_split_keeps_all_rows_and_one_bucket_per_key(keys: list[str], buckets: int) -> None:
     parts = list(split(pl.DataFrame({"key": keys}, schema={"key": pl.String}), "key", buckets))
     assert sorted(key for _, rows in parts for key in rows["key"]) == sorted(keys)
     place = {key: bucket for bucket, rows in parts for key in rows["key"]}
@@ -24,23 +24,23 @@ def test_a_split_loses_nothing_and_a_key_has_one_bucket(keys: list[str], buckets
 
 
 @given(keys=KEYS, before=KEYS, buckets=st.integers(1, 20))
-def test_a_dictionary_of_keys_is_split_as_its_texts(keys: list[str], before: list[str], buckets: int) -> None:
-    earlier = pl.Series(before, dtype=pl.String).cast(pl.Categorical)  # what comes first decides on the codes
+def test_categorical_keys_are_split_like_strings(keys: list[str], before: list[str], buckets: int) -> None:
+    earlier = pl.Series(before, dtype=pl.String).cast(pl.Categorical)  # the first values determine the codes
     texts = pl.DataFrame({"key": keys}, schema={"key": pl.String})
     parts = {bucket: rows["key"].cast(pl.String) for bucket, rows in split(texts.cast(pl.Categorical), "key", buckets)}
     assert {bucket: list(rows) for bucket, rows in parts.items()} == {
         bucket: list(rows["key"]) for bucket, rows in split(texts, "key", buckets)
     }
-    assert len(earlier) == len(before)  # held until here
+    assert len(earlier) == len(before)  # keeps the earlier categories alive
 
 
 @given(keys=KEYS)
-def test_a_block_is_the_frame_again(keys: list[str]) -> None:
+def test_block_round_trip(keys: list[str]) -> None:
     frame = pl.DataFrame({"key": keys, "n": range(len(keys))}, schema={"key": pl.String, "n": pl.Int64})
     assert from_block(to_block(frame)).equals(frame)
 
 
-def test_memory_is_bounded_by_more_buckets_not_larger_ones() -> None:
+def test_larger_inputs_get_more_buckets() -> None:
     assert [buckets_for(n) for n in (0, 1, 4 << 20, (4 << 20) + 1, 10 << 30)] == [1, 1, 1, 2, 2560]
 
 

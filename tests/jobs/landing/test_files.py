@@ -1,4 +1,4 @@
-"""The landing zone: what belongs to an arrival day, and what is said when it is not there."""
+"""The landing zone: the files of an arrival day, and the errors if they are missing."""
 
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ def deliver(root: Path, source: str, hour: str, name: str = "part-000.jsonl") ->
     return path
 
 
-def test_a_day_goes_from_one_grace_hour_to_the_next(tmp_path: Path) -> None:
+def test_arrival_day_lasts_from_grace_hour_to_grace_hour(tmp_path: Path) -> None:
     for hour in ("1998-04-16T00", "1998-04-16T01", "1998-04-17T00", "1998-04-17T01"):
         deliver(tmp_path, "s", hour)
     files = arrival_files(tmp_path, "s", "s", D)
@@ -31,18 +31,18 @@ def test_a_day_goes_from_one_grace_hour_to_the_next(tmp_path: Path) -> None:
     assert files[0].arrived_at == datetime(1998, 4, 16, 2, tzinfo=UTC)
 
 
-def test_files_that_are_still_being_written_do_not_count(tmp_path: Path) -> None:
+def test_temporary_files_are_ignored(tmp_path: Path) -> None:
     deliver(tmp_path, "s", "1998-04-16T01", "_part-000.jsonl.tmp")
     deliver(tmp_path, "s", "1998-04-16T01", ".part-001.jsonl")
     assert arrival_files(tmp_path, "s", "s", D) == []
 
 
-def test_a_missing_day_says_what_where_and_what_to_do(tmp_path: Path) -> None:
+def test_missing_day_error(tmp_path: Path) -> None:
     with pytest.raises(ClickwrightError, match=r"movielens has no files for 1998-04-16; expected in .*T01.*; deliver"):
         expect_arrival(tmp_path, [load_source("movielens")], D)
 
 
-def test_a_day_before_anything_arrived_is_refused(tmp_path: Path) -> None:
+def test_day_before_the_first_arrival_is_refused(tmp_path: Path) -> None:
     deliver(tmp_path, "movielens", "1998-04-18T00")  # the last hour of the 17th
     with pytest.raises(Refused, match=r"1998-04-16 is before the first arrival of source movielens, 1998-04-17; in .*; begin"):
         expect_arrival(tmp_path, [load_source("movielens")], D)
@@ -50,17 +50,17 @@ def test_a_day_before_anything_arrived_is_refused(tmp_path: Path) -> None:
         expect_arrival(tmp_path, [load_source("movielens")], date(1998, 4, 18))
 
 
-def test_outside_the_lifetime_of_a_source_there_is_nothing_to_do(tmp_path: Path) -> None:
+def test_nothing_to_do_outside_the_lifetime_of_a_source(tmp_path: Path) -> None:
     with pytest.raises(NothingToDo, match="no source delivers on 2026-11-20"):
         expect_arrival(tmp_path, [load_source("movielens")], date(2026, 11, 20))
 
 
-def test_the_command_lists_a_day(var: Path) -> None:
+def test_command_lists_a_day(var: Path) -> None:
     deliver(var / "landing", "movielens", "1998-04-16T05")
     assert arrivals.main(["--arrived-on", "1998-04-16"])["files"] == 1
 
 
-def test_a_day_that_is_not_over_is_refused(var: Path) -> None:
+def test_unfinished_day_is_refused(var: Path) -> None:
     deliver(var / "landing", "movielens", "1998-04-16T05")
     with pytest.raises(Refused, match=r"1998-04-16 is not over; it ends at 1998-04-17 01:00 UTC"):
         arrivals.main(["--arrived-on", "1998-04-16", "--by", "1998-04-17T00:59:59+00:00"])

@@ -1,4 +1,4 @@
-"""The real cleaning and sessions of a simulated world, held against what was planted: line by line, session by session."""
+"""The real cleaning and sessions of a simulated world, compared with the truth line by line and session by session."""
 
 import json
 from collections.abc import Callable
@@ -21,14 +21,14 @@ CAP, RUNAWAY = 400, 450
 
 @pytest.fixture
 def days(var: Path, cleaned: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Every arrival day of a small world, cleaned. In it a person is one with at most 400 events a day."""
+    """Every arrival day of a small world, cleaned. Its bot limit is 400 events a day."""
     monkeypatch.setenv("CLICKWRIGHT_ROBOT_EVENTS_PER_DAY", str(CAP))
     simulate(var, runaway=RUNAWAY, days=DAYS)
     names = [(FIRST_DAY + timedelta(days=i), f"day-{i}") for i in range(DAYS)]
     return [cleaned(day, run=run, sources=[load_source("simulated")]) for day, run in names]
 
 
-def test_clean_and_sessionize_find_what_was_planted(var: Path, days: list[dict[str, Any]], spark: Any) -> None:
+def test_clean_and_sessionize_match_the_truth(var: Path, days: list[dict[str, Any]], spark: Any) -> None:
     known = json.loads((var / "truth" / "world.json").read_text())
     figures = [day["figures"] for day in days]
     assert figures == [{**arrival, "set_aside": 0} for arrival in known["arrivals"].values()]
@@ -60,7 +60,7 @@ def test_clean_and_sessionize_find_what_was_planted(var: Path, days: list[dict[s
     assert "sim.example" not in kept
 
 
-def test_the_catalogue_becomes_items(var: Path) -> None:
+def test_catalogue_becomes_items(var: Path) -> None:
     import polars as pl
 
     from jobs.items import Catalogue, read_catalogue

@@ -1,4 +1,4 @@
-"""What the truth says is best to recommend agrees with what people click; without interests it is the same for everybody."""
+"""The click probabilities in the truth agree with the clicks; without interests they are the same for all users."""
 
 from math import sqrt
 from pathlib import Path
@@ -19,13 +19,13 @@ CLEAN = {"format": "parquet", "dirt": None, "late": None}
 
 @pytest.fixture(scope="module")
 def lived() -> tuple[CellDay, np.ndarray]:
-    """A day, and the expected clicks a request of each user who came, ``[users, items]``."""
+    """A day, and the expected clicks in a request of each user who came, ``[users, items]``."""
     of = world(**SMALL)
     cell = cell_day(of, 3, 0)
     return cell, np.stack(choices_table(of, 3, cell)["clicks"].to_numpy())
 
 
-def test_expected_clicks_agree_with_the_clicks(lived: tuple[CellDay, np.ndarray]) -> None:
+def test_expected_clicks_match_the_clicks(lived: tuple[CellDay, np.ndarray]) -> None:
     cell, expected = lived
     rows = np.unique(cell.sessions.row)
     requests = np.bincount(cell.sessions.row[cell.requests.session[cell.kept]], minlength=len(cell.people.number))[rows]
@@ -35,7 +35,7 @@ def test_expected_clicks_agree_with_the_clicks(lived: tuple[CellDay, np.ndarray]
         assert abs(clicks - planted) < FOUR_ERRORS * sqrt(planted), topic
 
 
-def test_expected_clicks_follow_each_persons_interest(lived: tuple[CellDay, np.ndarray]) -> None:
+def test_expected_clicks_follow_each_users_interest(lived: tuple[CellDay, np.ndarray]) -> None:
     cell, expected = lived
     interest = cell.people.interest_on(3)[np.unique(cell.sessions.row)]
     of_topic = np.stack([expected[:, topic::K].sum(1) for topic in range(K)], axis=1)
@@ -43,16 +43,16 @@ def test_expected_clicks_follow_each_persons_interest(lived: tuple[CellDay, np.n
     assert min(agree) > 0.6
 
 
-def test_without_interests_everybody_has_the_same_choices() -> None:
+def test_without_interests_all_users_have_the_same_choices() -> None:
     of = world(**SMALL, interests=False)
     cell = cell_day(of, 3, 0)
     assert not cell.people.interest_on(3).any()
     expected = np.stack(choices_table(of, 3, cell)["clicks"].to_numpy())
     share = np.stack([expected[:, topic::K].sum(1) for topic in range(K)], axis=1) / expected.sum(1, keepdims=True)
-    assert share.std(axis=0).max() < 0.015  # the counting error of some thousand requests
+    assert share.std(axis=0).max() < 0.015  # the sampling error of some thousand requests
 
 
-def test_choices_are_written_for_the_last_days_in_the_order_of_the_items(tmp_path: Path) -> None:
+def test_choices_of_the_last_days_in_the_order_of_items(tmp_path: Path) -> None:
     simulate(tmp_path, **CLEAN, events=3000, choice_days=2)
     choices = read(tmp_path / "truth" / "choices")
     assert {(day - FIRST_DAY).days for day in choices["day"].to_pylist()} == {2, 3}
@@ -65,7 +65,7 @@ def test_choices_are_written_for_the_last_days_in_the_order_of_the_items(tmp_pat
     assert of_item[:, :20].all(axis=1).mean() > 0.5  # the most popular come first
 
 
-def test_choices_of_more_days_than_there_are_is_an_error(tmp_path: Path) -> None:
+def test_too_many_choice_days_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="choices of 5 days cannot be written; with --days 4"):
         simulate(tmp_path, **CLEAN, choice_days=5)
     with pytest.raises(ConfigError, match="--truth none; leave --choice-days out"):

@@ -1,4 +1,4 @@
-"""The click model and the logging policy: what happened agrees with what was planted, within the error of counting."""
+"""The click model and the logging policy: simulated clicks agree with the planted probabilities, within sampling error."""
 
 import json
 from collections import defaultdict
@@ -36,26 +36,26 @@ def shown(lived: list[CellDay]) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("group", ["position", "device", "hour", "tenth"])
-def test_click_through_agrees_with_the_planted_probabilities(shown: dict[str, np.ndarray], group: str) -> None:
+def test_click_through_rate_matches_the_planted_probabilities(shown: dict[str, np.ndarray], group: str) -> None:
     for value in np.unique(shown[group]):
         p = shown["click_probability"][shown[group] == value]
         clicks = shown["clicked"][shown[group] == value].sum()
         assert abs(clicks - p.sum()) < FOUR_ERRORS * sqrt((p * (1 - p)).sum()), value
 
 
-def test_position_and_relevance_both_decide(shown: dict[str, np.ndarray]) -> None:
-    """Else the agreement above would say little: the planted probabilities differ widely."""
+def test_position_and_relevance_both_matter(shown: dict[str, np.ndarray]) -> None:
+    """Without this the test above would prove little: the planted probabilities differ widely."""
     rate = {k: shown["clicked"][shown["position"] == k].mean() for k in range(1, SLATE + 1)}
     assert rate[1] > 1.5 * rate[3] > 1.5 * rate[6]
     assert shown["click_probability"][shown["tenth"] == 9].mean() > 5 * shown["click_probability"][shown["tenth"] == 0].mean()
 
 
-def test_positions_are_examined_by_a_power_of_their_rank() -> None:
+def test_examination_is_a_power_of_the_position() -> None:
     np.testing.assert_allclose(examination(np.array([1, 2, 4])), [1, 0.6156, 0.3789], atol=1e-4)
 
 
-def test_the_truth_on_disk_explains_every_click_probability(tmp_path: Path) -> None:
-    """Anyone can compute a planted probability from what is written: users, items, sessions, the lines and the formula."""
+def test_click_probabilities_follow_from_the_written_truth(tmp_path: Path) -> None:
+    """Planted probabilities can be recomputed from the written users, items, sessions and lines, and the formula."""
     simulate(tmp_path, events=3000, days=3)
     users = {row["user_id"]: row for row in truth(tmp_path, "users")}
     items = {row["item_id"]: row for row in truth(tmp_path, "items")}
@@ -79,8 +79,8 @@ def test_the_truth_on_disk_explains_every_click_probability(tmp_path: Path) -> N
         assert planted[event["id"]]["propensity"] == event["propensity"]
 
 
-def test_a_plackett_luce_draw_has_the_probability_that_is_logged() -> None:
-    """Of four candidates, all 24 orders: their probabilities sum to one, and each comes as often as it should."""
+def test_plackett_luce_draws_have_the_logged_probability() -> None:
+    """All 24 orders of four candidates: probabilities sum to one, and each order has its expected frequency."""
     draws, scores = 40_000, np.array([1.0, 0.0, -0.5, 0.3])
     slates = plackett_luce(np.tile(scores, (draws, 1)), np.ones((draws, 4), bool), np.random.default_rng(5))
     weights = dict(enumerate(np.exp(scores).tolist()))
@@ -95,7 +95,7 @@ def test_a_plackett_luce_draw_has_the_probability_that_is_logged() -> None:
         np.testing.assert_allclose(slates.propensity[drawn].prod(1), p)
 
 
-def test_a_column_that_is_no_candidate_is_never_shown() -> None:
+def test_masked_candidates_are_never_shown() -> None:
     allowed = np.array([[True, False, True, True, False, True, False, False]])
     slates = plackett_luce(np.full((1, 8), 9.0), allowed, np.random.default_rng(1))
     assert slates.shown.tolist() == [[True, True, True, True, False, False]]
@@ -103,10 +103,8 @@ def test_a_column_that_is_no_candidate_is_never_shown() -> None:
     np.testing.assert_allclose(slates.propensity, [[1 / 4, 1 / 3, 1 / 2, 1, 0, 0]])
 
 
-def test_inverse_propensities_give_the_value_of_a_policy_that_was_not_run(
-    lived: list[CellDay], shown: dict[str, np.ndarray]
-) -> None:
-    """Clicks at position 1 of a policy that shows any candidate alike, from the log of one that does not."""
+def test_inverse_propensity_scoring_of_another_policy(lived: list[CellDay], shown: dict[str, np.ndarray]) -> None:
+    """Clicks at position 1 of a uniform policy, estimated from the log of another policy."""
     values = [cell.policy_values for cell in lived]
     known = sum(v["uniform_billionths"] for v in values) / sum(v["requests"] for v in values) / 1e9
     top = shown["position"] == 1
@@ -115,4 +113,4 @@ def test_inverse_propensities_give_the_value_of_a_policy_that_was_not_run(
     error = estimates.std() / sqrt(top.sum())
     assert abs(estimates.mean() - known) < FOUR_ERRORS * error
     assert abs(weight.mean() - 1) < FOUR_ERRORS * weight.std() / sqrt(top.sum())
-    assert shown["clicked"][top].mean() - known > FOUR_ERRORS * error  # the plain mean would be far off
+    assert shown["clicked"][top].mean() - known > FOUR_ERRORS * error  # the plain mean is far off

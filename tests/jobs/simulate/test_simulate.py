@@ -1,4 +1,4 @@
-"""The simulated world: the same by seed however it is made, its sessions as planned, its dirt where the truth says."""
+"""The simulated world: reproducible by seed, with sessions as planned and defects where the truth lists them."""
 
 import json
 from collections import Counter, defaultdict
@@ -29,10 +29,10 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def test_the_same_arguments_give_the_same_bytes(written: Path, tmp_path: Path) -> None:
+def test_same_arguments_give_the_same_bytes(written: Path, tmp_path: Path) -> None:
     simulate(tmp_path, seed=7)
     assert contents(tmp_path) == contents(written)
-    simulate(tmp_path, seed=7)  # over what is there already
+    simulate(tmp_path, seed=7)  # over the existing files
     assert contents(tmp_path) == contents(written)
 
 
@@ -41,7 +41,7 @@ def test_another_seed_gives_another_world(written: Path, tmp_path: Path) -> None
     assert not set(raw_lines(tmp_path).values()) & set(raw_lines(written).values())
 
 
-def test_rows_do_not_depend_on_how_the_work_is_cut(tmp_path: Path) -> None:
+def test_rows_do_not_depend_on_the_number_of_tasks(tmp_path: Path) -> None:
     shape = {"events": 15_000, "users": 5000, "days": 2}
     for name, cells in (("small", 1), ("large", 3)):
         simulate(tmp_path / name, cells_a_task=cells, **shape)
@@ -78,14 +78,14 @@ def of_users(days: list[Events]) -> dict[int, list[tuple[int, int, int]]]:
 
 @settings(max_examples=10, deadline=None)
 @given(seed=st.integers(0, 2**32))
-def test_a_session_is_what_the_gap_of_30_minutes_makes_it(seed: int) -> None:
+def test_planned_sessions_follow_the_30_minute_gap(seed: int) -> None:
     small = world(seed=seed, events=20_000, users=300)
     for times in of_users([cell_day(small, day, 0).events for day in range(4)]).values():
         for (before, *session), (after, *next_session) in pairwise(times):
             assert (after - before > GAP) == (session != next_session)
 
 
-def test_the_hard_cases_of_sessions_are_there() -> None:
+def test_world_contains_the_edge_cases_of_sessions() -> None:
     users = of_users([Events.join([cell_day(world(), day, cell).events for cell in range(3)]) for day in range(4)])
     pairs = [(a, b) for times in users.values() for a, b in pairwise(times)]
     together = [(a[0], b[0]) for a, b in pairs if a[1:] == b[1:]]
@@ -96,20 +96,20 @@ def test_the_hard_cases_of_sessions_are_there() -> None:
 
 
 @pytest.mark.parametrize(("events", "users", "days"), [(200_000, 5000, 4), (100_000, 400, 14), (50_000, 20_000, 7)])
-def test_the_events_come_to_about_the_number_asked_for(events: int, users: int, days: int) -> None:
+def test_number_of_events_is_about_the_requested_one(events: int, users: int, days: int) -> None:
     asked = world(events=events, users=users, days=days)
     made = sum(len(cell_day(asked, day, cell).events) for day in range(days) for cell in range(asked.cells))
     assert made == pytest.approx(events, rel=0.12)
 
 
-def test_every_purpose_day_and_cell_has_chance_of_its_own() -> None:
+def test_every_purpose_day_and_cell_has_its_own_random_stream() -> None:
     streams = [(purpose, day, cell) for purpose in (Purpose.BEHAVIOUR, Purpose.DIRT) for day in range(9) for cell in range(9)]
     drawn = {tuple(world(seed=seed).rng(*stream).random(2)) for seed in (7, 8) for stream in streams}
     assert len(drawn) == 2 * len(streams)
 
 
-def test_a_task_of_a_billion_events_stands_alone(tmp_path: Path) -> None:
-    """No task needs what another one made, nor more memory than its own block."""
+def test_task_of_a_billion_events_is_independent(tmp_path: Path) -> None:
+    """A task needs no results of other tasks, and no more memory than its own block."""
     billion = world(events=10**9, users=16_000_000, items=100_000, days=7)
     plan = Plan(billion, tmp_path / "landing", tmp_path / "truth", "parquet", cells_a_task=1)
     assert len(plan.tasks()) == 7 * 7813
@@ -133,14 +133,14 @@ def test_interests_drift_and_keep_their_spread() -> None:
     assert later.std() == pytest.approx(first.std(), rel=0.02)
 
 
-def test_nobody_does_anything_before_joining(written: Path) -> None:
+def test_users_have_no_events_before_joining(written: Path) -> None:
     joined = {row["user_id"]: row["joined_on"].isoformat() for row in truth(written, "users")}
     assert len(set(joined.values())) == 4
     for row in truth(written, "sessions"):
         assert row["started_at"].date().isoformat() >= joined[row["user_id"]]
 
 
-def test_an_item_is_in_the_catalogue_before_it_is_shown(written: Path) -> None:
+def test_items_are_in_the_catalogue_before_they_are_shown(written: Path) -> None:
     arrived = {
         json.loads(line)["item"]: file.split("=")[1][:10] for (file, _), line in raw_lines(written, "simulated-items").items()
     }
@@ -150,7 +150,7 @@ def test_an_item_is_in_the_catalogue_before_it_is_shown(written: Path) -> None:
     assert all(arrived[event["item"]] <= utc(event["at"])[:10] for event in shown)
 
 
-def test_the_catalogue_tells_an_item_but_not_its_quality(written: Path) -> None:
+def test_catalogue_does_not_reveal_quality(written: Path) -> None:
     items = [json.loads(line) for line in raw_lines(written, "simulated-items").values()]
     assert {frozenset(item) for item in items} == {frozenset({"item", "name", "about", "tags", "brand", "price", "picture"})}
     assert len({item["about"] for item in items}) > 280
@@ -167,7 +167,7 @@ def test_every_key_of_a_line_is_mapped(written: Path) -> None:
     assert {kind.name.lower() for kind in Kind} == set(source.event_types)
 
 
-def test_every_planted_line_is_what_the_truth_says(written: Path) -> None:
+def test_every_planted_line_matches_the_truth(written: Path) -> None:
     lines, planted = raw_lines(written), truth(written, "planted")
     dirt = {(row["file"], row["line"]) for row in planted if row["kind"] != "late"}
     clean = {json.loads(line)["id"]: line for place, line in lines.items() if place not in dirt}
@@ -202,22 +202,22 @@ def test_every_planted_line_is_what_the_truth_says(written: Path) -> None:
 
 
 def behaviour(event: dict[str, Any], seconds: int = 0) -> tuple[Any, ...]:
-    """Who did what to which item and when, some seconds later."""
+    """User, event type, item and time of an event, shifted by some seconds."""
     at = np.datetime64(utc(event["at"].replace("Z", "+00:00"))) + np.timedelta64(seconds, "s")
     return at, *(event.get(name) for name in ("user", "action", "item", "amount", "text"))
 
 
-def test_dirt_and_lateness_have_the_shares_asked_for(written: Path) -> None:
+def test_shares_of_defects_and_late_events(written: Path) -> None:
     kinds = Counter(row["kind"] for row in truth(written, "planted"))
     events = len(genuine(written))
     late, robots = kinds.pop("late"), kinds.pop("robot")
     assert sum(kinds.values()) == pytest.approx(0.1 * events, abs=4 * len(kinds))
     assert robots == pytest.approx(0.025 * events, rel=0.15)
-    # Of four days none of the last and only some of those before it can arrive later: half of 3 + 2 + 1 of 3 times 4.
+    # Events of the last day cannot be late, earlier ones only by the days that remain: 3 + 2 + 1 of 3 times 4, so half.
     assert late == pytest.approx(0.05 * events / 2, rel=0.4)
 
 
-def test_the_accounts_add_up_to_the_lines(written: Path) -> None:
+def test_accounting_adds_up_to_the_lines(written: Path) -> None:
     known = json.loads((written / "truth" / "world.json").read_text())
     assert list(known["arrivals"]) == [(FIRST_DAY + timedelta(days=i)).isoformat() for i in range(4)]
     for day in known["arrivals"].values():
@@ -227,7 +227,7 @@ def test_the_accounts_add_up_to_the_lines(written: Path) -> None:
     assert sum(day["late_events"] for day in known["arrivals"].values()) == known["planted"]["late"]
 
 
-def test_columns_hold_the_genuine_events_of_the_lines(written: Path, tmp_path: Path) -> None:
+def test_parquet_holds_the_genuine_events(written: Path, tmp_path: Path) -> None:
     simulate(tmp_path, seed=7, format="parquet", dirt=None, late=None)
     table = read(tmp_path / "landing" / "simulated-parquet")
     assert table.schema.names == ["event_id", "user_id", "event_type", "event_time", "item_id"]
@@ -242,48 +242,48 @@ def test_columns_hold_the_genuine_events_of_the_lines(written: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"users": 5}, "6000 events are more than 5 people make in 4 days; .*raise --users to"),
+        ({"users": 5}, "6000 events are too many for 5 users in 4 days; .*raise --users to"),
         ({"items": 3}, "--items must be 200 to"),
         ({"first_day": "1989-12-31"}, "--first-day must be 1990-01-02 to"),
         ({"dirt": 0.7}, "--dirt must be 0 to 0.5"),
-        ({"format": "parquet"}, "format parquet holds genuine events alone"),
-        ({"runaway": 100}, "within what a person does"),
+        ({"format": "parquet"}, "format parquet contains only genuine events"),
+        ({"runaway": 100}, "within the bot limit"),
     ],
 )
-def test_an_argument_that_cannot_be_is_refused(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
+def test_invalid_arguments(tmp_path: Path, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         simulate(tmp_path, **changes)
     assert contents(tmp_path) == {}
 
 
 @pytest.mark.parametrize("name", ["events", "users", "items", "days", "cells_a_task", "processes"])
-def test_a_count_of_nothing_is_refused(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_counts_must_be_positive(tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         simulate(tmp_path, **{name: 0})
     assert "0 is less than 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("changes", [{"events": 1}, {"events": 30, "users": 1, "days": 2}, {"events": 20, "days": 1}])
-def test_the_smallest_worlds_are_worlds(tmp_path: Path, changes: dict[str, int]) -> None:
+def test_smallest_worlds(tmp_path: Path, changes: dict[str, int]) -> None:
     made = simulate(tmp_path, **changes)
     assert made["lines"] == len(raw_lines(tmp_path))
     assert len(raw_lines(tmp_path, "simulated-items")) == 300
 
 
-def test_the_truth_never_lies_in_the_landing_zone(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="apart from the landing zone"):
+def test_truth_inside_the_landing_zone_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="outside the landing zone"):
         simulate(tmp_path, truth=tmp_path / "landing" / "truth")
 
 
-def test_another_world_is_not_written_over_one(tmp_path: Path) -> None:
+def test_folder_of_another_world_is_an_error(tmp_path: Path) -> None:
     simulate(tmp_path, events=500, users=20)
     before = contents(tmp_path)
-    with pytest.raises(ConfigError, match="holds something else"):
+    with pytest.raises(ConfigError, match="holds files of another world"):
         simulate(tmp_path, events=501, users=20)
     assert contents(tmp_path) == before
 
 
-def test_a_world_without_truth_has_the_same_lines(written: Path, tmp_path: Path) -> None:
+def test_world_without_truth_has_the_same_lines(written: Path, tmp_path: Path) -> None:
     simulate(tmp_path, seed=7, truth="none")
     assert contents(tmp_path / "landing") == contents(written / "landing")
     assert not (tmp_path / "truth").exists()

@@ -1,7 +1,8 @@
-"""The driver of the demonstration: what it starts, what it leaves alone, how it says what failed; and that the README is true.
+"""The driver of the demonstration: its runs, its error messages, and claims of the documentation.
 
-The runs come from an Airflow that is played here, request by request: what the client does with a real one
-is tested where the client is. The whole demonstration on the real stack is `make demo`."""
+A fake Airflow plays the runs; the client is tested against a real one in its own tests. `make demo` runs the whole
+demonstration on the real services.
+"""
 
 import io
 import json
@@ -32,7 +33,7 @@ HISTORY = date(1998, 4, 15)
 
 
 class Played(AirflowClient):
-    """An Airflow whose runs go on by one step each time that they are looked at, and end as they are told to."""
+    """A fake Airflow: its runs advance by one step at each look and end in a given state."""
 
     def __init__(self, ends: str = "success") -> None:
         self.ends = ends
@@ -114,7 +115,7 @@ def test_history_is_loaded_once(said: io.StringIO) -> None:
     assert airflow.did.count("trigger behaviour_day") == 1
 
 
-def test_days_are_backfilled_once_and_a_failed_one_is_taken_up(said: io.StringIO) -> None:
+def test_days_are_backfilled_once_and_failed_ones_cleared(said: io.StringIO) -> None:
     airflow = Played()
     runs = driver(airflow, said).backfill(dataset.FIRST_DAY, dataset.LAST_DAY)
     assert str(runs[0].interval_start).startswith("1998-04-16")
@@ -124,7 +125,7 @@ def test_days_are_backfilled_once_and_a_failed_one_is_taken_up(said: io.StringIO
     assert airflow.did == [f"backfill {dataset.FIRST_DAY} {dataset.LAST_DAY}", f"clear {failed.run_id} True"]
 
 
-def test_late_days_are_waited_for_until_none_is_late(said: io.StringIO) -> None:
+def test_driver_waits_until_no_day_is_late(said: io.StringIO) -> None:
     airflow = Played()
     late = [date(1998, 4, 19), date(1998, 4, 20)]
 
@@ -140,19 +141,19 @@ def test_late_days_are_waited_for_until_none_is_late(said: io.StringIO) -> None:
     assert "1998-04-19 again  clean.audit" in said.getvalue()
 
 
-def test_late_days_that_nothing_starts_are_an_error(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_late_days_without_a_run_are_an_error(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("local.demo.driver.FOLLOWS_WITHIN_S", 0.0)
     with pytest.raises(ClickwrightError, match="no run for the late days 1998-04-19; workflow reprocess_day"):
         driver(Played(), said).late_days(lambda: [date(1998, 4, 19)])
 
 
-def test_progress_tells_day_and_step(said: io.StringIO) -> None:
+def test_progress_shows_day_and_task(said: io.StringIO) -> None:
     driver(Played(), said).backfill(date(1998, 4, 16), date(1998, 4, 17))
     assert "1998-04-16  clean.audit" in said.getvalue()
     assert "2/2 runs done" in said.getvalue()
 
 
-def test_a_failed_task_is_named_with_its_words_and_its_log(said: io.StringIO, tmp_path: Path) -> None:
+def test_failed_task_is_reported_with_message_and_log(said: io.StringIO, tmp_path: Path) -> None:
     airflow = Played(ends="failed")
     log = tmp_path / "dag_id=behaviour_day" / "run_id=behaviour_day-0" / "task_id=clean.audit" / "attempt=1.log"
     log.parent.mkdir(parents=True)
@@ -164,7 +165,7 @@ def test_a_failed_task_is_named_with_its_words_and_its_log(said: io.StringIO, tm
     assert "error:" not in str(error.value)
 
 
-def test_training_is_done_once_for_a_date(said: io.StringIO) -> None:
+def test_training_runs_once_per_date(said: io.StringIO) -> None:
     airflow = Played()
     _, now = driver(airflow, said).train(dataset.FIRST_DAY)
     assert now
@@ -186,7 +187,7 @@ def test_training_is_done_once_for_a_date(said: io.StringIO) -> None:
         (None, False, ["trigger recommend"]),
     ],
 )
-def test_recommending_does_only_what_is_missing(said: io.StringIO, state: str | None, done: bool, does: Sequence[str]) -> None:
+def test_recommend_starts_only_missing_runs(said: io.StringIO, state: str | None, done: bool, does: Sequence[str]) -> None:
     airflow = Played()
     if state:
         airflow.add(RECOMMEND_DAG, state)
@@ -196,14 +197,14 @@ def test_recommending_does_only_what_is_missing(said: io.StringIO, state: str | 
     assert airflow.did == does
 
 
-def test_at_work_prefers_what_runs() -> None:
+def test_at_work_prefers_running_tasks() -> None:
     waits, runs = Task("a", "queued", 1, None), Task("b", "running", 1, None)
     assert at_work([waits, runs]) == "b"
     assert at_work([waits]) == "a (queued)"
     assert at_work([]) == "starting"
 
 
-def test_bar_counts_the_tasks_of_ended_and_going_runs() -> None:
+def test_bar_counts_tasks_of_finished_and_running_runs() -> None:
     watch = Watch(Console(file=io.StringIO(), force_terminal=True), "days", 2, 2)
     airflow = Played()
     ended, going = airflow.add(DAY_DAG, "success", HISTORY), airflow.add(DAY_DAG, "running", HISTORY)
@@ -212,13 +213,13 @@ def test_bar_counts_the_tasks_of_ended_and_going_runs() -> None:
     assert (row.completed, row.total) == (3, 4)
 
 
-def test_people_of_different_kinds_come_first() -> None:
+def test_users_of_different_segments_come_first() -> None:
     people = [("a", "regular"), ("b", "regular"), ("c", "new"), ("d", "casual")]
     assert choose(people, 3) == ["a", "d", "c"]
     assert choose(people[:2], 3) == ["a", "b"]
 
 
-def test_summary_shows_all_that_was_promised(said: io.StringIO) -> None:
+def test_summary_shows_the_main_figures(said: io.StringIO) -> None:
     show(figures(), Console(file=said, width=160))
     for shown in ("balanced", "98,911", "8377410834438382072", "line.not_json 8", "transformer", "because you liked Heat"):
         assert shown in said.getvalue()
@@ -231,7 +232,7 @@ def test_summary_fits_a_narrow_terminal(said: io.StringIO) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"found": 7}, {"balanced": False}])
-def test_what_is_not_true_fails_the_demonstration(wrong: dict[str, Any]) -> None:
+def test_broken_promises_fail_the_demonstration(wrong: dict[str, Any]) -> None:
     told = figures()
     demo.judge(told, Path("/var/demo.json"))
     (told["planted"][0] if "found" in wrong else told["accounts"]["total"]).update(wrong)
@@ -243,18 +244,16 @@ def test_figures_are_json() -> None:
     assert json.loads(json.dumps(figures())) == figures()
 
 
-# What the README says
+# Claims of the documentation
 
 
-def readme() -> str:
-    return (ROOT / "README.md").read_text()
-
-
-def test_the_readmes_source_mapping_is_valid() -> None:
-    (mapping,) = re.findall(r"```yaml\n(.*?)```", readme(), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/sources.md"])
+def test_documented_source_mapping_is_valid(page: str) -> None:
+    (mapping,) = re.findall(r"```yaml\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert Source.model_validate(yaml.safe_load(mapping)).name == "shop"
 
 
-def test_the_readme_lists_what_is_planted() -> None:
-    told = [int(n) for n in re.findall(r"^\| .* \| (\d+) \| .*(?:reject|duplicate|event)", readme(), re.MULTILINE)]
+def test_demo_page_lists_the_planted_defects() -> None:
+    page = (ROOT / "docs" / "demo.md").read_text()
+    told = [int(n) for n in re.findall(r"^\| .* \| (\d+) \| .*(?:reject|duplicate|event)", page, re.MULTILINE)]
     assert sorted(told) == sorted(kind.lines for kind in Kind)

@@ -1,4 +1,4 @@
-"""The figures, read back from a real lake of a few rows."""
+"""The figures of the demonstration, computed from a real lake with a few rows."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -18,7 +18,7 @@ AT = datetime(1998, 4, 16, 10, tzinfo=UTC)
 
 
 def put(lake: Lake, table: str, rows: list[dict[str, Any]], by: str, notes: str = "{}") -> None:
-    """Publish rows, without the audit that a job's rows go through."""
+    """Publish rows without an audit."""
     schema = load_contract(table).arrow_schema
     full = [{**dict.fromkeys(schema.names), **row} for row in rows]
     attempt = Attempt("test", f"run-{table}", {})
@@ -89,7 +89,7 @@ def lake() -> Lake:
     return lake
 
 
-def test_accounts_hold_the_commit_against_the_tables(lake: Lake) -> None:
+def test_accounts_compare_commit_notes_with_tables(lake: Lake) -> None:
     (day,) = measurements.accounts(lake)
     assert {k: day[k] for k in ("arrived_on", "lines", "events", "rejects", "duplicates", "balanced")} == {
         "arrived_on": "1998-04-16",
@@ -118,7 +118,7 @@ def test_tables_are_counted_with_their_snapshots(lake: Lake) -> None:
     assert found["session_events"]["snapshot"] is None
 
 
-def test_sessions_and_advertising_are_summed_up(lake: Lake) -> None:
+def test_sessions_and_advertising_are_summarised(lake: Lake) -> None:
     told = measurements.sessions(lake)
     assert (told["sessions"], told["users"], told["events"], told["median_minutes"]) == (2, 2, 3, 2.0)
     assert told["closed_on"] == {"1998-04-16": 2}
@@ -126,8 +126,8 @@ def test_sessions_and_advertising_are_summed_up(lake: Lake) -> None:
     assert (ads["rows"], ads["users"], ads["titles"], ads["creatives_by_origin"]) == (3, 2, 2, {"template": 1})
 
 
-def test_stories_tell_history_recommendations_and_copy(lake: Lake) -> None:
-    bob, ann = stories(lake, SERVED_ON, DAY)  # who has ad copy comes first only within a segment
+def test_stories_have_history_recommendations_and_copy(lake: Lake) -> None:
+    bob, ann = stories(lake, SERVED_ON, DAY)  # ad copy decides the order only within a segment
     if bob["user"] != BOB:
         bob, ann = ann, bob
     assert [h["title"] for h in ann["history"]] == ["Heat", "Kolya"]

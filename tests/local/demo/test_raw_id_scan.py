@@ -1,4 +1,4 @@
-"""The search for raw ids finds them wherever they could hide."""
+"""The search for raw ids finds them in every kind of file."""
 
 import gzip
 from pathlib import Path
@@ -27,7 +27,7 @@ def parquet(path: Path) -> None:
         ("border.bin", lambda path: path.write_bytes(b"x" * (BLOCK - 5) + ID)),
     ],
 )
-def test_a_raw_id_is_found(tmp_path: Path, name: str, write) -> None:  # type: ignore[no-untyped-def]
+def test_raw_id_is_found(tmp_path: Path, name: str, write) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     write(tmp_path / name)
     (tmp_path / "clean.txt").write_text("nothing here")
@@ -35,7 +35,7 @@ def test_a_raw_id_is_found(tmp_path: Path, name: str, write) -> None:  # type: i
     assert (result.found, result.files) == ([name], 2)
 
 
-def test_the_landing_zone_is_left_out(tmp_path: Path) -> None:
+def test_landing_zone_is_skipped(tmp_path: Path) -> None:
     (tmp_path / "landing").mkdir()
     (tmp_path / "landing" / "part.jsonl").write_bytes(ID)
     assert scan(tmp_path, [ID]).found == []

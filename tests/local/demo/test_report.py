@@ -1,4 +1,4 @@
-"""The report: it renders, needs no network, escapes what it shows, and draws the figures where they belong."""
+"""The report: it renders, is self-contained, escapes its data, and draws the figures in their places."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from schemas.runtime.errors import ClickwrightError
 
 
 def figures() -> dict[str, Any]:
-    """Small but complete figures, of the shape of ``var/demo.json``."""
+    """Small but complete figures in the form of ``var/demo.json``."""
 
     def day(arrived_on: str, lines: int, rejects: int, duplicates: int, history: bool = False) -> dict[str, Any]:
         return {
@@ -166,7 +166,7 @@ def figures() -> dict[str, Any]:
 
 
 class Page(HTMLParser):
-    """Which addresses a page loads, where it links to, and whether its elements are closed in order."""
+    """A page's loaded addresses, link targets and unclosed elements."""
 
     VOID = frozenset({"meta", "br", "link", "img", "input", "hr"})
 
@@ -202,14 +202,14 @@ def html() -> str:
     return render(figures(), Path("/place/var"))
 
 
-def test_is_one_sound_file_that_loads_nothing(html: str) -> None:
+def test_report_is_valid_and_self_contained(html: str) -> None:
     page = Page(html)
     assert page.open == []
     assert page.loads == []
     assert not re.search(r"url\(|@import|<script", html)
 
 
-def test_every_link_inside_the_page_has_its_place(html: str) -> None:
+def test_internal_links_have_targets(html: str) -> None:
     page = Page(html)
     inside = {target[1:] for target in page.targets if target.startswith("#")}
     assert inside
@@ -221,35 +221,35 @@ def test_shows_the_figures(html: str) -> None:
         assert shown in html
 
 
-def test_escapes_what_comes_from_the_data(html: str) -> None:
+def test_data_is_escaped(html: str) -> None:
     assert "<b>Heat</b>" not in html
     assert "&lt;b&gt;Heat&lt;/b&gt; &amp; Dust" in html
 
 
-def test_links_to_files_are_relative_to_the_report(html: str) -> None:
+def test_file_links_are_relative_to_the_report(html: str) -> None:
     assert "audits/clean/x/index.html" in Page(html).targets
     assert link("http://127.0.0.1:8080/x", Path("/a")) == "http://127.0.0.1:8080/x"
     assert link("file:///a/b/c.html", Path("/a")) == "b/c.html"
     assert link("/elsewhere/c.html", Path("/a/b")) == "../../elsewhere/c.html"
 
 
-def test_says_so_when_something_is_wrong() -> None:
+def test_failures_are_shown() -> None:
     wrong = figures()
     wrong["planted"][0] |= {"found": 7, "missed": ["movielens/x.gz:3"]}
     wrong["accounts"]["total"]["balanced"] = False
     page = render(wrong, Path("/place/var"))
     assert "7 of 8" in page
     assert "movielens/x.gz:3" in page
-    assert "Lines are missing" in page
+    assert "Lines are unaccounted for" in page
 
 
-def test_renders_a_model_without_test_figures() -> None:
+def test_model_without_metrics_is_rendered() -> None:
     some = figures()
     some["training"]["models"][1]["metrics"] = {}
     assert "popularity" in render(some, Path("/place/var"))
 
 
-def test_leads_lie_on_one_axis_with_zero() -> None:
+def test_leads_share_one_axis_with_zero() -> None:
     models = figures()["training"]["models"]
     worse = {**models[1], "lead": {"difference": -0.01, "low": -0.05, "high": 0.03}}
     champion, far, near = leads([*models, worse])
@@ -260,7 +260,7 @@ def test_leads_lie_on_one_axis_with_zero() -> None:
     assert leads([]) == []
 
 
-def test_days_are_drawn_to_the_fullest_ordinary_day() -> None:
+def test_day_bars_scale_to_the_largest_ordinary_day() -> None:
     first, fullest = day_bars(figures()["accounts"]["days"])
     assert sum(fullest["widths"].values()) == pytest.approx(100, abs=0.1)
     assert sum(first["widths"].values()) == pytest.approx(100 * 393 / 796, abs=0.1)
@@ -277,12 +277,12 @@ def test_flow_goes_from_lines_to_ads() -> None:
     assert [step["count"] for step in flow(figures())] == [98_911, 98_801, 1234, 9430, 36]
 
 
-def test_numbers_read_well() -> None:
+def test_numbers_and_durations_are_formatted() -> None:
     assert (number(1234567), number(0.12345, 3), number(None)) == ("1,234,567", "0.123", "–")
     assert (clock(4.25), clock(75), clock(119.7)) == ("4.2 s", "1 min 15 s", "2 min 0 s")
 
 
-def test_is_made_again_from_the_figures(tmp_path: Path) -> None:
+def test_report_is_reproducible_from_its_figures(tmp_path: Path) -> None:
     (tmp_path / "demo.json").write_text(json.dumps(figures()))
     asked = ["--figures", str(tmp_path / "demo.json"), "--out", str(tmp_path / "again.html")]
     main(asked)
@@ -290,6 +290,6 @@ def test_is_made_again_from_the_figures(tmp_path: Path) -> None:
     assert (tmp_path / "again.html").read_text() == (tmp_path / "first.html").read_text()
 
 
-def test_without_figures_it_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_figures_are_reported_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ClickwrightError, match="make demo"):
         main(["--figures", str(tmp_path / "none.json")])

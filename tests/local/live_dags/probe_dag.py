@@ -1,4 +1,4 @@
-"""A workflow that does what the tests of the services ask for."""
+"""Workflows for the tests of the services."""
 
 from datetime import timedelta
 
@@ -25,7 +25,7 @@ def probe(task_id: str, *arguments: str, **kwargs: object) -> ModuleOperator:
 
 
 class Deferred(BaseOperator):
-    """A task that sleeps without a process for some seconds."""
+    """A task that is deferred for some seconds."""
 
     def execute(self, context: Context) -> None:
         self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=6)), method_name="resumed")

@@ -1,4 +1,4 @@
-"""The landing zone of the demonstration: complete, the same for the same seed, and dirty only where it says so."""
+"""The landing zone of the demonstration: complete, reproducible by seed, and with exactly the recorded defects."""
 
 import gzip
 import json
@@ -30,7 +30,7 @@ def built() -> tuple[dict[str, bytes], list[dict[str, Any]], Counter[str]]:
 
 @pytest.fixture(scope="module")
 def lines(built: tuple[dict[str, bytes], list[dict[str, Any]], Counter[str]]) -> dict[tuple[str, int], str]:
-    """Every line of the landing zone by its place."""
+    """Every line of the landing zone by file and line number."""
     return {
         (name, number): line
         for name, content in built[0].items()
@@ -42,7 +42,7 @@ def arrived(name: str) -> datetime:
     return datetime.strptime(name.split("arrived=")[1][:13], "%Y-%m-%dT%H").replace(tzinfo=UTC)
 
 
-def test_nothing_of_the_ratings_is_lost_or_doubled(built: Any, lines: dict[tuple[str, int], str]) -> None:
+def test_ratings_are_complete_without_duplicates(built: Any, lines: dict[tuple[str, int], str]) -> None:
     spoilt = {(d["file"], d["line"]) for d in built[1] if d["kind"] != Kind.LATE}
     clean = [json.loads(line) for at, line in lines.items() if at not in spoilt and "items" not in at[0]]
     expected = [dataset.to_event(rating) for rating in dataset.read_ratings(dataset.wheel_folder())]
@@ -51,7 +51,7 @@ def test_nothing_of_the_ratings_is_lost_or_doubled(built: Any, lines: dict[tuple
     assert sorted(clean, key=key) == sorted(expected, key=key)
 
 
-def test_history_comes_in_one_dump_before_the_first_day(lines: dict[tuple[str, int], str]) -> None:
+def test_history_arrives_in_one_dump_before_the_first_day(lines: dict[tuple[str, int], str]) -> None:
     history = [json.loads(line) for at, line in lines.items() if "movielens/arrived=1998-04-16T00" in at[0]]
     times = [event["time"] for event in history]
     assert len(history) == 97_722
@@ -60,7 +60,7 @@ def test_history_comes_in_one_dump_before_the_first_day(lines: dict[tuple[str, i
     assert arrival_day(datetime(1998, 4, 16, 0, tzinfo=UTC)) == dataset.HISTORY_ARRIVAL
 
 
-def test_every_ordinary_line_arrives_in_its_hour_or_the_next(built: Any, lines: dict[tuple[str, int], str]) -> None:
+def test_ordinary_lines_arrive_in_their_hour_or_the_next(built: Any, lines: dict[tuple[str, int], str]) -> None:
     planted = {(d["file"], d["line"]) for d in built[1]}
     early = 0
     for at, line in lines.items():
@@ -75,12 +75,12 @@ def test_every_ordinary_line_arrives_in_its_hour_or_the_next(built: Any, lines: 
     assert early > 0  # the app's first hour of a day belongs to the arrival day before
 
 
-def test_kinds_are_planted_as_often_as_they_say(built: Any) -> None:
+def test_defect_counts_match_their_kinds(built: Any) -> None:
     assert Counter(d["kind"] for d in built[1]) == {kind.value: kind.lines for kind in Kind}
     assert {date.fromisoformat(d["arrived_on"]) for d in built[1]} == set(DAYS)
 
 
-def test_no_day_is_so_dirty_that_it_looks_broken(built: Any) -> None:
+def test_rejects_stay_below_the_audit_limit(built: Any) -> None:
     refused = Counter(d["arrived_on"] for d in built[1] if d["expected"] == Outcome.REJECTED)
     assert all(refused[day] < 0.15 * built[2][day] for day in refused)
 
@@ -96,7 +96,7 @@ def test_no_day_is_so_dirty_that_it_looks_broken(built: Any) -> None:
         (Kind.TOO_LATE, lambda e, d: days_late(e, d) >= 5),
     ],
 )
-def test_planted_lines_are_what_they_say(
+def test_planted_lines_match_their_kind(
     built: Any,
     lines: dict[tuple[str, int], str],
     kind: Kind,
@@ -111,7 +111,7 @@ def days_late(event: dict[str, Any], planted: dict[str, Any]) -> int:
     return (date.fromisoformat(planted["arrived_on"]) - date.fromisoformat(event["time"][:10])).days
 
 
-def test_broken_lines_are_no_json_and_some_are_cut_inside_the_user(built: Any, lines: Any) -> None:
+def test_broken_lines_are_invalid_json_some_cut_inside_the_user(built: Any, lines: Any) -> None:
     broken = [lines[d["file"], d["line"]] for d in built[1] if d["kind"] == Kind.BROKEN_JSON]
     for line in broken:
         with pytest.raises(json.JSONDecodeError):
@@ -119,7 +119,7 @@ def test_broken_lines_are_no_json_and_some_are_cut_inside_the_user(built: Any, l
     assert any(line.count("@") == 0 and "ml100k-user-" in line for line in broken)
 
 
-def test_duplicates_repeat_what_they_name(built: Any, lines: Any) -> None:
+def test_duplicates_repeat_their_originals(built: Any, lines: Any) -> None:
     for d in built[1]:
         if d["kind"] not in (Kind.EXACT_DUPLICATE, Kind.NEAR_DUPLICATE):
             continue
@@ -134,7 +134,7 @@ def test_duplicates_repeat_what_they_name(built: Any, lines: Any) -> None:
             assert {k: one[k] for k in ("user", "item", "rating")} == {k: two[k] for k in ("user", "item", "rating")}
 
 
-def test_same_seed_same_bytes_other_seed_others() -> None:
+def test_same_seed_gives_same_lines() -> None:
     clean = [dataset.to_line(rating) for rating in dataset.read_ratings(dataset.wheel_folder())[97_722:]]
 
     def planted(seed: int) -> list[str]:
@@ -144,7 +144,7 @@ def test_same_seed_same_bytes_other_seed_others() -> None:
     assert compress(["a"]) == compress(["a"])
 
 
-def test_titles_read_as_one_says_them() -> None:
+def test_titles_start_with_their_article() -> None:
     titles = {t["item_id"]: t for t in dataset.read_titles(dataset.wheel_folder())}
     assert len(titles) == 1682
     assert titles["1"] == {
@@ -158,7 +158,7 @@ def test_titles_read_as_one_says_them() -> None:
     assert titles["1373"]["categories"] == []
 
 
-def test_is_written_once_and_refuses_other_lines(tmp_path: Path) -> None:
+def test_landing_zone_is_written_once(tmp_path: Path) -> None:
     files = {"movielens/arrived=1998-04-16T01/part-000.jsonl.gz": compress(["{}"])}
     assert write_new(tmp_path, files, ["movielens"]) == 1
     assert write_new(tmp_path, files, ["movielens"]) == 0
@@ -167,7 +167,7 @@ def test_is_written_once_and_refuses_other_lines(tmp_path: Path) -> None:
     assert write_new(tmp_path, files, ["movielens"]) == 0
 
 
-def test_command_writes_the_record_beside_the_landing_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_record_is_outside_the_landing_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = dataset.to_line(dataset.read_ratings(dataset.wheel_folder())[-1])
     built: tuple[dict[str, bytes], list[Any], Counter[str]] = (
         {"movielens/arrived=1998-04-16T01/part-000.jsonl.gz": compress([line.render()])},
@@ -181,7 +181,7 @@ def test_command_writes_the_record_beside_the_landing_zone(tmp_path: Path, monke
     assert not list((tmp_path / "landing").rglob("planted.json"))
 
 
-def test_lines_of_a_busy_hour_are_spread_over_files_in_order() -> None:
+def test_busy_hour_is_spread_over_files_in_order() -> None:
     start = datetime(1998, 4, 16, 10, tzinfo=UTC)
     some = [Line(start + timedelta(seconds=i), start, {"event_id": str(i), "time": iso(start)}) for i in range(130)]
     placed = place("shop", reversed(some), lines_a_part=60)
@@ -225,7 +225,7 @@ def tables(events: dict[int, int | None], rejects: dict[int, list[str]]) -> tupl
         ({9: 0}, {9: ["x"]}, {"exact_duplicate": 0, "robot": 0, "late": 0}),
     ],
 )
-def test_a_planted_line_counts_as_found_only_where_it_belongs(
+def test_defect_is_found_only_with_its_expected_outcome(
     events: dict[int, int | None], rejects: dict[int, list[str]], found: dict[str, int]
 ) -> None:
     findings = {f.kind: f for f in verify(planted_lines(), *tables(events, rejects))}
@@ -233,13 +233,13 @@ def test_a_planted_line_counts_as_found_only_where_it_belongs(
     assert all(f.complete == (not f.missed) for f in findings.values())
 
 
-def test_findings_go_into_json_with_their_reasons() -> None:
+def test_findings_serialise_with_their_reasons() -> None:
     findings = verify(planted_lines(), *tables({1: 0}, {3: ["robot.declared", "x"]}))
     told = json.loads(json.dumps([asdict(finding) for finding in findings]))
     (robot,) = [finding for finding in told if finding["kind"] == "robot"]
     assert robot["reasons"] == {"robot.declared": 1, "x": 1}
 
 
-def test_a_missing_record_says_what_to_do(tmp_path: Path) -> None:
+def test_missing_record_is_reported_with_a_remedy(tmp_path: Path) -> None:
     with pytest.raises(ClickwrightError, match="make demo"):
         read_planted(tmp_path / "planted.json")

@@ -1,4 +1,4 @@
-"""How Airflow opens its database: a savepoint that is released commits nothing."""
+"""Airflow's metadata database on SQLite: releasing a savepoint does not commit."""
 
 import importlib.util
 from pathlib import Path
@@ -23,7 +23,7 @@ def opened(path: Path) -> Engine:
 
 
 def seen_meanwhile(engine: Engine) -> tuple[int, int]:
-    """Rows that another connection sees after a savepoint was released, and after all was taken back."""
+    """Rows that another connection sees after a savepoint is released, and after the rollback."""
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE run (id INTEGER)"))
     with Session(engine) as session:
@@ -39,12 +39,12 @@ def rows(engine: Engine) -> int:
         return int(connection.execute(text("SELECT count(*) FROM run")).scalar_one())
 
 
-def test_runs_made_in_savepoints_are_seen_when_all_are_made(tmp_path: Path) -> None:
+def test_rows_in_savepoints_are_invisible_before_the_commit(tmp_path: Path) -> None:
     assert seen_meanwhile(opened(tmp_path / "airflow.db")) == (0, 0)
 
 
-def test_sqlite_left_to_itself_shows_them_before_and_keeps_them(tmp_path: Path) -> None:
-    # When this fails, the driver has changed, and the file above can go.
+def test_plain_sqlite_commits_a_released_savepoint(tmp_path: Path) -> None:
+    # If this fails, the driver has changed, and airflow_local_settings.py can be removed.
     assert seen_meanwhile(create_engine(f"sqlite:///{tmp_path / 'airflow.db'}")) == (1, 1)
 
 

@@ -1,4 +1,4 @@
-"""Where a day's time goes: what the lines of the logs say, and that what overlaps counts once."""
+"""The time of a day's run: spans parsed from logs, and overlaps counted once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ def at(second: float) -> datetime:
     return T + timedelta(seconds=second)
 
 
-def test_a_line_says_who_worked_until_when_and_for_how_long() -> None:
+def test_spans_are_parsed_from_log_lines() -> None:
     lines = [
         {"event": "Running: python -m schemas.publishing.audit"},
         {"event": "timestamp=2026-01-05T01:00:09Z level=info event=worked on=great_expectations seconds=2.5"},
@@ -21,12 +21,12 @@ def test_a_line_says_who_worked_until_when_and_for_how_long() -> None:
     assert spans_in(lines) == {"great_expectations": [(at(6.5), at(9))]}
 
 
-def test_what_overlaps_counts_once() -> None:
+def test_overlaps_count_once() -> None:
     assert seconds([(at(0), at(3)), (at(2), at(5)), (at(7), at(8))]) == 6
     assert seconds([]) == 0
 
 
-def test_the_shares_of_a_run() -> None:
+def test_shares_of_a_run() -> None:
     steps = [
         Step("clean.build", (at(0), at(10)), {"spark": [(at(4), at(9))]}),
         Step("items.build", (at(1), at(12)), {"spark": [(at(6), at(11))]}),

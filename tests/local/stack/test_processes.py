@@ -1,4 +1,4 @@
-"""Background processes are found by their id and start time, and ended with all that they started."""
+"""Background processes are found by their id and start time, and ended with all their children."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ import pytest
 from local.stack.processes import Daemon, Daemons, port_in_use
 from tests.dags.test_operators import gone, wait_for
 
-# Starts a child in a session of its own, says its id, and then does as the test says.
+# Starts a child in a new session, writes its id, then runs the test's code.
 PARENT = """
 import subprocess, sys, pathlib, time, signal
 child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
@@ -32,7 +32,7 @@ def daemons(tmp_path: Path) -> Iterator[Daemons]:
 
 @pytest.fixture
 def start(daemons: Daemons, tmp_path: Path) -> Callable[[str], psutil.Process]:
-    """Start the parent with these last words; returns its child."""
+    """Start the parent with this code at its end; returns its child."""
 
     def go(code: str) -> psutil.Process:
         command = [sys.executable, "-c", PARENT + code, str(tmp_path / "child")]
@@ -47,7 +47,7 @@ def stop(daemons: Daemons) -> tuple[int, list[str]]:
     return daemons.stop(["one"], grace_s=1, say=said.append), said
 
 
-def test_what_is_started_is_found_and_ended_with_its_children(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+def test_daemon_is_found_and_ended_with_its_children(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
     child = start("\ntime.sleep(600)")
     found = daemons.find("one")
     assert found is not None
@@ -58,8 +58,8 @@ def test_what_is_started_is_found_and_ended_with_its_children(daemons: Daemons, 
     assert stop(daemons) == (0, [])
 
 
-def test_what_a_killed_daemon_left_behind_is_ended_though_it_lost_its_mark(daemons: Daemons, tmp_path: Path) -> None:
-    """As Airflow's workers do when they rename themselves; the daemon has been started again since."""
+def test_orphans_without_the_mark_are_ended(daemons: Daemons, tmp_path: Path) -> None:
+    """Airflow's workers lose the mark when they rename themselves; here the daemon was also restarted."""
     code = "import subprocess, sys, pathlib, time; child = subprocess.Popen(['sleep', '600'], env={}); "
     code += "pathlib.Path(sys.argv[1]).write_text(str(child.pid)); time.sleep(600)"
     orphans = []
@@ -76,15 +76,15 @@ def test_what_a_killed_daemon_left_behind_is_ended_though_it_lost_its_mark(daemo
     assert stop(daemons) == (0, [])
 
 
-def test_what_does_not_listen_is_ended_by_force(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+def test_process_that_ignores_sigterm_is_killed(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
     child = start(IGNORES)
     ended, said = stop(daemons)
     assert ended == 2
-    assert "ended by force" in said[-1]
+    assert "killed" in said[-1]
     assert gone(child)
 
 
-def test_a_child_whose_parent_is_gone_is_found(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+def test_orphan_is_found(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
     child = start("")
     while daemons.find("one"):
         time.sleep(0.05)
@@ -93,7 +93,7 @@ def test_a_child_whose_parent_is_gone_is_found(daemons: Daemons, start: Callable
     assert gone(child)
 
 
-def test_an_id_that_went_to_another_process_is_left_alone(daemons: Daemons) -> None:
+def test_reused_process_id_is_left_alone(daemons: Daemons) -> None:
     daemons.run_dir.mkdir()
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
         created = psutil.Process(other.pid).create_time()
@@ -108,13 +108,13 @@ def test_an_id_that_went_to_another_process_is_left_alone(daemons: Daemons) -> N
 
 
 @pytest.mark.parametrize("text", ["", "not json", "{}", '{"pid": 999999999, "created": 1.0}'])
-def test_a_broken_id_file_is_no_process(daemons: Daemons, text: str) -> None:
+def test_invalid_pid_file_is_ignored(daemons: Daemons, text: str) -> None:
     daemons.run_dir.mkdir()
     (daemons.run_dir / "one.pid").write_text(text)
     assert daemons.find("one") is None
 
 
-def test_a_port_in_use_is_named_with_its_owner() -> None:
+def test_port_in_use_names_its_owner() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = server.getsockname()[1]

@@ -38,9 +38,9 @@ def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFi
     best = found["models"][found["against"]]
     assert best["lead"]["ndcg"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "users": 120}
     popular = found["models"]["popularity"]
-    assert popular["lead"]["ndcg"]["high"] < 0  # worse, and the interval says so
+    assert popular["lead"]["ndcg"]["high"] < 0  # significantly worse
     assert popular["strict"]["ndcg"]["low"] < popular["strict"]["ndcg"]["mean"] < popular["strict"]["ndcg"]["high"]
-    # The same again, and what was printed is a table with the same figures.
+    # A second run gives the same results, and the printed table shows them.
     assert main(arguments) == result
     printed = capsys.readouterr().out
     assert f"| popularity | {popular['validation']['ndcg']['mean']:.4f} |" in printed
@@ -59,7 +59,7 @@ def test_by_global_time(timed: Path, tmp_path: Path, ask: str) -> None:
     assert all(segment["lead"]["users"] > 0 for segment in segments.values())
 
 
-def test_what_cannot_be_is_said(sequences: Path, timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_invalid_options_are_errors(sequences: Path, timed: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError, match=r"has no header with user_id, item_id, timestamp.*use --split leave-one-out"):
         main(["--sequences", str(sequences), "--split", "time"])
     with pytest.raises(ConfigError, match="there are 0 events to fit on"):

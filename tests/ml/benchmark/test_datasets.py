@@ -1,4 +1,4 @@
-"""Files as papers share them."""
+"""File formats of papers."""
 
 import gzip
 from pathlib import Path
@@ -18,7 +18,7 @@ def write(path: Path, text: str) -> Path:
 
 
 @pytest.mark.parametrize("name", ["plain.txt", "packed.txt.gz"])
-def test_a_line_is_a_user(tmp_path: Path, name: str) -> None:
+def test_sequence_files_have_one_line_per_user(tmp_path: Path, name: str) -> None:
     path = write(tmp_path / name, "1 30 10 20\n2 20 30\n")
     assert not is_timed(path)
     events, catalog = read_sequences(path)
@@ -37,12 +37,12 @@ def test_a_line_is_a_user(tmp_path: Path, name: str) -> None:
         ("1 10\n1 20\n", "a user has more than one line"),
     ],
 )
-def test_a_broken_file_says_where(tmp_path: Path, text: str, message: str) -> None:
+def test_a_broken_file_names_the_line(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         read_sequences(write(tmp_path / "broken.txt", text))
 
 
-def test_a_header_names_the_columns(tmp_path: Path) -> None:
+def test_timed_files_have_a_header(tmp_path: Path) -> None:
     path = write(tmp_path / "small.inter", TIMED)
     items = write(tmp_path / "small.item", "item_id:token\tmovie_title:token_seq\tclass:token_seq\na\tAlien\tHorror Sci-Fi\n")
     assert is_timed(path)

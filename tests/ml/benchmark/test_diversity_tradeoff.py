@@ -1,4 +1,4 @@
-"""What diversity costs, on a small file."""
+"""Accuracy against diversity, on a small file."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from ml.metrics import BEHIND, hits_of
 from tests.ml.conftest import walk_events, walk_items
 
 
-def test_places_in_lists() -> None:
+def test_ranks_in_lists() -> None:
     nobody = np.empty(0, dtype=np.int32)
     answers = np.array([7, 3, 5, -1], dtype=np.int32)
     cases = Cases(np.array([0, 0, 1, 1]), np.array([4, 4, 9, 9]), answers, [nobody] * 4, None)
@@ -21,7 +21,7 @@ def test_places_in_lists() -> None:
     assert hits_of(ranks, cases.question, 2)[0].tolist() == [[True, True], [False, False]]
 
 
-def test_relevance_alone_is_what_the_benchmark_measures(tmp_path: Path) -> None:
+def test_relevance_alone_matches_the_benchmark(tmp_path: Path) -> None:
     events = walk_events().assign(timestamp=lambda frame: frame["event_time"] / 1e6, rating=lambda frame: frame["value"])
     events[["user_id", "item_id", "timestamp", "rating"]].to_csv(tmp_path / "walk.csv", index=False)
     items = walk_items().assign(**{"class": lambda frame: [c[0].replace(" ", "_") for c in frame["categories"]]})
@@ -29,6 +29,6 @@ def test_relevance_alone_is_what_the_benchmark_measures(tmp_path: Path) -> None:
     files = ["--sequences", str(tmp_path / "walk.csv"), "--items", str(tmp_path / "items.csv"), "--test-days", "7"]
     found = diversity_tradeoff.main([*files, "--model", "markov", "--relevance", "1,0.3"])
     strict = main([*files, "--models", "markov"])["markov"]["strict"]
-    np.testing.assert_allclose(found["1"]["ndcg"][0], strict, atol=0.01)  # equals are counted against the model there
+    np.testing.assert_allclose(found["1"]["ndcg"][0], strict, atol=0.01)  # the benchmark counts ties against the model
     assert found["0.3"]["diversity"] > found["1"]["diversity"]
     assert found["0.3"]["ndcg"][0] < found["1"]["ndcg"][0]

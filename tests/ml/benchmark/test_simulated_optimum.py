@@ -1,4 +1,4 @@
-"""Recipes against the planted optimum: where there are interests they find some, where there are none they find nothing."""
+"""Recipes against the planted optimum, in a world with interests and in one without."""
 
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,7 @@ def indifferent(tmp_path_factory: pytest.TempPathFactory) -> simulated_optimum.P
     return read(tmp_path_factory.mktemp("indifferent"), no_interests=True)
 
 
-def test_interests_are_found_in_part(world: simulated_optimum.Planted) -> None:
+def test_recipes_reach_a_part_of_the_optimum(world: simulated_optimum.Planted) -> None:
     found = simulated_optimum.compare(world, QUICK, seed=7)["models"]
     assert found["planted optimum"]["share"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
     assert found["planted optimum"]["lead"]["low"] > 0.02
@@ -44,9 +44,9 @@ def test_interests_are_found_in_part(world: simulated_optimum.Planted) -> None:
     assert all(found[name]["share"]["high"] < 1 for name in QUICK)
 
 
-def test_new_items_are_found_by_their_words_alone(world: simulated_optimum.Planted) -> None:
+def test_content_ranks_new_items_better_than_chance(world: simulated_optimum.Planted) -> None:
     found = simulated_optimum.compare(world, ["popularity", "content"], seed=7)["models"]
-    assert found["popularity"]["new_items_auc"]["mean"] == 0.5  # nothing is known of them
+    assert found["popularity"]["new_items_auc"]["mean"] == 0.5  # it knows nothing of them
     assert found["content"]["new_items_auc"]["low"] > 0.5
     assert found["planted optimum"]["new_items_auc"]["low"] > found["content"]["new_items_auc"]["mean"]
 
@@ -59,20 +59,18 @@ def assert_nothing_is_better_than_popularity(world: simulated_optimum.Planted, m
         assert found[name]["lead"]["mean"] < 0.01, name
 
 
-def test_without_interests_nothing_that_counts_is_better_than_popularity(indifferent: simulated_optimum.Planted) -> None:
+def test_without_interests_no_simple_recipe_beats_popularity(indifferent: simulated_optimum.Planted) -> None:
     assert_nothing_is_better_than_popularity(indifferent, QUICK)
 
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_without_interests_nothing_that_is_learnt_is_better_than_popularity(
-    spark: Any, indifferent: simulated_optimum.Planted
-) -> None:
+def test_without_interests_no_trained_recipe_beats_popularity(spark: Any, indifferent: simulated_optimum.Planted) -> None:
     assert_nothing_is_better_than_popularity(indifferent, ["popularity", *(name for name in RECIPES if name not in QUICK)])
 
 
-def test_auc_among_new_items_looks_at_nothing_else() -> None:
-    """Of six items training met two, and the person one more. The answer is behind one of the others and before the other."""
+def test_new_items_auc_ignores_other_items() -> None:
+    """Two of six items are in training, and one more in the history; the clicked item ranks between the other two."""
     events, _ = tiny([("ann", "a", 1), ("ann", "f", 2), ("ann", "d", 3)], list("abcdef"))
     one = np.zeros(1, dtype=np.int64)
     cases = Cases(user=one, question=one, target=events.item_index[2:], histories=[events.item_index[:2]], times=None)
@@ -86,7 +84,7 @@ def test_auc_among_new_items_looks_at_nothing_else() -> None:
     }
 
 
-def test_a_world_that_lacks_something_is_an_error_that_says_what_to_do(tmp_path: Path) -> None:
+def test_an_incomplete_world_is_a_clear_error(tmp_path: Path) -> None:
     simulate(tmp_path, **{**WORLD, "events": 3000, "choice_days": None})
     with pytest.raises(ConfigError, match=r"written without --choice-days 2; .*choices is not there; simulate it again"):
         simulated_optimum.read_world(tmp_path / "landing", tmp_path / "truth", valid_days=2)

@@ -1,4 +1,4 @@
-"""How many threads the arithmetic takes."""
+"""Limits of threads."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ def blas_threads() -> set[int]:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_numpy_that_is_loaded_already_is_told_too(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
+def test_loaded_numpy_is_limited_too(monkeypatch: pytest.MonkeyPatch, threads: int) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", str(threads))
-    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")  # was said before, of a library that is loaded: too late
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")  # too late for a library that is loaded already
     assert np.dot([1.0], [1.0]) == 1.0
     with threadpool_limits(3, user_api="blas"):
         assert share_the_machine() == threads

@@ -1,4 +1,4 @@
-"""Each check on texts that it must refuse, and on texts that it must let through."""
+"""Each check on copy that it must refuse, and on copy that must pass."""
 
 import pytest
 from hypothesis import given
@@ -63,18 +63,18 @@ def test_true_copy_passes_every_check() -> None:
         ("said_once", "Alien: Alien", GOOD.body),
     ],
 )
-def test_untrue_copy_is_refused(check: str, headline: str, body: str) -> None:
+def test_bad_copy_fails_its_check(check: str, headline: str, body: str) -> None:
     assert check in failed(headline, body)
 
 
 def test_facts_may_look_like_claims() -> None:
-    """A title's own words are facts, whatever they say."""
+    """A title's own words are facts, even if they look like claims."""
     facts = Facts("Best of the Best: 2 for Free", 1989, ("Action",), "Mr. Smith Goes to Washington")
     body = "An action film of 1989, one step from Mr. Smith Goes to Washington."
     assert failed("Best of the Best: 2 for Free, an action film", body, facts) == []
 
 
-def test_a_title_inside_the_other_title() -> None:
+def test_one_title_may_contain_the_other() -> None:
     sequel = Facts("Toy Story 2", 1999, ("Comedy",), "Toy Story")
     assert failed("Toy Story 2, a comedy", "A comedy of 1999, close to Toy Story.", sequel) == []
     first = Facts("Toy Story", 1995, ("Comedy",), "Toy Story 2")
@@ -95,11 +95,11 @@ def test_a_title_inside_the_other_title() -> None:
         ("  A\tB\n ", "A B"),
     ],
 )
-def test_titles_as_one_says_them(catalogue: str, spoken: str) -> None:
+def test_spoken_titles(catalogue: str, spoken: str) -> None:
     assert spoken_title(catalogue) == spoken
 
 
-def test_the_template_serves_ordinary_items() -> None:
+def test_template_copy_passes_for_ordinary_items() -> None:
     for categories in ([], ["Sci-Fi"], ["Children's", "Comedy"], ["genre 7"]):
         for liked in (None, "The Terminator"):
             facts = Facts("Alien", 1979, tuple(categories), liked)
@@ -115,7 +115,7 @@ WORDS = st.text("abcdeXYZ'&:.!?,-() 0123456789é", min_size=1, max_size=80).filt
     categories=st.lists(st.sampled_from(["Action", "Children's", "Drama", "Sci-Fi", "Home & Garden"]), unique=True, max_size=3),
     liked=st.none() | st.just("The Terminator"),
 )
-def test_the_template_says_only_facts(title: str, year: int | None, categories: list[str], liked: str | None) -> None:
+def test_template_copy_states_only_facts(title: str, year: int | None, categories: list[str], liked: str | None) -> None:
     facts = Facts(title, year, tuple(categories), liked)
     wrong = failed_checks(template(facts, load_lexicon()), facts, load_lexicon())
-    assert not set(wrong) - {"printable", "said_once"}  # odd titles may look odd; then nothing is written
+    assert not set(wrong) - {"printable", "said_once"}  # an odd title may fail these; then no copy is staged

@@ -1,4 +1,4 @@
-"""The grammar as the language model meets it, with a tokenizer of one token a character."""
+"""Guided decoding with a tokenizer of one token per character."""
 
 import random
 from typing import Any
@@ -17,7 +17,7 @@ END = 3
 
 
 class Letters:
-    """A tokenizer: a token is a character's number."""
+    """A tokenizer: a token is a character's code point."""
 
     eos_token_id = END
 
@@ -35,7 +35,7 @@ ADS = [
 
 
 def written(facts: Facts, seed: int) -> str:
-    """An ad by a writer that takes any permitted character."""
+    """An ad of random permitted characters."""
     rng = random.Random(seed)
     writer = Writer(facts, load_lexicon(), Tokens(Letters()))
     tokens: list[int] = []
@@ -46,18 +46,18 @@ def written(facts: Facts, seed: int) -> str:
 
 
 @pytest.mark.parametrize("facts", ADS, ids=lambda facts: facts.title[:12])
-def test_whatever_is_chosen_says_only_facts_and_fits(facts: Facts) -> None:
+def test_any_choice_of_tokens_gives_valid_copy(facts: Facts) -> None:
     texts = {written(facts, seed) for seed in range(30)}
     assert len(texts) > 20
     for text in texts:
         headline, body = text.split("\n")
         assert len(headline) <= HEADLINE_LENGTH
         assert len(body) <= BODY_LENGTH
-        # Only repetition is left to the model's taste.
+        # Only repetition is left to the model.
         assert set(failed_checks(Copy(headline, body), facts, load_lexicon())) <= {"said_once"}, text
 
 
-def test_a_word_that_was_said_is_known_as_a_repetition() -> None:
+def test_a_repeated_word_is_recognised() -> None:
     writer = Writer(ADS[0], load_lexicon(), Tokens(Letters()))
     for character in "Alien: a horror film for tonight\n":
         writer.feed(ord(character))
@@ -68,14 +68,14 @@ def test_a_word_that_was_said_is_known_as_a_repetition() -> None:
     assert not ways["t"]  # thriller was not
 
 
-def test_the_guide_leaves_only_what_may_follow() -> None:
+def test_the_guide_masks_all_other_tokens() -> None:
     writer = Writer(ADS[1], load_lexicon(), Tokens(Letters()))
     allowed = writer.following()
     scores = Guide([writer], 4)(torch.zeros((1, 4), dtype=torch.long), torch.zeros((1, 200)))  # type: ignore[arg-type]
     assert set(torch.isfinite(scores[0]).nonzero().squeeze(1).tolist()) == set(allowed)
 
 
-def test_noise_depends_on_the_own_seed_alone() -> None:
+def test_noise_depends_on_the_seed_alone() -> None:
     scores = torch.zeros((2, 50))
     ids = torch.zeros((2, 1), dtype=torch.long)
     together = SeededNoise([1, 2], 1.0)(ids, scores)  # type: ignore[arg-type]
@@ -84,16 +84,16 @@ def test_noise_depends_on_the_own_seed_alone() -> None:
     assert not torch.equal(together[0], together[1])
 
 
-def test_a_lexicon_that_goes_in_circles_is_refused() -> None:
+def test_a_circular_lexicon_is_refused() -> None:
     rules = {"headline": ("{title}",), "body": ("{a}.",), "a": ("{body}",), "near": ("x",), "year_from": ("x",)}
     with pytest.raises(ValidationError, match="leads back to itself"):
         Lexicon(noun="film", rules=rules, categories={})
-    with pytest.raises(ValidationError, match=r"speaks of \{director\}"):
+    with pytest.raises(ValidationError, match=r"uses \{director\}"):
         Lexicon(noun="film", rules={**rules, "a": ("by {director}",)}, categories={})
 
 
-def test_a_lexicon_that_cannot_be_read_is_one_clear_line(tmp_path: Any) -> None:
+def test_an_unreadable_lexicon_is_one_clear_error(tmp_path: Any) -> None:
     file = tmp_path / "shoes.yaml"
     file.write_text("noun: shoe\n")
-    with pytest.raises(ConfigError, match=r"rules Field required\); .*shoes.yaml; correct it after films.yaml"):
+    with pytest.raises(ConfigError, match=r"rules Field required\); .*shoes.yaml; correct it to the form of films.yaml"):
         load_lexicon(file)

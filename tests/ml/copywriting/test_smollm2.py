@@ -1,4 +1,4 @@
-"""The language model's set-up, and what it writes, with the real one."""
+"""The set-up of the real language model, and its copy."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ ADS = [
 ]
 
 
-def test_an_unprepared_model_is_one_clear_line() -> None:
+def test_an_unprepared_model_is_one_clear_error() -> None:
     with pytest.raises(ConfigError, match=r"is not prepared; at .*smollm2; run `python -m ml.prepare_models`"):
         smollm2.language_model_folder()
 
@@ -38,7 +38,7 @@ def test_another_model_needs_no_preparation(monkeypatch: pytest.MonkeyPatch, tmp
 
 
 @pytest.mark.slow
-def test_preparing_leaves_a_whole_folder_and_is_done_once(prepared: Path) -> None:
+def test_prepare_makes_a_complete_folder_once(prepared: Path) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", smollm2.MARKER} <= {
         path.name for path in prepared.iterdir()
     }
@@ -50,7 +50,7 @@ def test_preparing_leaves_a_whole_folder_and_is_done_once(prepared: Path) -> Non
 
 
 @pytest.mark.slow
-def test_what_the_model_writes_depends_on_facts_and_seed_alone(prepared: Path) -> None:
+def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     lexicon = load_lexicon()
     model = LanguageModel(prepared)
     written, figures = write_all(ADS, model, lexicon, seed=7)
@@ -63,7 +63,7 @@ def test_what_the_model_writes_depends_on_facts_and_seed_alone(prepared: Path) -
 
 
 @pytest.mark.slow
-def test_left_alone_the_model_invents_and_the_template_takes_its_place(prepared: Path) -> None:
+def test_template_replaces_unguided_copy(prepared: Path) -> None:
     lexicon = load_lexicon()
     written, figures = write_all(ADS[:1], LanguageModel(prepared), lexicon, seed=7, guided=False)
     assert figures["texts_tried"] == 3

@@ -1,4 +1,4 @@
-"""The questions of an evaluation: what is asked, and what was known by then."""
+"""The questions of an evaluation and their histories."""
 
 from datetime import date
 
@@ -14,14 +14,14 @@ LETTERS = ["a", "b", "c", "d"]
 
 
 def told(cases: Cases) -> list[tuple[int, int, str, str]]:
-    """User, question, right item and history of each row, in letters."""
+    """User, question, right item and history of each row, items as letters."""
     return [
         (int(user), int(question), LETTERS[target], "".join(LETTERS[i] for i in history))
         for user, question, target, history in zip(cases.user, cases.question, cases.target, cases.histories, strict=True)
     ]
 
 
-def test_questions_hold_what_came_strictly_before() -> None:
+def test_histories_end_strictly_before_the_question() -> None:
     events, _ = tiny(
         [
             ("ann", "a", 10), ("ann", "b", 20), ("ann", "c", 30), ("ann", "d", 30),
@@ -36,28 +36,28 @@ def test_questions_hold_what_came_strictly_before() -> None:
     assert got == [
         (0, "b", ["a"]),
         (0, "c", ["a", "b"]),
-        (0, "d", ["a", "b"]),  # what came in the same second was not known before
+        (0, "d", ["a", "b"]),  # the event of the same second is not in the history
         (1, "c", []),
     ]
     assert [t.tolist() for t in cases.times] == [[10**7], [10**7, 2 * 10**7], [10**7, 2 * 10**7], []]
     assert len(next_event_cases(events, start=20 * 1_000_000, end=30 * 1_000_000)) == 2
 
 
-def test_what_was_met_is_no_question_again() -> None:
+def test_seen_items_are_not_asked_again() -> None:
     events, _ = tiny([("ann", "a", 10), ("ann", "a", 20), ("ann", "b", 30), ("ann", "b", 40)], ["a", "b"])
     cases = next_event_cases(events, start=15 * 1_000_000)
     assert cases.target.tolist() == [1]
     assert cases.histories[0].tolist() == [0, 0]
 
 
-def test_an_item_outside_the_catalogue_is_a_question_that_nobody_can_answer() -> None:
+def test_unknown_item_is_a_negative_target() -> None:
     events, _ = tiny([("ann", "a", 10), ("ann", "new", 20), ("ann", "b", 30)], ["a", "b"])
     cases = next_event_cases(events, start=15 * 1_000_000)
     assert (cases.target[0] < 0, cases.target[1]) == (True, 1)
     assert [h.tolist() for h in cases.histories] == [[0], [0]]
 
 
-def test_another_catalogue_is_asked_in_its_own_words() -> None:
+def test_in_vocabulary_translates_indices() -> None:
     events, catalog = tiny([("ann", "a", 10), ("ann", "b", 20), ("ann", "c", 30)], ["a", "b", "c"])
     cases = next_event_cases(events, start=25 * 1_000_000)
     other, asked = in_vocabulary(["c", "gone", "a"], catalog, cases)
@@ -67,23 +67,23 @@ def test_another_catalogue_is_asked_in_its_own_words() -> None:
     assert asked.times[0].tolist() == [10**7]
 
 
-def test_an_unknown_item_is_asked_for_once() -> None:
+def test_unknown_item_is_asked_once() -> None:
     events, _ = tiny([("ann", "new", 10), ("ann", "new", 20), ("ann", "other", 30)], ["a"])
     assert len(next_event_cases(events, start=0)) == 2
 
 
-def test_what_had_not_arrived_on_the_day_was_not_known() -> None:
+def test_late_events_are_not_in_the_history() -> None:
     rows = [("ann", "a", 10), ("ann", "b", DAY_S), ("ann", "c", 2 * DAY_S), ("ann", "d", 3 * DAY_S)]
-    events, _ = tiny(rows, LETTERS, arrived={1: 2})  # b is of day 1 and arrives on day 2
+    events, _ = tiny(rows, LETTERS, arrived={1: 2})  # b happens on day 1 and arrives on day 2
     start = DAY_S * 1_000_000
     assert told(next_event_cases(events, start)) == [(0, 0, "b", "a"), (0, 1, "c", "ab"), (0, 2, "d", "abc")]
-    events, _ = tiny(rows, LETTERS, arrived={1: 3})  # and here on day 3
+    events, _ = tiny(rows, LETTERS, arrived={1: 3})  # here it arrives on day 3
     assert told(next_event_cases(events, start)) == [(0, 0, "b", "a"), (0, 1, "c", "a"), (0, 2, "d", "abc")]
     known = next_event_cases(events, start, known_by=4 * DAY_S * 1_000_000)
     assert told(known) == [(0, 0, "b", "a"), (0, 1, "c", "ab"), (0, 2, "d", "abc")]
 
 
-def test_a_window_is_one_question_a_user() -> None:
+def test_window_is_one_question_per_user() -> None:
     rows = [
         ("ann", "a", 10), ("ann", "b", DAY_S + 5), ("ann", "c", DAY_S + 9), ("ann", "b", DAY_S + 20), ("ann", "a", DAY_S + 30),
         ("bob", "d", DAY_S + 5),
@@ -91,14 +91,14 @@ def test_a_window_is_one_question_a_user() -> None:
     ]  # fmt: skip
     events, _ = tiny(rows, LETTERS)
     asked = window_cases(events, start=DAY_S * 1_000_000)
-    # What was met before is no answer, what came twice is one, and who met nothing new has no question.
+    # Seen items are not right items, repeated ones count once, and users without new items have no question.
     assert told(asked) == [(0, 0, "b", "a"), (0, 0, "c", "a"), (1, 1, "d", "")]
     late, _ = tiny(rows, LETTERS, arrived={0: 1})
     assert told(window_cases(late, start=DAY_S * 1_000_000))[0] == (0, 0, "b", "")
 
 
 @pytest.mark.parametrize("make", [next_event_cases, window_cases])
-def test_a_row_that_is_there_twice_counts_once(make) -> None:  # type: ignore[no-untyped-def]
+def test_duplicate_rows_count_once(make) -> None:  # type: ignore[no-untyped-def]
     rows = [("ann", "a", 10), ("ann", "b", DAY_S + 20)]
     once, _ = tiny(rows, LETTERS)
     twice, _ = tiny(rows + rows, LETTERS, same_ids=True)
@@ -107,7 +107,7 @@ def test_a_row_that_is_there_twice_counts_once(make) -> None:  # type: ignore[no
     assert told(make(once, start)) == told(make(twice, start)) == [(0, 0, "b", "a")]
 
 
-def test_a_sample_takes_whole_questions() -> None:
+def test_sample_takes_whole_questions() -> None:
     events, _ = tiny([(user, item, DAY_S + i) for user in ("ann", "bob", "cid") for i, item in enumerate(LETTERS)], LETTERS)
     part = window_cases(events, start=microseconds(date(1970, 1, 2))).sample(2)
     assert np.unique(part.question, return_counts=True)[1].tolist() == [4, 4]

@@ -1,4 +1,4 @@
-"""Interactions on disk: the same rows whatever the batches."""
+"""Interactions on disk, independent of the batches."""
 
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ def batches(rows: list[tuple[str, int, str, str, int]], size: int) -> list[pa.Re
 
 @settings(deadline=None)
 @given(st.lists(ROW, min_size=1), st.integers(1, 4), st.randoms())
-def test_events_are_sorted_once_each_whatever_the_batches(rows, size, random) -> None:  # type: ignore[no-untyped-def]
+def test_events_are_sorted_and_deduplicated(rows, size, random) -> None:  # type: ignore[no-untyped-def]
     frame = pd.DataFrame(rows, columns=["user", "second", "event", "item", "day"]).sort_values(
         ["user", "second", "event", "item", "day"]
     )
@@ -44,8 +44,8 @@ def test_events_are_sorted_once_each_whatever_the_batches(rows, size, random) ->
     assert (found.arrived // (24 * 3_600_000_000)).tolist() == expected["day"].tolist()
 
 
-def test_a_cut_counts_users_and_items_anew(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ml.data.interactions.ROWS_AT_ONCE", 2)  # so that users lie across parts
+def test_cut_renumbers_users_and_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ml.data.interactions.ROWS_AT_ONCE", 2)  # so that users span several parts
     cat = [("cat", 1, "x", "b", 0), ("cat", 2, "x", "c", 0), ("cat", 3, "x", "b", 2)]
     rows = [("ann", 1, "x", "a", 0), ("bob", 9, "x", "b", 0), *cat]
     events = gather(batches(rows, 5))
@@ -63,12 +63,12 @@ def test_a_cut_counts_users_and_items_anew(monkeypatch: pytest.MonkeyPatch) -> N
     assert microseconds(date(1970, 1, 3)) in whole.arrived
 
 
-def test_nothing_is_left_on_the_disk(var: Path) -> None:
+def test_no_files_remain(var: Path) -> None:
     gather(batches([("ann", 1, "x", "a", 0)], 1))
     assert list((get_settings().var / "scratch").iterdir()) == []
 
 
-def test_the_store_reads_what_the_contract_holds() -> None:
+def test_contract_has_all_columns() -> None:
     from schemas.contract import load_contract
 
     fields = load_contract("session_events").arrow_schema

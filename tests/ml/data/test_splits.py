@@ -1,4 +1,4 @@
-"""The cut by global time, leaving one out, and the rule that nothing is seen from the future."""
+"""The cut by global time, leave-one-out, and no leaks from the future."""
 
 from datetime import date, timedelta
 
@@ -14,7 +14,7 @@ from ml.models import recipe
 from tests.ml.conftest import EVERY_RECIPE, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
 
 
-def test_the_parts_meet_at_midnight(walk: Split) -> None:
+def test_parts_are_cut_at_midnight(walk: Split) -> None:
     start = microseconds(TRAIN_UNTIL - timedelta(days=VALID_DAYS))
     assert walk.fit.time.max() < start
     assert walk.refit.time.max() < microseconds(TRAIN_UNTIL)
@@ -24,7 +24,7 @@ def test_the_parts_meet_at_midnight(walk: Split) -> None:
 
 
 def changed_future(events: pd.DataFrame, moment: date) -> pd.DataFrame:
-    """The same past with another future: other items after ``moment``, and late news of the past that arrives after it."""
+    """The same past with another future: other items after ``moment``, and late events that arrive after it."""
     after = events["event_time"] >= microseconds(moment)
     events = events.copy()
     events.loc[after, "item_id"] = "i00"
@@ -39,7 +39,7 @@ def parameters(name: str, part: Split) -> np.ndarray:
 
 
 EVENT = st.tuples(st.sampled_from(["ann", "bob"]), st.sampled_from("abcd"), st.integers(0, 5), st.integers(0, 3))
-"""User, item, the day on which it happens, and how many days later it arrives."""
+"""User, item, day of the event, days until it arrives."""
 MOMENT = 3
 
 
@@ -55,7 +55,7 @@ def cut(rows: list[tuple[str, str, int, int]]) -> Split:
 
 @settings(deadline=None)
 @given(st.lists(EVENT, min_size=1), st.lists(EVENT))
-def test_poison_that_happens_or_arrives_later_changes_nothing(past, future) -> None:  # type: ignore[no-untyped-def]
+def test_later_events_and_arrivals_change_nothing(past, future) -> None:  # type: ignore[no-untyped-def]
     known = [row for row in past if row[2] + row[3] < MOMENT]
     poison = [row for row in future if row[2] + row[3] >= MOMENT]
     assume(known)
@@ -69,10 +69,13 @@ def test_poison_that_happens_or_arrives_later_changes_nothing(past, future) -> N
     assert [h.tolist() for h in clean.validation.histories] == [h.tolist() for h in poisoned.validation.histories]
 
 
-def test_leaving_one_out_cuts_as_papers_do() -> None:
+def test_leave_one_out() -> None:
     rows = [("ann", item, i) for i, item in enumerate("abcd")] + [("bob", "b", 1), ("bob", "c", 2)]
     found = leave_one_out(*tiny(rows, list("abcd")))
-    assert ["".join("abcd"[i] for i in h) for h in found.fit.histories()] == ["ab", "bc"]  # bob has too little to be asked
+    assert ["".join("abcd"[i] for i in h) for h in found.fit.histories()] == [
+        "ab",
+        "bc",
+    ]  # bob has too few events for a question
     assert ["".join("abcd"[i] for i in h) for h in found.refit.histories()] == ["abc", "bc"]
     for cases, target, history in ((found.validation, "c", "ab"), (found.test, "d", "abc")):
         assert ["abcd"[i] for i in cases.target] == [target]
@@ -80,7 +83,7 @@ def test_leaving_one_out_cuts_as_papers_do() -> None:
 
 
 @pytest.mark.parametrize("name", EVERY_RECIPE)
-def test_a_fit_sees_nothing_from_the_future(name: str) -> None:
+def test_fit_does_not_see_the_future(name: str) -> None:
     events, items = walk_events(), catalogue(walk_items())
     other = changed_future(events, TRAIN_UNTIL)
     known = by_time(gathered(events), items, TRAIN_UNTIL, VALID_DAYS)
@@ -88,6 +91,6 @@ def test_a_fit_sees_nothing_from_the_future(name: str) -> None:
     assert len(same.test) != len(known.test) or not np.array_equal(same.test.target, known.test.target)
     np.testing.assert_array_equal(parameters(name, known), parameters(name, same))
     np.testing.assert_array_equal(known.validation.target, same.validation.target)
-    # And it does see the past: without the last day before, the model is another one.
+    # It does see the past: without the last ten days the model differs.
     earlier = by_time(gathered(events), items, TRAIN_UNTIL - timedelta(days=10), VALID_DAYS)
     assert not np.array_equal(parameters(name, known), parameters(name, earlier))

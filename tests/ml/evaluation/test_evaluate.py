@@ -1,4 +1,4 @@
-"""Ranking against the whole catalogue: what is left out, how ties count, how users are averaged."""
+"""Ranking against the whole catalogue: left-out items, ties, averages over users."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,10 +39,10 @@ def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
     [
         ([4, 3, 2, 1], 0, [], 1),
         ([4, 3, 2, 1], 2, [], 3),
-        ([4, 3, 2, 1], 2, [0], 2),  # what was met is out of the way
+        ([4, 3, 2, 1], 2, [0], 2),  # seen items are left out
         ([1, 1, 1, 1], 0, [], 4),  # ties count against the model
         ([1, 1, 1, 1], 0, [1, 2], 2),
-        ([4, 3, 2, 1], -1, [], BEHIND),  # not in the catalogue: behind everything
+        ([4, 3, 2, 1], -1, [], BEHIND),  # not in the catalogue: ranks last
     ],
 )
 def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
@@ -50,18 +50,18 @@ def test_ranks(scores: list[float], target: int, history: list[int], rank: int) 
     assert ranks.tolist() == [rank]
 
 
-def test_batches_do_not_matter(walk: Any) -> None:
+def test_batch_size_does_not_matter(walk: Any) -> None:
     model = Popularity().fit(walk.fit, walk.catalog, seed=0)
     whole = rank_cases(model, walk.validation).ranks
     parts = rank_cases(model, walk.validation, batch_size=7).ranks
     np.testing.assert_array_equal(whole, parts)
 
 
-def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
+def test_metrics_average_users_and_segments() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
     asked = cases([(0, 0, []), (1, 1, [2]), (1, 3, [1, 2])])
     found = evaluate(Fixed([4, 3, 2, 1]), asked, catalog, np.array([1, 0, 0, 0]), k=2)
-    # User 0: rank 1. User 1: rank 2, and rank 2 once b and c are out of the way.
+    # User 0: rank 1. User 1: rank 2, and rank 2 again without b and c.
     assert found.metrics["hit_rate_at_2"] == 1.0
     assert found.metrics["mrr_at_2"] == pytest.approx((1 + 0.5) / 2)
     assert found.metrics["new_mrr_at_2"] == 1.0
@@ -74,7 +74,7 @@ def test_an_evaluation_averages_users_and_tells_segments_apart() -> None:
     np.testing.assert_allclose(found.by_user("ndcg"), [1, 1 / np.log2(3)])
 
 
-def test_two_models_are_compared_user_by_user() -> None:
+def test_interval_pairs_users() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
     asked = cases([(user, 0, []) for user in range(30)])
     counts = np.ones(4, dtype=np.int64)
@@ -85,12 +85,12 @@ def test_two_models_are_compared_user_by_user() -> None:
     assert interval([wrong], [right], seed=0)["mean"] == pytest.approx(-lead["mean"])
 
 
-def test_a_question_with_several_answers_has_one_list() -> None:
+def test_question_with_several_right_items_has_one_list() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
     one = cases([(0, 0, [3]), (0, 1, [3]), (1, 2, [])])
     asked = replace(one, question=np.array([0, 0, 1]))
     found = evaluate(Fixed([4, 2, 3, 1]), asked, catalog, np.ones(4, dtype=np.int64), k=2)
-    # User 0 gets a, c: one of two. User 1 gets a, c: the one.
+    # Both users get a and c: one of two right items for user 0, the only one for user 1.
     np.testing.assert_allclose(found.by_question["recall"], [0.5, 1])
     np.testing.assert_allclose(found.by_question["precision"], [0.5, 0.5])
     np.testing.assert_allclose(found.by_question["ndcg"], [1 / (1 + 1 / np.log2(3)), 1 / np.log2(3)])
@@ -98,14 +98,14 @@ def test_a_question_with_several_answers_has_one_list() -> None:
     assert len(found.user) == 2
 
 
-def test_a_comparison_may_look_at_one_segment() -> None:
+def test_interval_of_one_segment() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
     asked = cases([(0, 0, []), (1, 0, [1]), (2, 1, [2])])
     counts = np.ones(4, dtype=np.int64)
     ours, theirs = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
     lead = interval([ours], [theirs], seed=0, segment="new", measure="mrr")
     assert lead == {"mean": 0.75, "low": 0.75, "high": 0.75, "users": 1}
-    # Of two seeds each user counts with the mean of both.
+    # A user's value is the mean over the two seeds.
     both = interval([ours, theirs], seed=0, segment="new", measure="mrr")
     assert (both["mean"], both["users"]) == (0.625, 1)
     other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
@@ -113,8 +113,8 @@ def test_a_comparison_may_look_at_one_segment() -> None:
         interval([ours], [other], seed=0)
 
 
-def test_a_list_claims_the_probability_of_its_items() -> None:
-    """Of scores that are logarithms of 6, 2, 1 and 1 tenths; what was met has none."""
+def test_claimed_is_the_probability_of_the_list() -> None:
+    """Scores are logarithms of 0.6, 0.2, 0.1 and 0.1; seen items have probability 0."""
 
     class Sure(Fixed):
         probabilistic = True
@@ -127,26 +127,26 @@ def test_a_list_claims_the_probability_of_its_items() -> None:
     assert rank_cases(Fixed(logs), asked).claimed is None
 
 
-def test_without_cases_everything_is_zero() -> None:
+def test_no_cases_give_zeros() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b"])
     found = evaluate(Fixed([1, 2]), cases([]), catalog, np.ones(2, dtype=np.int64))
     assert found.metrics["ndcg_at_10"] == 0.0
     assert found.metrics["cases"] == 0
 
 
-def test_a_strangers_number_is_no_place() -> None:
-    """Items outside the catalogue have numbers below 0, as far down as there are such items: they are behind everything."""
+def test_negative_targets_rank_behind() -> None:
+    """Items outside the catalogue have any number below 0, and rank behind all others."""
     scores = np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0)
     assert rank_of_target(scores, np.array([-9, 0])).tolist() == [BEHIND, 1]
 
 
-def test_an_answer_that_the_catalogue_does_not_hold_is_no_hit_even_if_the_list_has_places_left() -> None:
+def test_unknown_target_is_not_a_hit_in_a_short_list() -> None:
     asked = cases([(0, -1, []), (0, -2, [])])
     evaluation = evaluate(Fixed([0.5, 0.4]), asked, tiny([("ann", "a", 1)], ["a", "b"])[1], np.array([1, 0]))
     assert evaluation.metrics["hit_rate_at_10"] == 0.0
 
 
 @pytest.mark.parametrize("target", [0, 1])
-def test_what_is_no_number_counts_against_the_model(target: int) -> None:
+def test_nan_counts_against_the_model(target: int) -> None:
     scores = np.array([[np.nan, 0.5, 0.4]], dtype=np.float32)
     assert rank_of_target(scores, np.array([target])).tolist() == [3 if target == 0 else 2]

@@ -1,4 +1,4 @@
-"""An evaluation that was kept can be compared like a fresh one."""
+"""A saved evaluation can be compared like a new one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +12,7 @@ from ml.models.cooccurrence import Cooccurrence
 from ml.models.popularity import Popularity
 
 
-def test_what_is_read_compares_as_what_was_written(walk: Split, tmp_path: Path) -> None:
+def test_read_evaluation_compares_like_the_written_one(walk: Split, tmp_path: Path) -> None:
     ours, theirs = (
         evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.met)
         for model in (Cooccurrence(), Popularity())

@@ -1,4 +1,4 @@
-"""Which questions and items are looked at on their own."""
+"""Slices of questions and items."""
 
 import numpy as np
 
@@ -17,12 +17,12 @@ def test_questions_by_activity_new_items_and_category() -> None:
         "short": [False, True, False],
         "medium": [False, False, False],
         "long": [False, False, True],
-        "new_items": [False, True, True],  # c was never met, and the last is not even in the catalogue
+        "new_items": [False, True, True],  # c has no interactions, the last is not in the catalogue
         "category: drama": [True, True, False],
         "category: war": [False, True, False],
     }
 
 
-def test_the_few_items_with_half_of_the_interactions_are_the_head() -> None:
+def test_head_items_have_half_of_the_interactions() -> None:
     group, names = item_groups(np.array([1, 5, 0, 2, 2]))
     assert [names[g] for g in group] == ["tail", "head", "new", "tail", "tail"]

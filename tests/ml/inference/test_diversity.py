@@ -1,4 +1,4 @@
-"""Maximal marginal relevance on literal lists, and against the formula item by item."""
+"""Maximal marginal relevance on small lists, and against the formula item by item."""
 
 import numpy as np
 from hypothesis import given
@@ -14,16 +14,16 @@ def lists(items: list[list[int]], scores: list[list[float]]) -> Lists:
     return Lists(np.array(items), np.array(scores, dtype=np.float32), np.ones(np.shape(items)))
 
 
-def test_likeness_is_the_cosine_of_the_categories() -> None:
+def test_similarity_is_the_cosine_of_the_categories() -> None:
     all_items = np.arange(5)[None]
     np.testing.assert_allclose(FILMS.likeness(all_items, np.array([1])), [[0.5**0.5, 1, 0, 0.5**0.5, 0]])
     np.testing.assert_allclose(FILMS.likeness(all_items, np.array([4])), [[0, 0, 0, 0, 0]])
 
 
-def test_another_kind_comes_before_more_of_the_same() -> None:
+def test_another_category_comes_before_more_of_the_same() -> None:
     found = lists([[0, 3, 1, 2]], [[1.0, 0.9, 0.8, 0.0]])
     assert diversified(found, 3, 1.0, FILMS).items.tolist() == [[0, 3, 1, 2]]
-    # After 0: 3 has .45 - .5 = -.05, 1 has .4 - .35 = .05, 2 has 0. After 1, 2 has 0 and 3 is like 0 still.
+    # After 0: 3 has .45 - .5 = -.05, 1 has .4 - .35 = .05, 2 has 0. After 1, 2 has 0 and 3 is still similar to 0.
     diverse = diversified(found, 3, 0.5, FILMS)
     assert diverse.items.tolist() == [[0, 1, 2, 3]]
     assert diverse.scores[0].tolist() == np.array([1.0, 0.8, 0.0, 0.9], dtype=np.float32).tolist()
@@ -36,7 +36,7 @@ def test_short_lists_stay_short() -> None:
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.3, 0.7, 1.0]))
-def test_as_the_formula_says(seed: int, weight: float) -> None:
+def test_each_item_maximizes_the_formula(seed: int, weight: float) -> None:
     rng = np.random.default_rng(seed)
     sets = [[str(c) for c in rng.choice(4, rng.integers(0, 4), replace=False)] for _ in range(12)]
     items = rng.permutation(12)[:8]

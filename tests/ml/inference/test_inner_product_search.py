@@ -1,4 +1,4 @@
-"""The quick search finds what scoring everything finds, and says when it cannot be sure."""
+"""The bfloat16 search equals an exhaustive search, also for users whose bound does not hold."""
 
 import numpy as np
 import pytest
@@ -27,12 +27,12 @@ def expected(items: torch.Tensor, bias: torch.Tensor, states: torch.Tensor, offe
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.1, 1.0, 10.0]))
-def test_quick_and_plain_find_the_same(seed: int, spread: float) -> None:
+def test_quick_search_equals_exhaustive_search(seed: int, spread: float) -> None:
     items, bias, states = vectors(seed, spread)
     rng = np.random.default_rng(seed)
     offered = rng.random(ITEMS) < 0.9
     met = [rng.choice(ITEMS, rng.integers(0, 30), replace=False) for _ in states]
-    for user, state in enumerate(states[:5]):  # what they would get is what they met
+    for user, state in enumerate(states[:5]):  # they have interacted with their best items
         met[user] = best((state @ items.T + bias).numpy(), 20)
     wanted = expected(items, bias, states, offered, met)
     for quick in (True, False):
@@ -44,9 +44,9 @@ def test_quick_and_plain_find_the_same(seed: int, spread: float) -> None:
         assert (found.items == wanted).mean() > 0.99  # two scores may differ in the last digit only
 
 
-def test_what_cannot_be_proven_is_scored_in_full() -> None:
+def test_users_without_proof_are_scored_in_full() -> None:
     items, bias, states = vectors(1)
-    items[1000:3000], bias[1000:3000] = items[7], -1.0  # two thousand of a kind, which many users like best
+    items[1000:3000], bias[1000:3000] = items[7], -1.0  # two thousand equal items, which many users like best
     nothing = [np.empty(0, dtype=np.int64)] * len(states)
     found = Search(items, bias, np.ones(ITEMS, dtype=bool), quick=True).best(states, nothing, K)
     assert 0 < found.proven < len(states)
@@ -58,7 +58,7 @@ def test_what_cannot_be_proven_is_scored_in_full() -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2])
-def test_a_user_gets_the_same_whoever_else_is_asked(threads: int) -> None:
+def test_results_do_not_depend_on_the_batch(threads: int) -> None:
     items, bias, states = vectors(2)
     states = states.repeat(8, 1)
     met = [np.arange(user) for user in range(len(states))]
@@ -70,7 +70,7 @@ def test_a_user_gets_the_same_whoever_else_is_asked(threads: int) -> None:
     np.testing.assert_allclose(mixed.scores, together.scores[order], rtol=1e-6)
 
 
-def test_who_has_met_nearly_everything_gets_the_rest() -> None:
+def test_users_who_have_seen_nearly_all_items_get_the_rest() -> None:
     items, bias, states = vectors(3)
     search = Search(items, bias, np.ones(ITEMS, dtype=bool), quick=True)
     found = search.best(states[:1], [np.arange(2, ITEMS)], K)
@@ -81,7 +81,7 @@ def test_who_has_met_nearly_everything_gets_the_rest() -> None:
 
 
 @given(st.integers(0, 2**32))
-def test_candidates_are_the_best(seed: int) -> None:
+def test_candidates_are_the_highest_scores(seed: int) -> None:
     scores = torch.randn(3, 10 * GROUP * GROUPS, generator=torch.Generator().manual_seed(seed)).bfloat16()
     columns, least = candidates(scores, 10)
     for row, found, lowest in zip(scores.float(), columns, least, strict=True):
@@ -90,6 +90,6 @@ def test_candidates_are_the_best(seed: int) -> None:
         assert lowest == row[found].min()
 
 
-def test_of_equals_the_lower_column_is_first() -> None:
+def test_ties_go_to_the_lower_column() -> None:
     columns, scores = first_of_equals(torch.tensor([[7, 2, 9, 4]]), torch.tensor([[1.0, 1.0, 3.0, 1.0]]), 3)
     assert (columns.tolist(), scores.tolist()) == ([[9, 2, 4]], [[3.0, 1.0, 1.0]])

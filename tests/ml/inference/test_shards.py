@@ -1,4 +1,4 @@
-"""Shards: who is in which, and a run that is killed in the middle goes on where it was."""
+"""Shards: assignment of users, and a killed run that resumes with its finished shards."""
 
 import json
 import os
@@ -30,13 +30,13 @@ SERVED_ON = date(2024, 3, 1)
 
 
 @given(st.lists(st.text(), unique=True), st.text(), st.integers(1, 50))
-def test_a_user_is_in_the_same_shard_whoever_else_is_there(others: list[str], user: str, shards: int) -> None:
+def test_the_shard_depends_on_the_user_alone(others: list[str], user: str, shards: int) -> None:
     alone = shard_of(pa.array([user], pa.string()), shards)[0]
     assert 0 <= alone < shards
     assert shard_of(pa.array([*others, user], pa.string()), shards)[-1] == alone
 
 
-def test_events_come_to_their_user_in_bounded_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_are_with_their_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ml.inference.shards.BUFFERED_ROWS", 3)
     users = pa.table({"user_id": [f"u{n}" for n in range(8)], "segment": ["new"] * 8})
     moment = datetime(2024, 2, 1, tzinfo=UTC)
@@ -58,7 +58,7 @@ def test_events_come_to_their_user_in_bounded_parts(tmp_path: Path, monkeypatch:
         assert {user for user in there if user in known} == set(inputs.users(shard)["user_id"].to_pylist())
 
 
-def test_a_shard_counts_when_it_is_whole_and_only_for_what_it_follows_from(var: Path) -> None:
+def test_shards_are_atomic_and_specific_to_their_inputs(var: Path) -> None:
     work = Work.of("run", {"model": "m"}, 2)
     work.folder.mkdir(parents=True)
     (work.folder / ".half.parquet").write_bytes(b"PAR1")
@@ -70,7 +70,7 @@ def test_a_shard_counts_when_it_is_whole_and_only_for_what_it_follows_from(var: 
         assert other.folder != work.folder
 
 
-def test_an_erasure_reaches_what_a_killed_run_left(var: Path) -> None:
+def test_an_erasure_reaches_shards_of_a_killed_run(var: Path) -> None:
     persons = {raw: as_pseudonym(raw, get_settings()) for raw in ("ann", "bob")}
     row = {"served_on": SERVED_ON, "rank": 1, "item_id": "a", "score": 1.0, "reason": "Popular.", "propensity": 1.0}
     row |= {"model_name": "m", "model_version": "1"}
@@ -122,7 +122,7 @@ recommend.main(sys.argv[1:])
 
 
 @pytest.mark.slow
-def test_a_killed_run_makes_the_other_shards_and_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_run_resumes_to_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "10")  # so that there are many
     which = ["--served-on", str(SERVED_ON)]
     undisturbed = recommend.main([*which, "--run", "undisturbed"])

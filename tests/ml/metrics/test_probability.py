@@ -1,4 +1,4 @@
-"""Measures of click probabilities, by hand and against scikit-learn."""
+"""Metrics of click probabilities, by hand and against scikit-learn."""
 
 import math
 
@@ -13,7 +13,7 @@ PREDICTED = np.array([0.8, 0.2, 0.4, 0.4])
 
 
 def test_by_hand() -> None:
-    # Of the four pairs of a click and none, three are in order and one is a tie.
+    # Of the four pairs of a click and a non-click, three are in order and one is a tie.
     assert metrics.auc(CLICKED, PREDICTED) == 3.5 / 4
     expected = -(2 * math.log(0.8) + math.log(0.4) + math.log(0.6)) / 4
     assert metrics.log_loss(CLICKED, PREDICTED) == pytest.approx(expected)
@@ -31,18 +31,18 @@ def test_scikit_learn_agrees() -> None:
     assert metrics.log_loss(clicked, predicted) == pytest.approx(log_loss(clicked, predicted))
 
 
-def test_one_class_has_no_auc_and_no_entropy_to_compare_with() -> None:
+def test_auc_and_entropy_are_nan_with_one_class() -> None:
     nobody = np.zeros(4)
     assert math.isnan(metrics.auc(nobody, PREDICTED))
     assert math.isnan(metrics.normalised_entropy(nobody, PREDICTED))
     assert metrics.log_loss(nobody, PREDICTED) > 0
 
 
-def test_a_wrong_certainty_is_bad_and_not_infinite() -> None:
+def test_log_loss_of_wrong_certainty_is_finite() -> None:
     assert 30 < metrics.log_loss(np.array([1.0]), np.array([0.0])) < 40
 
 
-def test_predicting_the_rate_is_calibrated_and_has_entropy_one() -> None:
+def test_constant_rate_is_calibrated_with_entropy_one() -> None:
     clicked = np.tile([1.0, 0, 0, 0], 25)
     rate = np.full(100, 0.25)
     assert metrics.normalised_entropy(clicked, rate) == pytest.approx(1)

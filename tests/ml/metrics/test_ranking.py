@@ -1,4 +1,4 @@
-"""Every measure of a ranking, on tables small enough to check by hand, and against RecBole's own measures."""
+"""Ranking metrics, by hand on small tables and against RecBole."""
 
 import importlib
 import sys
@@ -14,7 +14,7 @@ from ml import metrics
 from ml.evaluation.evaluate import BY_RANK
 
 K = 4
-# Where the right items stand in the list of four, and how many there are.
+# Places of the right items in the list of four, and their number.
 HITS = np.array([[1, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=bool)
 RELEVANT = np.array([1, 3, 2, 6])
 SECOND, FOURTH = 1 / np.log2(3), 1 / np.log2(5)
@@ -33,17 +33,17 @@ IDEAL_OF_THREE = 1 + SECOND + 0.5
         (metrics.average_precision, [1, (1 / 2 + 2 / 4) / 3, 0, 1]),
     ],
 )
-def test_measures_by_hand(measure, expected) -> None:  # type: ignore[no-untyped-def]
+def test_metrics_by_hand(measure, expected) -> None:  # type: ignore[no-untyped-def]
     np.testing.assert_allclose(measure(HITS, RELEVANT), expected)
 
 
-def test_ranks_become_places_of_the_list() -> None:
+def test_ranks_become_places() -> None:
     hits, relevant = metrics.hits_of(np.array([2, 5, 1, 4]), np.array([7, 7, 8, 9]), k=4)
     assert hits.astype(int).tolist() == [[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]
     assert relevant.tolist() == [2, 1, 1]
 
 
-def test_right_items_with_equal_scores_stand_one_after_the_other() -> None:
+def test_tied_right_items_take_consecutive_places() -> None:
     # Two right items share the score of a wrong one: each counts itself and both others, so each has rank 3.
     hits, _ = metrics.hits_of(np.array([3, 3]), np.array([0, 0]), k=4)
     assert hits.astype(int).tolist() == [[0, 1, 1, 0]]
@@ -51,7 +51,7 @@ def test_right_items_with_equal_scores_stand_one_after_the_other() -> None:
     assert hits.astype(int).tolist() == [[1, 1, 1, 1]]
 
 
-def test_nobody_asked_anything() -> None:
+def test_no_questions() -> None:
     hits, relevant = metrics.hits_of(np.array([], dtype=np.int64), np.array([], dtype=np.int64), k=4)
     assert hits.shape == (0, 4)
     assert all(len(measure(hits, relevant)) == 0 for measure in BY_RANK.values())
@@ -59,7 +59,7 @@ def test_nobody_asked_anything() -> None:
 
 @pytest.fixture(scope="module")
 def recbole() -> Iterator[ModuleType]:
-    """RecBole's measures, which were written for an older NumPy; the tools of its trainer, which are not here, stay away."""
+    """RecBole's metrics, patched for a newer NumPy and for the missing tools of its trainer."""
     with pytest.MonkeyPatch.context() as patch:
         tools = ModuleType("recbole.utils")
         tools.EvaluatorType = SimpleNamespace(RANKING=1, VALUE=2)  # type: ignore[attr-defined]

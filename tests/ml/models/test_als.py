@@ -1,4 +1,4 @@
-"""Alternating least squares: folding in is what Spark does, and Spark leaves nothing behind."""
+"""Alternating least squares: folding in equals Spark's factors, and a fit leaves no Java process."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ SETTINGS = {"rank": 8, "iterations": 4}
 
 
 @pytest.mark.slow
-def test_folding_in_a_training_user_gives_the_factors_that_spark_gives(spark: Any, walk: Split) -> None:
+def test_folding_in_gives_spark_factors(spark: Any, walk: Split) -> None:
     from pyspark.ml.recommendation import ALS as SparkALS  # noqa: N811
 
     model = ALS(**SETTINGS).fit(walk.fit, walk.catalog, seed=3)
@@ -34,8 +34,8 @@ def test_folding_in_a_training_user_gives_the_factors_that_spark_gives(spark: An
     np.testing.assert_allclose(ours, np.stack(factors["features"].to_list()), atol=1e-4)
 
 
-def test_a_user_is_the_ridge_regression_of_the_formula() -> None:
-    """The loss at the solution is less than anywhere near it; who met nothing is nobody."""
+def test_user_factors_minimise_ridge_loss() -> None:
+    """The loss is minimal at the solution; an empty history has zero factors."""
     rng = np.random.default_rng(1)
     model = ALS(rank=3, alpha=2.0, regularisation=0.1, half_life=1.0)
     model.item_factors = rng.normal(size=(6, 3)).astype(np.float32)
@@ -55,7 +55,7 @@ def test_a_user_is_the_ridge_regression_of_the_formula() -> None:
 
 
 @pytest.mark.slow
-def test_an_item_that_nobody_met_has_no_factors_and_new_users_get_what_is_popular(spark: Any) -> None:
+def test_unseen_items_and_new_users(spark: Any) -> None:
     train, catalog = tiny([("ann", "a", 1), ("ann", "b", 2), ("bob", "b", 1)], ["a", "b", "never"])
     model = ALS(**SETTINGS).fit(train, catalog, seed=0)
     assert not model.item_factors[2].any()
@@ -71,7 +71,7 @@ from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import tiny
 
 train, catalog = tiny([("ann", "a", 1), ("ann", "b", 2), ("bob", "b", 1)], ["a", "b"])
-for _ in range(2):  # a second session starts where the first one ended
+for _ in range(2):  # a second session starts after the first one ended
     ALS(rank=2, iterations=1).fit(train, catalog, seed=0)
     assert [child.name() for child in psutil.Process().children()] == []
 os.environ |= {"PATH": "", "JAVA_HOME": ""}
@@ -87,5 +87,5 @@ else:
 
 @pytest.mark.long
 @pytest.mark.slow
-def test_a_fit_leaves_no_java_behind_and_says_when_there_is_none() -> None:
+def test_fit_stops_java_and_reports_missing_java() -> None:
     subprocess.run([sys.executable, "-c", ALONE], check=True, timeout=280)

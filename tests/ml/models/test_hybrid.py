@@ -1,4 +1,4 @@
-"""The blend: what it is made of, how it is chosen, and that its members are not trained twice."""
+"""The hybrid: its blend, the choice of the blend, and members that are trained only once."""
 
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ def test_forms_make_rows_comparable() -> None:
         np.testing.assert_allclose(out.mean(axis=1), 0, atol=1e-6)
         np.testing.assert_allclose(out.std(axis=1), [1, 0], atol=1e-5)
         assert out[0].argsort(kind="stable").tolist() == [0, 3, 1, 2]
-    # The logarithm brings the middle nearer to the best.
+    # The logarithm moves the middle closer to the best.
     assert FORMS["log_share"](scores)[0, 1] > standard(scores)[0, 1]
 
 
-def test_the_blend_is_no_worse_than_its_members_where_it_was_chosen(walk: Split) -> None:
+def test_hybrid_is_not_worse_than_members_on_validation(walk: Split) -> None:
     library: Library = {}
     fit = {"seed": 3, "library": library, "validation": walk.validation}
     recipes = (Transformer(**QUICK), ItemKNN(), Cooccurrence())
@@ -49,7 +49,7 @@ def test_the_blend_is_no_worse_than_its_members_where_it_was_chosen(walk: Split)
     assert hybrid.chosen["members"]["transformer"] == {**QUICK, "epochs": members[0].chosen["epochs"]}
 
 
-def test_other_data_or_settings_are_fitted_anew(walk: Split) -> None:
+def test_library_refits_for_other_data_or_settings(walk: Split) -> None:
     library: Library = {}
     one = Cooccurrence().fit_once(walk.fit, walk.catalog, seed=3, library=library)
     assert Cooccurrence().fit_once(walk.fit, walk.catalog, seed=3, library=library) is one
@@ -69,9 +69,7 @@ def test_other_data_or_settings_are_fitted_anew(walk: Split) -> None:
         ((0.5, 0.2), {"transformer": 0.4, "item_knn": 0.4, "cooccurrence": 0.2}),
     ],
 )
-def test_each_share_is_of_what_was_blended_before(
-    walk: Split, tmp_path: Path, shares: tuple[float, float], expected: dict[str, float]
-) -> None:
+def test_shares_apply_in_turn(walk: Split, tmp_path: Path, shares: tuple[float, float], expected: dict[str, float]) -> None:
     blend = [
         {"member": name, "form": "standard", "share": share}
         for name, share in zip(("item_knn", "cooccurrence"), shares, strict=True)
@@ -85,7 +83,7 @@ def test_each_share_is_of_what_was_blended_before(
     assert [member.name for member in Hybrid.load(tmp_path).members] == list(MEMBERS)
 
 
-def test_a_blend_of_two_as_it_was_once_written_is_read(walk: Split, tmp_path: Path) -> None:
+def test_old_format_of_two_members_is_read(walk: Split, tmp_path: Path) -> None:
     blend = [{"member": "cooccurrence", "form": "log_share", "share": 0.75}]
     hybrid = Hybrid({"transformer": QUICK, "cooccurrence": {}}, blend).fit(walk.fit, walk.catalog, seed=3)
     hybrid.save(tmp_path)

@@ -1,4 +1,4 @@
-"""What every recipe promises, and each recipe's own counting on literal rows."""
+"""The interface that all recipes share, and each recipe's counts on literal rows."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ HISTORIES = [np.array([], dtype=np.int32), np.array([4]), np.array([4, 5, 7, 8])
 
 
 @pytest.mark.parametrize("name", EVERY_RECIPE)
-def test_every_recipe_keeps_the_promises_of_the_interface(name: str, walk: Split, tmp_path: Path) -> None:
+def test_every_recipe_fulfils_the_interface(name: str, walk: Split, tmp_path: Path) -> None:
     model = recipe(name)(**SMALL.get(name, {})).fit(walk.fit, walk.catalog, seed=3)
     scores = model.scores(HISTORIES)
     assert scores.shape == (3, len(walk.catalog))
@@ -42,17 +42,17 @@ def test_every_recipe_keeps_the_promises_of_the_interface(name: str, walk: Split
 
 
 @pytest.mark.parametrize("name", [name for name in EVERY_RECIPE if name != "popularity"])
-def test_every_recipe_finds_a_walk_that_popularity_cannot_see(name: str, walk: Split) -> None:
+def test_every_recipe_beats_popularity_on_the_walk(name: str, walk: Split) -> None:
     tuned = recipe(name)(**SMALL.get(name, {})).fit(walk.fit, walk.catalog, seed=3, validation=walk.validation)
     popular = recipe("popularity")().fit(walk.fit, walk.catalog, seed=3)
     ours, theirs = (evaluate(m, walk.validation, walk.catalog, walk.refit.met).metrics for m in (tuned, popular))
-    lead = 0.01 if name == "content" else 0.1  # the genres of the walk say where it is, not where it goes
+    lead = 0.01 if name == "content" else 0.1  # genres tell the position of the walk, not its direction
     assert ours["ndcg_at_10"] > theirs["ndcg_at_10"] + lead
     refitted = recipe(name)(**{**SMALL.get(name, {}), **tuned.chosen}).fit(walk.refit, walk.catalog, seed=3)
     assert refitted.chosen == tuned.chosen
 
 
-def test_there_is_no_other_recipe() -> None:
+def test_unknown_recipe_or_setting_is_an_error() -> None:
     with pytest.raises(ConfigError, match="unknown recipe 'svd'"):
         recipe("svd")
     with pytest.raises(TypeError, match="markov has no setting windw"):
@@ -72,12 +72,12 @@ def matrix(model: LinearRecommender) -> list[list[float]]:
     return rows
 
 
-def test_markov_counts_what_comes_right_after() -> None:
+def test_markov_counts_direct_successors() -> None:
     # After a: b twice. After b: c once, a once.
     assert matrix(Markov(smoothing=0.0)) == [[0, 1, 0], [0.5, 0, 0.5], [0, 0, 0]]
 
 
-def test_item_knn_is_the_shrunk_cosine_of_users() -> None:
+def test_item_knn_is_shrunk_cosine() -> None:
     # a and b share three users of three and three; c shares one with each.
     third = 1 / np.sqrt(3)
     expected = np.array([[0, 1, third], [1, 0, third], [third, third, 0]])
@@ -91,16 +91,16 @@ def test_cooccurrence_weighs_distance_and_direction() -> None:
     assert matrix(plain) == [[0, 2, 0.5], [1, 0, 1], [0, 0, 0]]
     both = Cooccurrence(window=2, decay=1.0, backward=0.5, penalty=0.0)
     assert matrix(both) == [[0, 2.5, 0.5], [2, 0, 1], [0.25, 0.5, 0]]
-    # b was met three times, c once.
+    # b has three interactions, c one.
     penalised = Cooccurrence(window=1, decay=1.0, backward=0.0, penalty=1.0)
     expected = np.array([[0, 2 / 3, 0], [1 / 3, 0, 1], [0, 0, 0]])
     np.testing.assert_allclose(np.array(matrix(penalised)), expected, atol=1e-4)
 
 
-def test_cooccurrence_goes_a_second_step_where_it_is_told_to() -> None:
+def test_cooccurrence_second_step() -> None:
     one = Cooccurrence(window=1, backward=0.0, penalty=0.0)
     assert matrix(one) == [[0, 2, 0], [1, 0, 1], [0, 0, 0]]
-    # a leads to c over b. The best item two steps from a weighs half of the best one step from it.
+    # a leads to c via b. The best item two steps from a has half the weight of the best one step from a.
     two = Cooccurrence(window=1, backward=0.0, penalty=0.0, second=0.5)
     assert matrix(two) == [[0, 2, 1], [1, 0, 1], [0, 0, 0]]
 
@@ -113,14 +113,14 @@ def test_recent_items_weigh_more() -> None:
     assert old_b[2] > old_b[3]
 
 
-def test_new_users_get_what_is_popular() -> None:
+def test_new_users_get_popular_items() -> None:
     train, catalog = tiny(ROWS, ["a", "b", "c"])
     for name in ("popularity", "markov", "item_knn", "cooccurrence"):
         scores = recipe(name)().fit(train, catalog, seed=0).scores([np.array([], dtype=np.int32)])
         assert scores[0, 2] < scores[0, 0] == scores[0, 1], name
 
 
-def test_the_strongest_entries_of_a_row_stay() -> None:
+def test_strongest_keeps_largest_entries_of_a_row() -> None:
     from scipy import sparse
 
     wide = sparse.csr_array(np.array([[1.0, 3, 2], [0, 0, 5], [4, 4, 4]]))
@@ -129,8 +129,8 @@ def test_the_strongest_entries_of_a_row_stay() -> None:
 
 
 @pytest.mark.parametrize("title", ["", "M"])
-def test_content_knows_nothing_of_titles_without_words(title: str) -> None:
+def test_content_without_words_falls_back_to_popularity(title: str) -> None:
     train, _ = tiny([("ann", "a", 1), ("ann", "b", 2), ("bob", "a", 3)], ["a", "b"])
     nameless = Catalog(["a", "b"], [title] * 2, [[], []], [""] * 2)
     scores = build("content").fit(train, nameless, seed=1).scores([np.empty(0, np.int32), np.array([0], np.int32)])
-    assert (scores[:, 0] > scores[:, 1]).all()  # what is left is popularity
+    assert (scores[:, 0] > scores[:, 1]).all()  # only popularity is left

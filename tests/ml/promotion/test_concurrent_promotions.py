@@ -1,4 +1,4 @@
-"""Two promotions at once, from processes that share the lake and a real MLflow server and nothing else: exactly one wins."""
+"""Two concurrent promotions, from processes that share only the lake and a real MLflow server: exactly one wins."""
 
 import json
 import multiprocessing
@@ -27,7 +27,7 @@ CONTEXT = multiprocessing.get_context("spawn")
 
 @pytest.fixture(scope="module")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> Iterator[str]:
-    """The address of a server of its own."""
+    """The address of an MLflow server for this module."""
     (port,), folder = free_ports(1), tmp_path_factory.mktemp("server")
     database = shutil.copy(empty_mlflow, folder / "mlflow.db")
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
@@ -52,7 +52,7 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) 
 
 
 class Person(NamedTuple):
-    """A process that promotes when it is told to, on a machine (a folder of state) of its own."""
+    """A process that promotes on order, with its own folder of state, as on its own machine."""
 
     var: Path
     orders: Connection
@@ -69,7 +69,7 @@ def settings() -> dict[str, str]:
 
 
 def serve(orders: Connection) -> None:
-    """Promote what is ordered at the moment that is ordered; what came of it is told."""
+    """Carry out orders at their moment, and send back the results."""
     from ml.promote import promote
 
     while order := orders.recv():
@@ -84,7 +84,7 @@ def serve(orders: Connection) -> None:
 
 @pytest.fixture(scope="module")
 def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Person]]:
-    """Two people."""
+    """Two processes that promote."""
     people, processes = [], []
     for name in ("alice", "bob"):
         ours, theirs = CONTEXT.Pipe()
@@ -99,7 +99,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Person]]:
 
 @pytest.fixture
 def client(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """The registry as both find it, beside a lake in SQLite that they share."""
+    """The registry that both processes use, with a shared lake in SQLite."""
     from ml.tracking.runs import connect
 
     monkeypatch.setenv("CLICKWRIGHT_MLFLOW_TRACKING_URI", mlflow_server)
@@ -109,7 +109,7 @@ def client(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def passed(client: Any, people: list[Person], training: str, champion: str) -> str:
-    """A version that a training chose and the gate let pass, measured against a champion."""
+    """A version that a training chose and that passed the gate, compared with a champion."""
     tags = {"chosen_by": training, "gate": "passed", "gate_champion": champion, "recipe": "markov"}
     run = client.create_run("0").info
     noted = {f"clickwright.{key}": value for key, value in tags.items()}
@@ -122,7 +122,7 @@ def passed(client: Any, people: list[Person], training: str, champion: str) -> s
 
 
 def registry(client: Any) -> str:
-    """The champion of now, or none; the model is made on the way."""
+    """The present champion, or none; creates the registered model if needed."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -134,7 +134,7 @@ def registry(client: Any) -> str:
 
 
 def both(people: list[Person], *orders: dict[str, str]) -> list[Any]:
-    """What comes of two orders that are carried out at the same moment."""
+    """The results of two orders that are carried out at the same moment."""
     moment = time.time() + 0.05
     for person, order in zip(people, orders, strict=True):
         person.promote(moment, **order)
@@ -153,12 +153,12 @@ def one_of_two_wins(client: Any, people: list[Person], names: list[str]) -> None
     assert notes == {won["version"]: before, lost["version"]: None}
 
 
-def test_of_two_versions_one_becomes_the_champion(client: Any, people: list[Person]) -> None:
+def test_one_of_two_versions_becomes_the_champion(client: Any, people: list[Person]) -> None:
     for number in range(ROUNDS):
         one_of_two_wins(client, people, [f"{number}-a", f"{number}-b"])
 
 
-def test_a_catalog_in_postgresql_keeps_them_apart_too(
+def test_the_lock_works_with_a_catalog_in_postgresql(
     client: Any, people: list[Person], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with postgres() as server:
@@ -179,14 +179,14 @@ def test_the_same_version_is_promoted_once(client: Any, people: list[Person]) ->
 
 
 def test_a_rollback_and_a_promotion_do_not_cross(client: Any, people: list[Person]) -> None:
-    """Whoever is second moves nothing, unless it is a rollback that began later, and knew."""
+    """The second one moves nothing, unless it is a rollback that began after the promotion."""
     first = passed(client, people, "first", registry(client))
     for number in range(ROUNDS):
         name = f"back-{number}"
         version = passed(client, people, name, registry(client))
         up, down = both(people, {"run": name}, {"number": first})
         if isinstance(down, ClickwrightError):  # the promotion came in between
-            assert f"version {version} became the champion in this moment" in str(down)
+            assert f"version {version} has just become the champion" in str(down)
             assert up["moved"]
             assert registry(client) == version
         elif up["moved"]:  # it was over when the rollback began, or there was nothing to roll back before it

@@ -1,4 +1,4 @@
-"""The page of the evidence: whole, alone, and honest about what is not known."""
+"""The page of the evidence: complete and self-contained."""
 
 import re
 from html.parser import HTMLParser
@@ -14,14 +14,14 @@ from tests.ml.test_gate import champion, evidence, lead, row
 
 
 def figures(**more: Any) -> dict[str, Any]:
-    """What one model did in the test, beside its lead."""
+    """Test results of one model, without its lead."""
     test = {f"{name}_at_10": 0.25 for name in ("ndcg", "hit_rate", "mrr", *OF_LISTS)} | dict.fromkeys(exposure_metrics(), 1 / 3)
     intervals = {f"{name}_at_10": [0.1, 0.4] for name in ("ndcg", "hit_rate", "mrr")}
     return {"test": test, "intervals": intervals, "calibration": None} | more
 
 
 def asked(found: dict[str, Any]) -> dict[str, Any]:
-    """A lead with the number of questions, in its segments too."""
+    """A lead with the number of questions, also in its slices."""
     segments = {name: asked(part) for name, part in found.get("segments", {}).items()}
     return found | {"questions": 1234} | ({"segments": segments} if segments else {})
 
@@ -35,7 +35,7 @@ def whole(**changes: Any) -> dict[str, Any]:
 
 
 class Page(HTMLParser):
-    """The words of a page, and what it would fetch."""
+    """The words of a page, and the targets that it would fetch."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -49,13 +49,13 @@ class Page(HTMLParser):
         self.words += data
 
 
-def test_the_page_stands_alone() -> None:
+def test_the_page_is_self_contained() -> None:
     text = render("5", whole(), {})
     assert all(target.startswith("#") for target in Page(text).fetched)
     assert "<script" not in text
     assert "@import" not in text
     assert not re.search(r"url\((?!#)", text)
-    assert "<b>War</b>" not in text  # what data say is no markup
+    assert "<b>War</b>" not in text  # data are escaped
     assert text == render("5", whole(), {})
 
 
@@ -85,16 +85,16 @@ def test_the_page_shows_every_condition_and_every_model() -> None:
     [
         ({"code_version": ""}, None, "The gate will refuse it: its evidence lacks code_version."),
         ({}, {"refused": "version 5 is refused: it has no signature"}, "The gate refused it. version 5 is refused: it has no"),
-        ({}, {"refused": None, "megabytes": 1.5, "ms_per_user": 0.25}, "It passed the gate: 1.5 MB, 0.25 ms a user."),
+        ({}, {"refused": None, "megabytes": 1.5, "ms_per_user": 0.25}, "It passed the gate: 1.5 MB, 0.25 ms per user."),
     ],
 )
 def test_the_verdict_comes_first(changes: dict[str, Any], verdict: dict[str, Any] | None, told: str) -> None:
     words = Page(render("5", whole(**changes), {}, verdict)).words
     assert told in words
-    assert words.index(told) < words.index("What the gate asks")
+    assert words.index(told) < words.index("The gate's conditions")
 
 
-def test_a_champion_is_a_row_and_the_rival_of_the_segments() -> None:
+def test_slices_compare_with_the_champion() -> None:
     rival = champion() | figures(lead=asked(lead(0.04, new=0.03)))
     words = Page(render("5", whole(champion=rival), {})).words
     assert "champion: item_knn, version 4" in words
@@ -102,14 +102,14 @@ def test_a_champion_is_a_row_and_the_rival_of_the_segments() -> None:
     assert "new: no events before" in words
 
 
-def test_scores_that_are_no_probabilities_are_said_to_be_none() -> None:
+def test_the_page_names_models_without_probabilities() -> None:
     words = Page(render("5", whole(), {})).words
     assert "content: calibration error 0.100" in words
-    assert "The scores of markov, popularity are no probabilities" in words
+    assert "The scores of markov, popularity are not probabilities" in words
 
 
-def test_learning_is_drawn_for_those_who_learn_by_epochs() -> None:
-    assert "No model of this training learns by epochs" in Page(render("5", whole(), {})).words
+def test_learning_curves_of_models_with_epochs() -> None:
+    assert "No model of this training is trained in epochs" in Page(render("5", whole(), {})).words
     epochs = [{"epoch": 1.0, "loss": 5.0, "validation_ndcg_at_10": 0.1}, {"epoch": 2.0, "loss": 4.0}]
     page = render("5", whole(), {"content": epochs})
     assert 'aria-label="learning curve of content"' in page

@@ -1,4 +1,4 @@
-"""A model is tried as the nightly run will use it."""
+"""The smoke test of a registered model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ def folder(walk: Split, tmp_path: Path) -> Path:
     return tmp_path / "model"
 
 
-def test_a_sound_model_passes_and_is_measured(folder: Path) -> None:
+def test_a_working_model_passes_and_is_measured(folder: Path) -> None:
     found = smoke_test.smoke(folder, Settings(), seed=1)
     assert 0 < found["megabytes"] < 1
     assert 0 < found["ms_per_user"] < 50
@@ -46,12 +46,12 @@ class Unsound(Cooccurrence):
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda scores: scores * np.nan, "no finite numbers of 64 users and 40 items"),
-        (lambda scores: scores[:, 1:], "no finite numbers"),
-        (lambda scores: scores * len(scores), "depend on who else is asked"),
+        (lambda scores: scores * np.nan, "not finite numbers for 64 users and 40 items"),
+        (lambda scores: scores[:, 1:], "not finite numbers"),
+        (lambda scores: scores * len(scores), "depend on the other users of the batch"),
     ],
 )
-def test_what_is_wrong_is_said(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Any, why: str) -> None:
+def test_the_error_names_the_defect(folder: Path, monkeypatch: pytest.MonkeyPatch, change: Any, why: str) -> None:
     ids = [f"i{i:02d}" for i in range(40)]
     monkeypatch.setattr(smoke_test, "load_recommender", lambda _: (Unsound(change), ids))
     with pytest.raises(ValueError, match=why):

@@ -1,4 +1,4 @@
-"""Reasons say what the data says, on literal histories and a real model."""
+"""Reasons on small histories and a real model."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ TITLES = Titles(
     np.array([0, 1, 12, 0]),
 )
 HIGHEST = 5.0
-# Two people met Alien and The Terminator, one Alien and Toy Story, nobody Fargo with anything.
+# Two people chose Alien and The Terminator, one Alien and Toy Story, one Fargo alone.
 MEETINGS = [("u1", "a", 1), ("u1", "b", 2), ("u2", "a", 1), ("u2", "b", 2), ("u3", "a", 1), ("u3", "c", 2), ("u4", "d", 1)]
 
 
@@ -35,7 +35,7 @@ def why(item: str, model: Recommender, *events: tuple[str, str, float]) -> str:
     return reasons([ITEMS.index(item)], history(*events), TITLES, model, HIGHEST)[0].sentence
 
 
-def test_the_nearest_of_what_was_liked(knn: Recommender) -> None:
+def test_reason_names_the_most_similar_liked_item(knn: Recommender) -> None:
     assert why("b", knn, ("c", "rating", 5.0), ("a", "rating", 4.0)) == (
         "You rated “Alien” 4 out of 5; it is the closest match to this title among the titles you liked or chose; "
         "both are Sci-Fi."
@@ -46,20 +46,20 @@ def test_the_nearest_of_what_was_liked(knn: Recommender) -> None:
     )
 
 
-def test_what_was_rated_badly_is_no_reason(knn: Recommender) -> None:
+def test_low_ratings_support_no_reason(knn: Recommender) -> None:
     expected = "One person chose this in the last 30 days."
     assert why("b", knn, ("a", "rating", 2.0)) == expected
     assert why("b", knn, ("a", "rating", 2.0), ("a", "view", float("nan"))) == expected
     assert why("b", knn, ("a", "rating", 2.0), ("a", "rating", 5.0)).startswith("You rated “Alien” 5 out of 5;")
 
 
-def test_a_model_that_knows_no_likeness_claims_none() -> None:
+def test_shared_categories_without_item_similarity() -> None:
     train, catalog = tiny(MEETINGS, ITEMS)
     model = Popularity().fit(train, catalog, seed=0)
     assert why("b", model, ("a", "rating", 5.0)) == "You rated “Alien” 5 out of 5: both are Sci-Fi."
 
 
-def test_new_users_are_told_what_is_popular(knn: Recommender) -> None:
+def test_reasons_without_history_are_popularity(knn: Recommender) -> None:
     assert why("c", knn) == "Popular: 12 people chose this in the last 30 days."
     assert why("b", knn) == "One person chose this in the last 30 days."
     assert why("d", knn) == "A popular first choice."

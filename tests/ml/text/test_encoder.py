@@ -1,4 +1,4 @@
-"""Sentence vectors by the real encoder."""
+"""Sentence embeddings by the real encoder."""
 
 import numpy as np
 import pytest
@@ -10,12 +10,12 @@ from schemas.runtime.errors import ConfigError
 TEXTS = ["Alien (1979): Horror, Sci-Fi", "", "a film about toys that come to life", "Toy Story", "tax law " * 300]
 
 
-def test_a_missing_package_is_one_clear_line() -> None:
+def test_missing_package_error() -> None:
     with pytest.raises(ConfigError, match=r"package no-such is not installed; .*; run `pip install --no-deps no-such`"):
         package_folder("no_such_package", "no-such")
 
 
-def test_a_wrong_path_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_path_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ENCODER", "/no/such/folder")
     with pytest.raises(ConfigError, match="at /no/such/folder; point CLICKWRIGHT_ENCODER"):
         encode(["Alien"])
@@ -27,7 +27,7 @@ def test_no_texts_need_no_model(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.slow
-def test_vectors_depend_on_their_text_alone() -> None:
+def test_vectors_depend_only_on_their_text() -> None:
     together = encode(TEXTS, batch_size=64)
     assert together.shape == (len(TEXTS), DIMENSIONS)
     assert together.dtype == np.float32
@@ -37,6 +37,6 @@ def test_vectors_depend_on_their_text_alone() -> None:
 
 
 @pytest.mark.slow
-def test_what_means_the_same_lies_near() -> None:
+def test_similar_texts_are_close() -> None:
     toys, story, tax = encode(["a film about toys that come to life", "Toy Story", "income tax law"])
     assert toys @ story > 0.5 > 0.2 > toys @ tax

@@ -1,4 +1,4 @@
-"""Models that were logged before the modules of `ml` and `schemas` moved into folders are loaded as before.
+"""Models that were logged before the modules of `ml` and `schemas` moved into folders can still be loaded.
 
 `model_of_flat_layout.tar.xz` is a `markov` model as the last commit of the flat layout logged it, code included.
 """
@@ -33,13 +33,13 @@ def old_model(tmp_path: Path) -> Path:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("script", [ASK, PROJECT_FIRST], ids=["model first", "project first"])
-def test_a_model_of_the_flat_layout_is_served_by_pyfunc(old_model: Path, script: str) -> None:
+def test_pyfunc_serves_a_model_of_the_flat_layout(old_model: Path, script: str) -> None:
     done = subprocess.run([sys.executable, "-c", script, str(old_model)], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout.splitlines()[-1]) == [["i02", "i03"], ["i02", "i03"]]
 
 
-def test_a_model_of_the_flat_layout_is_loaded_by_the_nightly_run(old_model: Path) -> None:
+def test_batch_inference_loads_a_model_of_the_flat_layout(old_model: Path) -> None:
     model, item_ids = load_recommender(old_model / "artifacts" / "rec")
     assert item_ids == ["i00", "i01", "i02", "i03", "i04", "i05"]
     (scores,) = model.scores([[1]])  # type: ignore[list-item]

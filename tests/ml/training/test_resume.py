@@ -1,4 +1,4 @@
-"""Trainings that are cut off go on to the same weights; what a loss that is no number leaves behind."""
+"""Interrupted trainings resume to the same weights; a NaN loss ends a training and leaves its batch."""
 
 import shutil
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ class PowerCutError(Exception):
 
 
 class Folder:
-    """Checkpoints in a folder; the power goes when that of a step has been kept."""
+    """Checkpoints in a folder; the power fails after the checkpoint of a given step."""
 
     def __init__(self, path: Path, power_until: int = 1000) -> None:
         self.path, self.power_until = path, power_until
@@ -49,7 +49,7 @@ class Folder:
 @pytest.mark.slow
 @pytest.mark.parametrize("judged", [True, False], ids=["with validation", "for so many epochs"])
 @pytest.mark.parametrize("step", [3, 9, 2 * STEPS_AN_EPOCH, EPOCHS * STEPS_AN_EPOCH])
-def test_a_training_goes_on_to_the_same_weights(
+def test_a_resumed_training_ends_with_the_same_weights(
     walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: int, judged: bool
 ) -> None:
     monkeypatch.setenv("CLICKWRIGHT_CHECKPOINT_STEPS", "3")
@@ -78,8 +78,8 @@ def test_a_training_goes_on_to_the_same_weights(
 
 
 @pytest.mark.slow
-def test_a_training_that_goes_on_is_as_patient_as_before(walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    of_epochs = [0.5, 0.4, 0.4, 0.9]  # with a patience of two nobody sees the fourth
+def test_a_resumed_training_keeps_its_patience(walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    of_epochs = [0.5, 0.4, 0.4, 0.9]  # with a patience of two the fourth is never reached
 
     def epochs_of(store: Folder, begun: int) -> int:
         answers = iter(of_epochs[begun:])
@@ -96,7 +96,7 @@ def test_a_training_that_goes_on_is_as_patient_as_before(walk: Split, tmp_path: 
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("walk_lake")
-def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
+def test_an_incomplete_checkpoint_is_not_used(tmp_path: Path) -> None:
     client = connect()
     run = client.create_run(client.create_experiment("partial", artifact_location=(tmp_path / "store").as_uri()))
     store = RunCheckpoints(client, run.info.run_id).of("fit")
@@ -115,7 +115,7 @@ def test_a_checkpoint_that_is_not_whole_is_not_used(tmp_path: Path) -> None:
     assert [path.name for path in stored.parent.glob("checkpoint-?")] == ["checkpoint-6"]
 
 
-def test_a_loss_that_is_no_number_ends_the_training_and_the_batch_is_kept(walk: Split, tmp_path: Path) -> None:
+def test_a_nan_loss_ends_the_training_and_keeps_the_batch(walk: Split, tmp_path: Path) -> None:
     model = Transformer(width=16, max_length=16, learning_rate=1e38)
     model.checkpoints = store = Folder(tmp_path)
     with pytest.raises(NotFiniteError, match=r"the loss of step \d is nan"):

@@ -1,4 +1,4 @@
-"""Looks for a text in every byte of the lake: Parquet decoded and raw, Avro records, everything else as it is."""
+"""Search every byte of the lake for texts: Parquet raw and decoded, Avro records, other files raw."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from schemas.erasure.avro import decoded
 
 
 def search(folder: Path, needles: Sequence[str]) -> tuple[list[str], int]:
-    """The files under a folder that hold one of some texts, and how many bytes were looked at."""
+    """The files under a folder that hold one of some texts, and the number of bytes searched."""
     found, looked = [], 0
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""What stands in an Avro file is found, also when its writer was killed half-way."""
+"""The decoder of Avro files, also for truncated files."""
 
 from pathlib import Path
 
@@ -16,18 +16,18 @@ def manifest(var: Path) -> Path:
     return next((var / "lake").rglob("*-m0.avro"))
 
 
-def test_bounds_of_columns_are_found_as_the_library_finds_them(manifest: Path) -> None:
+def test_column_bounds_are_decoded(manifest: Path) -> None:
     least = min(map(person, RAW))[:16]
     with AvroFile(PyArrowFileIO().new_input(manifest.as_uri())) as records:
         assert least in repr(list(records))
-    assert least.encode() not in manifest.read_bytes(), "it is compressed"
+    assert least.encode() not in manifest.read_bytes(), "the file is compressed"
     assert least.encode() in decoded(manifest.read_bytes())
 
 
-def test_a_file_that_is_cut_off_anywhere_gives_what_is_there(manifest: Path) -> None:
+def test_a_truncated_file_is_decoded_up_to_its_end(manifest: Path) -> None:
     content = manifest.read_bytes()
     whole = decoded(content)
     found = [decoded(content[:end]) for end in range(0, len(content), 7)]
     assert all(whole.startswith(part) for part in found)
     assert sum(0 < len(part) < len(whole) for part in found) > 3
-    assert decoded(b"no Avro at all") == b""
+    assert decoded(b"not an Avro file") == b""

@@ -1,4 +1,4 @@
-"""A person who asks for it goes from every byte of the lake, and does not come back; all others stay."""
+"""Erasure removes a person from every byte of the lake; all other rows stay."""
 
 import io
 import json
@@ -31,11 +31,11 @@ def fill(days: int = 1) -> None:
 
 
 def traces(raw: str) -> list[str]:
-    """The texts that give a person away: the raw id, the pseudonym, and so much of it as Iceberg keeps in bounds."""
+    """The texts that identify a person: the raw id, and the part of the pseudonym that column bounds keep."""
     return [raw, person(raw)[:TRACE]]
 
 
-def test_every_byte_is_free_of_the_person_and_the_others_are_as_they_were(var: Path) -> None:
+def test_no_byte_of_the_person_is_left_and_other_rows_stay(var: Path) -> None:
     fill()
     write_day("sessions", DAYS[0], run="again")  # older snapshots hold the person too
     lake = open_lake()
@@ -57,8 +57,8 @@ def test_every_byte_is_free_of_the_person_and_the_others_are_as_they_were(var: P
 
 
 @pytest.mark.parametrize("raw", RAW)
-def test_least_greatest_and_middle_leave_no_bounds_behind(var: Path, raw: str) -> None:
-    """The least and the greatest text of a file stand in its manifest; of a file that is gone too, for a while."""
+def test_column_bounds_of_the_person_are_removed(var: Path, raw: str) -> None:
+    """Manifests hold the least and the greatest value of a column, for a while also for removed files."""
     for people in (RAW, RAW[::-1]):
         write_day("sessions", DAYS[0], people)
     compact.compact(open_lake(), "sessions", "keep", fewest=2)
@@ -67,7 +67,7 @@ def test_least_greatest_and_middle_leave_no_bounds_behind(var: Path, raw: str) -
     assert open_lake().arrow("sessions").num_rows == 2
 
 
-def test_only_the_files_that_hold_the_person_are_rewritten() -> None:
+def test_only_files_with_the_person_are_rewritten() -> None:
     write_day("sessions", DAYS[0], RAW[1:])
     write_day("sessions", DAYS[1])
     lake = open_lake()
@@ -77,13 +77,13 @@ def test_only_the_files_that_hold_the_person_are_rewritten() -> None:
     assert lake.arrow("sessions").num_rows == 4
 
 
-def test_a_partition_of_nobody_else_is_empty_then() -> None:
+def test_a_partition_with_only_the_person_becomes_empty() -> None:
     write_day("sessions", DAYS[0], [ANNA])
     erase(["--raw-id", ANNA, *DATE])
     assert row_counts(open_lake(), ["sessions"]) == {"sessions": 0}
 
 
-def test_the_commit_says_that_rows_were_removed_and_lineage_goes_on() -> None:
+def test_the_commit_records_removed_rows_and_keeps_lineage() -> None:
     write_day("sessions", DAYS[0])
     lake = open_lake()
     origin = lake.current_commits("sessions")
@@ -93,7 +93,7 @@ def test_the_commit_says_that_rows_were_removed_and_lineage_goes_on() -> None:
     assert lake.current_commits("sessions") == origin
 
 
-def test_several_persons_from_standard_input_are_one_request(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_persons_from_standard_input_are_one_request(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill()
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{ANNA}\n\n  {ZORA}  \n"))
     answer = erase(["--from", "-", *DATE])
@@ -103,7 +103,7 @@ def test_several_persons_from_standard_input_are_one_request(var: Path, monkeypa
     assert set(row_counts(open_lake()).values()) == {1}
 
 
-def test_asking_again_changes_nothing_and_loses_nothing_of_the_receipt(tmp_path: Path) -> None:
+def test_a_repeated_request_keeps_the_receipt(tmp_path: Path) -> None:
     fill()
     asked = tmp_path / "asked.txt"
     asked.write_text(ANNA + "\n")
@@ -117,38 +117,38 @@ def test_asking_again_changes_nothing_and_loses_nothing_of_the_receipt(tmp_path:
     assert again["on"] == "2026-11-21"
 
 
-def test_of_somebody_who_is_in_no_table_nothing_is_found_and_the_list_knows_them() -> None:
+def test_an_unknown_person_is_put_on_the_suppression_list() -> None:
     write_day("sessions", DAYS[0])
     (receipt,) = erase(["--raw-id", "nobody@people.example", *DATE])["receipts"].values()
     assert receipt["tables"] == {}
     assert read_erased().among([person("nobody@people.example"), person(ANNA)]).keys() == {person("nobody@people.example")}
 
 
-def test_staged_rows_of_the_person_go_and_cannot_be_published(var: Path) -> None:
+def test_staged_rows_of_the_person_are_removed(var: Path) -> None:
     write_day("sessions", DAYS[0], RAW[1:])
     stage("sessions", DAYS[1], run="waiting")
     pass_audit("waiting")
     erase(["--raw-id", ANNA, *DATE])
     assert search(var, traces(ANNA))[0] == []
-    with pytest.raises(Refused, match="changed or went after its audit"):
+    with pytest.raises(Refused, match="was changed or removed after its audit"):
         publish.main(["--job", "test", "--run", "waiting"])
 
 
 @pytest.mark.parametrize("table", ["sessions", "rejects", "conflicts"])
-def test_a_job_that_read_the_person_before_cannot_bring_them_back(table: str) -> None:
+def test_a_running_job_cannot_bring_the_person_back(table: str) -> None:
     write_day(table, DAYS[0])
     with open_attempt("test", "slow", {}) as attempt:
         rows = rows_of(table, RAW, DAYS[1], 1)
         erase(["--raw-id", ANNA, *DATE])
         attempt.write_arrow(table, rows, replaces=(FIELD[table], [DAYS[1]]))
     pass_audit("slow")
-    with pytest.raises(Refused, match="erased meanwhile were staged"):
+    with pytest.raises(Refused, match="include a person who has been erased"):
         publish.main(["--job", "test", "--run", "slow"])
     assert open_lake().arrow(table).num_rows == 2
 
 
-def test_a_publish_that_began_before_loses_and_sees_the_list(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The moment that matters: the staged rows were found to be in order, and the commit is about to be made."""
+def test_a_concurrent_publish_retries_and_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The erasure runs between the check of the staged rows and the commit."""
     import schemas.lake.lake as module
 
     write_day("sessions", DAYS[0], RAW[1:])
@@ -162,18 +162,18 @@ def test_a_publish_that_began_before_loses_and_sees_the_list(monkeypatch: pytest
             hidden = list(Path(get_settings().table_files).rglob("*.parquet"))
             kept = {path: path.read_bytes() for path in hidden}
             erase(["--raw-id", ANNA, *DATE])
-            for path, content in kept.items():  # as if the erasure had not seen the staged file
+            for path, content in kept.items():  # as if the erasure had missed the staged file
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(content)
 
     monkeypatch.setattr(module, "refuse_erased", just_before)
-    with pytest.raises(Refused, match="erased meanwhile were staged"):
+    with pytest.raises(Refused, match="include a person who has been erased"):
         publish.main(["--job", "test", "--run", "racing"])
     assert open_lake().arrow("sessions").num_rows == 2
 
 
-def test_pages_and_records_that_show_the_pseudonym_are_painted_over(var: Path) -> None:
-    """Great Expectations puts values that break a rule on its pages."""
+def test_pseudonyms_in_pages_and_records_are_redacted(var: Path) -> None:
+    """Great Expectations shows values that violate a rule on its pages."""
     rows = rows_of("sessions", RAW, DAYS[0], 1)
     twice = rows.set_column(rows.schema.get_field_index("user_id"), "user_id", [[f"{person(ANNA)}!"] * 3])
     with open_attempt("test", "broken", {}) as attempt:
@@ -189,7 +189,7 @@ def test_pages_and_records_that_show_the_pseudonym_are_painted_over(var: Path) -
     assert read_audit("test", "broken").passed is False
 
 
-def test_readers_of_a_snapshot_without_the_person_are_not_disturbed() -> None:
+def test_snapshots_without_the_person_stay_readable() -> None:
     lake = open_lake()
     write_day("sessions", DAYS[0], RAW[1:])
     pinned = lake.snapshot("sessions")
@@ -198,7 +198,7 @@ def test_readers_of_a_snapshot_without_the_person_are_not_disturbed() -> None:
     assert lake.arrow("sessions", snapshot=pinned).num_rows == 2
 
 
-def test_upkeep_goes_on_after_an_erasure(now: object) -> None:
+def test_maintenance_works_after_an_erasure(now: object) -> None:
     for people in (RAW[1:], RAW, RAW):
         write_day("sessions", DAYS[0], people)
     erase(["--raw-id", ANNA, *DATE])
@@ -209,7 +209,7 @@ def test_upkeep_goes_on_after_an_erasure(now: object) -> None:
     assert lake.arrow("sessions").num_rows == 2
 
 
-def test_a_request_waits_where_only_its_owner_reads_it_until_it_is_done(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pending_request_has_mode_600_and_is_deleted_later(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import schemas.erasure.__main__ as module
 
     write_day("sessions", DAYS[0])
@@ -222,27 +222,27 @@ def test_a_request_waits_where_only_its_owner_reads_it_until_it_is_done(var: Pat
     (receipt,) = erase(["--pending"])["receipts"].values()
     assert receipt["tables"]["sessions"]["rows"] == 1
     assert not list((var / "erasures").glob("*.json"))
-    with pytest.raises(NothingToDo, match="no erasure is waiting"):
+    with pytest.raises(NothingToDo, match="no erasure is pending"):
         erase(["--pending"])
 
 
-def test_the_receipt_and_the_list_tell_nobody_who_it_was(var: Path) -> None:
+def test_receipt_and_list_do_not_identify_the_person(var: Path) -> None:
     fill()
     erase(["--raw-id", ANNA, *DATE])
     assert search(var / "erasures", traces(ANNA))[0] == []
     assert len(list((var / "erasures" / "erased").iterdir())) == 1
 
 
-def test_what_names_nobody_is_refused(tmp_path: Path) -> None:
+def test_a_request_without_ids_is_refused(tmp_path: Path) -> None:
     empty = tmp_path / "empty.txt"
     empty.write_text("\n \n")
-    with pytest.raises(ConfigError, match="nobody is named"):
+    with pytest.raises(ConfigError, match="no user id is given"):
         erase(["--from", str(empty), *DATE])
     with pytest.raises(ConfigError, match="no such file"):
         erase(["--from", str(tmp_path / "missing.txt"), *DATE])
 
 
-def test_what_was_staged_for_others_is_published_as_before() -> None:
+def test_rows_of_others_can_still_be_published() -> None:
     erase(["--raw-id", ANNA, *DATE])
     write_day("sessions", DAYS[0], RAW[1:])
     assert open_lake().arrow("sessions").num_rows == 2

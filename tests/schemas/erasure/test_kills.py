@@ -1,4 +1,4 @@
-"""An erasure that is killed at any moment leaves whole tables, and ends as if nothing had been when it is asked for again."""
+"""A killed erasure leaves consistent tables, and a repeated command finishes it."""
 
 import random
 import time
@@ -22,10 +22,10 @@ def people(n: int) -> list[str]:
 
 
 def erase_under_fire(raw: str, folder: Path, kills: int, rng: random.Random, seconds: float) -> tuple[int, float]:
-    """Erase somebody, killing the process at random moments and asking again.
+    """Erase a person; kill the process at random times and run it again.
 
     Returns:
-        How often it was killed; and within how many seconds, which get fewer when the process ends before.
+        The number of kills; and the time limit of a kill in seconds, which halves when the process ends earlier.
     """
     asked, killed = folder / "asked.txt", 0
     asked.write_text(raw)
@@ -41,13 +41,13 @@ def erase_under_fire(raw: str, folder: Path, kills: int, rng: random.Random, sec
         process.join(280)
         if process.exitcode == 0:
             return killed, seconds
-        for table, rows in row_counts(open_lake(), TABLES).items():  # whole between two tries, too
+        for table, rows in row_counts(open_lake(), TABLES).items():  # consistent between two runs, too
             assert open_lake().arrow(table).num_rows == rows
     raise AssertionError("the erasure does not end")
 
 
 def under_fire(var: Path, tmp_path: Path, persons: int, kills: int, seed: int) -> tuple[int, int]:
-    """Erase one person after the other under fire; gives kills and bytes searched."""
+    """Erase one person after the other with random kills; returns the numbers of kills and of bytes searched."""
     everybody, rng = people(persons), random.Random(seed)
     for table in TABLES:
         for day in DAYS[:2]:

@@ -1,4 +1,4 @@
-"""The catalog: what may pass is tried again, what is a wrong setting is not, and a lost one is not replaced by an empty one."""
+"""Catalog errors: retryable failures, invalid settings, and a lost catalog."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def published(stage_sessions: Stage) -> Lake:
     return open_lake()
 
 
-def test_a_database_that_does_not_answer_may_answer_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_database_is_retryable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", "postgresql://lake:s3cret@127.0.0.1:9/lake")
     with pytest.raises(ClickwrightError, match=r"the catalog cannot be used \(.*\); at .*127\.0\.0\.1:9/lake; ") as error:
         open_lake()
@@ -30,9 +30,9 @@ def test_a_database_that_does_not_answer_may_answer_later(monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("address", ["nonsense", "nosuchdatabase://127.0.0.1/lake"])
-def test_an_address_that_is_none_is_a_wrong_setting(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_uri_is_a_configuration_error(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", address)
-    with pytest.raises(ConfigError, match="the catalog's address is none"):
+    with pytest.raises(ConfigError, match="the catalog URI is invalid"):
         open_lake()
 
 
@@ -41,10 +41,10 @@ def test_a_lost_catalog_is_not_replaced_by_an_empty_one(stage_sessions: Stage, v
     catalog = var / "lake" / "catalog.db"
     catalog.rename(var / "away.db")
     for reads in (open_lake, lambda: before.exists("sessions"), lambda: before.arrow("sessions")):
-        with pytest.raises(ClickwrightError, match=r"the catalog (is gone|cannot be used)"):
+        with pytest.raises(ClickwrightError, match=r"the catalog (is missing|cannot be used)"):
             reads()
-        before.catalog.engine.dispose()  # as a process does that connects anew
-    assert not catalog.exists()  # nobody made an empty one, whose journal would spoil the one that is put back
+        before.catalog.engine.dispose()  # as in a process that connects anew
+    assert not catalog.exists()  # an empty database and its journal would damage the catalog that is put back
     with pytest.raises(ClickwrightError, match=r"put the catalog of .* back"):
         publish.main(JOB)
     (var / "away.db").replace(catalog)
@@ -52,16 +52,14 @@ def test_a_lost_catalog_is_not_replaced_by_an_empty_one(stage_sessions: Stage, v
     assert open_lake().arrow("sessions").num_rows == 2
 
 
-def test_a_catalog_that_is_no_database_is_said_in_one_line(stage_sessions: Stage, var: Path) -> None:
+def test_a_file_that_is_not_a_database_is_a_one_line_error(stage_sessions: Stage, var: Path) -> None:
     published(stage_sessions)
     (var / "lake" / "catalog.db").write_bytes(b"something else" * 1000)
     with pytest.raises(ClickwrightError, match="the catalog cannot be used"):
         open_lake()
 
 
-def test_who_waits_for_a_busy_catalog_in_vain_is_told_so(
-    stage_sessions: Stage, var: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_busy_catalog_is_an_error_after_a_timeout(stage_sessions: Stage, var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sqlite3
 
     monkeypatch.setattr("schemas.lake.catalog.BUSY_SECONDS", 0)
@@ -75,7 +73,7 @@ def test_who_waits_for_a_busy_catalog_in_vain_is_told_so(
 
 
 @pytest.mark.parametrize("raised", [CommitFailedException, ValidationException])
-def test_a_commit_that_another_writer_beat_is_tried_again(raised: type[Exception]) -> None:
+def test_a_lost_commit_is_retried(raised: type[Exception]) -> None:
     tries: list[int] = []
 
     def attempt() -> str:
@@ -88,6 +86,6 @@ def test_a_commit_that_another_writer_beat_is_tried_again(raised: type[Exception
     assert tries == [0, 1, 2]
 
 
-def test_another_error_of_a_commit_is_not_tried_again() -> None:
+def test_other_errors_of_a_commit_are_not_retried() -> None:
     with pytest.raises(ZeroDivisionError):
         until_committed(lambda: 1 // 0, "table sessions", "run this again")

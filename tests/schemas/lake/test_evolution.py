@@ -1,4 +1,4 @@
-"""Contracts change while tables hold data: what fits is taken over, what would break a reader is refused."""
+"""Schema evolution: compatible changes are applied, breaking changes are refused."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -35,7 +35,7 @@ JOB = ["--job", "sessionize", "--run", "r"]
 
 @pytest.fixture
 def newer(tmp_path: Path) -> Callable[..., AbstractContextManager[None]]:
-    """Code whose contract of ``sessions`` is another: the version and the columns that change."""
+    """Code with another contract of ``sessions``: its version and its changed columns."""
     made: list[Path] = []
 
     def code(version: str, **columns: dict[str, Any] | None) -> AbstractContextManager[None]:
@@ -53,7 +53,7 @@ def publish_sessions(stage: Stage, n: int, day: date, **values: Any) -> None:
 
 
 def commit(job: str, run: str, table: str) -> None:
-    """Commit what is staged; what an audit would say is not these tests' matter."""
+    """Commit staged rows without an audit."""
     manifest = read_manifest(job, run)
     staged = manifest.tables[table]
     files: dict[Any, list[str]] = {date.fromisoformat(value): staged.paths for value in staged.values}
@@ -65,7 +65,7 @@ def column(name: str, snapshot: int | None = None) -> list[tuple[date, Any]]:
     return sorted((row["closed_on"], row[name]) for row in rows)
 
 
-def test_a_new_column_is_null_in_old_rows_whoever_reads(stage_sessions: Stage, newer: Any) -> None:
+def test_a_new_column_is_null_in_old_rows(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     before = open_lake().snapshot("sessions")
     with newer("1.1.0", channel=STRING):
@@ -83,19 +83,19 @@ def test_a_new_column_is_null_in_old_rows_whoever_reads(stage_sessions: Stage, n
 
 
 def in_polars(name: str) -> list[Any]:
-    """A column as the jobs' tasks read it, from the files themselves."""
+    """A column as read by the jobs' tasks, directly from the files."""
     files = open_lake().files("sessions")
     return pl.concat([rows for path in files for rows in read_rows(path, [name], "sessions")])[name].to_list()
 
 
-def test_a_new_column_may_bring_a_default_for_old_rows(stage_sessions: Stage, newer: Any) -> None:
+def test_a_new_column_may_have_a_default_for_old_rows(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=DEFAULTED):
         assert column("channel") == [(DAY, "web")]
         publish_sessions(stage_sessions, 1, NEXT, channel="app")
         assert column("channel") == [(DAY, "web"), (NEXT, "app")]
         assert sorted(in_polars("channel")) == ["app", "web"]
-        with pytest.raises(ConfigError, match="a filter names channel, which older rows hold by default only"):
+        with pytest.raises(ConfigError, match="a filter uses channel, which is only a default in older rows"):
             open_lake().arrow("sessions", "channel = 'web'")
 
 
@@ -106,7 +106,7 @@ def test_running_an_old_day_again_fills_the_new_column(stage_sessions: Stage, ne
         assert column("channel") == [(DAY, "web"), (DAY, "web")]
 
 
-def test_an_older_producer_leaves_the_newer_column_empty(stage_sessions: Stage, newer: Any) -> None:
+def test_an_older_producer_leaves_the_newer_column_null(stage_sessions: Stage, newer: Any) -> None:
     with newer("1.1.0", channel=STRING):
         publish_sessions(stage_sessions, 1, DAY, channel="web")
     publish_sessions(stage_sessions, 0, DAY + timedelta(days=2))
@@ -120,7 +120,7 @@ def test_an_older_producer_leaves_the_newer_column_empty(stage_sessions: Stage, 
     assert held.current_snapshot().summary["clickwright.contract"] == "1.0.0"  # type: ignore[union-attr, index]
 
 
-def test_a_wider_type_is_taken_over_and_older_code_reads_what_fits(stage_sessions: Stage, newer: Any) -> None:
+def test_a_type_is_widened_and_older_code_reads_fitting_values(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", n_events=LONG):
         publish_sessions(stage_sessions, 1, NEXT, n_events=5)
@@ -140,30 +140,30 @@ def test_a_wider_type_is_taken_over_and_older_code_reads_what_fits(stage_session
         (
             "1.1.0",
             {"first_event_id": None, "opening_event_id": STRING},
-            r"first_event_id is gone and opening_event_id is new, as in a rename: files that are there would read as null .*; "
-            r"keep first_event_id and add opening_event_id beside it",
+            r"first_event_id is gone and opening_event_id is new, as in a rename: existing rows would have null .*; "
+            r"keep first_event_id, add opening_event_id and let the job fill both",
         ),
         (
             "1.1.0",
             {"n_items": None},
-            r"n_items gone: readers of another version still ask for it; .*; keep it and leave it null",
+            r"n_items gone: readers of other versions still need it; .*; keep the column and write nulls",
         ),
         (
             "1.1.0",
             {"duration_s": {"physicalType": "int"}},
-            r"duration_s retyped \(double to int\): files that are there hold the old type; .* add a column of another name",
+            r"duration_s retyped \(double to int\): existing files have the old type; .* add a column with another name",
         ),
         ("1.0.0", {"channel": STRING}, "channel added under the same version; .*; raise the contract's minor version"),
         (
             "1.1.0",
             {"channel": {**STRING, "required": True}},
-            "channel must be there, and the rows that are there lack it; .*; give it a default, or leave it optional",
+            "channel must not be null, but existing rows lack it; .*; give it a default, or make it optional",
         ),
-        ("2.0.0", {}, "table sessions is of contract version 1.0.0, and this code knows 2.0.0; .* a table of another name"),
-        ("0.9.0", {"channel": STRING}, "this code knows 0.9.0"),
+        ("2.0.0", {}, "table sessions has contract version 1.0.0, but this code has 2.0.0; .* a table with another name"),
+        ("0.9.0", {"channel": STRING}, "this code has 0.9.0"),
     ],
 )
-def test_what_would_break_a_reader_is_refused_with_the_reason_and_the_way_out(
+def test_a_breaking_change_is_refused_with_reason_and_remedy(
     version: str, columns: dict[str, Any], message: str, stage_sessions: Stage, newer: Any
 ) -> None:
     publish_sessions(stage_sessions, 1, DAY)
@@ -180,12 +180,12 @@ def test_narrowing_is_refused(stage_sessions: Stage, newer: Any) -> None:
         publish_sessions(stage_sessions, 1, DAY)
     with (
         newer("1.2.0"),
-        pytest.raises(ConfigError, match=r"n_events narrowed \(long to int\): values that are there would not fit"),
+        pytest.raises(ConfigError, match=r"n_events narrowed \(long to int\): existing values may not fit"),
     ):
         publish_sessions(stage_sessions, 1, NEXT)
 
 
-def test_code_of_another_major_version_may_not_read_either(stage_sessions: Stage, newer: Any) -> None:
+def test_code_of_another_major_version_cannot_read(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("2.0.0"), pytest.raises(ConfigError, match="run the code of major version 1, or "):
         open_lake().arrow("sessions")
@@ -201,7 +201,7 @@ def test_another_partition_is_refused(stage_sessions: Stage, newer: Any) -> None
         publish_sessions(stage_sessions, 1, NEXT)
 
 
-def test_the_command_says_what_the_next_publish_changes(stage_sessions: Stage, newer: Any) -> None:
+def test_the_command_lists_the_changes_of_the_next_publish(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=STRING, n_events=LONG):
         told = main([])
@@ -209,8 +209,8 @@ def test_the_command_says_what_the_next_publish_changes(stage_sessions: Stage, n
     assert told == {"sessions": {"held": "1.0.0", "contract": "1.1.0", "changes": expected}}
 
 
-def test_a_column_of_events_reaches_the_candidates_of_rejects(tmp_path: Path) -> None:
-    """``candidate`` has the columns of ``events``: it grows with them, in rows that are there as well."""
+def test_a_new_column_of_events_is_added_to_candidates(tmp_path: Path) -> None:
+    """``candidate`` in ``rejects`` has the columns of ``events``, also in existing rows."""
     lake = open_lake()
     row = {"arrived_on": DAY, "source": "s", "source_file": "f", "line_number": 1, "candidate": {"event_id": "e"}}
     put("rejects", [row], "arrived_on", DAY)
@@ -252,10 +252,10 @@ TYPES = ["string", "int", "double", "array<string>", "map<string,double>", "time
 
 @given(producers=st.lists(st.integers(0, len(TYPES)), min_size=1, max_size=4), consumer=st.integers(0, len(TYPES)))
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_minor_version_reads_what_any_other_wrote(
+def test_minor_versions_can_read_each_others_rows(
     producers: list[int], consumer: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Version 1.k has the first k columns. A row holds what its producer knew of what its reader asks for; the rest is null."""
+    """Version 1.k has the first k columns. Columns that the producer did not know are null for the reader."""
     root = tmp_path_factory.mktemp("versions")
     for minor in range(len(TYPES) + 1):
         (root / f"{minor}").mkdir()
@@ -283,10 +283,10 @@ def test_a_default_is_for_required_columns_and_of_their_type() -> None:
         "      - {name: n, physicalType: int, classification: none, required: %s, "
         "customProperties: [{property: default, value: %s}]}\n"
     )
-    with pytest.raises(ConfigError, match="n has a default and is not required"):
+    with pytest.raises(ConfigError, match="n has a default but is optional"):
         parse_contract(VISITS + line % ("false", "1"))
     for value in ("many", "[1]", 2**40, 2**70):
-        with pytest.raises(ConfigError, match=r"default .* of n is no int"):
+        with pytest.raises(ConfigError, match=r"default .* of n is not of type int"):
             parse_contract(VISITS + line % ("true", value))
     assert parse_contract(VISITS + line % ("true", "1")).defaults == {"n": 1}
 
@@ -297,7 +297,7 @@ def test_a_version_has_three_parts() -> None:
 
 
 @pytest.mark.slow
-def test_spark_reads_old_and_new_files_alike(stage_sessions: Stage, newer: Any, spark: Any) -> None:
+def test_spark_reads_old_and_new_files(stage_sessions: Stage, newer: Any, spark: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=DEFAULTED, note=STRING, n_events=LONG):
         publish_sessions(stage_sessions, 1, NEXT, channel="app", n_events=2**40, note="n")
@@ -310,7 +310,7 @@ def test_spark_reads_old_and_new_files_alike(stage_sessions: Stage, newer: Any, 
         assert in_arrow["n_events"].to_pylist() == [1, 2**40]
 
 
-def test_many_producers_bring_a_new_version_at_once(stage_sessions: Stage, newer: Any) -> None:
+def test_concurrent_producers_can_introduce_a_version(stage_sessions: Stage, newer: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=STRING):
         for i in range(4):

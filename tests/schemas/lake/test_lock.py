@@ -1,4 +1,4 @@
-"""The lock between all who share a lake: one at a time, and nobody waits for the dead."""
+"""The lock of a lake: mutual exclusion, and release after a kill."""
 
 import time
 from pathlib import Path
@@ -18,7 +18,7 @@ def hold(held: Path) -> None:
         time.sleep(60)
 
 
-def test_who_is_killed_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_process_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_lake()
     holder = start(hold, tmp_path / "held")
     while not (tmp_path / "held").exists():
@@ -32,7 +32,7 @@ def test_who_is_killed_gives_the_lock_back(tmp_path: Path, monkeypatch: pytest.M
         pass
 
 
-def test_nothing_is_left_of_it(var: Path) -> None:
+def test_the_lock_leaves_the_catalog_unchanged(var: Path) -> None:
     lake = open_lake()
     before = lake.catalog.load_namespace_properties("clickwright")
     with pytest.raises(ValueError, match="in the middle"), one_at_a_time(get_settings()):

@@ -1,4 +1,4 @@
-"""Snapshots by name: a tag outlives expiry, and a job can read as of it."""
+"""Tags protect snapshots from expiry, and jobs can read as of a tag."""
 
 import argparse
 from datetime import UTC, datetime, timedelta
@@ -17,7 +17,7 @@ NEXT = DAY + timedelta(days=1)
 
 @pytest.fixture
 def lake(stage_sessions: Stage) -> Lake:
-    """Three publishes of one day, of 1, 2 and 3 sessions; the first is tagged as what a training reads."""
+    """Three publishes of one day with 1, 2 and 3 sessions; the first is tagged as the input of a training."""
     lake = open_lake()
     for n in (1, 2, 3):
         stage_sessions(n, DAY, run=f"run-{n}")
@@ -34,7 +34,7 @@ def current(lake: Lake) -> int:
 
 
 def expire(lake: Lake) -> None:
-    """PyIceberg's own expiry of all that nothing protects."""
+    """Expire all unprotected snapshots with PyIceberg."""
     lake.table("sessions").maintenance.expire_snapshots().older_than(datetime.now(UTC) + timedelta(hours=1)).commit()
 
 
@@ -48,7 +48,7 @@ def test_a_tag_survives_expiry_with_its_rows(lake: Lake) -> None:
     assert lake.arrow("sessions").num_rows == 3
 
 
-def test_what_expired_is_still_known_once_it_was_written_down(lake: Lake) -> None:
+def test_saved_history_outlives_expiry(lake: Lake) -> None:
     def story() -> list[tuple[str, int, int]]:
         return [(c.run, c.snapshot_id, lake.sequence("sessions", c.snapshot_id)) for c in lake.commits("sessions")]
 
@@ -62,37 +62,39 @@ def test_what_expired_is_still_known_once_it_was_written_down(lake: Lake) -> Non
     assert lake.current_commits("sessions", told[1][1])[str(DAY)].run == "run-2"
 
 
-def test_without_that_the_story_ends_at_what_expired(lake: Lake) -> None:
+def test_unsaved_history_ends_at_expired_snapshots(lake: Lake) -> None:
     expire(lake)
     assert [c.run for c in lake.commits("sessions")] == ["run-3"]
 
 
-def test_a_snapshot_has_a_number_and_perhaps_a_tag(lake: Lake) -> None:
+def test_a_snapshot_is_found_by_id_or_tag(lake: Lake) -> None:
     assert tags(lake, "sessions") == {"train-weekly": snapshot_of(lake, "sessions", "train-weekly")}
     assert snapshot_of(lake, "sessions", str(current(lake))) == current(lake)
     for unknown in ("train-monthly", "17", "main"):
-        with pytest.raises(ConfigError, match=rf"no snapshot or tag {unknown}, or no longer; .* \(it has: train-weekly\)"):
+        with pytest.raises(
+            ConfigError, match=rf"no snapshot or tag {unknown}, or it has expired; .* \(known tags: train-weekly\)"
+        ):
             snapshot_of(lake, "sessions", unknown)
 
 
 def test_a_tag_does_not_move(lake: Lake) -> None:
     tagged = snapshot_of(lake, "sessions", "train-weekly")
     tag_snapshots(lake, "train-weekly", {"sessions": tagged})  # the same again
-    with pytest.raises(ClickwrightError, match=f"tag train-weekly names snapshot {tagged} already"):
+    with pytest.raises(ClickwrightError, match=f"tag train-weekly already names snapshot {tagged}"):
         tag_snapshots(lake, "train-weekly", {"sessions": current(lake)})
     assert snapshot_of(lake, "sessions", "train-weekly") == tagged
 
 
-def test_a_job_reads_as_of_what_it_is_told(lake: Lake, stage_sessions: Stage) -> None:
+def test_a_job_reads_as_of_a_snapshot_or_tag(lake: Lake, stage_sessions: Stage) -> None:
     tagged = snapshot_of(lake, "sessions", "train-weekly")
     assert inputs_for(lake, ["sessions"], given()) == {"sessions": current(lake)}
     assert inputs_for(lake, ["sessions"], given("train-weekly")) == {"sessions": tagged}
     assert inputs_for(lake, ["sessions"], given(f"sessions={tagged}")) == {"sessions": tagged}
-    with pytest.raises(ConfigError, match=r"items=1 names nothing that this job reads; .* with TABLE one of sessions"):
+    with pytest.raises(ConfigError, match=r"items=1 does not name a table or tag of this job; .* with TABLE one of sessions"):
         inputs_for(lake, ["sessions"], given("items=1"))
-    with pytest.raises(ConfigError, match="train-monthly names nothing that this job reads"):
+    with pytest.raises(ConfigError, match="train-monthly does not name a table or tag of this job"):
         inputs_for(lake, ["sessions"], given("train-monthly"))
-    with pytest.raises(ClickwrightError, match=r"table items holds nothing; .*; run `behaviour_day` for a day first"):
+    with pytest.raises(ClickwrightError, match=r"table items is empty; .*; run `behaviour_day` for a day first"):
         inputs_for(lake, ["sessions", "items"])
 
 
@@ -104,8 +106,7 @@ def given(*names: str) -> list[str]:
     return found
 
 
-def test_a_tag_is_given_while_others_publish(lake: Lake, stage_sessions: Stage) -> None:
-    """Tags and publishes change the same table at once: neither is lost."""
+def test_concurrent_tags_and_publishes_are_not_lost(lake: Lake, stage_sessions: Stage) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
     snapshot = current(lake)

@@ -1,4 +1,4 @@
-"""From a recommendation back to the lines of the landing zone, in a lake that the real jobs made from three tiny days."""
+"""Lineage from recommendations to landing lines, in a lake that the real jobs made from three tiny days."""
 
 import gzip
 import hashlib
@@ -52,7 +52,7 @@ ITEMS = "movielens-items/arrived=1998-04-15T03/items.jsonl.gz"
 
 
 def lines_of(user: str, before: date = SERVED_ON) -> set[Place]:
-    """Where a user's events of some days stand in the landing zone."""
+    """The landing lines of a user's events before a day."""
     days = [day for day in DAYS if day < before]
     of_days = {name: lines for name, lines in LINES.items() if any(f"={day}T" in name for day in days)}
     return {(name, number) for name, lines in of_days.items() for number, text in enumerate(lines, 1) if user in text}
@@ -60,7 +60,7 @@ def lines_of(user: str, before: date = SERVED_ON) -> set[Place]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of all state after the real jobs ran, each audited and published; what Spark would move moves in here."""
+    """The state folder after all jobs ran, with audits and publishes; the exchange runs in this process, without Spark."""
     from ml import pin, recommend, register_challenger, train
 
     root = tmp_path_factory.mktemp("made")
@@ -124,7 +124,7 @@ def done(job: str, run: str) -> None:
 
 
 def crown(version: str) -> None:
-    """Make a version champion as a person does in the MLflow UI; the gate would want more than popularity."""
+    """Make a version the champion, as a user can in the MLflow UI; the gate would not promote popularity."""
     from ml.tracking.runs import connect
 
     connect().set_registered_model_alias("recommender", "champion", version)
@@ -145,14 +145,14 @@ def places(node: Node) -> set[Place]:
 
 
 def below(node: Node, name: str) -> Node:
-    """The one child of that name, below the commit where there is one."""
+    """The only child with a name; commit nodes are skipped."""
     (found,) = [
         n for child in node.made_from for n in ([child] if child.kind != "commit" else child.made_from) if n.name == name
     ]
     return found
 
 
-def test_a_recommendation_leads_to_every_line_that_it_follows_from(lake: Lake) -> None:
+def test_a_recommendation_leads_to_all_its_landing_lines(lake: Lake) -> None:
     found = walk.lineage(lake, "recommendations", str(SERVED_ON), who(ANN))
     assert found.facts["count"] == len(found.facts["shown"]) > 0
     assert places(below(found, "session_events")) == lines_of(ANN)
@@ -161,7 +161,7 @@ def test_a_recommendation_leads_to_every_line_that_it_follows_from(lake: Lake) -
     assert len(list(below(found, "session_events").of_kind("session"))) == 6  # 9:00 and 14:00 of each day
 
 
-def test_a_recommendation_leads_to_its_model_and_what_that_was_trained_on(lake: Lake) -> None:
+def test_a_recommendation_leads_to_its_model_and_training_data(lake: Lake) -> None:
     model = below(walk.lineage(lake, "recommendations", str(SERVED_ON), who(BOB)), "recommender version 1")
     assert (model.facts["recipe"], model.facts["training"], model.facts["train_until"]) == (
         "popularity",
@@ -172,7 +172,7 @@ def test_a_recommendation_leads_to_its_model_and_what_that_was_trained_on(lake: 
     assert places(below(model, "session_events")) == lines_of(BOB, before=TRAIN_UNTIL)
 
 
-def test_landing_files_are_named_with_size_and_digest(lake: Lake, made: Path) -> None:
+def test_landing_files_have_size_and_digest(lake: Lake, made: Path) -> None:
     found = walk.lineage(lake, "sessions", str(DAYS[1]), who(BOB))
     files = {file.name: file.facts for file in found.of_kind("file")}
     assert places(found) == lines_of(BOB) & {(name, n) for name in LINES for n in range(9) if f"={DAYS[1]}" in name}
@@ -182,13 +182,13 @@ def test_landing_files_are_named_with_size_and_digest(lake: Lake, made: Path) ->
 
 
 @pytest.mark.parametrize("table", ["events", "sessions", "session_events", "profiles"])
-def test_any_table_leads_to_a_users_lines(table: str, lake: Lake) -> None:
+def test_each_table_leads_to_a_users_lines(table: str, lake: Lake) -> None:
     found = walk.lineage(lake, table, str(DAYS[2]), who(ANN))
     of_day = {place for place in lines_of(ANN) if f"={DAYS[2]}" in place[0]}
     assert {place for place in places(found) if place[0] != ITEMS} == (lines_of(ANN) if table == "profiles" else of_day)
 
 
-def test_tables_without_users_lead_to_lines_too(lake: Lake) -> None:
+def test_tables_without_users_lead_to_lines(lake: Lake) -> None:
     assert places(walk.lineage(lake, "items", str(DAYS[0]))) == {(ITEMS, number) for number in range(1, 16)}
     broken = {(name, number) for name, lines in LINES.items() for number, text in enumerate(lines, 1) if text == "no JSON"}
     assert places(walk.lineage(lake, "rejects", str(DAYS[0]))) == {place for place in broken if f"={DAYS[0]}" in place[0]}
@@ -197,7 +197,7 @@ def test_tables_without_users_lead_to_lines_too(lake: Lake) -> None:
         walk.lineage(lake, "items", str(DAYS[0]), who(ANN))
 
 
-def test_every_commit_names_its_run_its_code_and_the_snapshots_that_it_read(lake: Lake) -> None:
+def test_each_commit_records_run_code_and_input_snapshots(lake: Lake) -> None:
     commits = {name: lake.commits(name) for name in table_names() if lake.exists(name)}
     assert commits.keys() == set(table_names()) - {"creatives"}
     for commit in [commit for of_table in commits.values() for commit in of_table]:
@@ -209,11 +209,11 @@ def test_every_commit_names_its_run_its_code_and_the_snapshots_that_it_read(lake
     assert {name for name in commits if not commits[name][0].inputs} == {"events", "items", "landing_files", "rejects"}
 
 
-def test_the_command_shows_a_tree_or_json_and_no_raw_id(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_a_tree_or_json_without_raw_ids(lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["recommendations", "--partition", str(SERVED_ON), "--user"]
     assert main([*arguments, ANN])["landing_files"] == 7
     tree = capsys.readouterr().out
-    assert "model recommender version 1: popularity, fitted on what came before 1998-04-17, training weekly" in tree
+    assert "model recommender version 1: popularity, fitted on data before 1998-04-17, training weekly" in tree
     assert "movielens/arrived=1998-04-15T15/part-a.jsonl.gz (" in tree
     assert "lines 1, 4" in tree
     in_json = json.dumps(main([*arguments, who(ANN), "--json"]), default=str)
@@ -222,44 +222,44 @@ def test_the_command_shows_a_tree_or_json_and_no_raw_id(lake: Lake, capsys: pyte
     assert "@shop.example" not in tree + in_json
 
 
-def test_nothing_is_said_of_whom_there_is_nothing(lake: Lake) -> None:
+def test_a_user_without_rows_is_an_error(lake: Lake) -> None:
     with pytest.raises(
-        ClickwrightError, match=r"nothing of this user with served_on 1998-04-18; .*: name another partition"
+        ClickwrightError, match=r"no rows of this user with served_on 1998-04-18; .*: choose another partition"
     ) as told:
         main(["recommendations", "--partition", str(SERVED_ON), "--user", "eve-0003@shop.example"])
     assert "eve" not in str(told.value)
     with pytest.raises(
-        ClickwrightError, match="nothing with closed_on 2001-01-01; in table sessions; it holds 1998-04-15 to 1998-"
+        ClickwrightError, match="no rows with closed_on 2001-01-01; in table sessions; it holds 1998-04-15 to 1998-"
     ):
         walk.lineage(lake, "sessions", "2001-01-01")
 
 
-def test_a_training_can_be_pinned_as_of_another(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_training_can_be_pinned_like_another(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     from ml import pin
 
     arguments = ["--train-until", str(TRAIN_UNTIL), "--valid-days", "1", "--as-of-snapshot", "train-weekly"]
     again = pin.main(["--run", "again", *arguments])
     assert again["snapshots"] == pin.read_pin("weekly")["snapshots"]
     assert {"train-weekly", "train-again"} <= tags(lake, "items").keys()
-    # One that was cut off after it tagged, and before it wrote down, sees the same.
+    # A run that was killed after tagging and before writing its pin sees the same snapshots.
     shutil.rmtree(pin.training_folder("again"))
     assert pin.main(["--run", "again", *arguments[:4]])["snapshots"] == again["snapshots"]
-    with pytest.raises(ConfigError, match="train-monthly names nothing that this job reads"):
+    with pytest.raises(ConfigError, match="train-monthly does not name a table or tag of this job"):
         pin.main(["--run", "third", *arguments[:4], "--as-of-snapshot", "train-monthly"])
 
 
-def test_the_tree_says_when_the_commit_of_a_row_is_not_known_any_more(lake: Lake) -> None:
+def test_the_tree_shows_unknown_commits(lake: Lake) -> None:
     rows = {"kind": "rows", "name": "events", "snapshot": 1, "expired": True, "count": 1, "made_from": []}
     lost = {"kind": "commit", "name": "not known any more", "partitions": {"arrived_on": ["1998-04-15"]}, "made_from": []}
     console = Console(record=True, width=200)
     console.print(as_tree({**rows, "made_from": [lost]}))
     first, second = console.export_text().splitlines()
-    assert first == "events: 1 row at snapshot 1 (expired: as they are now)"
+    assert first == "events: 1 row at snapshot 1 (expired: current rows shown)"
     assert second.endswith("arrived_on 1998-04-15: the commit is not known any more")
 
 
 def test_lineage_outlives_expiry(lake: Lake) -> None:
-    """Last, as it takes old snapshots away: a day is published again, what no tag keeps expires, the walk is as it was."""
+    """Publish a day again and expire untagged snapshots; the lineage is unchanged. It runs last, as it removes snapshots."""
     clean_day(DAYS[0])
     before = walk.lineage(lake, "recommendations", str(SERVED_ON), who(ANN))
     for table in table_names():

@@ -1,4 +1,4 @@
-"""Ages of files, as the tests of upkeep need them."""
+"""Ages of files, for the tests of maintenance."""
 
 import os
 from pathlib import Path
@@ -7,7 +7,7 @@ from schemas.runtime.settings import get_settings
 
 
 def grow_old(folder: Path, days: float = 30) -> None:
-    """Make all files of a folder older."""
+    """Make all files of a folder older by a number of days."""
     for path in folder.rglob("*"):
         if path.is_file():
             changed = path.stat().st_mtime - days * 86400

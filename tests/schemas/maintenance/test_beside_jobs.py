@@ -1,4 +1,4 @@
-"""Upkeep runs while others publish and read: no row is lost, doubled or unreadable."""
+"""Maintenance runs while others publish and read: no row is lost, duplicated or unreadable."""
 
 import time
 from datetime import date, timedelta
@@ -13,11 +13,11 @@ DAYS = [date(2026, 11, 18) + timedelta(days=i) for i in range(3)]
 
 
 def run_beside(publishers: int, readers: int, least_s: float) -> list[tuple[str, str, Any]]:
-    """Publishers of a day each, readers and upkeep for some time; gives what they said at their end.
+    """Run publishers (one day each), readers and maintenance for some time; returns their reports.
 
-    What is younger than a few publishes is kept, however slow the machine is.
+    Maintenance keeps files younger than a few publishes, so the test also works on a slow machine.
     """
-    for version in (1, 2):  # the first also imports what it needs
+    for version in (1, 2):  # the first one also imports modules
         began = time.time()
         publish_version(DAYS[0], version)
         open_lake().arrow("sessions")
@@ -43,15 +43,15 @@ def check(answers: list[tuple[str, str, Any]]) -> dict[str, Any]:
     return next(done for what, _, done in answers if what == "kept")
 
 
-def test_upkeep_beside_publishers_and_a_reader() -> None:
+def test_maintenance_with_publishers_and_a_reader() -> None:
     done = check(run_beside(publishers=2, readers=1, least_s=6))
-    assert all(done.values()), f"upkeep did nothing: {done}"
+    assert all(done.values()), f"maintenance did nothing: {done}"
 
 
 @pytest.mark.faults
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-def test_upkeep_beside_many_publishers_and_readers_for_minutes() -> None:
+def test_maintenance_with_many_publishers_and_readers() -> None:
     answers = run_beside(publishers=4, readers=3, least_s=20)
     done = check(answers)
     print({what: [n for w, _, n in answers if w == what] for what in ("published", "read")}, done)

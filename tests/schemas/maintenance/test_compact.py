@@ -1,4 +1,4 @@
-"""Many small files become few: the same rows, one commit, and they still come from where they came from."""
+"""Compaction: fewer files with the same rows and the same lineage, in one commit."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ from tests.schemas.lakes import DAYS, FIELD, RAW, pass_audit, publish, rows_of, 
 
 
 def write_scattered(table: str, day: Any, parts: int = 6, run: str = "scattered") -> pa.Table:
-    """Publish a day of a table as one file a row."""
+    """Publish a day of a table with one file per row."""
     import pyarrow.parquet as pq
 
     rows = rows_of(table, [f"{i}@people.example" for i in range(parts)], day, 1)
@@ -37,7 +37,7 @@ def same_rows(lake: Lake, table: str, rows: pa.Table) -> bool:
 
 
 @pytest.mark.parametrize("table", ["sessions", "events", "rejects", "profiles"])
-def test_a_partition_in_pieces_becomes_one_file_with_the_same_rows(table: str) -> None:
+def test_small_files_become_one_file_with_the_same_rows(table: str) -> None:
     lake = open_lake()
     rows = write_scattered(table, DAYS[0])
     snapshots = len(lake.table(table).snapshots())
@@ -48,7 +48,7 @@ def test_a_partition_in_pieces_becomes_one_file_with_the_same_rows(table: str) -
     assert compact.compact(lake, table, "keep")["files"] == 0
 
 
-def test_rows_still_come_from_where_they_came_from() -> None:
+def test_compaction_keeps_lineage() -> None:
     lake = open_lake()
     write_scattered("sessions", DAYS[0])
     origin = lake.current_commits("sessions")
@@ -62,7 +62,7 @@ def test_rows_still_come_from_where_they_came_from() -> None:
     assert f'"{DAYS[0]}": ["scattered", {origin[str(DAYS[0])].snapshot_id}]' in str(summary["clickwright.origin"])
 
 
-def test_other_partitions_and_older_snapshots_stay_as_they_are() -> None:
+def test_other_partitions_and_older_snapshots_are_unchanged() -> None:
     lake = open_lake()
     write_day("sessions", DAYS[1])
     rows = write_scattered("sessions", DAYS[0])
@@ -72,7 +72,7 @@ def test_other_partitions_and_older_snapshots_stay_as_they_are() -> None:
     assert lake.arrow("sessions", f"closed_on = '{DAYS[0]}'", snapshot=before).num_rows == rows.num_rows
 
 
-def test_a_partition_that_is_replaced_meanwhile_keeps_its_new_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_concurrently_replaced_partition_keeps_its_new_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     lake = open_lake()
     write_scattered("sessions", DAYS[0])
     write_scattered("sessions", DAYS[1], run="other")
@@ -89,7 +89,7 @@ def test_a_partition_that_is_replaced_meanwhile_keeps_its_new_rows(monkeypatch: 
     assert lake.arrow("sessions", f"closed_on = '{DAYS[1]}'").num_rows == 6
 
 
-def test_it_waits_for_an_erasure_that_is_not_finished() -> None:
+def test_compaction_is_refused_during_an_erasure() -> None:
     from schemas.privacy.erasure_requests import write_request
     from schemas.runtime.settings import get_settings
 
@@ -103,7 +103,7 @@ def of_size(number: int, size: int) -> DataFile:
 
 
 @given(st.lists(st.integers(1, 150), max_size=40))
-def test_groups_hold_each_small_file_once_and_no_more_than_the_target(sizes: list[int]) -> None:
+def test_groups_hold_each_small_file_once_within_the_target(sizes: list[int]) -> None:
     files = [of_size(i, size) for i, size in enumerate(sizes)]
     groups = list(compact.groups(files, target_bytes=100, fewest=4))
     small = [file.file_path for file in files if file.file_size_in_bytes < 50]

@@ -1,4 +1,4 @@
-"""Snapshots that nobody reads any more go; tagged ones stay, and so does what the rows were made from."""
+"""Expiry: old snapshots are removed; tagged ones stay, and so does the history of commits."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -13,7 +13,7 @@ from tests.schemas.lakes import DAYS, RAW, write_day
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
-def test_what_is_neither_newest_nor_tagged_goes_and_the_rows_stay(now: datetime) -> None:
+def test_old_untagged_snapshots_expire_and_rows_stay(now: datetime) -> None:
     lake = open_lake()
     for people in (RAW[:1], RAW[:2], RAW):
         write_day("sessions", DAYS[0], people)
@@ -27,15 +27,15 @@ def test_what_is_neither_newest_nor_tagged_goes_and_the_rows_stay(now: datetime)
     assert expire_snapshots.expire(lake, "sessions", now)["expired"] == 0
 
 
-def test_a_snapshot_is_as_old_as_its_replacement(now: datetime) -> None:
-    """A reader may have begun on it in the moment before it was replaced, however long it had been the newest."""
+def test_the_age_of_a_snapshot_starts_at_its_replacement(now: datetime) -> None:
+    """A reader may have started on it just before it was replaced."""
     lake = open_lake()
     write_day("sessions", DAYS[0], RAW[:1])
     before_the_replacement = datetime.now(UTC)
     write_day("sessions", DAYS[0])
     assert expire_snapshots.expire(lake, "sessions", before_the_replacement)["expired"] == 0
     assert expire_snapshots.expire(lake, "sessions", LONG_AGO)["expired"] == 0
-    assert expire_snapshots.expire(lake, "sessions", now)["expired"] == 2  # the old one, and the emptied one between the two
+    assert expire_snapshots.expire(lake, "sessions", now)["expired"] == 2  # the old one, and the empty one between the two
 
 
 def test_lineage_outlives_expiry(now: datetime) -> None:
@@ -56,7 +56,7 @@ def test_lineage_outlives_expiry(now: datetime) -> None:
     assert len(lake.commits("sessions")) == 5
 
 
-def test_an_old_run_does_not_undo_a_newer_one_after_expiry(now: datetime) -> None:
+def test_after_expiry_an_old_run_cannot_undo_a_newer_one(now: datetime) -> None:
     from schemas.publishing.staging import open_attempt
     from tests.schemas.lakes import pass_audit, publish, rows_of
 
@@ -85,7 +85,7 @@ def test_a_dry_run_changes_nothing(now: datetime) -> None:
     assert {s.snapshot_id for s in lake.table("sessions").snapshots()} == snapshots
 
 
-def test_what_may_be_in_use_is_not_to_be_had() -> None:
+def test_the_cutoff_protects_data_in_use() -> None:
     today = datetime.now(UTC).date()
     assert cutoff(date(2026, 1, 8), 7) == datetime(2026, 1, 1, tzinfo=UTC)
     assert cutoff(today, 1) <= datetime.now(UTC) - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""Files that nothing refers to go when they are old; what a job stages, publishes or reads does not."""
+"""Old orphan files are removed; files that a job stages, publishes or reads are not."""
 
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ BEFORE = datetime.now(UTC) - timedelta(days=7)
 ON, NEXT = DAYS[2], DAYS[2] + timedelta(days=1)
 
 
-def test_files_of_expired_snapshots_go_and_no_other(var: Path, now: datetime) -> None:
+def test_only_files_of_expired_snapshots_are_removed(var: Path, now: datetime) -> None:
     lake = open_lake()
     for people in (RAW[:1], RAW):
         write_day("sessions", DAYS[0], people)
@@ -30,11 +30,11 @@ def test_files_of_expired_snapshots_go_and_no_other(var: Path, now: datetime) ->
     assert len(data_files()) == 2
     found = orphan_files.remove(lake, ["sessions"], ON, BEFORE)["tables"]["sessions"]
     assert (found["data_files"], len(data_files())) == (1, 1)
-    assert found["metadata_files"] >= 3  # manifests and manifest lists of what is expired
+    assert found["metadata_files"] >= 3  # manifests and manifest lists of expired snapshots
     assert open_lake().arrow("sessions").num_rows == 3
 
 
-def test_what_a_job_stages_stays_however_long_it_takes(var: Path) -> None:
+def test_files_of_a_slow_job_stay(var: Path) -> None:
     lake = open_lake()
     with open_attempt("test", "slow", {}) as attempt:
         attempt.write_arrow("sessions", rows_of("sessions", RAW, DAYS[0], 1), replaces=("closed_on", [DAYS[0]]))
@@ -47,7 +47,7 @@ def test_what_a_job_stages_stays_however_long_it_takes(var: Path) -> None:
     assert lake.arrow("sessions").num_rows == 3
 
 
-def test_an_attempt_that_nobody_published_is_given_up_first_and_removed_the_next_day(var: Path) -> None:
+def test_an_unpublished_attempt_is_abandoned_then_removed(var: Path) -> None:
     lake = open_lake()
     stage("sessions", DAYS[0], run="left")
     pass_audit("left")
@@ -55,7 +55,7 @@ def test_an_attempt_that_nobody_published_is_given_up_first_and_removed_the_next
     assert orphan_files.remove(lake, ["sessions"], ON, BEFORE)["given_up"] == 1
     assert len(data_files()) == 1
     orphan_files.remove(lake, ["sessions"], ON, BEFORE)
-    assert len(data_files()) == 1, "whoever began to publish it may still be at it"
+    assert len(data_files()) == 1, "a publish of it may still be running"
     with pytest.raises(ClickwrightError, match="run its build first"):
         publish.main(["--job", "test", "--run", "left"])
     orphan_files.remove(lake, ["sessions"], NEXT, BEFORE)
@@ -63,7 +63,7 @@ def test_an_attempt_that_nobody_published_is_given_up_first_and_removed_the_next
     assert not (var / "staging" / "test" / "left").exists()
 
 
-def test_what_a_killed_job_left_goes(var: Path) -> None:
+def test_files_of_a_killed_job_are_removed(var: Path) -> None:
     folder = Path(data_folder("sessions")) / uuid.uuid4().hex / f"_closed_on={DAYS[0]}"
     folder.mkdir(parents=True)
     (folder / "part-0.parquet").write_bytes(b"cut off")
@@ -73,7 +73,7 @@ def test_what_a_killed_job_left_goes(var: Path) -> None:
     assert not folder.parent.exists()
 
 
-def test_a_published_run_can_be_published_again_after_upkeep(var: Path, now: datetime) -> None:
+def test_a_run_can_be_published_again_after_maintenance(var: Path, now: datetime) -> None:
     lake = open_lake()
     write_day("sessions", DAYS[0], run="r")
     grow_old(var)

@@ -1,4 +1,4 @@
-"""Partitions go when their contract does not keep them any longer, and not before."""
+"""Retention: partitions are dropped when their contract's retention ends, and not before."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from tests.schemas.lakes import DAYS, RAW, write_day
 KEPT = load_contract("rejects").retention_days or 0
 
 
-def test_a_day_is_kept_as_long_as_the_contract_says_and_no_longer() -> None:
+def test_a_day_is_dropped_when_its_retention_ends() -> None:
     lake = open_lake()
     for day in DAYS:
         write_day("rejects", day)
@@ -24,7 +24,7 @@ def test_a_day_is_kept_as_long_as_the_contract_says_and_no_longer() -> None:
     assert lake.commits("rejects")[0].job == "keep.retention"
 
 
-def test_a_dry_run_says_what_would_go() -> None:
+def test_a_dry_run_only_reports() -> None:
     for day in DAYS[:2]:
         write_day("rejects", day)
     day_after = str(DAYS[1] + timedelta(days=KEPT))
@@ -33,15 +33,15 @@ def test_a_dry_run_says_what_would_go() -> None:
     assert open_lake().partitions("rejects", "arrived_on") == DAYS[:2]
 
 
-def test_a_table_is_not_emptied_unless_that_is_meant() -> None:
+def test_emptying_a_table_needs_allow_empty() -> None:
     write_day("rejects", DAYS[0])
-    with pytest.raises(Refused, match=r"all of rejects is older than the 90 days .* --allow-empty"):
+    with pytest.raises(Refused, match=r"all rows of rejects exceed the retention of 90 days; .* --allow-empty"):
         retention.main(["--date", "2030-01-01"])
     retention.main(["--date", "2030-01-01", "--allow-empty"])
     assert open_lake().arrow("rejects").num_rows == 0
 
 
-def test_events_are_as_old_as_what_happened() -> None:
+def test_retention_of_events_counts_from_the_event_date() -> None:
     lake = open_lake()
     for day in DAYS[:2]:
         write_day("events", day)

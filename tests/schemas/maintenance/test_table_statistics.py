@@ -1,4 +1,4 @@
-"""The report of the lake: figures as JSON, a table in the terminal, a page."""
+"""Statistics of the lake: JSON, a table in the terminal, and a page."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from schemas.maintenance.__main__ import main as look_after
 from tests.schemas.lakes import DAYS, RAW, stage, write_day
 
 
-def test_figures_are_those_of_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_statistics_match_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     for day in DAYS:
         write_day("sessions", day)
     write_day("sessions", DAYS[0], RAW[:1])
@@ -24,10 +24,10 @@ def test_figures_are_those_of_the_table(capsys: pytest.CaptureFixture[str]) -> N
     assert "sessions" in capsys.readouterr().err
     page = open(answer["page"]).read()  # noqa: SIM115, PTH123
     assert "<td>sessions</td>" in page
-    assert "http" not in page.replace("http-equiv", ""), "the page needs no network"
+    assert "http" not in page.replace("http-equiv", ""), "the page must not need the network"
 
 
-def test_all_duties_run_by_one_command() -> None:
+def test_one_command_runs_all_maintenance_tasks() -> None:
     write_day("sessions", DAYS[0])
     answer = look_after(["--date", "2026-11-20"])
     assert list(answer) == ["retention", "compact", "expire", "orphans", "statistics"]

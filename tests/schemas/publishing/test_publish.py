@@ -1,4 +1,4 @@
-"""Write, audit, publish: readers see what an audit passed, whole, or what was there before."""
+"""Write, audit, publish: readers see either all audited rows or the previous rows."""
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -31,7 +31,7 @@ def test_staged_rows_are_seen_only_after_audit_and_publish(stage_sessions: Stage
     assert open_lake().arrow("sessions").sort_by("session_id") == rows
 
 
-def test_publishing_a_day_again_replaces_it_and_leaves_the_others(stage_sessions: Stage) -> None:
+def test_publishing_a_day_again_replaces_only_that_day(stage_sessions: Stage) -> None:
     for n, day in ((3, DAY), (2, DAY + timedelta(days=1)), (5, DAY)):
         stage_sessions(n, day)
         audit.main(JOB)
@@ -42,7 +42,7 @@ def test_publishing_a_day_again_replaces_it_and_leaves_the_others(stage_sessions
     assert lake.partitions("sessions", "closed_on") == [DAY, DAY + timedelta(days=1)]
 
 
-def test_publishing_twice_changes_no_row(stage_sessions: Stage) -> None:
+def test_publishing_is_idempotent(stage_sessions: Stage) -> None:
     stage_sessions(3)
     audit.main(JOB)
     publish.main(JOB)
@@ -50,7 +50,7 @@ def test_publishing_twice_changes_no_row(stage_sessions: Stage) -> None:
     assert row_counts(open_lake()) == {"sessions": 3}
 
 
-def test_a_partition_without_rows_is_emptied_and_the_commit_tells(stage_sessions: Stage) -> None:
+def test_a_partition_without_rows_is_emptied_by_a_commit(stage_sessions: Stage) -> None:
     for n in (3, 0):
         stage_sessions(n)
         audit.main(JOB)
@@ -59,7 +59,7 @@ def test_a_partition_without_rows_is_emptied_and_the_commit_tells(stage_sessions
     assert open_lake().commits("sessions")[0].replaced == {"closed_on": [str(DAY)]}
 
 
-def test_a_failed_audit_names_table_partition_rule_count_and_page_and_publish_refuses(
+def test_a_failed_audit_explains_itself_and_blocks_publish(
     stage_sessions: Stage,
 ) -> None:
     stage_sessions(2)
@@ -77,7 +77,7 @@ def test_a_failed_audit_names_table_partition_rule_count_and_page_and_publish_re
     with pytest.raises(Refused, match="audit did not pass"):
         publish.main(JOB)
     assert row_counts(open_lake()) == {"sessions": 2}
-    stage_sessions(4)  # mended
+    stage_sessions(4)  # fixed
     audit.main(JOB)
     publish.main(JOB)
     assert row_counts(open_lake()) == {"sessions": 4}
@@ -94,7 +94,7 @@ def test_publish_refuses_a_file_that_changed_by_a_byte(stage_sessions: Stage) ->
     audit.main(JOB)
     file = Path(read_manifest("sessionize", "r").tables["sessions"].paths[0])
     file.write_bytes(file.read_bytes().replace(b"e1", b"e2", 1))
-    with pytest.raises(Refused, match="changed or went after its audit"):
+    with pytest.raises(Refused, match="was changed or removed after its audit"):
         publish.main(JOB)
 
 
@@ -102,7 +102,7 @@ def test_publish_refuses_rows_staged_after_the_audit(stage_sessions: Stage) -> N
     stage_sessions(2)
     audit.main(JOB)
     stage_sessions(2)
-    with pytest.raises(Refused, match="the audit was of other rows"):
+    with pytest.raises(Refused, match="the audit belongs to other rows"):
         publish.main(JOB)
 
 
@@ -111,19 +111,19 @@ def test_publish_refuses_the_audit_record_of_another_run(stage_sessions: Stage) 
     audit.main(JOB)
     stage_sessions(2, run="other", duration_s=-1.0)
     write_audit(read_audit("sessionize", "r").model_copy(update={"run": "other"}))
-    with pytest.raises(Refused, match="the audit was of other rows"):
+    with pytest.raises(Refused, match="the audit belongs to other rows"):
         publish.main(["--job", "sessionize", "--run", "other"])
 
 
-def test_publish_refuses_a_staged_file_that_went(stage_sessions: Stage) -> None:
+def test_publish_refuses_a_missing_staged_file(stage_sessions: Stage) -> None:
     stage_sessions(2)
     audit.main(JOB)
     Path(read_manifest("sessionize", "r").tables["sessions"].paths[0]).unlink()
-    with pytest.raises(Refused, match="changed or went after its audit"):
+    with pytest.raises(Refused, match="was changed or removed after its audit"):
         publish.main(JOB)
 
 
-def test_a_file_laid_beside_the_audited_ones_is_not_published(stage_sessions: Stage) -> None:
+def test_an_extra_file_in_the_folder_is_not_published(stage_sessions: Stage) -> None:
     stage_sessions(2)
     audit.main(JOB)
     file = Path(read_manifest("sessionize", "r").tables["sessions"].paths[0])
@@ -132,8 +132,8 @@ def test_a_file_laid_beside_the_audited_ones_is_not_published(stage_sessions: St
     assert row_counts(open_lake()) == {"sessions": 2}
 
 
-def test_publish_refuses_a_manifest_that_got_a_file_more(stage_sessions: Stage) -> None:
-    """Of rows of its own, with the right digest: it is the audit that does not know it."""
+def test_publish_refuses_a_manifest_with_an_extra_file(stage_sessions: Stage) -> None:
+    """The file has valid rows and the right digest, but it was not audited."""
     stage_sessions(3, run="other")
     stage_sessions(2)
     audit.main(JOB)
@@ -142,7 +142,7 @@ def test_publish_refuses_a_manifest_that_got_a_file_more(stage_sessions: Stage) 
     more = table.model_copy(update={"files": [*table.files, *other.tables["sessions"].files]})
     changed = manifest.model_copy(update={"tables": {"sessions": more}})
     write_atomically(run_folder("sessionize", "r") / MANIFEST, changed.model_dump_json())
-    with pytest.raises(Refused, match="the audit was of other rows"):
+    with pytest.raises(Refused, match="the audit belongs to other rows"):
         publish.main(JOB)
 
 
@@ -157,11 +157,11 @@ def test_publish_refuses_audit_records_that_were_swapped(stage_sessions: Stage) 
     one.write_text(two.read_text())
     two.write_text(kept)
     for run in runs:
-        with pytest.raises(Refused, match="the audit was of other rows"):
+        with pytest.raises(Refused, match="the audit belongs to other rows"):
             publish.main(["--job", "sessionize", "--run", run])
 
 
-def test_publish_refuses_a_record_whose_verdict_is_not_that_of_its_rules(stage_sessions: Stage) -> None:
+def test_publish_refuses_a_verdict_that_contradicts_its_rules(stage_sessions: Stage) -> None:
     stage_sessions(2, duration_s=-1.0)
     with pytest.raises(Refused):
         audit.main(JOB)
@@ -176,14 +176,12 @@ def test_publish_refuses_a_record_that_lacks_a_rule(stage_sessions: Stage) -> No
     record = read_audit("sessionize", "r")
     rules = [result for result in record.tables["sessions"] if result.rule != "user_id.required"]
     write_audit(record.model_copy(update={"tables": {"sessions": rules}}))
-    with pytest.raises(Refused, match=r"did not judge user_id\.required of sessions"):
+    with pytest.raises(Refused, match=r"did not check user_id\.required of sessions"):
         publish.main(JOB)
 
 
-def test_an_expectation_that_errs_fails_the_audit_and_publish_refuses(
-    stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Great Expectations itself runs into the error: the expectation asks for a column that is not there."""
+def test_an_expectation_that_raises_fails_the_audit(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Great Expectations raises the error, as the column does not exist."""
     from great_expectations.expectations import ExpectColumnValuesToNotBeNull
 
     from schemas.publishing import validator
@@ -198,7 +196,7 @@ def test_an_expectation_that_errs_fails_the_audit_and_publish_refuses(
         publish.main(JOB)
 
 
-def test_an_expectation_without_an_answer_stops_the_audit(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_expectation_without_a_result_stops_the_audit(stage_sessions: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     from schemas.publishing import validator
 
     whole = validator.suite
@@ -210,13 +208,13 @@ def test_an_expectation_without_an_answer_stops_the_audit(stage_sessions: Stage,
         publish.main(JOB)
 
 
-def test_without_an_audit_there_is_nothing_to_publish(stage_sessions: Stage) -> None:
+def test_publish_needs_an_audit(stage_sessions: Stage) -> None:
     stage_sessions(2)
     with pytest.raises(ClickwrightError, match="run the audit first"):
         publish.main(JOB)
 
 
-def test_a_commit_tells_its_run_its_code_and_its_inputs(stage_sessions: Stage) -> None:
+def test_a_commit_records_run_code_and_inputs(stage_sessions: Stage) -> None:
     stage_sessions(2, inputs={"events": 41})
     audit.main(JOB)
     publish.main(JOB)
@@ -226,8 +224,8 @@ def test_a_commit_tells_its_run_its_code_and_its_inputs(stage_sessions: Stage) -
     assert commit.snapshot_id == open_lake().snapshot("sessions")
 
 
-def test_the_newer_inputs_win_whichever_run_ends_last(stage_sessions: Stage) -> None:
-    """A run that read the older snapshot of its input and ends last must not undo what the other published."""
+def test_newer_inputs_win_if_the_older_run_ends_last(stage_sessions: Stage) -> None:
+    """A run that read an older input snapshot and ends last must not undo the newer run."""
     snapshots = []
     for n in (1, 2):  # two snapshots of an input table
         stage_sessions(n, run="input", closed_on=date(2026, 1, n))
@@ -242,7 +240,7 @@ def test_the_newer_inputs_win_whichever_run_ends_last(stage_sessions: Stage) -> 
     assert open_lake().arrow("sessions", f"closed_on = '{DAY}'").num_rows == 5
 
 
-def test_many_writers_at_once_lose_no_commit(stage_sessions: Stage) -> None:
+def test_concurrent_writers_lose_no_commit(stage_sessions: Stage) -> None:
     days = [DAY + timedelta(days=i) for i in range(6)]
     for i, day in enumerate(days):
         stage_sessions(i + 1, day, run=f"r{i}")
@@ -252,7 +250,7 @@ def test_many_writers_at_once_lose_no_commit(stage_sessions: Stage) -> None:
     assert row_counts(open_lake()) == {"sessions": 21}
 
 
-def test_an_attempt_that_fails_leaves_nothing(var: Path) -> None:
+def test_a_failed_attempt_leaves_no_files(var: Path) -> None:
     def build() -> None:
         with open_attempt("sessionize", "r", {}) as attempt:
             attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [DAY]))
@@ -266,7 +264,7 @@ def test_an_attempt_that_fails_leaves_nothing(var: Path) -> None:
 
 def test_rows_outside_the_replaced_partitions_are_refused() -> None:
     with (
-        pytest.raises(ClickwrightError, match="2026-11-20 were staged beside"),
+        pytest.raises(ClickwrightError, match="2026-11-20 are outside the partitions"),
         open_attempt("sessionize", "r", {}) as attempt,
     ):
         attempt.write_arrow("sessions", session_rows(DAY, 2), replaces=("closed_on", [date(2026, 1, 1)]))
@@ -278,7 +276,7 @@ def test_rows_with_another_schema_are_refused() -> None:
         attempt.write_arrow("sessions", rows, replaces=("closed_on", [DAY]))
 
 
-def test_a_reader_can_stay_with_a_snapshot(stage_sessions: Stage) -> None:
+def test_a_reader_can_pin_a_snapshot(stage_sessions: Stage) -> None:
     lake = open_lake()
     for n in (2, 4):
         stage_sessions(n)
@@ -293,13 +291,13 @@ def test_a_reader_can_stay_with_a_snapshot(stage_sessions: Stage) -> None:
     assert all(pq.read_metadata(file).num_rows for file in lake.files("sessions"))
 
 
-def test_the_folder_of_a_run_tells_runs_apart_whose_names_look_alike() -> None:
+def test_runs_with_similar_names_have_different_folders() -> None:
     assert slug("manual__1") == "manual__1"
     assert slug("a:b+c") != slug("a-b+c")
 
 
 def stage_files(*files: pa.Table) -> None:
-    """Stage sessions of :data:`DAY`, a file for each of some tables."""
+    """Stage sessions of :data:`DAY`, with one file per Arrow table."""
     with open_attempt("sessionize", "r", {}) as attempt:
         folder = attempt.folder("sessions")
         folder.mkdir(parents=True)
@@ -309,7 +307,7 @@ def stage_files(*files: pa.Table) -> None:
 
 
 @pytest.mark.parametrize("part_rows", ["1", "1000"])
-def test_in_parts_an_audit_sees_what_it_sees_in_one(part_rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_in_parts_has_the_same_results(part_rows: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_AUDIT_PART_ROWS", part_rows)
     sound, more = session_rows(DAY, 9).slice(0, 5), session_rows(DAY, 9).slice(5)
     stage_files(sound, more)
@@ -318,7 +316,7 @@ def test_in_parts_an_audit_sees_what_it_sees_in_one(part_rows: str, monkeypatch:
     assert all(rule.passed for rule in rules)
     assert len({rule.rule for rule in rules}) == len(rules)
 
-    stage_files(sound, more, session_rows(DAY, 2))  # two sessions stand in two files
+    stage_files(sound, more, session_rows(DAY, 2))  # two sessions are in two files
     with pytest.raises(Refused, match=r"unique \(4 rows break it\)"):
         audit.main(JOB)
 
@@ -327,7 +325,7 @@ def test_in_parts_an_audit_sees_what_it_sees_in_one(part_rows: str, monkeypatch:
         audit.main(JOB)
 
 
-def test_the_number_of_rows_is_judged_over_all_parts(tmp_path: Path) -> None:
+def test_the_row_count_is_checked_over_all_parts(tmp_path: Path) -> None:
     few = "    quality:\n      - {type: library, metric: rowCount, mustBeLessOrEqualTo: 5, severity: error}\n"
     text = (CONTRACTS / "sessions.odcs.yaml").read_text()
     assert "    quality:\n      - type: custom" in text

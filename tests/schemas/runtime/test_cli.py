@@ -1,4 +1,4 @@
-"""What commands share: the name of the run that a shell's commands work for."""
+"""The default run of the commands of a shell."""
 
 import re
 import subprocess
@@ -13,19 +13,19 @@ COMMAND = f"{sys.executable} -c 'from schemas.runtime.cli import run_id_default;
 
 
 def names(shells: int) -> list[list[str]]:
-    """What two commands of each shell are called."""
+    """The runs of two commands in each of several shells."""
     script = f"{COMMAND}; {COMMAND}; exit"
     done = [subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True) for _ in range(shells)]
     return [one.stdout.split() for one in done]
 
 
-def test_the_commands_of_a_shell_meet_and_those_of_another_do_not() -> None:
+def test_a_run_is_shared_within_a_shell_only() -> None:
     (one, two), (other, _) = names(2)
     assert one == two != other
     assert re.fullmatch(r"shell-\d+-[0-9a-f]{8}", one)
 
 
-def test_the_same_process_id_on_another_machine_is_another_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     here = run_id_default()
     assert run_id_default() == here
     monkeypatch.setattr("platform.node", lambda: "elsewhere")

@@ -1,4 +1,4 @@
-"""Settings: typed, strict, from the environment."""
+"""Settings: typed, strict, read from the environment."""
 
 import stat
 from pathlib import Path
@@ -9,7 +9,7 @@ from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import ROOT, get_settings, main
 
 
-def test_defaults_are_documented_and_paths_start_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_are_documented_and_paths_start_at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CLICKWRIGHT_VAR")
     settings = get_settings()
     assert settings.var == ROOT / "var"
@@ -17,7 +17,7 @@ def test_defaults_are_documented_and_paths_start_at_the_root(monkeypatch: pytest
     assert all(field.description for field in type(settings).model_fields.values())
 
 
-def test_a_password_in_an_address_is_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_in_a_uri_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", "postgresql+psycopg2://lake:s3cret@db.example:5432/lake")
     shown = main([])["CLICKWRIGHT_CATALOG_URI"]["value"]
     assert shown == "postgresql+psycopg2://lake:***@db.example:5432/lake"
@@ -29,13 +29,13 @@ def test_a_misspelt_setting_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None
         get_settings()
 
 
-def test_a_wrong_value_names_the_setting_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_value_names_the_setting_and_the_value(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SESSION_GAP_MINUTES", "soon")
     with pytest.raises(ConfigError, match="wrong setting CLICKWRIGHT_SESSION_GAP_MINUTES='soon'"):
         get_settings()
 
 
-def test_the_key_of_the_pseudonyms_is_made_once_and_only_its_owner_reads_it(var: Path) -> None:
+def test_the_pseudonym_key_is_generated_once_with_mode_600(var: Path) -> None:
     first = get_settings().pseudonym_secret()
     assert first == get_settings().pseudonym_secret()
     assert len(first) == 64
@@ -43,14 +43,14 @@ def test_the_key_of_the_pseudonyms_is_made_once_and_only_its_owner_reads_it(var:
     assert mode == 0o600
 
 
-def test_a_key_from_the_environment_is_used_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_from_the_environment_is_used_and_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", "a-secret")
     settings = get_settings()
     assert settings.pseudonym_secret() == b"a-secret"
     assert "a-secret" not in repr(settings)
 
 
-def test_alarms_go_to_the_log_unless_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alerts_go_to_the_log_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert get_settings().alarm_channels == ["log"]
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", "smtp, log,smtp")
     monkeypatch.setenv("CLICKWRIGHT_ALARM_RECIPIENTS", "one@example.org, two@example.org")
@@ -61,12 +61,12 @@ def test_alarms_go_to_the_log_unless_more_is_said(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("channels", "recipients", "message"),
     [
-        ("log,pigeon", "", r"wrong setting CLICKWRIGHT_ALARMS='log,pigeon' \(.*there is no pigeon, only log, smtp"),
-        ("smtp", " , ", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS=.*needs an address"),
-        ("log", "nobody", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS='nobody'.*no address"),
+        ("log,pigeon", "", r"wrong setting CLICKWRIGHT_ALARMS='log,pigeon' \(.*unknown channel pigeon; use log, smtp"),
+        ("smtp", " , ", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS=.*needs an email address"),
+        ("log", "nobody", r"wrong setting CLICKWRIGHT_ALARM_RECIPIENTS='nobody'.*is not an email address"),
     ],
 )
-def test_an_alarm_that_could_reach_nobody_is_an_error(
+def test_an_alert_channel_without_a_recipient_is_an_error(
     monkeypatch: pytest.MonkeyPatch, channels: str, recipients: str, message: str
 ) -> None:
     monkeypatch.setenv("CLICKWRIGHT_ALARMS", channels)

@@ -1,4 +1,4 @@
-"""A source of each format with two fields, and a way to write a file and read it."""
+"""A source of each format with two fields, and a fixture that writes and reads a file."""
 
 from collections.abc import Callable
 from pathlib import Path

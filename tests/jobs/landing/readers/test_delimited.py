@@ -1,4 +1,4 @@
-"""CSV: every record is a row, read or with what is wrong with it, whichever way it is split."""
+"""CSV: every record becomes a row, read or with its problem, with both ways of splitting."""
 
 import gzip
 from pathlib import Path
@@ -12,11 +12,11 @@ from jobs.landing.readers.delimited import read_delimited
 from tests.jobs.landing.readers.conftest import WANTED, ReadBytes, shop
 
 
-def test_fields_are_found_by_the_names_in_the_header(read_bytes: ReadBytes) -> None:
+def test_fields_are_found_by_header_name(read_bytes: ReadBytes) -> None:
     assert read_bytes(b"t,x,u\n10,,ann\n11,y,\n", "a.csv", format="csv") == [(2, None, "ann", "10"), (3, None, None, "11")]
 
 
-def test_a_record_may_go_over_several_lines_and_has_the_number_of_its_first(read_bytes: ReadBytes) -> None:
+def test_multiline_record_has_its_first_line_number(read_bytes: ReadBytes) -> None:
     content = b'u,t,x\n"an ""ann""\r\nor two, or three",10,y\r\n\r\nbob,11,z'
     assert read_bytes(content, "a.csv", format="csv") == [
         (2, None, 'an "ann"\nor two, or three', "10"),
@@ -24,7 +24,7 @@ def test_a_record_may_go_over_several_lines_and_has_the_number_of_its_first(read
     ]
 
 
-def test_every_broken_line_is_a_row_with_its_problem_and_costs_no_other(read_bytes: ReadBytes) -> None:
+def test_broken_line_costs_no_other_line(read_bytes: ReadBytes) -> None:
     lines_and_rows: list[tuple[bytes, str | None, str | None]] = [
         (b"ann,10,x", None, "ann"),
         (b"ann,10", "line.wrong_fields", None),
@@ -45,7 +45,7 @@ def test_every_broken_line_is_a_row_with_its_problem_and_costs_no_other(read_byt
     assert [row[:3] for row in rows] == [(n, problem, user) for n, (_, problem, user) in enumerate(lines_and_rows, 2)]
 
 
-def test_delimiter_quote_encoding_and_names_are_the_mappings(read_bytes: ReadBytes) -> None:
+def test_delimiter_quote_encoding_and_names_of_the_mapping(read_bytes: ReadBytes) -> None:
     options = {"format": "csv", "delimiter": ";", "quote": "'", "encoding": "latin-1", "fields": ["u", "t"]}
     assert read_bytes("Zoë;10\n'a;b';11\n\"c\";12\n".encode("latin-1"), "a.csv", **options) == [
         (1, None, "Zoë", "10"),
@@ -54,8 +54,8 @@ def test_delimiter_quote_encoding_and_names_are_the_mappings(read_bytes: ReadByt
     ]
 
 
-def test_a_line_in_another_encoding_than_the_mappings_is_named(read_bytes: ReadBytes) -> None:
-    content = b"u,t\n\x80uro,10\n\x81,11\nann,12\n"  # 0x80 is a sign in cp1252, 0x81 is none
+def test_line_in_a_wrong_encoding(read_bytes: ReadBytes) -> None:
+    content = b"u,t\n\x80uro,10\n\x81,11\nann,12\n"  # 0x80 is a character in cp1252, 0x81 is not
     assert read_bytes(content, "a.csv", format="csv", encoding="cp1252") == [
         (2, None, "€uro", "10"),
         (3, "line.wrong_encoding", None, None),
@@ -63,7 +63,7 @@ def test_a_line_in_another_encoding_than_the_mappings_is_named(read_bytes: ReadB
     ]
 
 
-def test_without_its_header_no_line_is_read_and_none_is_lost(read_bytes: ReadBytes) -> None:
+def test_missing_header_makes_every_line_a_problem(read_bytes: ReadBytes) -> None:
     assert read_bytes(b"ann,10\nbob,11\n", "a.csv", format="csv") == [
         (1, "line.no_header", None, None),
         (2, "line.no_header", None, None),
@@ -74,13 +74,13 @@ def test_without_its_header_no_line_is_read_and_none_is_lost(read_bytes: ReadByt
     ]
 
 
-def test_a_file_of_no_bytes_is_named_and_a_header_alone_is_a_quiet_hour(read_bytes: ReadBytes) -> None:
+def test_empty_file_is_a_problem_but_a_lone_header_is_not(read_bytes: ReadBytes) -> None:
     assert read_bytes(b"", "a.csv", format="csv") == [(0, "file.empty", None, None)]
     assert read_bytes(gzip.compress(b""), "a.csv.gz", format="csv") == [(0, "file.empty", None, None)]
     assert read_bytes(b"u,t\n", "a.csv", format="csv") == []
 
 
-def test_a_truncated_file_gives_its_records(read_bytes: ReadBytes) -> None:
+def test_truncated_file_gives_its_records(read_bytes: ReadBytes) -> None:
     text = b"u,t\n" + b"".join(b"user%d,%d\n" % (i * 7919 % 100_003, i) for i in range(20_000))
     rows = read_bytes(gzip.compress(text)[:-5000], "a.csv.gz", format="csv")
     *read, last = rows
@@ -89,7 +89,7 @@ def test_a_truncated_file_gives_its_records(read_bytes: ReadBytes) -> None:
     assert [time for _, _, _, time in read] == [str(i) for i in range(len(read))]
 
 
-RECORDS = {  # a record, and what becomes of it
+RECORDS = {  # a record, and its outcome
     b"ann,10,x": None,
     b",,": None,
     "Zoë,10,x".encode(): None,
@@ -118,7 +118,7 @@ def rows_of(path: Path, content: bytes, block_bytes: int, at_once: bool) -> pl.D
     st.lists(st.sampled_from(list(RECORDS)), max_size=30), st.integers(1, 200), st.booleans(), st.sampled_from([b"\n", b"\r\n"])
 )
 @settings(deadline=None)
-def test_records_in_are_rows_out_whatever_stands_beside_them(
+def test_each_record_becomes_one_row_next_to_any_other(
     tmp_path_factory: pytest.TempPathFactory, records: list[bytes], block_bytes: int, at_once: bool, end: bytes
 ) -> None:
     path = tmp_path_factory.mktemp("records") / "a.csv"
@@ -136,7 +136,7 @@ LINES = st.lists(st.lists(FIELDS, min_size=1, max_size=4).map(b",".join), max_si
 
 @given(LINES | st.binary(max_size=60) | st.text('au,"\r\n', max_size=60).map(str.encode), st.integers(1, 30))
 @settings(max_examples=300, deadline=None)
-def test_any_bytes_give_the_same_rows_many_at_once_and_one_by_one(
+def test_both_ways_of_splitting_agree_on_any_bytes(
     tmp_path_factory: pytest.TempPathFactory, content: bytes, block_bytes: int
 ) -> None:
     path = tmp_path_factory.mktemp("ways") / "a.csv"

@@ -1,4 +1,4 @@
-"""JSON lines: paths lead through objects and lists."""
+"""JSON Lines: paths go through objects and lists."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from tests.jobs.landing.readers.conftest import ReadBytes, shop
         ("items", None),
     ],
 )
-def test_a_path_leads_to_one_text_or_to_nothing(tmp_path: Path, where: str, found: str | None) -> None:
+def test_path_gives_a_text_or_null(tmp_path: Path, where: str, found: str | None) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text(
         '{"user": "ann", "page": {"title": "Shoes"}, "items": [{"id": 7}, {"id": 8, "name": "Cap"}],'
@@ -35,7 +35,7 @@ def test_a_path_leads_to_one_text_or_to_nothing(tmp_path: Path, where: str, foun
     assert frame["field"].to_list() == [found]
 
 
-def test_a_line_that_is_no_json_or_no_utf8_is_named(read_bytes: ReadBytes) -> None:
+def test_invalid_json_and_invalid_utf8(read_bytes: ReadBytes) -> None:
     assert read_bytes(b'{"u": "ann", "t": 1}\n{"u": \n{"u": "\xff"}\n', "a.jsonl") == [
         (1, None, "ann", "1"),
         (2, "line.not_json", None, None),
@@ -43,7 +43,7 @@ def test_a_line_that_is_no_json_or_no_utf8_is_named(read_bytes: ReadBytes) -> No
     ]
 
 
-def test_a_list_is_a_list_or_a_text_between_separators(tmp_path: Path) -> None:
+def test_list_from_a_list_or_a_separated_text(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": "1", "tags": ["a", 2]}\n{"id": "2", "tags": "a| b ||"}\n{"id": "3"}\n')
     for column, expected in [

@@ -1,4 +1,4 @@
-"""Lines out of files: numbered, whole, and what is wrong with a file said once."""
+"""Lines of files: numbered and complete, with each problem reported once."""
 
 import gzip
 from pathlib import Path
@@ -20,17 +20,17 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "log"
 
 
-def test_lines_are_numbered_as_an_editor_does_and_blank_ones_do_not_count(path: Path) -> None:
+def test_blank_lines_are_numbered_but_not_returned(path: Path) -> None:
     path.write_bytes(b"\xef\xbb\xbffirst\r\n\n  \nfourth\nno end")
     assert lines_of(path) == [(1, b"first", None), (4, b"fourth", None), (5, b"no end", None)]
 
 
-def test_a_line_of_fifty_megabytes_is_passed_over(path: Path) -> None:
+def test_line_of_fifty_megabytes_is_skipped(path: Path) -> None:
     path.write_bytes(b"a\n" + b"x" * 50_000_000 + b"\nb\n")
     assert lines_of(path) == [(1, b"a", None), (2, b"x" * 200, Problem.TOO_LONG), (3, b"b", None)]
 
 
-def test_a_long_line_among_short_ones_in_one_block_is_cut_out(path: Path) -> None:
+def test_long_line_within_a_block_is_skipped(path: Path) -> None:
     path.write_bytes(b"a\nb\n" + b"x" * (LONGEST_LINE + 2) + b"\n" + b"c\n" * 3 + b"y" * LONGEST_LINE + b"\nd")
     assert [(number, problem) for number, _, problem in lines_of(path)] == [
         (1, None), (2, None), (3, Problem.TOO_LONG), (4, None), (5, None), (6, None), (7, None), (8, None),
@@ -38,9 +38,7 @@ def test_a_long_line_among_short_ones_in_one_block_is_cut_out(path: Path) -> Non
 
 
 @pytest.mark.parametrize(("name", "compress"), [("log.gz", gzip.compress), ("log.zst", zstandard.compress)])
-def test_a_compressed_file_that_ends_in_the_middle_gives_its_lines_and_says_so(
-    tmp_path: Path, name: str, compress: object
-) -> None:
+def test_truncated_compressed_file(tmp_path: Path, name: str, compress: object) -> None:
     text = b"".join(b"%d %d\n" % (i, i * i * 7919) for i in range(200_000))
     whole = compress(text)  # type: ignore[operator]
     path = tmp_path / name
@@ -54,12 +52,12 @@ def test_a_compressed_file_that_ends_in_the_middle_gives_its_lines_and_says_so(
 
 
 @pytest.mark.parametrize("name", ["log.gz", "log.zst"])
-def test_a_file_that_is_not_what_its_name_says_is_named(tmp_path: Path, name: str) -> None:
+def test_content_does_not_match_the_extension(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"plain text, and not a little of it")
     assert lines_of(tmp_path / name) == [(0, b"", Problem.UNREADABLE)]
 
 
-def test_several_compressed_parts_on_end_are_one_file(tmp_path: Path) -> None:
+def test_concatenated_compressed_parts(tmp_path: Path) -> None:
     for name, compress in (("log.gz", gzip.compress), ("log.zst", zstandard.compress)):
         (tmp_path / name).write_bytes(compress(b"a\nb") + compress(b"c\nd\n"))
         assert [content for _, content, _ in lines_of(tmp_path / name)] == [b"a", b"bc", b"d"]

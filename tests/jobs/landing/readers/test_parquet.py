@@ -1,4 +1,4 @@
-"""Parquet: columns keep their types, files come in pieces, and damage costs the rows that it hit."""
+"""Parquet: columns keep their types, files are read in pieces, and damage costs only the rows it affects."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,7 +20,7 @@ def write(path: Path, columns: dict[str, object], group: int | None = None) -> P
     return path
 
 
-def test_columns_keep_their_types_and_one_that_is_not_there_is_null(tmp_path: Path) -> None:
+def test_columns_keep_their_types_and_missing_ones_are_null(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.parquet", {"u": [7, None], "t": pa.array([NOON, None], pa.timestamp("us", "UTC")), "x": [1.5, 2.5]}
     )
@@ -30,7 +30,7 @@ def test_columns_keep_their_types_and_one_that_is_not_there_is_null(tmp_path: Pa
     assert frame.schema["price"] == pl.Float64
 
 
-def test_paths_lead_through_structs_and_lists(tmp_path: Path) -> None:
+def test_paths_through_structs_and_lists(tmp_path: Path) -> None:
     rows = [
         {
             "page": {"at": "/a"},
@@ -52,7 +52,7 @@ def test_paths_lead_through_structs_and_lists(tmp_path: Path) -> None:
     assert frame.select(list(wanted)).rows() == [("/a", 2, "hat", None, ["x", "y"]), (None, None, None, None, None)]
 
 
-def test_pieces_of_row_groups_are_the_whole_with_the_same_row_numbers(tmp_path: Path) -> None:
+def test_pieces_together_give_the_rows_of_the_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a.parquet", {"u": [str(i) for i in range(1000)], "t": list(range(1000))}, group=100)
     whole = pl.concat(read(path, PARQUET, WANTED))
     assert whole["line_number"].to_list() == list(range(1, 1001))
@@ -61,7 +61,7 @@ def test_pieces_of_row_groups_are_the_whole_with_the_same_row_numbers(tmp_path: 
     assert pl.concat(frame for groups, _ in pieces for frame in read(path, PARQUET, WANTED, groups=groups)).equals(whole)
 
 
-def test_a_file_that_is_no_parquet_is_named(read_bytes: ReadBytes, tmp_path: Path) -> None:
+def test_file_that_is_not_parquet(read_bytes: ReadBytes, tmp_path: Path) -> None:
     assert read_bytes(b"", "a.parquet", format="parquet") == [(0, "file.empty", None, None)]
     assert read_bytes(b"PAR1 or so", "b.parquet", format="parquet") == [(0, "file.unreadable", None, None)]
     assert row_groups(tmp_path / "b.parquet", 1) == []
@@ -82,7 +82,7 @@ def test_damage_costs_the_rows_of_its_row_group(tmp_path: Path) -> None:
     assert rows.filter(pl.col("problem").is_null())["user"].to_list() == [f"user {i}" for i in [*range(100), *range(200, 300)]]
 
 
-def test_a_text_that_is_not_in_utf8_is_named_and_its_neighbours_are_read(tmp_path: Path) -> None:
+def test_invalid_utf8_costs_only_its_own_row(tmp_path: Path) -> None:
     raw = pa.array([b"ann", b"zo\xeb", b"bob"], pa.binary())
     texts = pa.Array.from_buffers(pa.string(), 3, raw.buffers())
     path = write(tmp_path / "a.parquet", {"u": texts, "t": [1, 2, 3]})

@@ -1,11 +1,11 @@
-"""Lines in one form: a named group is a field."""
+"""Lines in a fixed form: each named group is a field."""
 
 from tests.jobs.landing.readers.conftest import ReadBytes
 
 FORM = r"(?P<t>\d+) (?:(?P<u>\w+) )?seen"
 
 
-def test_a_line_matches_as_a_whole_or_is_named(read_bytes: ReadBytes) -> None:
+def test_pattern_must_match_the_whole_line(read_bytes: ReadBytes) -> None:
     content = b"10 ann seen\r\n\n11 seen\n12 bob seen twice\n13 eve seen"
     assert read_bytes(content, "a.log", format="pattern", pattern=FORM) == [
         (1, None, "ann", "10"),
@@ -15,14 +15,14 @@ def test_a_line_matches_as_a_whole_or_is_named(read_bytes: ReadBytes) -> None:
     ]
 
 
-def test_alternatives_in_a_pattern_are_tried_on_the_whole_line(read_bytes: ReadBytes) -> None:
+def test_alternatives_must_match_the_whole_line(read_bytes: ReadBytes) -> None:
     assert read_bytes(b"1 a\nx1 a\n", "a.log", format="pattern", pattern=r"(?P<t>\d) (?P<u>\w)|never") == [
         (1, None, "a", "1"),
         (2, "line.no_match", None, None),
     ]
 
 
-def test_a_line_in_another_encoding_is_named_and_costs_no_other(read_bytes: ReadBytes) -> None:
+def test_line_in_a_wrong_encoding_costs_no_other_line(read_bytes: ReadBytes) -> None:
     content = "10 ann seen\n11 zoë seen\n12 bob seen\n".encode("latin-1")
     assert read_bytes(content, "a.log", format="pattern", pattern=FORM) == [
         (1, None, "ann", "10"),
@@ -32,5 +32,5 @@ def test_a_line_in_another_encoding_is_named_and_costs_no_other(read_bytes: Read
     assert read_bytes(content, "a.log", format="pattern", pattern=FORM, encoding="latin-1")[1] == (2, None, "zoë", "11")
 
 
-def test_a_file_of_no_bytes_is_a_quiet_hour(read_bytes: ReadBytes) -> None:
+def test_empty_file_is_not_an_error(read_bytes: ReadBytes) -> None:
     assert read_bytes(b"", "a.log", format="pattern", pattern=FORM) == []

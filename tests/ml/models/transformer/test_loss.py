@@ -1,4 +1,4 @@
-"""The loss in chunks is PyTorch's own, and so is its gradient."""
+"""The chunked loss and its gradient equal PyTorch's."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def gradients(value: torch.Tensor, *of: torch.Tensor) -> list[torch.Tensor]:
 
 
 @pytest.mark.parametrize("rows", [1, loss.ROWS_AT_ONCE, loss.ROWS_AT_ONCE + 5])
-def test_in_float32_it_is_the_same(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_float32_equals_pytorch(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "multiplies_bfloat16", lambda device: False)
     x, items, bias, labels = inputs(rows)
     ours, theirs = loss.cross_entropy(x, items, bias, labels), F.cross_entropy(x @ items.T + bias, labels)
@@ -27,7 +27,7 @@ def test_in_float32_it_is_the_same(rows: int, monkeypatch: pytest.MonkeyPatch) -
         torch.testing.assert_close(one, other)
 
 
-def test_in_bfloat16_it_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bfloat16_is_close_to_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loss, "multiplies_bfloat16", lambda device: True)
     x, items, bias, labels = inputs(40)
     ours, theirs = loss.cross_entropy(x, items, bias, labels), F.cross_entropy(x @ items.T + bias, labels)
@@ -36,7 +36,7 @@ def test_in_bfloat16_it_is_close(monkeypatch: pytest.MonkeyPatch) -> None:
         torch.testing.assert_close(one, other, rtol=0.05, atol=0.02)
 
 
-def test_without_gradients_nothing_is_prepared_for_them() -> None:
+def test_loss_without_gradients() -> None:
     x, items, bias, labels = inputs(4)
     with torch.no_grad():
         torch.testing.assert_close(loss.cross_entropy(x, items, bias, labels), F.cross_entropy(x @ items.T + bias, labels))

@@ -1,4 +1,4 @@
-"""The sequential recommender: causality, padding, text, context, learning, and Transformers' own way to save."""
+"""The sequential recommender: causality, padding, text, context, learning, and the saved format."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -49,7 +49,7 @@ def test_the_future_changes_nothing(network: SequenceModel) -> None:
     assert not torch.allclose(one[:, 3], other[:, 3])
 
 
-def test_context_and_text_count(network: SequenceModel) -> None:
+def test_context_and_text_change_scores(network: SequenceModel) -> None:
     with torch.no_grad():
         plain = network(**batch([10, 3, 4])).logits
         for name in ("hour", "weekday", "gap"):
@@ -72,7 +72,7 @@ def test_the_loss_is_full_softmax_over_real_labels(network: SequenceModel) -> No
     torch.testing.assert_close(loss, torch.stack(expected).mean())
 
 
-def test_it_is_saved_as_transformers_saves(network: SequenceModel, tmp_path: Path) -> None:
+def test_network_is_saved_in_transformers_format(network: SequenceModel, tmp_path: Path) -> None:
     network.save_pretrained(tmp_path)
     assert {p.name for p in tmp_path.iterdir()} == {"config.json", "model.safetensors"}
     loaded = SequenceModel.from_pretrained(tmp_path).train(False)
@@ -83,7 +83,7 @@ def test_it_is_saved_as_transformers_saves(network: SequenceModel, tmp_path: Pat
         torch.testing.assert_close(one, other, msg=name)
 
 
-def test_a_history_becomes_ids_and_context() -> None:
+def test_sequence_has_ids_and_context() -> None:
     thursday_nine = 9 * HOUR_US  # 1970-01-01 was a Thursday
     row = sequence(np.array([4, 2, 7]), np.array([0, 3, 3 + 1023]) * 1_000_000 + thursday_nine, 8, 10)
     assert row["item_ids"].tolist() == [11, 4, 2, 7]
@@ -94,7 +94,7 @@ def test_a_history_becomes_ids_and_context() -> None:
     assert sequence(np.array([], dtype=np.int32), None, 8, 10)["item_ids"].tolist() == [11]
 
 
-def test_every_event_is_a_label_once_after_what_came_before_it() -> None:
+def test_every_event_is_a_label_once() -> None:
     train, catalog = tiny([("ann", f"i{k}", k) for k in range(7)] + [("bob", "i3", 1)], [f"i{k}" for k in range(7)])
     windows = Windows(train, 3, len(catalog), unknown_times=0.0, seed=0)
     assert windows.lengths.tolist() == [3, 3, 1, 1]
@@ -107,7 +107,7 @@ def test_every_event_is_a_label_once_after_what_came_before_it() -> None:
     assert windows.__getitems__([3])["labels"].tolist() == [[3]]
 
 
-def test_a_window_is_read_as_a_history_is(walk: Split) -> None:
+def test_windows_equal_parts_of_sequences(walk: Split) -> None:
     windows = Windows(walk.fit, 4, len(walk.catalog), unknown_times=0.0, seed=0)
     histories, times = walk.fit.histories(), walk.fit.times()
     assert times is not None
@@ -119,7 +119,7 @@ def test_a_window_is_read_as_a_history_is(walk: Split) -> None:
             assert batch[name][row, :length].tolist() == values[place : place + length].tolist(), name
 
 
-def test_batches_are_of_like_lengths_in_an_order_of_seed_and_epoch() -> None:
+def test_order_groups_lengths_and_follows_seed_and_epoch() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 1003)
     order = LikeLengths(lengths, 10, seed=1)
     first = list(order)
@@ -132,7 +132,7 @@ def test_batches_are_of_like_lengths_in_an_order_of_seed_and_epoch() -> None:
     assert list(LikeLengths(lengths, 10, seed=2)) != first
 
 
-def test_windows_of_cases_ask_every_question_once_and_where_it_belongs(walk: Split) -> None:
+def test_case_windows_ask_every_question_once(walk: Split) -> None:
     cases = walk.validation
     windows = case_windows(cases, 6, 40)
     assert sorted(case for window in windows for case in window.cases) == list(range(len(cases)))
@@ -146,13 +146,13 @@ def test_windows_of_cases_ask_every_question_once_and_where_it_belongs(walk: Spl
             assert len(context) == len(before) or len(context) >= 4
 
 
-def test_judging_by_windows_is_judging_when_histories_are_short(walk: Split) -> None:
+def test_validation_ndcg_equals_evaluation_of_short_histories(walk: Split) -> None:
     model = Transformer(**SMALL, max_epochs=1).fit(walk.fit, walk.catalog, seed=1)
     whole = evaluate(model, walk.validation, walk.catalog, walk.fit.met).metrics["ndcg_at_10"]
     assert model.validation_ndcg(walk.validation) == pytest.approx(whole)
 
 
-def test_pair_vectors_are_the_same_again_where_fewer_items_were_met_than_they_are_wide() -> None:
+def test_pair_vectors_of_low_rank_are_deterministic() -> None:
     train, _ = tiny([("ann", item, n) for n, item in enumerate("abcadbe")], [*"abcde", *(f"new {n}" for n in range(200))])
     vectors = pair_vectors(train, 64)
     assert np.isfinite(vectors).all()
@@ -168,7 +168,7 @@ def test_pair_vectors_put_neighbours_together(walk: Split) -> None:
     assert near > far + 0.3
 
 
-def test_validation_decides_the_epochs_and_brings_the_best_back(walk: Split) -> None:
+def test_validation_chooses_the_best_epoch(walk: Split) -> None:
     seen: list[tuple[int, dict[str, float]]] = []
     model = Transformer(**SMALL, max_epochs=5, patience=1).fit(
         walk.fit, walk.catalog, seed=1, validation=walk.validation, log=lambda v, e: seen.append((e, v))
@@ -182,14 +182,14 @@ def test_validation_decides_the_epochs_and_brings_the_best_back(walk: Split) -> 
     assert short == [1, 2]
 
 
-def test_an_item_that_nobody_met_is_ranked_by_its_text() -> None:
-    """Two genres that people do not mix; a new title of one is ranked higher for those who watch it."""
+def test_unseen_item_is_ranked_by_text() -> None:
+    """Users watch one of two genres; a new title ranks higher for the users of its genre."""
     texts = ["a submarine thriller"] * 6 + ["a garden romance"] * 6
     ids = [f"i{k:02d}" for k in range(12)]
     rng = np.random.default_rng(0)
     rows = []
     for user in range(60):
-        met = rng.permutation(5) + 6 * (user % 2)  # the last of each genre is met by nobody
+        met = rng.permutation(5) + 6 * (user % 2)  # the last item of each genre is never seen
         rows += [(f"u{user:02d}", ids[i], second) for second, i in enumerate(met)]
     train, _ = tiny(rows, ids)
     catalog = Catalog(ids, ids, [[] for _ in ids], texts)
@@ -199,8 +199,8 @@ def test_an_item_that_nobody_met_is_ranked_by_its_text() -> None:
     assert romance[11] > romance[5]
 
 
-def test_an_item_that_nobody_met_begins_as_items_do_when_they_are_new() -> None:
-    """In a log of 30 days, one event an hour of an old item; another item comes on day 10, every fourth event in its week."""
+def test_unseen_item_starts_with_launch_share() -> None:
+    """In 30 days an old item has one event an hour; an item launched on day 10 has every fourth event of its week."""
     rows = [("ann", "old", hour * 3600) for hour in range(30 * 24)]
     rows += [("bob", "launched", (10 * 24 + 3 * hour) * 3600) for hour in range(7 * 8)]
     train, catalog = tiny(rows, ["launched", "never", "old"])
@@ -212,7 +212,7 @@ def test_an_item_that_nobody_met_begins_as_items_do_when_they_are_new() -> None:
     assert launch_share(replace(train, timed=False)) == 1 / (len(train) + 3)
 
 
-def test_what_training_never_met_is_no_wrong_answer(network: SequenceModel) -> None:
+def test_unseen_item_is_not_a_negative(network: SequenceModel) -> None:
     network.item_seen[4] = 0
     rows, labels = batch([10, 3]), torch.tensor([[3, 6]])
     before = network(**rows, labels=labels).loss
