@@ -20,11 +20,11 @@ from pyspark.sql import SparkSession
 
 from jobs.cleaning import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
-from jobs.cleaning.commit_notes import CONTENT, TOUCHED, spans
+from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
 from jobs.cleaning.event_ids import IDS, shared_ids
 from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
-from jobs.landing.files import expect_arrival, in_tasks
+from jobs.landing.files import expect_arrival, pieces_by_task
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
@@ -75,7 +75,7 @@ def clean(
         read_erased(settings),
         {table: attempt.folder(table) for table in ("events", "rejects")},
     )
-    tasks, buckets = in_tasks(files, of.sources), buckets_for(sum(file.size for file in files))
+    tasks, buckets = pieces_by_task(files, of.sources), buckets_for(sum(file.size for file in files))
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     shared = shared_ids([result["ids"] for result in results])
     if shared and (conflicts := conflicting_lines(spark, of, tasks, shared)):
@@ -93,7 +93,9 @@ def clean(
     attempt.write_arrow("landing_files", landed, replaces=("arrived_on", [arrived_on]))
     attempt.note(**figures, files=len(files), landing=digest_of(landed), history=history)
     whole = sum(result["content"] for result in results) % 2**64
-    attempt.note(**{TOUCHED: spans(touched(lake, arrived_on, results)), CONTENT: f"{figures['events']}:{whole:016x}"})
+    attempt.note(
+        **{TOUCHED: date_ranges(touched(lake, arrived_on, results)), CONTENT_DIGEST: f"{figures['events']}:{whole:016x}"}
+    )
     return figures
 
 

@@ -83,7 +83,7 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
         found.starts += raw["line_number"].to_list()
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
         parsed = parse(raw, source, key, arrival, events)
-        lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.sound, parsed.refused)])
+        lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.accepted, parsed.rejected)])
         persons = erased.among(lines["user_id"].unique())
         hits = lines.filter(pl.col("user_id").is_in(list(persons)))
         found.of |= {line: persons[user] for line, user in hits.iter_rows()}

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
-from jobs.cleaning.commit_notes import CONTENT, TOUCHED, days_of
+from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, days_of
 from jobs.sessions.lookback import look_ahead
 from schemas.lake.commits import Commit
 from schemas.lake.lake import Lake, open_lake
@@ -29,7 +29,7 @@ def changes(lake: Lake) -> list[Commit]:
     found = []
     for commit in reversed(lake.commits("events")):
         arrivals = [value for values in commit.replaced.values() for value in values]
-        content = commit.notes.get(CONTENT)
+        content = commit.notes.get(CONTENT_DIGEST)
         if content is None or any(known.get(arrival) != content for arrival in arrivals):
             found.append(commit)
         known.update(dict.fromkeys(arrivals, content))

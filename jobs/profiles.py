@@ -27,6 +27,7 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.source import catalogue_tables
 from schemas.spark.session import spark_session
 
 HALF_LIFE_DAYS = 30
@@ -193,7 +194,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     lake = open_lake()
-    inputs = inputs_for(lake, ["events", "items"], args.as_of_snapshot)
+    inputs = inputs_for(lake, ["events", *catalogue_tables(lake.settings)], args.as_of_snapshot)
     catalogue_of(lake, inputs, args.as_of)  # before the JVM starts
     spark = spark_session(f"profiles {args.as_of}")
     try:

@@ -128,15 +128,15 @@ def stage_sessions(run: Exchange, attempt: Attempt, lake: Lake, snapshot: int | 
     for table in tables:
         attempt.replaces(table, "closed_on", dates)
         attempt.wrote(table, [path for result in results for path in result[table]])
-    came_back = [conflict for result in results for conflict in result["conflicts"]]
-    attempt.write_arrow("conflicts", conflict_rows(lake, snapshot, came_back), replaces=("closed_on", dates))
+    reappeared = [conflict for result in results for conflict in result["conflicts"]]
+    attempt.write_arrow("conflicts", conflict_rows(lake, snapshot, reappeared), replaces=("closed_on", dates))
     attempt.note(
-        conflicts=len(came_back), closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files)
+        conflicts=len(reappeared), closing_dates=len(dates), look_back_dates=len(look_back(dates)), files_read=len(files)
     )
     attempt.note(reads={"events": f"event_date >= '{look_back(dates)[0]}' and event_date <= '{look_back(dates)[-1]}'"})
 
 
-def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str, Any]]) -> pa.Table:
+def conflict_rows(lake: Lake, snapshot: int | None, reappeared: Sequence[dict[str, Any]]) -> pa.Table:
     """Rows of ``conflicts``: both contents of each event that arrived again with other content.
 
     Args:
@@ -145,15 +145,17 @@ def conflict_rows(lake: Lake, snapshot: int | None, came_back: Sequence[dict[str
         came_back: the rows of :func:`jobs.cleaning.event_identity.conflicts` with ``closed_on``; dates are ISO texts.
     """
     contract = load_contract("conflicts")
-    if not came_back:
+    if not reappeared:
         return contract.arrow_schema.empty_table()
-    log.warning("events arrived again with other content; the first arrival counts", events=len(came_back))
-    ids = sorted({conflict["event_id"] for conflict in came_back})
+    log.warning("events arrived again with other content; the first arrival counts", events=len(reappeared))
+    ids = sorted({conflict["event_id"] for conflict in reappeared})
     events = pl.DataFrame(lake.arrow("events", one_of("event_id", ids), snapshot))
     both = events.select(*SAME_EVENT, "arrived_on", content=pl.struct(pl.all()))
     of_first = both.rename({"arrived_on": "kept_on", "content": "kept"})
     dates = pl.col("closed_on", "arrived_on", "kept_on").str.to_date()
-    rows = pl.DataFrame(came_back).with_columns(dates).join(both.rename({"content": "refused"}), on=[*SAME_EVENT, "arrived_on"])
+    rows = (
+        pl.DataFrame(reappeared).with_columns(dates).join(both.rename({"content": "refused"}), on=[*SAME_EVENT, "arrived_on"])
+    )
     rows = rows.join(of_first, on=[*SAME_EVENT, "kept_on"]).sort("closed_on", *SAME_EVENT, "arrived_on")
     return rows.select(contract.columns).to_arrow().cast(contract.arrow_schema)
 

@@ -18,9 +18,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml.copywriting.ad_copy import Facts
+from ml.copywriting.ad_copy import AdFacts
 from ml.copywriting.generation import Ad, Written, write_all
-from ml.copywriting.guards import CHECKS
+from ml.copywriting.guards import GUARDS
 from ml.copywriting.language_model import LanguageModel
 from ml.copywriting.lexicon import DEFAULT, load_lexicon
 from ml.copywriting.smollm2 import FOLDER, language_model_folder
@@ -30,9 +30,10 @@ from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import at_work, day, run_id_default
+from schemas.runtime.cli import day, log_duration, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
+from schemas.source import catalogue_tables
 
 
 def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date | None) -> list[Ad]:
@@ -93,7 +94,7 @@ def near_title(recommended: dict[str, Any], items: dict[str, dict[str, Any]]) ->
     return spoken_title(near["title"]) if near and recommended["reason_kind"] == ReasonKind.SIMILAR_ITEM else None
 
 
-def facts_of(item: dict[str, Any], near: str | None) -> Facts:
+def facts_of(item: dict[str, Any], near: str | None) -> AdFacts:
     """The facts of an ad.
 
     Args:
@@ -101,9 +102,9 @@ def facts_of(item: dict[str, Any], near: str | None) -> Facts:
         near: the title that the reason names as similar.
 
     >>> facts_of({"title": "Alien (1979)", "year": 1979, "categories": ["Horror"]}, None)
-    Facts(title='Alien', year=1979, categories=('Horror',), liked=None)
+    AdFacts(title='Alien', year=1979, categories=('Horror',), liked=None)
     """
-    return Facts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), near)
+    return AdFacts(spoken_title(item["title"]), item["year"], tuple(item["categories"] or ()), near)
 
 
 def as_table(written: Sequence[Written], served_on: date, language_model: str) -> pa.Table:
@@ -124,7 +125,7 @@ def as_table(written: Sequence[Written], served_on: date, language_model: str) -
                 "body": one.copy.body,
                 "origin": one.origin,
                 "language_model": language_model,
-                "checks": list(CHECKS),
+                "checks": list(GUARDS),
                 "seed": one.seed,
             }
             for one in sorted(written, key=lambda one: one.ad.user_id)
@@ -148,13 +149,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     lake = open_lake(settings)
     lexicon = load_lexicon(args.lexicon)
     source = language_model_folder()
-    inputs = inputs_for(lake, ("recommendations", "items"), args.as_of_snapshot)
+    inputs = inputs_for(lake, ["recommendations", *catalogue_tables(lake.settings)], args.as_of_snapshot)
     catalogue = catalogue_of(lake, inputs, args.served_on - timedelta(days=1))
     ads = choose(lake, args.served_on, args.limit, inputs, catalogue)
     name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
     with open_attempt("copywriter", args.run, inputs) as attempt:
         model = LanguageModel(source)
-        with at_work("pytorch"):
+        with log_duration("pytorch"):
             written, figures = write_all(ads, model, lexicon, settings.seed, not args.unguided)
         attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
         attempt.note(language_model=name, guided=not args.unguided, **figures)

@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.promotion.checks import NOBODY, evidence_of, inspect, judge
+from ml.promotion.checks import NO_CHAMPION, evidence_of, inspect, judge
 from schemas.runtime.cli import log, run_id_default
 from schemas.runtime.errors import NothingToDo, Refused
 from schemas.runtime.settings import get_settings
@@ -52,17 +52,18 @@ def gate(run: str) -> dict[str, Any]:
         Refused: the challenger must not be promoted.
         NothingToDo: the challenger is the champion already.
     """
+    from ml.data.pinned_data import read_pin
     from ml.tracking.erasure_tag import warn_of
-    from ml.tracking.registry import CHAMPION, by_alias, of_training, tags_of
-    from ml.tracking.runs import TAG, connect
-    from ml.training.pinned_data import read_pin
+    from ml.tracking.registry import by_alias, of_training, tags_of
+    from ml.tracking.runs import connect
+    from schemas.runtime.mlflow_rest import CHAMPION, TAG
 
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
-    version = of_training(client, settings, pinned["training"])
+    version = of_training(client, settings, pinned.training)
     if version is None:
         raise Refused(
-            f"training {pinned['training']} has no challenger; in the model registry; "
+            f"training {pinned.training} has no challenger; in the model registry; "
             "run `python -m ml.register_challenger` for it first"
         )
     champion = by_alias(client, settings, CHAMPION)
@@ -73,7 +74,7 @@ def gate(run: str) -> dict[str, Any]:
     evidence: dict[str, Any] = {}
     try:
         evidence = evidence_of(version)
-        needs = inspect(client, settings, version, evidence, pinned["seed"])
+        needs = inspect(client, settings, version, evidence, pinned.seed)
         leads = judge(
             str(version.version),
             evidence,
@@ -85,7 +86,7 @@ def gate(run: str) -> dict[str, Any]:
         add_verdict(client, version, evidence, {"refused": str(refusal)})
         raise
     add_verdict(client, version, evidence, {"refused": None, **needs})
-    measured = NOBODY if champion is None else str(champion.version)
+    measured = NO_CHAMPION if champion is None else str(champion.version)
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate_champion", measured)
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate", "passed")
     log.info("passed the gate", version=version.version, champion=measured)

@@ -44,7 +44,7 @@ def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[s
         The numbers of these versions.
     """
     from ml.tracking.registry import tags_of
-    from ml.tracking.runs import TAG
+    from schemas.runtime.mlflow_rest import TAG
 
     marked = []
     for version in client.search_model_versions(f"name = '{settings.registered_model}'"):

@@ -5,13 +5,12 @@ year later, reads the same rows, even if newer data were published since.
 """
 
 import argparse
-import json
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
+from ml.data.pinned_data import PinnedData, read_pin, training_folder
 from ml.text.encoder import encoder_digest
-from ml.training.pinned_data import read_pin, training_folder
 from schemas.lake.lake import open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
 from schemas.runtime.cli import day, log, run_id_default
@@ -19,11 +18,10 @@ from schemas.runtime.errors import ClickwrightError, NothingToDo
 from schemas.runtime.local_files import slug, write_atomically
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
+from schemas.source import catalogue_tables
 
-TABLES = ("session_events", "items")
 
-
-def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> dict[str, Any]:
+def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> PinnedData:
     """Pin the current snapshots for a training, or those of ``as_of``; an existing pin is kept.
 
     Args:
@@ -38,44 +36,42 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
     """
     path = training_folder(run) / "data.json"
     lake, tag = open_lake(), training_tag(run)
-    wanted: dict[str, Any] = {"train_until": train_until.isoformat(), "valid_days": valid_days}
-    if as_of:
-        wanted["snapshots"] = inputs_for(lake, TABLES, as_of)
+    tables = ["session_events", *catalogue_tables(lake.settings)]
     if path.exists():
         pinned = read_pin(run)
-        if {key: pinned[key] for key in wanted} != wanted:
+        wanted = inputs_for(lake, tables, as_of) if as_of else pinned.snapshots
+        if (pinned.train_until, pinned.valid_days, pinned.snapshots) != (train_until, valid_days, wanted):
             raise ClickwrightError(
-                f"training {run} is pinned for {pinned['train_until']}, {pinned['valid_days']} days, at {pinned['snapshots']}; "
+                f"training {run} is pinned for {pinned.train_until}, {pinned.valid_days} days, at {pinned.snapshots}; "
                 f"in {path}; give another --run"
             )
         return pinned
     # An earlier pin of this run may have been interrupted after it tagged snapshots: use those.
-    tagged = [f"{table}={tag}" for table in TABLES if tag in tags(lake, table)]
-    snapshots = inputs_for(lake, TABLES, as_of or tagged)
+    tagged = [f"{table}={tag}" for table in tables if tag in tags(lake, table)]
+    snapshots = inputs_for(lake, tables, as_of or tagged)
     closed = lake.partitions("session_events", "closed_on", snapshots["session_events"])
     if not closed or closed[-1] < train_until:
         raise NothingToDo(f"no session closed on {train_until} or later, so there is nothing to test on; nothing to train")
     tag_snapshots(lake, tag, snapshots)
     catalogues = lake.partitions("items", "as_of", snapshots["items"]) if "items" in snapshots else []
     known = [as_of for as_of in catalogues if as_of < train_until]
-    pinned = {
-        "run": run,
-        "training": slug(run),
-        "tag": tag,
-        "snapshots": snapshots,
-        "reads": reads(train_until, known),
-        "train_until": train_until.isoformat(),
-        "valid_days": valid_days,
-        "valid_from": (train_until - timedelta(days=valid_days)).isoformat(),
-        # The newest catalogue before ``train_until``; without one, items are known from events alone.
-        "items_as_of": known[-1].isoformat() if known else None,
-        "code_version": code_version(),
-        "seed": get_settings().seed,
-        "encoder": encoder_digest(),
-    }
+    pinned = PinnedData(
+        run=run,
+        training=slug(run),
+        tag=tag,
+        snapshots=snapshots,
+        reads=reads(train_until, known),
+        train_until=train_until,
+        valid_days=valid_days,
+        valid_from=train_until - timedelta(days=valid_days),
+        items_as_of=known[-1] if known else None,
+        code_version=code_version(),
+        seed=get_settings().seed,
+        encoder=encoder_digest(),
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, json.dumps(pinned, indent=1) + "\n")
-    log.info("pinned", training=pinned["training"], **{f"{k}_snapshot": v for k, v in snapshots.items()})
+    write_atomically(path, pinned.model_dump_json(indent=1) + "\n")
+    log.info("pinned", training=pinned.training, **{f"{k}_snapshot": v for k, v in snapshots.items()})
     return pinned
 
 
@@ -108,7 +104,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     arguments = parser.parse_args(argv)
     if arguments.valid_days < 1:
         parser.error("--valid-days must be at least 1")
-    return pin(arguments.run, arguments.train_until, arguments.valid_days, arguments.as_of_snapshot)
+    return pin(arguments.run, arguments.train_until, arguments.valid_days, arguments.as_of_snapshot).model_dump(mode="json")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.lake.lock import one_at_a_time
+from schemas.lake.lock import promotion_lock
 from schemas.runtime.cli import log
 from schemas.runtime.errors import Refused
 from schemas.runtime.settings import get_settings
@@ -30,21 +30,22 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
     Raises:
         Refused: the version did not pass the gate, or the champion changed while a rollback waited for another promotion.
     """
-    from ml.promotion.checks import NOBODY
+    from ml.data.pinned_data import read_pin
+    from ml.promotion.checks import NO_CHAMPION
     from ml.tracking.erasure_tag import warn_of
-    from ml.tracking.registry import CHAMPION, by_alias, numbered, of_training, tags_of
-    from ml.tracking.runs import TAG, connect
-    from ml.training.pinned_data import read_pin
+    from ml.tracking.registry import by_alias, numbered, of_training, tags_of
+    from ml.tracking.runs import connect
+    from schemas.runtime.mlflow_rest import CHAMPION, TAG
 
     settings = get_settings()
     client = connect(settings)
     seen = by_alias(client, settings, CHAMPION)
     # In the registry the last write wins. So promotions take turns, and each reads the champion again when its turn comes.
-    with one_at_a_time(settings):
+    with promotion_lock(settings):
         if number is not None:
             version = numbered(client, settings, number)
         else:
-            training = read_pin(run or "")["training"]
+            training = read_pin(run or "").training
             found = of_training(client, settings, training)
             if found is None:
                 raise Refused(
@@ -53,7 +54,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
                 )
             version = found
         champion = by_alias(client, settings, CHAMPION)
-        present = NOBODY if champion is None else str(champion.version)
+        present = NO_CHAMPION if champion is None else str(champion.version)
         answer = {
             "version": str(version.version),
             "recipe": tags_of(version).get("recipe"),
@@ -70,7 +71,7 @@ def promote(run: str | None = None, number: str | None = None) -> dict[str, Any]
                 f"version {version.version} did not pass the gate; in the model registry; "
                 "run `python -m ml.gate` for its training first"
             )
-        if number is not None and present != (NOBODY if seen is None else str(seen.version)):
+        if number is not None and present != (NO_CHAMPION if seen is None else str(seen.version)):
             raise Refused(
                 f"version {present} has just become the champion; in the model registry; "
                 f"to make version {number} the champion all the same, run this again"

@@ -22,7 +22,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
 from ml.inference.eligible_items import offer_of
 from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import TABLE, USER_COLUMNS, Inputs, Work, open_inputs
@@ -30,13 +30,13 @@ from ml.inference.user_histories import known_events
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import at_work, day, log, run_id_default
+from schemas.runtime.cli import day, log, log_duration, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
+from schemas.source import catalogue_tables
 
 BATCH_USERS = 256
-INPUTS = ("profiles", "items", "session_events")
 
 
 def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequence[str]) -> pa.Table:
@@ -91,12 +91,12 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     started = time.perf_counter()
     settings = get_settings()
     lake = open_lake(settings)
-    inputs = inputs_for(lake, INPUTS, args.as_of_snapshot)
+    inputs = inputs_for(lake, ["profiles", *catalogue_tables(settings), "session_events"], args.as_of_snapshot)
     as_of = args.served_on - timedelta(days=1)
     users = read_day(lake, "profiles", as_of, inputs["profiles"], USER_COLUMNS)
     known = catalogue_of(lake, inputs, as_of)
     catalogue = None if known is None else read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
-    share_the_machine()
+    limit_threads()
     version = champion(connect(settings), settings)
     files = download(version_uri(settings, version))
     model, item_ids = load_recommender(files)
@@ -116,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     with open_attempt("recommend", args.run, inputs) as attempt:
         if waiting := len(work.waiting):
             log.info("shards", finished=work.shards - waiting, waiting=waiting)
-            with open_inputs(work) as dealt, at_work("pytorch"):
+            with open_inputs(work) as dealt, log_duration("pytorch"):
                 dealt.write_users(users)
                 dealt.write_events(known_events(lake, args.served_on, inputs["session_events"]))
                 parts = ((dealt.events(shard), dealt.users(shard)) for shard in range(work.shards))

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from ml.tracking.rest import ALIAS, champion_version
+from ml.tracking.rest import champion_version
 from schemas.lake.commits import Commit
 from schemas.lake.lake import Lake, open_lake
+from schemas.runtime.mlflow_rest import CHAMPION
 from schemas.runtime.settings import get_settings
 
 
@@ -57,7 +58,7 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
     if day is None:
         due, why = False, "no profiles are published yet"
     elif champion is None:
-        due, why = False, f"no version is @{ALIAS}"
+        due, why = False, f"no version is @{CHAMPION}"
     elif served == champion and not copied:
         due, why = True, f"recommendations for {day} by version {champion} have no ad copy yet"
     elif served == champion:
@@ -65,7 +66,7 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
     elif served is None:
         due, why = True, f"nothing is recommended for {day} yet"
     else:
-        due, why = True, f"recommendations for {day} are by version {served}, and @{ALIAS} is {champion}"
+        due, why = True, f"recommendations for {day} are by version {served}, and @{CHAMPION} is {champion}"
     return {"due": due, "served_on": None if day is None else day.isoformat(), "version": champion, "why": why}
 
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
+from ml.data.pinned_data import PinnedData
 from ml.promotion.evidence import JUDGED_BY, gather
 from ml.promotion.report import log_report
 from ml.promotion.summary import links, markdown
@@ -41,17 +42,18 @@ def challenge(run: str) -> dict[str, Any]:
     Raises:
         ClickwrightError: the training has no finished run of popularity, the baseline of every comparison.
     """
-    share_the_machine()
-    from ml.tracking.registry import CHALLENGER, by_alias, choose_version, newest_with
-    from ml.tracking.runs import TAG, connect, finished_runs
-    from ml.training.pinned_data import read_pin
+    limit_threads()
+    from ml.data.pinned_data import read_pin
+    from ml.tracking.registry import by_alias, choose_version, newest_with
+    from ml.tracking.runs import connect, finished_runs
+    from schemas.runtime.mlflow_rest import CHALLENGER, TAG
 
     settings, pinned = get_settings(), read_pin(run)
     client = connect(settings)
-    runs = finished_runs(client, settings, pinned["training"])
+    runs = finished_runs(client, settings, pinned.training)
     if "popularity" not in runs:
         raise ClickwrightError(
-            f"training {pinned['training']} has no finished run of popularity (it has: {', '.join(sorted(runs)) or 'none'}); "
+            f"training {pinned.training} has no finished run of popularity (it has: {', '.join(sorted(runs)) or 'none'}); "
             "in MLflow; run `python -m ml.train` for it first"
         )
     name = choose(runs)
@@ -61,18 +63,18 @@ def challenge(run: str) -> dict[str, Any]:
         # Keep the evidence on which it was promoted: a comparison with itself would show no lead.
         evidence = json.loads(version.tags[f"{TAG}evidence"])
         log.info("the best model of this training is the champion already", version=version.version)
-        choose_version(client, settings, pinned["training"], str(version.version))
+        choose_version(client, settings, pinned.training, str(version.version))
         return result(settings, str(version.version), evidence)
     evidence = gather(settings, pinned, runs, name, champion)
     if version is None:
         version = register(client, settings, runs[name])
     tags = {
-        "training": pinned["training"],
+        "training": pinned.training,
         "run_id": runs[name].info.run_id,
         "recipe": name,
-        "train_until": pinned["train_until"],
-        "snapshots": json.dumps(pinned["snapshots"]),
-        "reads": json.dumps(pinned.get("reads", {})),
+        "train_until": str(pinned.train_until),
+        "snapshots": json.dumps(pinned.snapshots),
+        "reads": json.dumps(pinned.reads),
         "code_version": runs[name].data.tags[f"{TAG}code_version"],
         "digest": runs[name].data.tags[f"{TAG}digest"],
         "evidence": json.dumps(evidence),
@@ -80,7 +82,7 @@ def challenge(run: str) -> dict[str, Any]:
     for key, value in tags.items():
         client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{key}", value)
     client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")
-    choose_version(client, settings, pinned["training"], str(version.version))
+    choose_version(client, settings, pinned.training, str(version.version))
     said = markdown(evidence) + "\n\n" + links(settings, str(version.version), evidence)
     client.update_model_version(settings.registered_model, version.version, description=said)
     client.set_registered_model_alias(settings.registered_model, CHALLENGER, version.version)
@@ -112,13 +114,13 @@ def register(client: "MlflowClient", settings: Settings, run: "Run") -> "ModelVe
     """Register a run's model as a new version."""
     import mlflow
 
-    from ml.tracking.runs import TAG
+    from schemas.runtime.mlflow_rest import TAG
 
     tags = {f"{TAG}run_id": run.info.run_id}
     return mlflow.register_model(run.data.tags[f"{TAG}model_uri"], settings.registered_model, tags=tags)
 
 
-def keep(client: "MlflowClient", pinned: dict[str, Any], evidence: dict[str, Any]) -> None:
+def keep(client: "MlflowClient", pinned: PinnedData, evidence: dict[str, Any]) -> None:
     """Store the evidence and a plot, with the run and in the training's folder.
 
     Args:
@@ -126,8 +128,8 @@ def keep(client: "MlflowClient", pinned: dict[str, Any], evidence: dict[str, Any
         pinned: the pinned data of the training.
         evidence: of the challenger.
     """
+    from ml.data.pinned_data import training_folder
     from ml.evaluation import plots
-    from ml.training.pinned_data import training_folder
 
     rows = [
         {"name": name, "validation": row["validation"][JUDGED_BY], "test": row["test"][JUDGED_BY]}
@@ -142,7 +144,7 @@ def keep(client: "MlflowClient", pinned: dict[str, Any], evidence: dict[str, Any
                 "test": champion["test"][JUDGED_BY],
             }
         )
-    folder: Path = training_folder(pinned["run"])
+    folder: Path = training_folder(pinned.run)
     write_atomically(folder / "evidence.json", json.dumps(evidence, indent=1) + "\n")
     write_atomically(folder / "evidence.md", markdown(evidence) + "\n")
     figure = plots.comparison(rows, evidence["recipe"])

@@ -23,13 +23,14 @@ def reject(run: str, by: str) -> dict[str, Any]:
     Raises:
         Refused: the training has no challenger.
     """
+    from ml.data.pinned_data import read_pin
     from ml.tracking.registry import of_training
-    from ml.tracking.runs import TAG, connect
-    from ml.training.pinned_data import read_pin
+    from ml.tracking.runs import connect
+    from schemas.runtime.mlflow_rest import TAG
 
     settings = get_settings()
     client = connect(settings)
-    training = read_pin(run)["training"]
+    training = read_pin(run).training
     version = of_training(client, settings, training)
     if version is None:
         raise Refused(

@@ -22,9 +22,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     Raises:
         ClickwrightError: the training has no evidence yet.
     """
+    from ml.data.pinned_data import training_folder
     from ml.tracking.registry import newest_with
     from ml.tracking.runs import connect
-    from ml.training.pinned_data import training_folder
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")

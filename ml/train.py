@@ -14,16 +14,17 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ml.compute.distributed import from_first, is_first, together
-from ml.compute.threads import share_the_machine
+from ml.compute.distributed import broadcast, is_rank_zero, together
+from ml.compute.threads import limit_threads
 from ml.training.run import checked, expect_encoder, help_to_train, summary, train_one
 from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
 
 if TYPE_CHECKING:
     from ml.data.splits import Split
-    from ml.models.base import Library
+    from ml.models.base import FittedModels
 
 
 def train(run: str, recipes: list[str]) -> dict[str, Any]:
@@ -36,11 +37,11 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     Returns:
         For each recipe its MLflow run and headline metrics.
     """
-    share_the_machine()
+    limit_threads()
+    from ml.data.pinned_data import read_pin
     from ml.data.splits import read_split
     from ml.models import recipe
     from ml.tracking.runs import connect, finished_runs
-    from ml.training.pinned_data import read_pin
     from schemas.lake.lake import open_lake
 
     for name in recipes:
@@ -50,13 +51,13 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     client = connect(settings)
     finished = {
         name: found.info.run_id
-        for name, found in finished_runs(client, settings, pinned["training"]).items()
-        if found.data.tags.get("clickwright.code_version") == code_version()
+        for name, found in finished_runs(client, settings, pinned.training).items()
+        if found.data.tags.get(f"{TAG}code_version") == code_version()
     }
-    kept: dict[str, str] = from_first(finished)  # other ranks could read when rank 0 has finished another run
+    kept: dict[str, str] = broadcast(finished)  # other ranks could read when rank 0 has finished another run
     results: dict[str, Any] = {}
     split: Split | None = None
-    library: Library = {}
+    library: FittedModels = {}
     for name in recipes:
         if name in kept:
             log.info("reused: this code already trained this recipe on this data", recipe=name, run_id=kept[name])
@@ -64,11 +65,11 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
             continue
         if split is None:
             split = checked(read_split(open_lake(), pinned), pinned)
-        if is_first():
+        if is_rank_zero():
             results[name] = train_one(client, settings, pinned, name, split, library) | {"reused": False}
         elif recipe(name).by_gradient:
-            help_to_train(client, pinned["seed"], name, split, library)
-    return {"training": pinned["training"], "recipes": results}
+            help_to_train(client, pinned.seed, name, split, library)
+    return {"training": pinned.training, "recipes": results}
 
 
 def train_together(processes: int, argv: Sequence[str]) -> None:

@@ -35,6 +35,7 @@ CONTRACTS = Path(__file__).parent / "contracts"
 SUFFIX = ".odcs.yaml"
 CLASSES = ("none", "pseudonym", "personal")
 SAME_ROW_AS = "sameRowAs"
+MADE_BY = "madeBy"
 DEFAULT = "default"
 
 
@@ -99,6 +100,30 @@ class Contract:
         return {str(p.name): value for p in self.properties if (value := custom(p, DEFAULT)) is not None}
 
     @property
+    def mappable(self) -> set[str]:
+        """The columns that a source may map; a job makes the others itself."""
+        return {str(p.name) for p in self.properties if custom(p, MADE_BY) is None}
+
+    @property
+    def quarantine(self) -> str | None:
+        """The table of the candidates that break a row rule of this one."""
+        return self._other_table("quarantine")
+
+    @property
+    def landing_files(self) -> str | None:
+        """The table that records the landing files of this one's rows."""
+        return self._other_table("landingFiles")
+
+    @property
+    def traced_through(self) -> str | None:
+        """The table that lineage follows instead of this one; the same run made both."""
+        return self._other_table("tracedThrough")
+
+    def _other_table(self, relation: str) -> str | None:
+        name = custom(self.table, relation)
+        return None if name is None else str(name)
+
+    @property
     def primary_key(self) -> list[str]:
         keys = [p for p in self.properties if p.primaryKey]
         return [str(p.name) for p in sorted(keys, key=lambda p: p.primaryKeyPosition or 0)]
@@ -139,11 +164,11 @@ class Contract:
         return {**of_rows, **{rule.id: rule.sentence for rule in self.table_rules}}
 
 
-def custom(prop: SchemaProperty, name: str) -> Any:
+def custom(prop: SchemaProperty | SchemaObject, name: str) -> Any:
     """The value of a custom property, or None.
 
     Args:
-        prop: a column of a contract.
+        prop: a column of a contract, or its table.
         name: name of the custom property, such as ``default``.
     """
     return next((c.value for c in prop.customProperties or [] if c.property == name), None)

@@ -15,9 +15,6 @@ from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 
 SOURCES = Path(__file__).parent / "sources"
-MADE_BY_CLEAN = {
-    "event_date", "arrived_on", "source", "source_file", "line_number", "arrived_at", "lag_seconds", "days_late",
-}  # fmt: skip
 NEEDED = {"user_id", "event_type", "event_time"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 NAMES_AN_HOUR = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
@@ -211,7 +208,7 @@ class Source(_Strict):
 
     @model_validator(mode="after")
     def _fits_the_contracts(self) -> "Source":
-        mappable = set(load_contract("events").columns) - MADE_BY_CLEAN
+        mappable = load_contract("events").mappable
         if unknown := sorted(set(self.columns) - mappable):
             raise ValueError(f"unknown columns {', '.join(unknown)}; can map {', '.join(sorted(mappable))}")
         if missing := sorted(NEEDED - set(self.columns)):
@@ -260,6 +257,11 @@ def load_source(name: str, folder: Path = SOURCES) -> Source:
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise ConfigError(f"no source {name!r}; in {folder}; known are {known}: add a mapping or correct CLICKWRIGHT_SOURCES")
     return read_source(path)
+
+
+def catalogue_tables(settings: Settings) -> list[str]:
+    """``items`` as an input of a job, or nothing if no source has a catalogue."""
+    return ["items"] if has_catalogue(settings) else []
 
 
 def has_catalogue(settings: Settings) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.cleaning.outcomes import Fate
+from jobs.cleaning.outcomes import Outcome
 from jobs.landing.files import LandingFile
 from schemas.contract import load_contract
 from schemas.runtime.errors import ClickwrightError
@@ -68,15 +68,15 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
             )
     fates, reasons = Counter[str](), Counter[str]()
     for result in results:
-        fates.update({fate: result.get(fate, 0) for fate in Fate} | {n: result[n] for n in ("late", "set_aside")})
+        fates.update({fate: result.get(fate, 0) for fate in Outcome} | {n: result[n] for n in ("late", "set_aside")})
         reasons.update(result["reasons"])
     figures = {
         "lines_read": sum(lines for lines, _ in read.values()),
-        "events": fates[Fate.EVENT],
-        "rejects": fates[Fate.REJECT],
-        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
-        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "events": fates[Outcome.EVENT],
+        "rejects": fates[Outcome.REJECT],
+        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
         "late_events": fates["late"],
         "set_aside": fates["set_aside"],
         "reasons": dict(sorted(reasons.items())),

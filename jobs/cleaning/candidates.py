@@ -1,7 +1,8 @@
 """From raw columns to candidate events: apply the source mapping, convert types, and name the values that cannot be read.
 
 A candidate has every column of the ``events`` contract; a column that the line does not fill is null. A candidate that breaks
-no rule is valid (``sound``). Any other is rejected (``refused``), with every reason and the part of its line that may be kept.
+no rule is valid (``accepted``). Any other is rejected (``rejected``), with every reason and the part of its line that may
+be kept.
 """
 
 import hashlib
@@ -12,20 +13,20 @@ from typing import Any
 import orjson
 import polars as pl
 
-from jobs.cleaning.event_identity import CONTENT
+from jobs.cleaning.event_identity import CONTENT_COLUMNS
 from jobs.cleaning.pseudonymize import with_pseudonyms
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.timestamps import utc_time
 from schemas.contract import Contract
 from schemas.privacy.suppression_list import Erased
 from schemas.rules import to_polars
-from schemas.source import MADE_BY_CLEAN, Column, Source
+from schemas.source import Column, Source
 
 EXCERPT = 200
 LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 AGENT = "agent"
-WHO_AND_WHAT = ["user_id", *CONTENT]
+WHO_AND_WHAT = ["user_id", *CONTENT_COLUMNS]
 SKIP = "skip."
 """Prefix of a `skip` rule's name: the field that the rule reads."""
 
@@ -52,13 +53,13 @@ class Arrival:
 
 @dataclass(frozen=True)
 class Parsed:
-    """Candidates: ``sound`` as rows of ``events``; ``refused`` with ``reasons``, ``masked_line`` and ``readable`` besides.
+    """Candidates: ``accepted`` as rows of ``events``; ``rejected`` with ``reasons``, ``masked_line`` and ``readable`` besides.
 
     ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes.
     """
 
-    sound: pl.DataFrame
-    refused: pl.DataFrame
+    accepted: pl.DataFrame
+    rejected: pl.DataFrame
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
@@ -94,8 +95,8 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(events.columns)
     broken = _broken(frame, raw, set_aside, source, events)
-    is_refused = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
-    return Parsed(frame.filter(~is_refused), _refused(frame, raw, broken, is_refused, shown_fields(source, events)))
+    is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
+    return Parsed(frame.filter(~is_rejected), _refused(frame, raw, broken, is_rejected, shown_fields(source, events)))
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -105,14 +106,14 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
         parsed: the candidates of a file.
         erased: the suppression list.
     """
-    sound, refused = (_turned_away(frame, erased) for frame in (parsed.sound, parsed.refused))
-    if sound is None and refused is None:
+    accepted, rejected = (_turned_away(frame, erased) for frame in (parsed.accepted, parsed.rejected))
+    if accepted is None and rejected is None:
         return parsed
-    kept = parsed.sound if sound is None else parsed.sound.filter(~sound)
-    gone = [parsed.refused if refused is None else parsed.refused.filter(~refused)]
-    for frame, hit in ((parsed.sound, sound), (parsed.refused, refused)):
+    kept = parsed.accepted if accepted is None else parsed.accepted.filter(~accepted)
+    gone = [parsed.rejected if rejected is None else parsed.rejected.filter(~rejected)]
+    for frame, hit in ((parsed.accepted, accepted), (parsed.rejected, rejected)):
         if hit is not None:
-            gone.append(_nothing_but_the_place(frame.filter(hit), parsed.refused))
+            gone.append(_nothing_but_the_place(frame.filter(hit), parsed.rejected))
     return Parsed(kept, pl.concat(gone))
 
 
@@ -122,12 +123,12 @@ def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
     return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
 
 
-def _nothing_but_the_place(frame: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+def _nothing_but_the_place(frame: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Rejected candidates that keep only source, file, line number and arrival."""
     known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
-    blank = {name: pl.lit(None, kind) for name, kind in refused.schema.items() if name not in known}
+    blank = {name: pl.lit(None, kind) for name, kind in rejected.schema.items() if name not in known}
     blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
-    return frame.with_columns(**blank).select(refused.columns)
+    return frame.with_columns(**blank).select(rejected.columns)
 
 
 def derived(frame: pl.DataFrame, history: bool) -> pl.DataFrame:
@@ -226,8 +227,8 @@ def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
 
 def _complete(frame: pl.DataFrame, events: Contract) -> pl.DataFrame:
     """Add the contract's columns that the source does not map, as nulls."""
-    made = {*frame.columns, *MADE_BY_CLEAN}
-    absent = {name: pl.lit(None, kind) for name, kind in events.polars_schema.items() if name not in made}
+    wanted = events.mappable - set(frame.columns)
+    absent = {name: pl.lit(None, kind) for name, kind in events.polars_schema.items() if name in wanted}
     return frame.with_columns(**absent)
 
 
@@ -267,10 +268,10 @@ def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, sou
 
 
 def _refused(
-    frame: pl.DataFrame, raw: pl.DataFrame, broken: pl.DataFrame, is_refused: pl.Series, shown: list[str]
+    frame: pl.DataFrame, raw: pl.DataFrame, broken: pl.DataFrame, is_rejected: pl.Series, shown: list[str]
 ) -> pl.DataFrame:
     """The rejected candidates with every reason; an unreadable line gets only its problem and the shape of its text."""
-    lines, why = raw.filter(is_refused), broken.filter(is_refused)
+    lines, why = raw.filter(is_rejected), broken.filter(is_rejected)
     of_rules = pl.concat_list([pl.when(pl.col(reason)).then(pl.lit(reason)) for reason in why.columns]).list.drop_nulls()
     reasons = why.select(of_rules.alias("reasons")).to_series()
     problem = lines["problem"]
@@ -281,7 +282,7 @@ def _refused(
         ],
         dtype=pl.String,
     )
-    return frame.filter(is_refused).with_columns(
+    return frame.filter(is_rejected).with_columns(
         reasons=pl.when(problem.is_not_null()).then(pl.concat_list(problem)).otherwise(reasons),
         masked_line=masked,
         readable=problem.is_null() & ~reasons.list.first().str.starts_with(f"{LineReason.SKIPPED}.").fill_null(False),
@@ -300,7 +301,7 @@ def _as_json(row: dict[str, Any]) -> str:
     return orjson.dumps(kept, default=str).decode()[:LONGEST_MASKED_LINE]
 
 
-def reject_rows(refused: pl.DataFrame, rejects: Contract, events: Contract) -> pl.DataFrame:
+def reject_rows(rejected: pl.DataFrame, rejects: Contract, events: Contract) -> pl.DataFrame:
     """The rows of ``rejects``: position of the line, every reason, and the masked line.
 
     Args:
@@ -309,4 +310,4 @@ def reject_rows(refused: pl.DataFrame, rejects: Contract, events: Contract) -> p
         events: the contract of ``events``.
     """
     candidate = pl.when(pl.col("readable")).then(pl.struct(events.columns))
-    return refused.with_columns(line=pl.col("masked_line"), candidate=candidate).select(rejects.columns)
+    return rejected.with_columns(line=pl.col("masked_line"), candidate=candidate).select(rejects.columns)

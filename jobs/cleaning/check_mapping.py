@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
-from jobs.cleaning.outcomes import Fate, decide
+from jobs.cleaning.outcomes import Outcome, decide
 from jobs.cleaning.reject_reasons import sentence
 from jobs.landing.files import FOLDER_FORMAT, HOUR, found_file
 from jobs.landing.readers import read
@@ -36,9 +36,9 @@ EXAMPLES = 5
 MOST_LINES = 1_000_000
 LONGEST_EXAMPLE = 400
 WORDS = {
-    Fate.EVENT: "kept as an event",
-    Fate.EXACT_DUPLICATE: "a copy of an earlier event",
-    Fate.NEAR_DUPLICATE: "the same behaviour repeated within seconds",
+    Outcome.EVENT: "kept as an event",
+    Outcome.EXACT_DUPLICATE: "a copy of an earlier event",
+    Outcome.NEAR_DUPLICATE: "the same behaviour repeated within seconds",
 }
 
 
@@ -73,19 +73,19 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     found = Checked()
     events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
     shown = shown_fields(source, events)
-    sound = [events.polars_schema.to_frame()]
+    accepted = [events.polars_schema.to_frame()]
     for raw in read(path, source, wanted_fields(source)):
         parsed = parse(raw, source, key, arrival, events)
         found.lines += len(raw)
-        found.rejects += len(parsed.refused)
-        sound.append(parsed.sound)
-        for reason in parsed.refused["reasons"].explode().unique(maintain_order=True).drop_nulls():
-            found.add(reason, parsed.refused.filter(pl.col("reasons").list.contains(reason)))
+        found.rejects += len(parsed.rejected)
+        accepted.append(parsed.accepted)
+        for reason in parsed.rejected["reasons"].explode().unique(maintain_order=True).drop_nulls():
+            found.add(reason, parsed.rejected.filter(pl.col("reasons").list.contains(reason)))
         if found.lines >= MOST_LINES:
             found.complete = False
             break
     decided = decide(
-        pl.concat(sound),
+        pl.concat(accepted),
         near_duplicate_seconds=settings.near_duplicate_seconds,
         robot_events_per_day=settings.robot_events_per_day,
         robot_chain=settings.robot_chain,
@@ -93,7 +93,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     ).sort("line_number")
     for fate in WORDS:
         found.add(fate, decided.filter(pl.col("fate") == fate), shown)
-    turned_down = decided.filter(pl.col("fate") == Fate.REJECT)
+    turned_down = decided.filter(pl.col("fate") == Outcome.REJECT)
     found.rejects += len(turned_down)
     for reason in turned_down["reason"].unique(maintain_order=True):
         found.add(reason, turned_down.filter(pl.col("reason") == reason), shown)
@@ -179,11 +179,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "file": str(args.file),
         "complete": found.complete,
         "lines_read": found.lines,
-        "events": fates[Fate.EVENT],
+        "events": fates[Outcome.EVENT],
         "rejects": found.rejects,
-        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
-        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
         "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in fates},
     }
 

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 TOUCHED = "event_dates"
 """Note in the commits of ``clean``: the first and last of each run of dates that it touches."""
 
-CONTENT = "content"
+CONTENT_DIGEST = "content"
 """Note in the commits of ``clean``: a digest of the events that does not depend on their order."""
 
 
-def spans(dates: Iterable[date]) -> list[tuple[date, date]]:
+def date_ranges(dates: Iterable[date]) -> list[tuple[date, date]]:
     """The first and last date of each run of consecutive days, which keeps the note of a load of years short.
 
-    >>> spans([date(1998, 4, 17), date(1998, 4, 16), date(1998, 4, 20)])
+    >>> date_ranges([date(1998, 4, 17), date(1998, 4, 16), date(1998, 4, 20)])
     [(datetime.date(1998, 4, 16), datetime.date(1998, 4, 17)), (datetime.date(1998, 4, 20), datetime.date(1998, 4, 20))]
     """
     found: list[tuple[date, date]] = []

@@ -5,7 +5,7 @@ import polars as pl
 SAME_EVENT = ["user_id", "source", "event_id"]
 """Rows that are equal in these columns are copies of one event."""
 
-CONTENT = ["event_type", "event_time", "item_id", "value", "text"]
+CONTENT_COLUMNS = ["event_type", "event_time", "item_id", "value", "text"]
 """The content of a user's event."""
 
 
@@ -36,7 +36,7 @@ def conflicts(events: pl.DataFrame) -> pl.DataFrame:
         ``user_id``, ``source``, ``event_id``, ``arrived_on``, and ``kept_on``, the arrival of the first copy.
     """
     copies = events.filter(events["event_id"].is_duplicated()).sort(*SAME_EVENT, "arrived_on")
-    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).first().over(SAME_EVENT)) for name in CONTENT)
+    differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).first().over(SAME_EVENT)) for name in CONTENT_COLUMNS)
     kept_on = pl.col("arrived_on").first().over(SAME_EVENT)
     marked = copies.with_columns(kept_on=kept_on, _differs=differs).filter("_differs")
     return marked.select(*SAME_EVENT, "arrived_on", "kept_on")

@@ -12,7 +12,7 @@ from jobs.cleaning.candidates import WHO_AND_WHAT
 from jobs.cleaning.reject_reasons import LineReason
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     """The outcome of a line."""
 
     EVENT = "event"
@@ -42,16 +42,16 @@ def decide(
         robot_chain: a user active for longer than this, without a pause longer than ``gap``, is treated as a bot.
         gap: the session gap.
     """
-    frame = candidates.with_row_index(ROW).with_columns(fate=pl.lit(str(Fate.EVENT)), reason=pl.lit(None, pl.String))
+    frame = candidates.with_row_index(ROW).with_columns(fate=pl.lit(str(Outcome.EVENT)), reason=pl.lit(None, pl.String))
     frame = _set(frame, *same_ids(frame))
     frame = _set(frame, {}, runaways(frame, robot_events_per_day), LineReason.ROBOT_TOO_MANY)
     frame = _set(frame, {}, endless(frame, robot_chain, gap), LineReason.ROBOT_ENDLESS)
     near = near_duplicates(frame, near_duplicate_seconds)
-    return _set(frame, {Fate.NEAR_DUPLICATE: near}).drop(ROW)
+    return _set(frame, {Outcome.NEAR_DUPLICATE: near}).drop(ROW)
 
 
 def _set(
-    frame: pl.DataFrame, fates: dict[Fate, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
+    frame: pl.DataFrame, fates: dict[Outcome, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
 ) -> pl.DataFrame:
     """Set the fate of the given row numbers; rejects get a reason too."""
     for fate, rows in fates.items():
@@ -62,13 +62,13 @@ def _set(
     if rejects is not None and len(rejects):
         hit = pl.col(ROW).is_in(rejects.implode())
         frame = frame.with_columns(
-            fate=pl.when(hit).then(pl.lit(str(Fate.REJECT))).otherwise("fate"),
+            fate=pl.when(hit).then(pl.lit(str(Outcome.REJECT))).otherwise("fate"),
             reason=pl.when(hit).then(pl.lit(str(reason))).otherwise("reason"),
         )
     return frame
 
 
-def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str]:
+def same_ids(frame: pl.DataFrame) -> tuple[dict[Outcome, pl.Series], pl.Series, str]:
     """Among lines with the same event id the first to arrive counts; equal content is a duplicate, other content a conflict."""
     suspects = frame.filter(frame["event_id"].hash(seed=0).is_duplicated())
     if suspects.is_empty():
@@ -80,7 +80,7 @@ def same_ids(frame: pl.DataFrame) -> tuple[dict[Fate, pl.Series], pl.Series, str
         pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(name)) for c in WHO_AND_WHAT)
     ).to_series()
     return (
-        {Fate.EXACT_DUPLICATE: suspects.filter(again & same)[ROW]},
+        {Outcome.EXACT_DUPLICATE: suspects.filter(again & same)[ROW]},
         suspects.filter(again & ~same)[ROW],
         LineReason.ID_CONFLICT,
     )
@@ -93,7 +93,7 @@ def runaways(frame: pl.DataFrame, cap: int) -> pl.Series:
         frame: rows of ``events`` with ``fate`` and row numbers; only those that are still events count.
         cap: the most events of a person in a UTC day.
     """
-    events = frame.filter(pl.col("fate") == Fate.EVENT)
+    events = frame.filter(pl.col("fate") == Outcome.EVENT)
     days = events.group_by("user_id", "event_date").len().filter(pl.col("len") > cap)
     if days.is_empty():
         return pl.Series([], dtype=pl.UInt32)
@@ -108,7 +108,7 @@ def endless(frame: pl.DataFrame, longest: timedelta, gap: timedelta) -> pl.Serie
         longest: the longest chain of a person.
         gap: the longest pause within a chain.
     """
-    events = frame.filter(pl.col("fate") == Fate.EVENT).select(ROW, "user_id", "event_time")
+    events = frame.filter(pl.col("fate") == Outcome.EVENT).select(ROW, "user_id", "event_time")
     span = events.group_by("user_id").agg(pl.col("event_time").max() - pl.col("event_time").min())
     candidates = span.filter(pl.col("event_time") > longest)
     if candidates.is_empty():
@@ -129,7 +129,7 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
         seconds: the longest time between the two.
     """
     same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
-    events = frame.filter((pl.col("fate") == Fate.EVENT) & pl.col("item_id").is_not_null())
+    events = frame.filter((pl.col("fate") == Outcome.EVENT) & pl.col("item_id").is_not_null())
     if events.is_empty():
         return pl.Series([], dtype=pl.UInt32)
     digest = events.select(pl.struct(same).hash(seed=0)).to_series().alias("_same")

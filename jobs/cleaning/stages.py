@@ -21,7 +21,7 @@ from jobs.cleaning.candidates import (
     without_erased,
 )
 from jobs.cleaning.event_ids import id_digests, write_ids
-from jobs.cleaning.outcomes import Fate, decide, same_ids
+from jobs.cleaning.outcomes import Outcome, decide, same_ids
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
@@ -33,7 +33,7 @@ from schemas.privacy.suppression_list import Erased
 from schemas.runtime.settings import Settings
 from schemas.source import Source
 
-SOUND, REFUSED, READ = "sound", "refused", "read"
+ACCEPTED, REJECTED, READ = "sound", "refused", "read"
 
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
 
@@ -75,10 +75,10 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
     for piece in pieces:
         number, first, _ = piece
         file, lines = of.files[number], 0
-        for sound, refused in candidates(of, piece):
-            lines += len(sound) + len(refused)
-            yield REFUSED, refused, None
-            yield SOUND, sound.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
+        for accepted, rejected in candidates(of, piece):
+            lines += len(accepted) + len(rejected)
+            yield REJECTED, rejected, None
+            yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
         sha256 = None if first else digest(str(file.path))  # for a file in pieces, the task of the first piece
         yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
@@ -98,11 +98,13 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
         parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:
-            yield parsed.sound, parsed.refused
+            yield parsed.accepted, parsed.rejected
             continue
         again = pl.col("line_number").is_in(lost)
-        conflicting = refuse(parsed.sound.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events))
-        yield parsed.sound.filter(~again), pl.concat([parsed.refused, conflicting])
+        conflicting = refuse(
+            parsed.accepted.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events)
+        )
+        yield parsed.accepted.filter(~again), pl.concat([parsed.rejected, conflicting])
 
 
 def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
@@ -126,21 +128,21 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
     """
     settings = of.settings
     decided = decide(
-        _complete(of, frames[SOUND]) if SOUND in frames else of.events.polars_schema.to_frame(),
+        _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else of.events.polars_schema.to_frame(),
         near_duplicate_seconds=settings.near_duplicate_seconds,
         robot_events_per_day=settings.robot_events_per_day,
         robot_chain=settings.robot_chain,
         gap=settings.session_gap,
     )
-    events = decided.filter(pl.col("fate") == Fate.EVENT).select(of.events.columns)
-    turned_down = decided.filter(pl.col("fate") == Fate.REJECT).partition_by("source", as_dict=True)
-    refused = [frames[REFUSED]] if REFUSED in frames else []
+    events = decided.filter(pl.col("fate") == Outcome.EVENT).select(of.events.columns)
+    turned_down = decided.filter(pl.col("fate") == Outcome.REJECT).partition_by("source", as_dict=True)
+    rejected = [frames[REJECTED]] if REJECTED in frames else []
     for (source,), rows in turned_down.items():
-        refused.append(refuse(rows.drop("fate", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events)))
-    rejects = reject_rows(pl.concat(refused), of.rejects, of.events) if refused else of.rejects.polars_schema.to_frame()
+        rejected.append(refuse(rows.drop("fate", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events)))
+    rejects = reject_rows(pl.concat(rejected), of.rejects, of.events) if rejected else of.rejects.polars_schema.to_frame()
     yield {
         **dict(decided["fate"].value_counts().iter_rows()),
-        Fate.REJECT: len(rejects),
+        Outcome.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
         "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
@@ -160,7 +162,7 @@ def _set_aside(reasons: pl.Series) -> pl.Series:
     return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | (reasons == LineReason.ERASED)
 
 
-def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
+def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
     """Valid candidates as full rows of ``events`` again."""
     files = pl.DataFrame(
         {
@@ -171,7 +173,7 @@ def _complete(of: Day, sound: pl.DataFrame) -> pl.DataFrame:
             "arrived_on": [of.arrived_on for _ in of.files],
         }
     )
-    whole = derived(sound.join(files, on="_file", how="left"), of.history)
+    whole = derived(accepted.join(files, on="_file", how="left"), of.history)
     return whole.select(of.events.columns)
 
 
@@ -192,12 +194,12 @@ def conflicting_lines(
 
 def _lines_of(of: Day, shared: frozenset[int], pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
     for piece in pieces:
-        for sound, _ in candidates(of, piece):
-            rows = sound.filter(id_digests(sound).is_in(list(shared)))
-            yield SOUND, rows.with_columns(_file=pl.lit(piece[0], pl.Int32)), None
+        for accepted, _ in candidates(of, piece):
+            rows = accepted.filter(id_digests(accepted).is_in(list(shared)))
+            yield ACCEPTED, rows.with_columns(_file=pl.lit(piece[0], pl.Int32)), None
 
 
 def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    rows = frames[SOUND].with_row_index("_row")
+    rows = frames[ACCEPTED].with_row_index("_row")
     _, conflicts, _ = same_ids(rows)
     yield {"lines": rows.filter(pl.col("_row").is_in(conflicts.implode())).select("_file", "line_number").rows()}

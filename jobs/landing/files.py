@@ -64,7 +64,7 @@ Piece = tuple[int, int | None, int | None]
 """The number of a file, and the first and last row group of the piece; None and None for the whole file."""
 
 
-def in_tasks(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
+def pieces_by_task(files: Sequence[LandingFile], sources: Mapping[str, Source]) -> list[list[Piece]]:
     """Assign the files to tasks: small ones together, large Parquet files in pieces.
 
     Args:

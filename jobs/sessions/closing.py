@@ -11,7 +11,7 @@ import polars as pl
 from jobs.cleaning.event_identity import SAME_EVENT, conflicts, first_arrivals
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
-from jobs.sessions.lookback import reach
+from jobs.sessions.lookback import event_time_range
 from jobs.sessions.rules import SESSION, closing_date, in_order, summary, with_sessions
 from schemas.contract import Contract
 
@@ -42,7 +42,7 @@ def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataF
         of: the closing dates and the files.
         numbers: the numbers of this task's files.
     """
-    start, end = reach(of.dates, of.gap)
+    start, end = event_time_range(of.dates, of.gap)
     for number in numbers:
         for rows in read_rows(of.files[number], of.columns, EVENTS):
             yield EVENTS, rows.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end)), "user_id"
@@ -57,9 +57,9 @@ def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -
         frames: the rows of :func:`read_events`.
     """
     rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
-    came_back = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
+    reappeared = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
     yield {
-        "conflicts": came_back.to_dicts(),
+        "conflicts": reappeared.to_dicts(),
         "sessions": write_partitions(sessions, of.sessions, of.folders["sessions"]),
         "session_events": write_partitions(rows, of.session_events, of.folders["session_events"]),
     }
@@ -69,14 +69,14 @@ def closing_sessions(events: pl.DataFrame, dates: Iterable[date], gap: timedelta
     """The sessions that close on some dates.
 
     Args:
-        events: rows of ``events``, of whole users, at least those within :func:`reach`; copies count once.
+        events: rows of ``events``, of whole users, at least those within :func:`event_time_range`; copies count once.
         dates: the closing dates.
         gap: the session gap.
 
     Returns:
         Their events, with ``session_id``, ``position`` and ``closed_on``, and one row for each session; both ordered by user.
     """
-    start, end = reach(dates, gap)
+    start, end = event_time_range(dates, gap)
     known = events.filter((pl.col("event_time") >= start) & (pl.col("event_time") < end))
     rows = with_sessions(in_order(first_arrivals(known)), gap)
     sessions = summary(rows).with_columns(closed_on=closing_date(pl.col("ended_at"), gap))

@@ -13,14 +13,14 @@ DAYS_BACK = LOOK_BACK.days + 1
 """The gap before the look-back is on one more day."""
 
 
-def reach(dates: Iterable[date], gap: timedelta) -> tuple[datetime, datetime]:
+def event_time_range(dates: Iterable[date], gap: timedelta) -> tuple[datetime, datetime]:
     """The first moment, and the moment after the last, of the events that some closing dates depend on.
 
     Args:
         dates: the closing dates.
         gap: the session gap.
 
-    >>> start, end = reach([date(1998, 4, 16)], timedelta(minutes=30))
+    >>> start, end = event_time_range([date(1998, 4, 16)], timedelta(minutes=30))
     >>> f"{start:%d %H:%M} to {end:%d %H:%M}"
     '13 23:30 to 17 00:00'
     """

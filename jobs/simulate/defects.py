@@ -48,7 +48,7 @@ class Planted(StrEnum):
     LATE = "late", 0.0, "a real event that arrives one to three days after it happened"
 
 
-class Fate(StrEnum):
+class Outcome(StrEnum):
     """The expected outcome of a line."""
 
     EVENT = "event"
@@ -68,7 +68,7 @@ class Line(NamedTuple):
     copy: int
     text: bytes
     kind: Planted | None = None
-    fate: Fate = Fate.EVENT
+    fate: Outcome = Outcome.EVENT
     reasons: tuple[str, ...] = ()
 
 
@@ -181,19 +181,19 @@ def _plant(kind: Planted, i: int, base: Line, twin_id: int) -> Line:
     """The ``i``-th line of a kind, made from a genuine one."""
     event: Event = json.loads(base.text)
     twin = {**event, "id": f"{twin_id:016x}"}
-    spoilt = base._replace(event_id=twin_id, kind=kind, fate=Fate.REJECT)
+    spoilt = base._replace(event_id=twin_id, kind=kind, fate=Outcome.REJECT)
     match kind:
         case Planted.EXACT_DUPLICATE:
             later = base.arrives + (i % 3 == 2)  # two of three come in the same hour
             arrives = later if arrival_day(later) == arrival_day(base.arrives) else base.arrives
-            return base._replace(arrives=arrives, copy=1, kind=kind, fate=Fate.EXACT_DUPLICATE)
+            return base._replace(arrives=arrives, copy=1, kind=kind, fate=Outcome.EXACT_DUPLICATE)
         case Planted.NEAR_DUPLICATE:
             time = base.time + SECOND
             text = to_json({**twin, "at": utc(time)}).encode()
-            return spoilt._replace(time=time, text=text, fate=Fate.NEAR_DUPLICATE)
+            return spoilt._replace(time=time, text=text, fate=Outcome.NEAR_DUPLICATE)
         case Planted.ID_CONFLICT:
             text = to_json({**event, "item": f"{event['item']}x"}).encode()
-            return base._replace(copy=1, text=text, kind=kind, fate=Fate.REJECT, reasons=("event_id.conflict",))
+            return base._replace(copy=1, text=text, kind=kind, fate=Outcome.REJECT, reasons=("event_id.conflict",))
         case Planted.BROKEN_JSON:
             return spoilt._replace(text=_cut(twin, i).encode(), reasons=("line.not_json",))
         case Planted.NOT_UTF8:
@@ -245,5 +245,5 @@ def _opened(
         event = {"id": f"{event_id:016x}", "user": user_name(user), "action": Kind.VIEW.name.lower(), "at": utc(time)}
         event |= {"device": "desktop", "country": "DE", "agent": agent, "page": "category"}
         event["item"] = item_name(item, bool(world.catalogue.is_ad[item]))
-        lines.append(Line(time // HOUR, time, event_id, 0, to_json(event).encode(), kind, Fate.REJECT, (reason,)))
+        lines.append(Line(time // HOUR, time, event_id, 0, to_json(event).encode(), kind, Outcome.REJECT, (reason,)))
     return lines

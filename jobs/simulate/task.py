@@ -28,7 +28,7 @@ import pyarrow.parquet as pq
 
 from jobs.simulate.behaviour import CellDay, Events, Kind, cell_day
 from jobs.simulate.click_probabilities import choices_table
-from jobs.simulate.defects import Fate, Line, Planted, arrival_day, cell_lines, machine_lines
+from jobs.simulate.defects import Line, Outcome, Planted, arrival_day, cell_lines, machine_lines
 from jobs.simulate.lines import KINDS, hex_ids, item_lines, item_names, user_names
 from jobs.simulate.truth import impressions_table, items_table, sessions_table, users_table
 from jobs.simulate.world import HOUR, World
@@ -176,11 +176,11 @@ def account(lines: list[Line], arrived_on: date) -> dict[str, Any]:
     late = sum(line.kind is Planted.LATE and day > line.time // (24 * HOUR) for line in lines)
     return {
         "lines_read": len(lines),
-        "events": fates[Fate.EVENT],
-        "rejects": fates[Fate.REJECT],
-        "duplicates": fates[Fate.EXACT_DUPLICATE] + fates[Fate.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Fate.EXACT_DUPLICATE],
-        "near_duplicates": fates[Fate.NEAR_DUPLICATE],
+        "events": fates[Outcome.EVENT],
+        "rejects": fates[Outcome.REJECT],
+        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
         "late_events": late,
         "reasons": dict(reasons),
     }

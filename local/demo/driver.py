@@ -48,7 +48,7 @@ class Watch:
         self.tasks_a_run = max([self.tasks_a_run, *(len(found) for found in tasks.values())])
         finished = sum(run.finished for run in runs)
         done = finished * self.tasks_a_run + sum(task.state in DONE for found in tasks.values() for task in found)
-        steps = [f"{name(run)}  {at_work(tasks[run.run_id])}" for run in runs if run.run_id in tasks]
+        steps = [f"{name(run)}  {log_duration(tasks[run.run_id])}" for run in runs if run.run_id in tasks]
         what = ", ".join(steps) or ("done" if finished == len(runs) else "waiting for the scheduler")
         self.bar.update(self.row, completed=done, total=len(runs) * self.tasks_a_run, description=what)
         if self.bar.disable and what != self.said:
@@ -63,12 +63,12 @@ def name(run: Run) -> str:
     return run.interval_start[:10] if run.dag_id == DAY_DAG and run.interval_start else run.dag_id
 
 
-def at_work(tasks: Sequence[Task]) -> str:
+def log_duration(tasks: Sequence[Task]) -> str:
     """The running tasks, or else the first waiting one with its state.
 
-    >>> at_work([Task("clean.build", "running", 1, None), Task("items.build", "running", 1, None)])
+    >>> log_duration([Task("clean.build", "running", 1, None), Task("items.build", "running", 1, None)])
     'clean.build + items.build'
-    >>> at_work([Task("clean.audit", "queued", 1, None)])
+    >>> log_duration([Task("clean.audit", "queued", 1, None)])
     'clean.audit (queued)'
     """
     for state in AT_WORK:

@@ -6,11 +6,10 @@ from typing import Any
 import httpx
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.mlflow_rest import CHAMPION, NOT_FOUND, TAG, version_by_alias
 
 API = "/api/2.0/mlflow"
-TRAINING_TAG = "clickwright.training"
-# MLflow returns the second for a registered model without the alias.
-NOT_FOUND = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+TRAINING_TAG = f"{TAG}training"
 
 
 class Tracking:
@@ -28,11 +27,9 @@ class Tracking:
 
     def champion(self) -> dict[str, Any] | None:
         """The version with the alias ``champion`` (``version``, ``run_id``, ``tags``), or None."""
-        params = {"name": self.model, "alias": "champion"}
-        answer = self._call("GET", "/registered-models/alias", params=params)
-        if answer is None:
+        version = version_by_alias(self.url, self.model, CHAMPION)
+        if version is None:
             return None
-        version = answer["model_version"]
         return {
             "model": self.model,
             "version": str(version["version"]),

@@ -17,6 +17,7 @@ from local.stack.airflow_client import AirflowClient, Run
 from schemas.lake.lake import Lake, open_lake
 from schemas.pages.table_docs import write_docs
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import Settings
 from schemas.runtime.version import code_version
 
@@ -91,11 +92,11 @@ def training(tracking: Tracking) -> dict[str, Any]:
     champion = tracking.champion()
     if champion is None:
         raise ClickwrightError(f"no version of {tracking.model} is the champion; in MLflow at {tracking.url}; train one")
-    evidence = json.loads(champion["tags"].get("clickwright.evidence") or "{}")
+    evidence = json.loads(champion["tags"].get(f"{TAG}evidence") or "{}")
     compared = evidence.get("models", {})
     models = []
     for run in tracking.siblings(champion["run_id"]):
-        recipe = run["tags"].get("clickwright.recipe") or run["name"]
+        recipe = run["tags"].get(f"{TAG}recipe") or run["name"]
         models.append(
             {
                 "recipe": recipe,

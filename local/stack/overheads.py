@@ -1,8 +1,8 @@
 """Shows how the time of a day's run divides into Spark, PyTorch, Great Expectations and overhead.
 
 ``python -m local.stack.overheads 1998-04-20`` asks the running Airflow for the start and end of the day's tasks, and reads from
-their logs when each library worked (`schemas.runtime.cli.at_work`). The rest is start-up (Python, the JVM, imports), reading
-and writing the lake's metadata, and waiting for the scheduler.
+their logs when each library worked (`schemas.runtime.cli.log_duration`). The rest is start-up (Python, the JVM, imports),
+reading and writing the lake's metadata, and waiting for the scheduler.
 """
 
 import argparse

@@ -15,14 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ml.benchmark.options import add_file_options, read
-from ml.compute.threads import cpu_seconds, share_the_machine
+from ml.compute.threads import cpu_seconds, limit_threads
 from schemas.runtime.cli import log
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
 if TYPE_CHECKING:
     from ml.data.splits import Split
-    from ml.models.base import Library
+    from ml.models.base import FittedModels
 
 SHOWN = ("ndcg", "hit_rate")
 
@@ -43,7 +43,7 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
 
     for name in models:
         recipe(name)  # an unknown name fails now, not after an hour
-    library: Library = {}
+    library: FittedModels = {}
     runs = {
         name: [run(name, split, seed, library) for seed in (seeds if recipe(name).seeded else seeds[:1])] for name in models
     }
@@ -58,7 +58,7 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
     }
 
 
-def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, Any]:
+def run(name: str, split: "Split", seed: int, library: "FittedModels") -> dict[str, Any]:
     """Fit and evaluate one recipe with one seed.
 
     Args:
@@ -77,12 +77,12 @@ def run(name: str, split: "Split", seed: int, library: "Library") -> dict[str, A
     told_of = partial(progress, name, seed)
     tuned = fit(name, split, seed, library, log=told_of)
     chosen = cpu_seconds()
-    validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
-    strict = evaluate(tuned, split.test, split.catalog, split.fit.met)
+    validation = evaluate(tuned, split.validation, split.catalog, split.fit.item_counts)
+    strict = evaluate(tuned, split.test, split.catalog, split.fit.item_counts)
     judged = cpu_seconds()
     final = refit(name, tuned.chosen, split, seed, library, log=told_of)
     refitted = cpu_seconds()
-    with_all = evaluate(final, split.test, split.catalog, split.refit.met)
+    with_all = evaluate(final, split.test, split.catalog, split.refit.item_counts)
     log.info("benchmarked", recipe=name, seed=seed, validation_ndcg=round(validation.metrics["ndcg_at_10"], 4))
     return {
         "seed": seed,
@@ -168,7 +168,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--seeds", default=str(get_settings().seed), help="comma-separated seeds, for recipes with randomness")
     parser.add_argument("--json", type=Path, help="file for all results")
     arguments = parser.parse_args(argv)
-    share_the_machine()
+    limit_threads()
     models = arguments.models.split(",")
     if arguments.against not in (None, *models):
         parser.error(f"--against {arguments.against} is not among --models")

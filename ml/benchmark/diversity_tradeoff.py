@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ml import metrics
 from ml.benchmark.options import add_file_options, read
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
 from ml.data.cases import Cases
 from ml.inference.diversity import Categories, diversified
 from ml.inference.slates import Best, Lists
@@ -44,7 +44,7 @@ def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> I
 
 
 def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64]:
-    """The rank of each right item in its question's list, from 1; ``BEHIND`` if the list lacks it: ``[C]``.
+    """The rank of each right item in its question's list, from 1; ``UNRANKED`` if the list lacks it: ``[C]``.
 
     Args:
         lists: items of each question, ``[Q, K]``.
@@ -52,7 +52,7 @@ def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64
     """
     row = np.unique(cases.question, return_inverse=True)[1]
     there = (lists[row] == cases.target[:, None]) & (cases.target[:, None] >= 0)
-    return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.BEHIND), dtype=np.int64)
+    return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.UNRANKED), dtype=np.int64)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--model", default="cooccurrence", help="recipe (default: cooccurrence)")
     parser.add_argument("--relevance", default="1,0.9,0.8,0.7,0.5,0.3", help="comma-separated weights of relevance")
     arguments = parser.parse_args(argv)
-    share_the_machine()
+    limit_threads()
     settings = get_settings()
     split = read(arguments)
     model = build(arguments.model).fit(split.fit, split.catalog, seed=settings.seed, validation=split.validation)

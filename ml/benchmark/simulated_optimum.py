@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ml.compute.threads import cpu_seconds, share_the_machine
+from ml.compute.threads import cpu_seconds, limit_threads
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.local_files import write_atomically
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from ml.data.cases import Cases
     from ml.data.splits import Split
     from ml.evaluation.evaluate import Evaluation
-    from ml.models.base import Library, Scores
+    from ml.models.base import FittedModels, Scores
 
 EVENTS, ITEMS = "simulated-parquet", "simulated-items"
 OPTIMUM = "planted optimum"
@@ -137,19 +137,19 @@ def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.int
     """
     from ml import metrics
     from ml.evaluation.evaluate import BY_RANK, Evaluation
-    from ml.evaluation.slices import question_segments
-    from ml.models.rank import K, leave_out, rank_of_target
+    from ml.evaluation.slices import query_slices
+    from ml.models.rank import K, mask_seen, rank_of_target
 
     cases = split.test
     scores = scores.copy()
-    leave_out(scores, [cases.histories[case] for case in cases.first])
+    mask_seen(scores, [cases.histories[case] for case in cases.first])
     ranks = rank_of_target(scores[question_rows(cases)], cases.target)
     by_rank = metrics.hits_of(ranks, cases.question, K)
     return Evaluation(
         k=K,
         user=cases.user[cases.first],
         by_question={name: measure(*by_rank) for name, measure in BY_RANK.items()},
-        segments=question_segments(cases, split.catalog, counts),
+        segments=query_slices(cases, split.catalog, counts),
         shown={},
     )
 
@@ -206,11 +206,11 @@ def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
     for name in models:
         recipe(name)  # an unknown name fails now, not after an hour
     split = world.split
-    counts = split.fit.met
+    counts = split.fit.item_counts
     histories = [split.test.histories[case] for case in split.test.first]
     times = None if split.test.times is None else [split.test.times[case] for case in split.test.first]
     scores, seconds = {OPTIMUM: world.clicks}, {OPTIMUM: 0.0}
-    library: Library = {}
+    library: FittedModels = {}
     for name in models:
         began = cpu_seconds()
         model = fit(name, split, seed, library, log=partial(progress, name, seed))
@@ -274,7 +274,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     models = arguments.models.split(",")
     if "popularity" not in models:
         parser.error("--models must include popularity, since leads are measured against it")
-    share_the_machine()
+    limit_threads()
     found = compare(read_world(arguments.landing, arguments.truth, arguments.valid_days), models, arguments.seed)
     print(table(found), flush=True)
     if arguments.json:

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-PATIENCE = timedelta(hours=12)
+DISTRIBUTED_TIMEOUT = timedelta(hours=12)
 """How long the other ranks wait while rank 0 does everything except train the network."""
 
 
@@ -18,7 +18,7 @@ def _state() -> Any:
     import torch
     from accelerate import PartialState
 
-    return PartialState(cpu=not torch.cuda.is_available(), timeout=PATIENCE)
+    return PartialState(cpu=not torch.cuda.is_available(), timeout=DISTRIBUTED_TIMEOUT)
 
 
 def together() -> bool:
@@ -31,7 +31,7 @@ def processes() -> int:
     return int(_state().num_processes) if together() else 1
 
 
-def is_first() -> bool:
+def is_rank_zero() -> bool:
     """Whether this process is rank 0, which writes, logs and registers."""
     return not together() or bool(_state().is_main_process)
 
@@ -42,7 +42,7 @@ def wait_for_all() -> None:
         _state().wait_for_everyone()
 
 
-def from_first(value: T) -> T:
+def broadcast(value: T) -> T:
     """Broadcast rank 0's ``value`` to every process."""
     if not together():
         return value

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-def share_the_machine() -> int:
+def limit_threads() -> int:
     """Limit numerical libraries to half of the cores, or to OMP_NUM_THREADS; returns the number of threads.
 
     Call it before any computation. These models are small: their threads mostly wait for each other, and on a busy machine they

@@ -8,7 +8,7 @@ BODY_LENGTH = 200
 
 
 @dataclass(frozen=True)
-class Facts:
+class AdFacts:
     """All facts that an ad may use. ``liked`` is the item of the user's history that the model finds most similar, if any."""
 
     title: str

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ml.copywriting.ad_copy import Copy, Facts
-from ml.copywriting.guards import failed_checks
+from ml.copywriting.ad_copy import AdFacts, Copy
+from ml.copywriting.guards import failed_guards
 from ml.copywriting.language_model import LanguageModel, prompt
 from ml.copywriting.lexicon import Lexicon
 from ml.copywriting.template import template
@@ -24,7 +24,7 @@ class Ad:
 
     user_id: str
     item_id: str
-    facts: Facts
+    facts: AdFacts
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Written:
     seed: int
 
 
-def seed_of(facts: Facts, attempt: int, seed: int) -> int:
+def seed_of(facts: AdFacts, attempt: int, seed: int) -> int:
     """A seed for an ad, from its facts and not from its user.
 
     Args:
@@ -45,7 +45,7 @@ def seed_of(facts: Facts, attempt: int, seed: int) -> int:
         attempt: number of the try, from 0.
         seed: of the run.
 
-    >>> seed_of(Facts("Alien"), 0, 7) == seed_of(Facts("Alien"), 1, 7)
+    >>> seed_of(AdFacts("Alien"), 0, 7) == seed_of(AdFacts("Alien"), 1, 7)
     False
     """
     return int.from_bytes(hashlib.sha256(f"{seed}|{attempt}|{prompt(facts)}".encode()).digest()[:4], "big")
@@ -63,7 +63,7 @@ def write_all(
         seed: of the run.
         guided: whether the model keeps to the grammar.
     """
-    copies: dict[Facts, tuple[Copy, str, int]] = {}
+    copies: dict[AdFacts, tuple[Copy, str, int]] = {}
     failures: Counter[str] = Counter()
     distinct = list(dict.fromkeys(ad.facts for ad in ads))
     tried, passed_first = 0, 0
@@ -74,7 +74,7 @@ def write_all(
             seeds = [seed_of(facts, attempt, seed) for facts in batch]
             for facts, own, copy in zip(batch, seeds, model.write(batch, seeds, lexicon, guided), strict=True):
                 tried += 1
-                failed = failed_checks(copy, facts, lexicon)
+                failed = failed_guards(copy, facts, lexicon)
                 failures.update(failed)
                 if not failed:
                     copies[facts] = copy, "language_model", own
@@ -83,7 +83,7 @@ def write_all(
     for facts in distinct:
         if facts not in copies:
             copy = template(facts, lexicon)
-            if failed := failed_checks(copy, facts, lexicon):
+            if failed := failed_guards(copy, facts, lexicon):
                 log.warning("no copy passes the checks", title=facts.title, failed=failed)
             else:
                 copies[facts] = copy, "template", 0

@@ -1,13 +1,13 @@
 """The checks that ad copy must pass: one short, named function per check.
 
-A check gets the copy, the ad's facts and the lexicon, and returns whether the copy passes; ``failed_checks`` names those that
+A check gets the copy, the ad's facts and the lexicon, and returns whether the copy passes; ``failed_guards`` names those that
 fail. Checks judge the text alone, so the language model and the template pass the same ones.
 """
 
 import re
 from collections.abc import Callable, Iterator
 
-from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, AdFacts, Copy
 from ml.copywriting.lexicon import Lexicon, words_of
 
 CLAIMS = re.compile(
@@ -52,7 +52,7 @@ def _both(copy: Copy) -> str:
     return f"{copy.headline}\n{copy.body}"
 
 
-def _own_words(copy: Copy, facts: Facts) -> str:
+def _own_words(copy: Copy, facts: AdFacts) -> str:
     """The text outside the titles."""
     return _without(_both(copy), facts.title, facts.liked)
 
@@ -61,12 +61,12 @@ def _sentences(text: str) -> Iterator[str]:
     return (part.strip() for part in re.split(r"[.!:\n]", text) if part.strip())
 
 
-def fits(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def fits(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """The headline has 1 to 60 characters, the body 1 to 200."""
     return 0 < len(copy.headline) <= HEADLINE_LENGTH and 0 < len(copy.body) <= BODY_LENGTH
 
 
-def printable(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def printable(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """Headline and body are one line each, of visible characters, without markup, doubled spaces or doubled punctuation."""
     odd = re.compile(r"\s\s|[<>{}\[\]|\\*_#~^`]|[,;:.!?]\s*[,;:!?]|\s[,.;:!?]")
     return all(
@@ -77,7 +77,7 @@ def printable(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
     )
 
 
-def whole_sentences(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def whole_sentences(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """The body ends in '.' or '!', and no sentence ends in a dangling word such as 'the', 'of' or 'and'."""
     if copy.body[-1:] not in (".", "!"):
         return False
@@ -88,45 +88,45 @@ def whole_sentences(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
     )
 
 
-def names_the_title(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def names_the_title(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """The headline names the item."""
     return facts.title.casefold() in copy.headline.casefold()
 
 
-def no_unknown_names(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_unknown_names(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No capital letter inside a sentence, except in titles and categories."""
     rest = _without(_own_words(copy, facts), *facts.categories)
     return not any(word[0].isupper() for sentence in _sentences(rest) for word in WORD.findall(sentence)[1:])
 
 
-def no_unknown_numbers(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_unknown_numbers(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No number except the year, and that only in a phrase of the lexicon for the year."""
     forms = [] if facts.year is None else lexicon.forms("year_from", {"year": str(facts.year)})
     rest = _without(_own_words(copy, facts), *forms, *facts.categories)
     return not any(character.isnumeric() for character in rest)
 
 
-def no_claims(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_claims(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No award, praise, price, person or spelled-out number."""
     return not CLAIMS.search(_own_words(copy, facts))
 
 
-def no_promises(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_promises(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No promise to the reader."""
     return not PROMISES.search(_own_words(copy, facts))
 
 
-def no_prompt_echo(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_prompt_echo(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No label, marker or chatter from the prompt."""
     return not ECHOES.search(_own_words(copy, facts))
 
 
-def no_personal_data(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def no_personal_data(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No pseudonym, address, link or telephone number."""
     return not PERSONAL.search(_own_words(copy, facts))
 
 
-def likeness_only(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def likeness_only(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """The other title is named only in a phrase of the lexicon for similar titles."""
     if facts.liked is None:
         return True
@@ -134,13 +134,13 @@ def likeness_only(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
     return not _occurrences(facts.liked, rest)
 
 
-def plain_words(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def plain_words(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """Every word comes from the facts or from the lexicon, whose words claim nothing."""
     known = lexicon.plain_words | lexicon.own_words(facts.categories) | {str(facts.year)}
     return words_of([_own_words(copy, facts)]) <= known
 
 
-def said_once(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
+def said_once(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> bool:
     """No word of four or more letters repeats in a sentence, no four words of the headline in the body, no title in a line."""
     for sentence in _sentences(_own_words(copy, facts)):
         words = [word for word in WORD.findall(sentence.lower()) if len(word) >= 4]
@@ -153,8 +153,8 @@ def said_once(copy: Copy, facts: Facts, lexicon: Lexicon) -> bool:
     return not runs[0] & runs[1] and all(len(_occurrences(facts.title, part)) <= 1 for part in (copy.headline, copy.body))
 
 
-Check = Callable[[Copy, Facts, Lexicon], bool]
-CHECKS: dict[str, Check] = {
+Check = Callable[[Copy, AdFacts, Lexicon], bool]
+GUARDS: dict[str, Check] = {
     check.__name__: check
     for check in (
         fits,
@@ -174,7 +174,7 @@ CHECKS: dict[str, Check] = {
 }
 
 
-def failed_checks(copy: Copy, facts: Facts, lexicon: Lexicon) -> list[str]:
+def failed_guards(copy: Copy, facts: AdFacts, lexicon: Lexicon) -> list[str]:
     """Names of the checks that ``copy`` fails; empty when it may be shown.
 
     Args:
@@ -182,4 +182,4 @@ def failed_checks(copy: Copy, facts: Facts, lexicon: Lexicon) -> list[str]:
         facts: of the ad.
         lexicon: the words that claim nothing.
     """
-    return [name for name, check in CHECKS.items() if not check(copy, facts, lexicon)]
+    return [name for name, check in GUARDS.items() if not check(copy, facts, lexicon)]

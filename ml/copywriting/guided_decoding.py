@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import torch
 from transformers import LogitsProcessor
 
-from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Facts
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, AdFacts
 from ml.copywriting.lexicon import Lexicon, words_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Tokens:
 class Line:
     """All texts of a rule of the grammar for an ad's facts, as an acyclic graph of pieces. Node 0 is the end."""
 
-    def __init__(self, rule: str, facts: Facts, lexicon: Lexicon, tokens: Tokens, limit: int) -> None:
+    def __init__(self, rule: str, facts: AdFacts, lexicon: Lexicon, tokens: Tokens, limit: int) -> None:
         self.limit = limit
         self._tokens = tokens
         self._texts = {
@@ -148,7 +148,7 @@ class Hypothesis:
 class Writer:
     """The state of one ad in the grammar: feed it the tokens that were written, and it lists those that may follow."""
 
-    def __init__(self, facts: Facts, lexicon: Lexicon, tokens: Tokens) -> None:
+    def __init__(self, facts: AdFacts, lexicon: Lexicon, tokens: Tokens) -> None:
         self._tokens = tokens
         self._lines = [
             Line("headline", facts, lexicon, tokens, HEADLINE_LENGTH),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ml.copywriting.ad_copy import Copy, Facts
+from ml.copywriting.ad_copy import AdFacts, Copy
 from ml.copywriting.lexicon import Lexicon
 from ml.text.pretrained import quiet_transformers
 from schemas.runtime.errors import ConfigError
@@ -16,10 +16,10 @@ UNGUIDED_TEMPERATURE = 0.7
 SYSTEM = "You write {noun} ads in two lines: a headline with the title, then two short sentences."
 
 
-def prompt(facts: Facts) -> str:
+def prompt(facts: AdFacts) -> str:
     """The user's prompt: the facts, one per line.
 
-    >>> print(prompt(Facts("Alien", 1979, ("Horror", "Sci-Fi"))))
+    >>> print(prompt(AdFacts("Alien", 1979, ("Horror", "Sci-Fi"))))
     Title: Alien
     Year: 1979
     Kind: Horror, Sci-Fi
@@ -59,7 +59,7 @@ class LanguageModel:
         if self.tokenizer.pad_token is None:
             self.tokenizer.pad_token = self.tokenizer.eos_token
 
-    def write(self, facts: Sequence[Facts], seeds: Sequence[int], lexicon: Lexicon, guided: bool = True) -> list[Copy]:
+    def write(self, facts: Sequence[AdFacts], seeds: Sequence[int], lexicon: Lexicon, guided: bool = True) -> list[Copy]:
         """Copy for each of the facts; the same facts, seed and model give the same copy in every batch.
 
         Args:

@@ -1,10 +1,10 @@
 """Ad copy from a template, the fallback when the language model's text fails a check."""
 
-from ml.copywriting.ad_copy import HEADLINE_LENGTH, Copy, Facts
+from ml.copywriting.ad_copy import HEADLINE_LENGTH, AdFacts, Copy
 from ml.copywriting.lexicon import Lexicon
 
 
-def template(facts: Facts, lexicon: Lexicon) -> Copy:
+def template(facts: AdFacts, lexicon: Lexicon) -> Copy:
     """Copy without a language model: the facts in a fixed order, each once.
 
     Args:

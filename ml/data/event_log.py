@@ -36,7 +36,7 @@ SCHEMA = pa.schema(
 ORDER = ["user_id", "event_time", "event_id", "item_id"]
 """Sort order. Rows that are equal in all four columns are one event; the earliest arrival counts."""
 Column = npt.NDArray[Any]
-Keep = Callable[[Column, Column], npt.NDArray[np.bool_]]
+EventFilter = Callable[[Column, Column], npt.NDArray[np.bool_]]
 """Selects events by their times and days of arrival."""
 
 
@@ -131,7 +131,7 @@ def _differs(column: Any) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False))
 
 
-def cut(events: Events, keep: Keep, catalog: Catalog) -> Interactions:
+def cut(events: Events, keep: EventFilter, catalog: Catalog) -> Interactions:
     """The selected events with the catalogue's item indices; each item outside it has its own number below 0.
 
     Args:
@@ -158,7 +158,7 @@ def cut(events: Events, keep: Keep, catalog: Catalog) -> Interactions:
     return Interactions(n_users=user + 1, n_items=len(catalog), **found)
 
 
-def items_met(events: Events, keep: Keep) -> list[str]:
+def items_met(events: Events, keep: EventFilter) -> list[str]:
     """Ids of the items of the selected events.
 
     Args:

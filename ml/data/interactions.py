@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 DAY_US = 24 * 3_600_000_000
 ROWS_AT_ONCE = 1_000_000
@@ -19,12 +21,26 @@ IGNORED_EVENTS = ("impression", "search")
 """Event types that show no preference: an item was displayed, a query was typed."""
 
 
+def interactions_of(events: pa.RecordBatch) -> pa.RecordBatch:
+    """The events that count as interactions, in training and in serving: with an item, except ``IGNORED_EVENTS``.
+
+    Args:
+        events: with the columns ``event_type`` and ``item_id``.
+
+    >>> events = {"event_type": ["view", "impression", "search", "like"], "item_id": ["a", "b", None, "c"]}
+    >>> interactions_of(pa.RecordBatch.from_pydict(events))["item_id"].to_pylist()
+    ['a', 'c']
+    """
+    ignored = pc.is_in(events["event_type"], pa.array(IGNORED_EVENTS))
+    return events.filter(pc.and_(pc.is_valid(events["item_id"]), pc.invert(ignored)))
+
+
 @dataclass(frozen=True)
 class Interactions:
     """Which user interacted with which item at which time; sorted by (user, time, event id).
 
     >>> log = Interactions(2, 3, np.array([0, 0, 1]), np.array([2, 0, -1]), np.array([5, 8, 6]), np.zeros(3))
-    >>> log.starts.tolist(), log.met.tolist()
+    >>> log.starts.tolist(), log.item_counts.tolist()
     ([0, 2, 3], [1, 0, 1])
     >>> [history.tolist() for history in log.histories()]
     [[2, 0], [-1]]
@@ -60,7 +76,7 @@ class Interactions:
         return np.searchsorted(self.user_index, np.arange(self.n_users + 1)).astype(np.int64)
 
     @cached_property
-    def met(self) -> npt.NDArray[np.int64]:
+    def item_counts(self) -> npt.NDArray[np.int64]:
         """Number of interactions with each item of the catalogue, ``[I]``."""
         counts = np.zeros(self.n_items, dtype=np.int64)
         for rows in spans(len(self)):

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ml.data.cases import Cases, next_event_cases, window_cases
 from ml.data.catalog import ITEM_FIELDS, Catalog, catalog_from
-from ml.data.event_log import SCHEMA, Events, Keep, cut, everything, gather, items_met
-from ml.data.interactions import IGNORED_EVENTS, Interactions, microseconds
+from ml.data.event_log import SCHEMA, EventFilter, Events, cut, everything, gather, items_met
+from ml.data.interactions import Interactions, interactions_of, microseconds
+from ml.data.pinned_data import PinnedData
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int,
     )
 
 
-def before(moment: date, arrival: date) -> Keep:
+def before(moment: date, arrival: date) -> EventFilter:
     """Selects events that happened before ``moment`` and arrived before ``arrival``.
 
     Args:
@@ -115,7 +115,7 @@ def _last(events: Interactions, length: npt.NDArray[np.int64], back: int) -> Cas
     )
 
 
-def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
+def read_split(lake: Any, pinned: PinnedData) -> Split:
     """The split of a pinned training.
 
     Args:
@@ -123,20 +123,19 @@ def read_split(lake: Any, pinned: dict[str, Any]) -> Split:
         pinned: the record that ``ml.pin`` wrote: ``snapshots``, ``train_until``, ``valid_days``, ``items_as_of``.
     """
     items = ITEM_FIELDS.empty_table()
-    if pinned["items_as_of"]:
-        where, snapshot = f"as_of = '{pinned['items_as_of']}'", pinned["snapshots"]["items"]
+    if pinned.items_as_of:
+        where, snapshot = f"as_of = '{pinned.items_as_of}'", pinned.snapshots["items"]
         items = lake.arrow("items", where=where, snapshot=snapshot, columns=ITEM_FIELDS.names)
-    events = gather(read_events(lake, pinned["snapshots"]["session_events"]))
-    return by_time(events, items, date.fromisoformat(pinned["train_until"]), pinned["valid_days"])
+    events = gather(read_events(lake, pinned.snapshots["session_events"]))
+    return by_time(events, items, pinned.train_until, pinned.valid_days)
 
 
 def read_events(lake: Any, snapshot: int | None) -> Iterator[pa.RecordBatch]:
-    """The interactions in ``session_events``: events with an item, except ``IGNORED_EVENTS``.
+    """The interactions in ``session_events``: see :func:`interactions_of`.
 
     Args:
         lake: from ``schemas.lake.lake.open_lake``.
         snapshot: Iceberg snapshot id; None for the current one.
     """
     for batch in lake.batches("session_events", snapshot=snapshot, columns=[*SCHEMA.names, "event_type"]):
-        ignored = pc.is_in(batch["event_type"], pa.array(IGNORED_EVENTS))
-        yield batch.filter(pc.and_(pc.is_valid(batch["item_id"]), pc.invert(ignored))).select(SCHEMA.names).cast(SCHEMA)
+        yield interactions_of(batch).select(SCHEMA.names).cast(SCHEMA)

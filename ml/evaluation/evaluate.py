@@ -15,8 +15,8 @@ import numpy.typing as npt
 from ml import metrics
 from ml.data.cases import Cases
 from ml.data.catalog import Catalog
-from ml.evaluation.slices import PROTECTED, item_groups, question_segments
-from ml.metrics.bootstrap import _mean
+from ml.evaluation.slices import PROTECTED, item_groups, query_slices
+from ml.metrics.bootstrap import safe_mean
 from ml.models.base import Recommender
 from ml.models.rank import K, rank_cases
 
@@ -44,7 +44,7 @@ class Evaluation:
     """For each segment, whether a question belongs to it, ``[Q]``."""
     shown: dict[str, float]
     """Metrics of the lists that do not depend on the right answers, and the counts ``cases`` and ``users``."""
-    claimed: npt.NDArray[np.float64] | None = None
+    predicted_hit_probability: npt.NDArray[np.float64] | None = None
     """The probability that the model gives to its list, ``[Q]``; None if its scores are not probabilities."""
 
     def by_user(self, measure: str, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
@@ -61,12 +61,12 @@ class Evaluation:
     def metrics(self) -> dict[str, float]:
         """``ndcg_at_10`` etc. over all questions, ``<segment>_ndcg_at_10`` etc., and ``<segment>_cases``."""
         result = dict(self.shown)
-        result |= {f"{name}_at_{self.k}": _mean(self.by_user(name)) for name in BY_RANK}
+        result |= {f"{name}_at_{self.k}": safe_mean(self.by_user(name)) for name in BY_RANK}
         for segment in PROTECTED:
             within = self.segments[segment]
             result[f"{segment}_cases"] = float(within.sum())
             if within.any():
-                result |= {f"{segment}_{name}_at_{self.k}": _mean(self.by_user(name, within)) for name in BY_RANK}
+                result |= {f"{segment}_{name}_at_{self.k}": safe_mean(self.by_user(name, within)) for name in BY_RANK}
         return result
 
 
@@ -87,17 +87,17 @@ def evaluate(
         counts: interactions with each item in training, ``[I]``; they define new items, popularity and novelty.
         k: length of the lists.
     """
-    ranks, lists, claimed = rank_cases(model, cases, k=k)
+    ranks, lists, predicted_hit_probability = rank_cases(model, cases, k=k)
     hits, relevant = metrics.hits_of(ranks, cases.question, k)
     user = cases.user[cases.first]
     return Evaluation(
         k=k,
         user=user,
         by_question={name: measure(hits, relevant) for name, measure in BY_RANK.items()},
-        segments=question_segments(cases, catalog, counts),
+        segments=query_slices(cases, catalog, counts),
         shown={"cases": float(len(cases)), "users": float(len(np.unique(user)))}
         | (of_lists(lists, user, cases, catalog, counts) if len(cases) else {}),
-        claimed=claimed,
+        predicted_hit_probability=predicted_hit_probability,
     )
 
 
@@ -128,7 +128,7 @@ def of_lists(
         "novelty": metrics.novelty(lists, counts),
         "popularity_bias": metrics.popularity_bias(lists, counts),
     }
-    return {f"{name}_at_{k}": _mean(metrics.mean_by_user(values, user)) for name, values in means.items()} | {
+    return {f"{name}_at_{k}": safe_mean(metrics.mean_by_user(values, user)) for name, values in means.items()} | {
         f"coverage_at_{k}": metrics.coverage(lists, len(catalog)),
         f"personalisation_at_{k}": metrics.personalisation(lists[last_of_user]),
         f"exposure_gap_at_{k}": metrics.unfairness(got, due),

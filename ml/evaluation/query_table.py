@@ -18,14 +18,15 @@ IN_SEGMENT = "in "
 def write_questions(found: Evaluation, folder: Path) -> Path:
     """Write an evaluation without ``shown``; returns the path of the file.
 
-    Columns: ``user`` (an arbitrary number), each metric, ``claimed`` if known, ``in <segment>``; metadata: ``k``.
+    Columns: ``user`` (an arbitrary number), each metric, ``predicted_hit_probability`` if known, ``in <segment>``;
+    metadata: ``k``.
 
     Args:
         found: the evaluation.
         folder: the folder of the new file.
     """
     columns: dict[str, Any] = {"user": found.user} | found.by_question
-    columns |= {} if found.claimed is None else {CLAIMED: found.claimed}
+    columns |= {} if found.predicted_hit_probability is None else {CLAIMED: found.predicted_hit_probability}
     columns |= {f"{IN_SEGMENT}{name}": within for name, within in found.segments.items()}
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     path = folder / FILE

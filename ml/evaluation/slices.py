@@ -19,7 +19,7 @@ CATEGORIES = 12
 """How many of the most frequent categories of right items become segments."""
 
 
-def question_segments(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
+def query_slices(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
     """For each segment, whether a question belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
 
     A question with several right items is in an item segment if one of them is.

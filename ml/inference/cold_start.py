@@ -1,8 +1,8 @@
 """Cold start: users without usable history get the items most popular in their segment over the last 30 days.
 
-A small segment is weak evidence. So its shares are smoothed towards those of all users, as if ``EVERYBODY`` more interactions
-had been distributed like theirs:  score = (n + EVERYBODY * share among all users) / (N + EVERYBODY), where n of the segment's
-N interactions were with the item.
+A small segment is weak evidence. So its shares are smoothed towards those of all users, as if ``PRIOR_STRENGTH`` more
+interactions had been distributed like theirs:  score = (n + PRIOR_STRENGTH * share among all users) / (N + PRIOR_STRENGTH),
+where n of the segment's N interactions were with the item.
 """
 
 from collections.abc import Mapping
@@ -10,11 +10,11 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from ml.inference.eligible_items import Offer
-from ml.inference.slates import NOTHING, Lists
+from ml.inference.eligible_items import EligibleItems
+from ml.inference.slates import NO_ITEM, Lists
 from ml.models.rank import best
 
-EVERYBODY = 100.0
+PRIOR_STRENGTH = 100.0
 """Strength of the prior, in interactions."""
 
 
@@ -29,13 +29,13 @@ def shares(of_segment: npt.NDArray[np.int64], of_all: npt.NDArray[np.int64]) -> 
     array([0.375, 0.625], dtype=float32)
     """
     everybody = of_all / max(float(of_all.sum()), 1.0)
-    return np.asarray((of_segment + EVERYBODY * everybody) / (of_segment.sum() + EVERYBODY), dtype=np.float32)
+    return np.asarray((of_segment + PRIOR_STRENGTH * everybody) / (of_segment.sum() + PRIOR_STRENGTH), dtype=np.float32)
 
 
 class Popular:
     """The popular items, best first; one list per segment."""
 
-    def __init__(self, offer: Offer, k: int) -> None:
+    def __init__(self, offer: EligibleItems, k: int) -> None:
         """
         Args:
             offer: the eligible items of the day.
@@ -54,7 +54,7 @@ class Popular:
             scores = shares(self.offer.recent_of.get(segment, nobody), self.offer.titles.recent)
             scores = np.where(self.offer.offered, scores, np.float32(-np.inf))
             items = best(scores, self.k)
-            self._lists[segment] = np.where(np.isneginf(scores[items]), NOTHING, items), scores[items]
+            self._lists[segment] = np.where(np.isneginf(scores[items]), NO_ITEM, items), scores[items]
         return self._lists[segment]
 
     def instead(self, found: Lists, segments: Mapping[int, str]) -> None:

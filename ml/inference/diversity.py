@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ml.inference.slates import NOTHING, Lists
+from ml.inference.slates import NO_ITEM, Lists
 
 EMPTY = -1e9
 """Gain of a place without an item, below that of any item."""
@@ -26,7 +26,7 @@ class Categories:
         number = {name: n for n, name in enumerate(sorted({name for names in sets for name in names}))}
         self.count = len(number)
         self.of = np.full((len(sets) + 1, max((len(names) for names in sets), default=0)), self.count, dtype=np.int64)
-        """``[I + 1, most categories of an item]``, padded with ``count``; the last row stands for ``NOTHING``."""
+        """``[I + 1, most categories of an item]``, padded with ``count``; the last row stands for ``NO_ITEM``."""
         for row, names in enumerate(sets):
             self.of[row, : len(names)] = [number[name] for name in names]
         sizes = (self.of < self.count).sum(axis=1)
@@ -64,7 +64,7 @@ def diversified(found: Lists, k: int, weight: float, categories: Categories) -> 
     >>> diversified(found, 2, 0.5, Categories([["war"], ["war"], ["comedy"]])).items
     array([[0, 2, 1]])
     """
-    there = found.items != NOTHING
+    there = found.items != NO_ITEM
     rows = np.arange(len(found.items))
     worst = np.where(there, found.scores, np.inf).min(axis=1, keepdims=True, initial=np.inf)
     best = np.where(there, found.scores, -np.inf).max(axis=1, keepdims=True, initial=-np.inf)

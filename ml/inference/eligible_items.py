@@ -15,7 +15,7 @@ from ml.reasons.sentences import RECENT_DAYS, Titles
 
 
 @dataclass(frozen=True)
-class Offer:
+class EligibleItems:
     """The model's I items on a day."""
 
     item_ids: Sequence[str]
@@ -62,7 +62,7 @@ class Tally:
 
 def offer_of(
     catalogue: pa.Table | None, parts: Iterable[tuple[pa.Table, pa.Table]], item_ids: Sequence[str], served_on: date
-) -> Offer:
+) -> EligibleItems:
     """The eligible items of a day.
 
     Args:
@@ -83,4 +83,4 @@ def offer_of(
         index = place.get(row["item_id"])
         if index is not None:
             titles[index], categories[index], offered[index] = row["title"], list(row["categories"] or ()), True
-    return Offer(item_ids, Titles(titles, categories, tally.recent), offered, tally.highest_rating, tally.recent_of)
+    return EligibleItems(item_ids, Titles(titles, categories, tally.recent), offered, tally.highest_rating, tally.recent_of)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ml.inference.slates import NOTHING, Lists
+from ml.inference.slates import NO_ITEM, Lists
 
 
 def explored(certain: Lists, rest: Lists, places: int, draws: npt.NDArray[np.float64]) -> Lists:
@@ -31,7 +31,7 @@ def explored(certain: Lists, rest: Lists, places: int, draws: npt.NDArray[np.flo
     for place in range(min(places, rest.items.shape[1])):
         pool = slice(place, None, places)
         of_pool = rest.items[:, pool]
-        filled = of_pool != NOTHING
+        filled = of_pool != NO_ITEM
         probability = probabilities(filled)
         # The first item whose cumulative probability exceeds the draw; rounding may leave the last sum just below 1.
         drawn = np.minimum((probability.cumsum(axis=1) <= draws[:, [place]]).sum(axis=1), np.maximum(filled.sum(axis=1) - 1, 0))

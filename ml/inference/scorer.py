@@ -10,11 +10,11 @@ import pyarrow as pa
 
 from ml.inference.cold_start import Popular
 from ml.inference.diversity import Categories, diversified
-from ml.inference.eligible_items import Offer
+from ml.inference.eligible_items import EligibleItems
 from ml.inference.exploration import draws, explored
 from ml.inference.shards import RECOMMENDATIONS, Inputs, Work
 from ml.inference.slates import Best, Lists
-from ml.inference.user_histories import Behaviour, behaviour
+from ml.inference.user_histories import UserHistories, behaviour
 from ml.models.base import Recommender
 from ml.reasons.sentences import History, Reason, reasons
 from schemas.runtime.errors import ConfigError
@@ -65,7 +65,7 @@ class Scorer:
     """Everything that determines a shard's rows, besides its users and their events."""
 
     model: Recommender
-    offer: Offer
+    offer: EligibleItems
     policy: Policy
     origin: Origin
 
@@ -107,7 +107,7 @@ class Scorer:
             "users_without": without,
         }
 
-    def _lists(self, users: pa.Table, did: Behaviour, batch: range) -> tuple[list[History], Lists]:
+    def _lists(self, users: pa.Table, did: UserHistories, batch: range) -> tuple[list[History], Lists]:
         histories, times = map(list, zip(*(did.of(user) for user in batch), strict=True))
         found = self._best([history.items for history in histories], times, self.policy.wanted)
         segments = users["segment"].to_pylist()

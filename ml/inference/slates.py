@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.models.base import Factored, Recommender
-from ml.models.rank import best_rows, leave_out
+from ml.models.rank import best_rows, mask_seen
 
 if TYPE_CHECKING:
     from ml.inference.inner_product_search import Search
 
-NOTHING = -1
+NO_ITEM = -1
 """Fills the places of a list that is shorter than the others."""
 SCORES_AT_ONCE = 1 << 22
 """Scores computed at a time: a block of 16 MB is reused, while the system would allocate a larger one anew each time."""
@@ -25,7 +25,7 @@ class Lists:
     """One list per user, best first; empty places come last."""
 
     items: npt.NDArray[np.int64]
-    """Index of the item in the model, or ``NOTHING``, ``[B, K]``."""
+    """Index of the item in the model, or ``NO_ITEM``, ``[B, K]``."""
     scores: npt.NDArray[np.float32]
     """The model's scores, ``[B, K]``."""
     propensities: npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ class Lists:
 
     @property
     def lengths(self) -> npt.NDArray[np.int64]:
-        return np.asarray((self.items != NOTHING).sum(axis=1), dtype=np.int64)
+        return np.asarray((self.items != NO_ITEM).sum(axis=1), dtype=np.int64)
 
     def ordered(self, columns: npt.NDArray[np.int64]) -> "Lists":
         """The same lists with the places in another order, ``[B, K]``."""
@@ -77,7 +77,7 @@ class Best:
         parts = [slice(first, first + rows) for first in range(0, max(len(histories), 1), rows)]
         found = [self._of_all_scores(histories[part], None if times is None else times[part], k) for part in parts]
         items_BK, scores_BK = (np.concatenate(lists) for lists in zip(*found, strict=True))
-        items_BK[np.isneginf(scores_BK)] = NOTHING
+        items_BK[np.isneginf(scores_BK)] = NO_ITEM
         return Lists(items_BK, scores_BK, np.ones(items_BK.shape))
 
     def _of_all_scores(
@@ -88,7 +88,7 @@ class Best:
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
         """Items and scores ``[B, K]``, from the scores of all items."""
         scores_BI = np.where(self.offered, self.model.scores(histories, times), np.float32(-np.inf))
-        leave_out(scores_BI, histories)
+        mask_seen(scores_BI, histories)
         return best_rows(scores_BI, k)
 
     @cached_property

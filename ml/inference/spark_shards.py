@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from ml.compute.threads import share_the_machine
-from ml.inference.eligible_items import Offer
+from ml.compute.threads import limit_threads
+from ml.inference.eligible_items import EligibleItems
 from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
 from ml.models import Recommender, load_recommender
@@ -29,7 +29,7 @@ class Task:
     model: str
     """Path of the champion's folder below the files that Spark ships."""
     offer: Any
-    """A broadcast :class:`Offer`."""
+    """A broadcast :class:`EligibleItems`."""
     policy: Policy
     origin: Origin
     inputs: Inputs
@@ -38,7 +38,7 @@ class Task:
     def __call__(self, shard: int) -> str:
         from pyspark import SparkFiles
 
-        offer: Offer = self.offer.value
+        offer: EligibleItems = self.offer.value
         scorer = Scorer(_loaded(SparkFiles.get(self.model)), offer, self.policy, self.origin)
         scorer.finish(shard, self.inputs, self.work)
         return str(shard)
@@ -46,7 +46,7 @@ class Task:
 
 @lru_cache(maxsize=1)
 def _loaded(folder: str) -> Recommender:
-    share_the_machine()
+    limit_threads()
     return load_recommender(Path(folder))[0]
 
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.data.interactions import IGNORED_EVENTS, microseconds
+from ml.data.interactions import interactions_of, microseconds
 from ml.reasons.sentences import History
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake
@@ -20,7 +20,7 @@ EVENT_SCHEMA = pa.schema([load_contract("session_events").arrow_schema.field(nam
 
 
 @dataclass(frozen=True)
-class Behaviour:
+class UserHistories:
     """N events of U users, grouped by user, oldest first."""
 
     starts: npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ class Behaviour:
     """Index of the item in the model, -1 if the model does not know it, ``[N]``."""
     times: npt.NDArray[np.int64]
     """Microseconds since 1970 UTC, ``[N]``."""
-    deeds: npt.NDArray[np.object_]
+    event_types: npt.NDArray[np.object_]
     """Event types, ``[N]``."""
     values: npt.NDArray[np.float64]
     """Such as the rating; NaN without a value, ``[N]``."""
@@ -38,12 +38,12 @@ class Behaviour:
         """A user's events with items that the model knows, and the times of these events."""
         own = slice(int(self.starts[user]), int(self.starts[user + 1]))
         known = self.items[own] >= 0
-        history = History(self.items[own][known], list(self.deeds[own][known]), self.values[own][known])
+        history = History(self.items[own][known], list(self.event_types[own][known]), self.values[own][known])
         return history, self.times[own][known]
 
 
 def known_events(lake: Lake, served_on: date, snapshot: int) -> Iterator[pa.RecordBatch]:
-    """Choices of items that happened and arrived before a day, in ``EVENT_COLUMNS``, without ``IGNORED_EVENTS``.
+    """Interactions that happened and arrived before a day, in ``EVENT_COLUMNS``; see :func:`interactions_of`.
 
     Args:
         lake: holds ``session_events``.
@@ -54,11 +54,10 @@ def known_events(lake: Lake, served_on: date, snapshot: int) -> Iterator[pa.Reco
     columns = [*EVENT_COLUMNS, "arrived_on"]
     for batch in lake.batches("session_events", where=where, snapshot=snapshot, columns=columns):
         before = pc.less(batch["event_time"].cast("int64"), microseconds(served_on))
-        chosen = pc.and_(pc.is_valid(batch["item_id"]), pc.invert(pc.is_in(batch["event_type"], pa.array(IGNORED_EVENTS))))
-        yield batch.filter(pc.and_(before, chosen)).select(EVENT_COLUMNS)
+        yield interactions_of(batch.filter(before)).select(EVENT_COLUMNS)
 
 
-def behaviour(events: pa.Table, users: Sequence[Any] | pa.Array, item_ids: Sequence[str]) -> Behaviour:
+def behaviour(events: pa.Table, users: Sequence[Any] | pa.Array, item_ids: Sequence[str]) -> UserHistories:
     """Events as arrays by user, without events of other users.
 
     Args:
@@ -71,10 +70,10 @@ def behaviour(events: pa.Table, users: Sequence[Any] | pa.Array, item_ids: Seque
     events = events.sort_by([("user", "ascending"), ("event_time", "ascending"), ("event_id", "ascending")])
     items = pc.fill_null(pc.index_in(events["item_id"], pa.array(item_ids, pa.string())), -1)
     by_user = events["user"].to_numpy().astype(np.int64)
-    return Behaviour(
+    return UserHistories(
         starts=np.searchsorted(by_user, np.arange(len(users) + 1)).astype(np.int64),
         items=items.to_numpy().astype(np.int32),
         times=events["event_time"].cast("int64").to_numpy(),
-        deeds=events["event_type"].to_numpy(zero_copy_only=False),
+        event_types=events["event_type"].to_numpy(zero_copy_only=False),
         values=pc.fill_null(events["value"], float("nan")).to_numpy(),
     )

@@ -8,10 +8,10 @@ __path__ = extend_path(__path__, __name__)
 from ml.metrics.beyond_accuracy import coverage, diversity, exposure, novelty, personalisation, popularity_bias, unfairness
 from ml.metrics.bootstrap import bootstrap_interval, bootstrap_share, mean_by_user
 from ml.metrics.probability import auc, calibration_error, log_loss, normalised_entropy, reliability
-from ml.metrics.ranking import BEHIND, average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
+from ml.metrics.ranking import UNRANKED, average_precision, f1, hit_rate, hits_of, mrr, ndcg, precision, recall
 
 __all__ = [
-    "BEHIND",
+    "UNRANKED",
     "auc",
     "average_precision",
     "bootstrap_interval",

@@ -71,5 +71,5 @@ def _means(values: Floats, seed: int, rounds: int) -> Floats:
     return np.concatenate([rng.multinomial(n, chances, size=part) @ values / n for part in parts])
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
+def safe_mean(values: npt.NDArray[np.float64]) -> float:
     return float(values.mean()) if len(values) else 0.0

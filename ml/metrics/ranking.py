@@ -14,7 +14,7 @@ import numpy.typing as npt
 Hits = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.integer[Any]]
-BEHIND = int(np.iinfo(np.int32).max)
+UNRANKED = int(np.iinfo(np.int32).max)
 """The rank of a right item that never appears in a list; larger than any other rank."""
 
 

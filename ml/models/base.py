@@ -27,7 +27,7 @@ Indices = npt.NDArray[np.int32]
 Log = Callable[[dict[str, float], int], None]
 """Receives metrics and their step (an epoch)."""
 
-Library = dict[tuple[Any, ...], "Recommender"]
+FittedModels = dict[tuple[Any, ...], "Recommender"]
 """Models fitted in this process, by recipe, settings, data and seed. It must not outlive the data, whose ids are keys."""
 
 CONFIG_FILE = "recommender.json"
@@ -56,7 +56,7 @@ class Recommender(ABC):
     """Whether the fit is long: it saves checkpoints, and the processes of ``torchrun`` share it."""
     checkpoints: "Checkpoints | None" = None
     """Where such a fit saves its progress and resumes from."""
-    library: "Library | None" = None
+    library: "FittedModels | None" = None
     """Fitted models, among which a hybrid finds its members."""
 
     @abstractmethod
@@ -85,7 +85,7 @@ class Recommender(ABC):
         catalog: Catalog,
         *,
         seed: int,
-        library: "Library",
+        library: "FittedModels",
         validation: Cases | None = None,
         log: Log | None = None,
     ) -> "Recommender":

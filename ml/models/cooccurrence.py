@@ -47,7 +47,7 @@ class Cooccurrence(LinearRecommender):
 
     def prepare(self, train: Interactions, catalog: Catalog) -> Any:
         """All pairs (earlier, later, distance), and the interactions with each item."""
-        return *all_pairs(train, WIDEST), train.met
+        return *all_pairs(train, WIDEST), train.item_counts
 
     def item_matrix(self, prepared: Any) -> sparse.csr_array:
         earlier, later, distance, met = prepared

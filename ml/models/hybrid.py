@@ -7,11 +7,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from ml.compute.distributed import is_first
+from ml.compute.distributed import is_rank_zero
 from ml.data.cases import Cases
 from ml.data.catalog import Catalog
 from ml.data.interactions import Interactions
-from ml.models.base import Library, Log, Recommender, Scores, read_config, write_config
+from ml.models.base import FittedModels, Log, Recommender, Scores, read_config, write_config
 
 MEMBERS = ("transformer", "als", "cooccurrence", "markov")
 STEPS = 20
@@ -89,23 +89,23 @@ class Hybrid(Recommender):
             train, catalog, seed, log: passed to every member.
             validation: questions to tune on; None keeps the given settings.
         """
-        library: Library = {} if self.library is None else self.library
+        library: FittedModels = {} if self.library is None else self.library
         for place, member in enumerate(self.members):
-            if is_first() or member.by_gradient:
+            if is_rank_zero() or member.by_gradient:
                 member.checkpoints = self.checkpoints
                 self.members[place] = member.fit_once(
                     train, catalog, seed=seed, library=library, validation=validation, log=log
                 )
         given = self._chosen["members"]
         self._chosen["members"] = {member.name: {**given[member.name], **member.chosen} for member in self.members}
-        if is_first() and validation is not None and len(validation):
+        if is_rank_zero() and validation is not None and len(validation):
             for added in range(len(self.members) - 1):
                 self._choose(added, validation)
         return self
 
     def _choose(self, added: int, cases: Cases, batch_size: int = 256) -> None:
         """Choose form and share of one member by NDCG@10; the blend of the members before it is fixed."""
-        from ml.models.rank import leave_out, ndcg_of, rank_of_target
+        from ml.models.rank import mask_seen, ndcg_of, rank_of_target
 
         member, parts = self.members[1 + added], self._chosen["blend"]
         shares = [step / STEPS for step in range(STEPS + 1)]
@@ -118,7 +118,7 @@ class Hybrid(Recommender):
                 plain = comparable(scores)
                 for share in shares:
                     blended = mixed(before, plain, share)
-                    leave_out(blended, histories)
+                    mask_seen(blended, histories)
                     ranks[form, share][part] = rank_of_target(blended, cases.target[part])
         form, share = max(ranks, key=lambda choice: ndcg_of(ranks[choice], cases))
         blend = [*parts[:added], {"member": member.name, "form": form, "share": share}, *parts[added + 1 :]]

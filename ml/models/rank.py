@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from ml import metrics
 from ml.data.cases import Cases
-from ml.metrics.bootstrap import _mean
+from ml.metrics.bootstrap import safe_mean
 from ml.models.base import Recommender
 
 K = 10
@@ -67,7 +67,7 @@ def best_rows(scores: npt.NDArray[np.float32], k: int) -> tuple[npt.NDArray[np.i
     return items, np.take_along_axis(scores, items, axis=1)
 
 
-def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
+def mask_seen(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[np.integer[Any]]]) -> None:
     """Set the scores of each row's history to -inf, in place.
 
     Args:
@@ -75,7 +75,7 @@ def leave_out(scores: npt.NDArray[np.float32], histories: Sequence[npt.NDArray[n
         histories: item indices of each row.
 
     >>> scores = np.ones((1, 3), dtype=np.float32)
-    >>> leave_out(scores, [np.array([0, 2])])
+    >>> mask_seen(scores, [np.array([0, 2])])
     >>> scores
     array([[-inf,   1., -inf]], dtype=float32)
     """
@@ -90,7 +90,7 @@ class Ranked(NamedTuple):
     """Rank of the right item of each case, ``[C]``."""
     lists: npt.NDArray[np.int64]
     """The best ``k`` items of each question, ``[Q, k]``."""
-    claimed: npt.NDArray[np.float64] | None
+    predicted_hit_probability: npt.NDArray[np.float64] | None
     """See :class:`Evaluation`."""
 
 
@@ -105,14 +105,14 @@ def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int 
     """
     ranks = np.empty(len(cases), dtype=np.int64)
     lists: list[npt.NDArray[np.int64]] = []
-    claimed: list[npt.NDArray[np.float64]] = []
+    predicted_hit_probability: list[npt.NDArray[np.float64]] = []
     starts = np.append(cases.first, len(cases))
     for first in range(0, len(starts) - 1, batch_size):
         asked = starts[first : first + batch_size + 1]
         histories = [cases.histories[case] for case in asked[:-1]]
         times = None if cases.times is None else [cases.times[case] for case in asked[:-1]]
         scores = model.scores(histories, times)
-        leave_out(scores, histories)
+        mask_seen(scores, histories)
         row = np.repeat(np.arange(len(histories)), np.diff(asked))
         for begin in range(0, len(row), batch_size):
             part = row[begin : begin + batch_size]
@@ -120,11 +120,11 @@ def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int 
             ranks[chosen] = rank_of_target(scores[part], cases.target[chosen])
         lists += [best(row, k) for row in scores]
         if model.probabilistic:
-            claimed.append(share_of_best(scores, k))
+            predicted_hit_probability.append(share_of_best(scores, k))
     return Ranked(
         ranks,
         np.stack(lists) if lists else np.empty((0, k), dtype=np.int64),
-        np.concatenate([*claimed, np.empty(0)]) if model.probabilistic else None,
+        np.concatenate([*predicted_hit_probability, np.empty(0)]) if model.probabilistic else None,
     )
 
 
@@ -154,11 +154,11 @@ def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
         k: length of the lists.
     """
     ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
-    return _mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
+    return safe_mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
 
 
 def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-    """Ranks of the right items, ``[B]``; ``BEHIND`` for items outside the catalogue. Ties count against the model.
+    """Ranks of the right items, ``[B]``; ``UNRANKED`` for items outside the catalogue. Ties count against the model.
 
     Args:
         scores: ``[B, I]``.
@@ -170,5 +170,5 @@ def rank_of_target(scores: npt.NDArray[np.float32], target: npt.NDArray[np.int32
     own = np.where(target >= 0, scores[np.arange(len(target)), np.maximum(target, 0)], -np.inf)
     # The right item is not worse than itself, so ranks start at 1. Comparisons with NaN are false, so NaN counts against the
     # model.
-    ranks = np.where(target >= 0, (~(scores < own[:, None])).sum(axis=1), metrics.BEHIND)
+    ranks = np.where(target >= 0, (~(scores < own[:, None])).sum(axis=1), metrics.UNRANKED)
     return np.asarray(ranks, dtype=np.int64)

@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from ml.models.base import Library, Recommender, read_config
+from ml.models.base import FittedModels, Recommender, read_config
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.local_files import digest
 
@@ -67,7 +67,7 @@ def recipe(name: str) -> type[Recommender]:
     return found
 
 
-def build(name: str, library: Library | None = None, **settings: Any) -> Recommender:
+def build(name: str, library: FittedModels | None = None, **settings: Any) -> Recommender:
     """An unfitted model of a recipe.
 
     Args:

@@ -22,7 +22,7 @@ def popularity(train: Interactions, half_life_days: float = 0) -> Scores:
     >>> popularity(log)
     array([0.5, 0. , 1. ], dtype=float32)
     """
-    met = train.met.astype(np.float64)
+    met = train.item_counts.astype(np.float64)
     if half_life_days:
         met[:] = 0
         newest = train.time.max(initial=0)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-NOBODY = "none"
+NO_CHAMPION = "none"
 """Stands for the champion's version before the first promotion."""
 
 

@@ -118,7 +118,7 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
     if rival is None:
         # Every batch run gives new users popular items, with any recipe (``ml.inference.cold_start``).
         served = [name for name in PROTECTED if name != NEW]
-        yield _nobody_pays("popularity", evidence["models"].get("popularity", {}).get("lead") or {}, served)
+        yield _no_slice_is_worse("popularity", evidence["models"].get("popularity", {}).get("lead") or {}, served)
         return
     until = rival["train_until"]
     seen = until is None or until > evidence["train_until"]
@@ -131,10 +131,10 @@ def _against_champion(evidence: dict[str, Any], champion: str | None) -> Iterato
     lead = rival["lead"]
     broken = f"it does not beat the champion, version {champion} ({told(lead)})" if lead["difference"] <= 0 else ""
     yield Condition("it beats the champion", told(lead), broken, "the champion stays")
-    yield _nobody_pays("the champion", lead)
+    yield _no_slice_is_worse("the champion", lead)
 
 
-def _nobody_pays(rival: str, lead: dict[str, Any], protected: Sequence[str] = PROTECTED) -> Condition:
+def _no_slice_is_worse(rival: str, lead: dict[str, Any], protected: Sequence[str] = PROTECTED) -> Condition:
     asks = f"it is not significantly worse than {rival}, by more than {MARGIN}, for a protected slice"
     if "segments" not in lead:
         return Condition(asks, "", f"its evidence lacks the comparison with {rival} by slice", AGAIN)

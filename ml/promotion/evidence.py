@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ml.data.pinned_data import PinnedData
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import Settings
 
@@ -25,7 +26,7 @@ CATEGORY = "category: "
 
 
 def gather(
-    settings: Settings, pinned: dict[str, Any], runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
+    settings: Settings, pinned: PinnedData, runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
 ) -> dict[str, Any]:
     """The evidence for a recipe, against the other recipes and the champion.
 
@@ -36,9 +37,9 @@ def gather(
         name: the chosen recipe.
         champion: the present champion, None without one.
     """
-    from ml.tracking.runs import TAG
+    from schemas.runtime.mlflow_rest import TAG
 
-    seed, tested = pinned["seed"], {other: test_questions(run) for other, run in runs.items()}
+    seed, tested = pinned.seed, {other: test_questions(run) for other, run in runs.items()}
     own = tested[name]
     models = {
         other: {
@@ -66,12 +67,12 @@ def gather(
         "run_id": run.info.run_id,
         "experiment_id": run.info.experiment_id,
         "digest": run.data.tags[f"{TAG}digest"],
-        "training": pinned["training"],
-        "train_until": pinned["train_until"],
-        "valid_days": pinned["valid_days"],
+        "training": pinned.training,
+        "train_until": str(pinned.train_until),
+        "valid_days": pinned.valid_days,
         "seed": seed,
-        "snapshots": pinned["snapshots"],
-        "encoder": pinned.get("encoder"),
+        "snapshots": pinned.snapshots,
+        "encoder": pinned.encoder,
         "code_version": run.data.tags[f"{TAG}code_version"],
         "cases": int(run.data.metrics["test_cases"]),
         "users": int(run.data.metrics["test_users"]),
@@ -132,10 +133,13 @@ def calibration(found: "Evaluation") -> dict[str, Any] | None:
     """
     from ml.metrics import calibration_error, reliability
 
-    if found.claimed is None or not len(found.claimed):
+    if found.predicted_hit_probability is None or not len(found.predicted_hit_probability):
         return None
     hits = found.by_question["hit_rate"]
-    return {"bins": reliability(hits, found.claimed).tolist(), "error": calibration_error(hits, found.claimed)}
+    return {
+        "bins": reliability(hits, found.predicted_hit_probability).tolist(),
+        "error": calibration_error(hits, found.predicted_hit_probability),
+    }
 
 
 def test_questions(run: "Run") -> "Evaluation":
@@ -187,7 +191,7 @@ def lead_in(segment: str | None, own: "Evaluation", theirs: "Evaluation", seed: 
     return {"difference": found.pop("mean"), **found, "questions": asked}
 
 
-def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "ModelVersion") -> tuple["Evaluation", str | None]:
+def evaluate_champion(settings: Settings, pinned: PinnedData, champion: "ModelVersion") -> tuple["Evaluation", str | None]:
     """Evaluate the champion on a training's test cases, within its own vocabulary.
 
     Args:
@@ -202,12 +206,12 @@ def evaluate_champion(settings: Settings, pinned: dict[str, Any], champion: "Mod
     from ml.data.splits import read_split
     from ml.evaluation.evaluate import evaluate
     from ml.tracking.registry import load_version
-    from ml.tracking.runs import TAG
     from schemas.lake.lake import open_lake
+    from schemas.runtime.mlflow_rest import TAG
 
     split = read_split(open_lake(), pinned)
     model, item_ids = load_version(settings, champion)
     own, cases = in_vocabulary(item_ids, split.catalog, split.test)
     places = [split.catalog.index.get(item) for item in item_ids]
-    counts = np.array([0 if place is None else split.refit.met[place] for place in places], dtype=np.int64)
+    counts = np.array([0 if place is None else split.refit.item_counts[place] for place in places], dtype=np.int64)
     return evaluate(model, cases, own, counts), champion.tags.get(f"{TAG}train_until")

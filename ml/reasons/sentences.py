@@ -75,10 +75,10 @@ class History:
     """A user's events, oldest first: item index, event type, and value (NaN if there is none)."""
 
     items: npt.NDArray[np.int32]
-    deeds: Sequence[str]
+    event_types: Sequence[str]
     values: npt.NDArray[np.float64]
 
-    def welcome(self, titles: Titles, highest: float) -> npt.NDArray[np.int64]:
+    def positive_events(self, titles: Titles, highest: float) -> npt.NDArray[np.int64]:
         """Positions of the events that support similar items: each item's newest, without items whose last rating is low.
 
         Args:
@@ -87,7 +87,7 @@ class History:
         """
         newest: dict[int, int] = {}
         rated: dict[int, float] = {}
-        for position, (item, done, value) in enumerate(zip(self.items.tolist(), self.deeds, self.values, strict=True)):
+        for position, (item, done, value) in enumerate(zip(self.items.tolist(), self.event_types, self.values, strict=True)):
             if done in DEEDS and titles.titles[item]:
                 newest[item] = position
             if done == "rating":
@@ -117,7 +117,7 @@ def deed(history: History, position: int, title: str, highest: float) -> str:
     >>> deed(History(np.array([0]), ["rating"], np.array([4.5])), 0, "Alien (1979)", 5.0)
     'You rated “Alien” 4.5 out of 5'
     """
-    done, value = history.deeds[position], history.values[position]
+    done, value = history.event_types[position], history.values[position]
     named = _spoken(title).replace("”", "'")
     said = f"You {DEEDS[done]} “{named}”"
     if done != "rating" or np.isnan(value):
@@ -135,15 +135,15 @@ def reasons(items: Sequence[int], history: History, titles: Titles, model: Recom
         model: finds the most similar items of the history.
         highest: the highest rating that any user gave.
     """
-    welcome = history.welcome(titles, highest)
-    if not len(welcome) or not len(items):
+    positive_events = history.positive_events(titles, highest)
+    if not len(positive_events) or not len(items):
         return [_from_everybody(item, history, titles) for item in items]
-    nearness = model.similar_to(items, history.items[welcome])
+    nearness = model.similar_to(items, history.items[positive_events])
     # On a tie the higher value wins, then the newer event.
-    valued = np.nan_to_num(history.values[welcome], nan=0.0)
-    nearest = [int(np.lexsort((welcome, valued, near))[-1]) for near in nearness]
+    valued = np.nan_to_num(history.values[positive_events], nan=0.0)
+    nearest = [int(np.lexsort((positive_events, valued, near))[-1]) for near in nearness]
     return [
-        _from_history(item, history, int(welcome[place]), bool(near[place] > 0), titles, highest)
+        _from_history(item, history, int(positive_events[place]), bool(near[place] > 0), titles, highest)
         or _from_everybody(item, history, titles)
         for item, near, place in zip(items, nearness, nearest, strict=True)
     ]

@@ -2,6 +2,7 @@
 holds them.
 """
 
-from ml.models.rank import best, leave_out
+from ml.models.rank import best
+from ml.models.rank import mask_seen as leave_out
 
 __all__ = ["best", "leave_out"]

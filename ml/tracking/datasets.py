@@ -6,6 +6,7 @@ import mlflow
 from mlflow.data.dataset_source import DatasetSource
 from mlflow.data.meta_dataset import MetaDataset
 
+from ml.data.pinned_data import PinnedData
 from schemas.lake.snapshots import training_tag
 
 
@@ -41,11 +42,11 @@ class IcebergSource(DatasetSource):
         return cls(source_dict["table"], source_dict["snapshot"])
 
 
-def log_data(pinned: dict[str, Any]) -> None:
+def log_data(pinned: PinnedData) -> None:
     """Log the pinned snapshots as inputs of the active run."""
-    for table, snapshot in pinned["snapshots"].items():
+    for table, snapshot in pinned.snapshots.items():
         source = IcebergSource(table, snapshot)
         data = MetaDataset(source, name=table, digest=str(snapshot))  # type: ignore[abstract]  # `profile` may be missing
-        tags = {"train_until": pinned["train_until"], "tag": training_tag(pinned["run"])}
+        tags = {"train_until": str(pinned.train_until), "tag": training_tag(pinned.run)}
         mlflow.log_input(data, context="training", tags=tags)
-    mlflow.log_dict(pinned, "data.json")
+    mlflow.log_dict(pinned.model_dump(mode="json"), "data.json")

@@ -12,7 +12,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from ml.models import load_recommender
-from ml.models.rank import best, leave_out
+from ml.models.rank import best, mask_seen
 
 
 class ServedRecommender(PythonModel):
@@ -36,7 +36,7 @@ class ServedRecommender(PythonModel):
             np.array([self.index[item] for item in row if item in self.index], dtype=np.int32) for row in model_input["history"]
         ]
         scores = np.array(self.model.scores(histories))
-        leave_out(scores, histories)
+        mask_seen(scores, histories)
         k = int((params or {}).get("k", 10))
         lists = [[self.item_ids[i] for i in best(row, k) if np.isfinite(row[i])] for row in scores]
         return pd.DataFrame({"items": lists})

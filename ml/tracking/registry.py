@@ -12,12 +12,11 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.exceptions import MlflowException
 
 from ml.models import Recommender, load_recommender
-from ml.tracking.runs import TAG, connect
+from ml.tracking.runs import connect
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.mlflow_rest import CHAMPION, NOT_FOUND, TAG
 from schemas.runtime.settings import Settings, get_settings
 
-CHAMPION = "champion"
-CHALLENGER = "challenger"
 CHOSEN_BY = "chosen_by"
 ARTIFACT = "recommender"
 """Name of the model's folder among the artifacts of the pyfunc."""
@@ -34,7 +33,7 @@ def by_alias(client: MlflowClient, settings: Settings, alias: str) -> ModelVersi
     try:
         return client.get_model_version_by_alias(settings.registered_model, alias)
     except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if error.error_code in NOT_FOUND:
             return None
         raise
 

@@ -8,9 +8,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import Settings, get_settings
-
-TAG = "clickwright."
 
 
 def connect(settings: Settings | None = None) -> MlflowClient:

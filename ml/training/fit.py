@@ -8,7 +8,7 @@ from typing import Any
 from ml.data.splits import Split
 from ml.evaluation.evaluate import Evaluation, evaluate
 from ml.models import build, load_recommender, save_recommender
-from ml.models.base import Library, Log, Recommender
+from ml.models.base import FittedModels, Log, Recommender
 from ml.models.checkpoints import Checkpoints
 from schemas.runtime.cli import log
 
@@ -29,7 +29,9 @@ class Fitted:
     seconds: dict[str, float]
 
 
-def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Library, kept: Checkpoints | None = None) -> Fitted:
+def fit_and_test(
+    name: str, split: Split, seed: int, folder: Path, library: FittedModels, kept: Checkpoints | None = None
+) -> Fitted:
     """Fit, choose settings by validation, refit, save, load and test; reproducible by ``seed`` on one kind of machine.
 
     Args:
@@ -43,13 +45,13 @@ def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Libr
     epochs, refit_epochs = Epochs(), Epochs()
     began = time.perf_counter()
     tuned = fit(name, split, seed, library, kept, epochs.log)
-    validation = evaluate(tuned, split.validation, split.catalog, split.fit.met)
+    validation = evaluate(tuned, split.validation, split.catalog, split.fit.item_counts)
     fitted = time.perf_counter()
     final = refit(name, tuned.chosen, split, seed, library, kept, refit_epochs.log)
     digest = save_recommender(final, split.catalog.item_ids, folder)
     refitted = time.perf_counter()
     model, _ = load_recommender(folder)
-    test = evaluate(model, split.test, split.catalog, split.refit.met)
+    test = evaluate(model, split.test, split.catalog, split.refit.item_counts)
     seconds = {
         "fit_seconds": fitted - began,
         "refit_seconds": refitted - fitted,
@@ -59,7 +61,7 @@ def fit_and_test(name: str, split: Split, seed: int, folder: Path, library: Libr
 
 
 def fit(
-    name: str, split: Split, seed: int, library: Library, kept: Checkpoints | None = None, log: Log | None = None
+    name: str, split: Split, seed: int, library: FittedModels, kept: Checkpoints | None = None, log: Log | None = None
 ) -> Recommender:
     """Fit a recipe on the interactions before the validation window, and choose its settings by validation.
 
@@ -81,7 +83,7 @@ def refit(
     chosen: dict[str, Any],
     split: Split,
     seed: int,
-    library: Library,
+    library: FittedModels,
     kept: Checkpoints | None = None,
     log: Log | None = None,
 ) -> Recommender:

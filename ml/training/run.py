@@ -6,9 +6,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.compute.distributed import from_first
+from ml.compute.distributed import broadcast
+from ml.data.pinned_data import PinnedData
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import Settings
 from schemas.runtime.version import code_version
 
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
     from ml.data.splits import Split
-    from ml.models.base import Library
+    from ml.models.base import FittedModels
     from ml.training.fit import Fitted
 
 
-def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "Library") -> None:
+def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "FittedModels") -> None:
     """The part of all ranks except rank 0 in training a network.
 
     Args:
@@ -34,12 +36,12 @@ def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", 
     from ml.tracking.run_checkpoints import RunCheckpoints
     from ml.training.fit import fit, refit
 
-    kept = RunCheckpoints(client, from_first(""))
+    kept = RunCheckpoints(client, broadcast(""))
     tuned = fit(name, split, seed, library, kept)
     refit(name, tuned.chosen, split, seed, library, kept)
 
 
-def expect_encoder(pinned: dict[str, Any]) -> None:
+def expect_encoder(pinned: PinnedData) -> None:
     """Check that the sentence encoder is the pinned one, since metrics with different encoders are not comparable.
 
     Raises:
@@ -47,15 +49,15 @@ def expect_encoder(pinned: dict[str, Any]) -> None:
     """
     from ml.text.encoder import encoder_digest, encoder_source
 
-    now, then = encoder_digest(), pinned.get("encoder")
+    now, then = encoder_digest(), pinned.encoder
     if then is not None and now != then:  # older pins do not record the encoder
         raise ConfigError(
-            f"the sentence encoder ({now[:12]}) is not the one that training {pinned['training']} was pinned with "
+            f"the sentence encoder ({now[:12]}) is not the one that training {pinned.training} was pinned with "
             f"({then[:12]}); at {encoder_source()}; set CLICKWRIGHT_ENCODER back, or pin another --run"
         )
 
 
-def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
+def checked(split: "Split", pinned: PinnedData) -> "Split":
     """The split, after a check that no part of it is empty.
 
     Args:
@@ -66,20 +68,20 @@ def checked(split: "Split", pinned: dict[str, Any]) -> "Split":
         ConfigError: a part of the split is empty.
     """
     for part, count in (
-        (f"before {pinned['valid_from']} to fit on", len(split.fit)),
-        (f"from {pinned['valid_from']} to {pinned['train_until']} to validate on", len(split.validation)),
-        (f"from {pinned['train_until']} on to test on", len(split.test)),
+        (f"before {pinned.valid_from} to fit on", len(split.fit)),
+        (f"from {pinned.valid_from} to {pinned.train_until} to validate on", len(split.validation)),
+        (f"from {pinned.train_until} on to test on", len(split.test)),
     ):
         if count == 0:
             raise ConfigError(
-                f"there are no events {part}; in session_events at snapshot {pinned['snapshots']['session_events']}; "
+                f"there are no events {part}; in session_events at snapshot {pinned.snapshots['session_events']}; "
                 "choose another --train-until, or publish more days first"
             )
     return split
 
 
 def train_one(
-    client: "MlflowClient", settings: Settings, pinned: dict[str, Any], name: str, split: "Split", library: "Library"
+    client: "MlflowClient", settings: Settings, pinned: PinnedData, name: str, split: "Split", library: "FittedModels"
 ) -> dict[str, Any]:
     """Train one recipe in one MLflow run: an unfinished run of this code, or a new one.
 
@@ -98,34 +100,34 @@ def train_one(
 
     from ml.models import recipe
     from ml.tracking.run_checkpoints import RunCheckpoints
-    from ml.tracking.runs import TAG, experiment_id
+    from ml.tracking.runs import experiment_id
     from ml.training.fit import fit_and_test
 
     tags = {
-        f"{TAG}training": pinned["training"],
+        f"{TAG}training": pinned.training,
         f"{TAG}recipe": name,
         f"{TAG}code_version": code_version(),
-        f"{TAG}train_until": pinned["train_until"],
-        f"{TAG}valid_from": pinned["valid_from"],
-        f"{TAG}snapshots": json.dumps(pinned["snapshots"]),
-        f"{TAG}encoder": pinned.get("encoder", ""),
+        f"{TAG}train_until": str(pinned.train_until),
+        f"{TAG}valid_from": str(pinned.valid_from),
+        f"{TAG}snapshots": json.dumps(pinned.snapshots),
+        f"{TAG}encoder": pinned.encoder or "",
     }
     # The environment may name another run, which must not be used here.
     os.environ.pop("MLFLOW_RUN_ID", None)
     with (
         tempfile.TemporaryDirectory() as scratch,
         mlflow.start_run(
-            run_id=cut_off(client, settings, pinned["training"], name),
+            run_id=unfinished_run(client, settings, pinned.training, name),
             experiment_id=experiment_id(client, settings),
-            run_name=f"{name} until {pinned['train_until']}",
+            run_name=f"{name} until {pinned.train_until}",
             tags=tags,
-            description=f"`{name}`, fitted on data from before {pinned['train_until']}, tested on later events.",
+            description=f"`{name}`, fitted on data from before {pinned.train_until}, tested on later events.",
         ) as active,
     ):
         kept = None
         if recipe(name).by_gradient:
-            kept = RunCheckpoints(client, from_first(active.info.run_id))
-        fitted = fit_and_test(name, split, pinned["seed"], Path(scratch) / "recommender", library, kept)
+            kept = RunCheckpoints(client, broadcast(active.info.run_id))
+        fitted = fit_and_test(name, split, pinned.seed, Path(scratch) / "recommender", library, kept)
         log_run(pinned, name, split, fitted)
         if kept is not None:
             kept.clear()
@@ -134,7 +136,7 @@ def train_one(
     return summary(finished)
 
 
-def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
+def unfinished_run(client: "MlflowClient", settings: Settings, training: str, name: str) -> str | None:
     """The newest unfinished run of a recipe by this code, or None; other unfinished runs are deleted.
 
     Args:
@@ -143,7 +145,7 @@ def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str
         training: id of the training.
         name: of the recipe.
     """
-    from ml.tracking.runs import TAG, training_runs
+    from ml.tracking.runs import training_runs
 
     found = None
     for run in training_runs(client, settings, training):
@@ -158,7 +160,7 @@ def cut_off(client: "MlflowClient", settings: Settings, training: str, name: str
     return found
 
 
-def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted") -> None:
+def log_run(pinned: PinnedData, name: str, split: "Split", fitted: "Fitted") -> None:
     """Log parameters, data, metrics, plots and the model of the active run.
 
     Args:
@@ -173,15 +175,14 @@ def log_run(pinned: dict[str, Any], name: str, split: "Split", fitted: "Fitted")
     from ml.evaluation.query_table import write_questions
     from ml.tracking.datasets import log_data
     from ml.tracking.model_package import log_model
-    from ml.tracking.runs import TAG
 
     mlflow.log_params(
         {
             **{f"recipe.{key}": value for key, value in fitted.model.settings.items()},
             "recipe": name,
-            "seed": pinned["seed"],
-            "train_until": pinned["train_until"],
-            "valid_days": pinned["valid_days"],
+            "seed": pinned.seed,
+            "train_until": str(pinned.train_until),
+            "valid_days": pinned.valid_days,
             "fit_events": len(split.fit),
             "refit_events": len(split.refit),
             "users": split.refit.n_users,
@@ -212,7 +213,7 @@ def summary(run: "Run") -> dict[str, Any]:
     """The headline metrics of a run."""
     figures = run.data.metrics
     return {
-        "recipe": run.data.tags["clickwright.recipe"],
+        "recipe": run.data.tags[f"{TAG}recipe"],
         "run_id": run.info.run_id,
         "validation_ndcg_at_10": round(figures["validation_ndcg_at_10"], 5),
         "test_ndcg_at_10": round(figures["test_ndcg_at_10"], 5),

@@ -19,7 +19,7 @@ from schemas.erasure.progress import Progress, TableProgress, forget_progress, r
 from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
 from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
 from schemas.lake.lake import Lake, open_lake
-from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.lock import maintenance_lock
 from schemas.privacy.erasure_requests import Request, pending, read_raw_ids, read_request, write_request
 from schemas.privacy.personal_data import is_personal
 from schemas.privacy.suppression_list import mark_erased
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         if args.date is None:
             parser.error("--date is required")
         write_request(settings, [args.raw_id] if args.file is None else read_raw_ids(args.file), args.date)
-    with one_at_a_time():
+    with maintenance_lock():
         requests = [read_request(settings, path) for path in pending(settings)]
         if not requests:
             raise NothingToDo("no erasure is pending; there is nothing to do")

@@ -14,8 +14,8 @@ from schemas.erasure.avro import decoded
 from schemas.erasure.progress import TableProgress
 from schemas.erasure.search import holds
 from schemas.lake.lake import Lake
-from schemas.lake.referenced_files import Reach, metadata_folder, reach
-from schemas.lake.rewrite import Swap, live_files, swap_files
+from schemas.lake.referenced_files import ReferencedFiles, metadata_folder, referenced_files
+from schemas.lake.rewrite import FileRewrite, live_files, rewrite_data_files
 from schemas.lake.storage import listing, open_parquet, plain, read_bytes, remove, write_parquet
 from schemas.maintenance.expire_snapshots import expire_snapshots
 from schemas.privacy.erasure_requests import Request
@@ -50,12 +50,12 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
         found.rows = {path: n for path, n in found.rows.items() if path not in live} | held
         save()
         attempt = f"{request.id}-{uuid.uuid4().hex}"
-        swaps = [Swap((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
+        rewrites = [FileRewrite((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
         notes = {"rows_removed": sum(held.values()), "erasure": request.id}
-        made = swap_files(lake, name, swaps, JOB, request.id, notes, forget=True)
-        for swap in swaps:
-            if swap not in made:  # its partition was replaced in the meantime
-                for path in swap.new:
+        made = rewrite_data_files(lake, name, rewrites, JOB, request.id, notes, forget=True)
+        for rewrite in rewrites:
+            if rewrite not in made:  # its partition was replaced in the meantime
+                for path in rewrite.new:
                     remove(path)
         first = False
 
@@ -97,13 +97,13 @@ def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgre
     table = lake.table(name)
     traced = set(snapshots_with(table, load_contract(name), request.persons))
     others = {s.snapshot_id for s in table.snapshots()} - traced
-    of_them, kept = reach(table, traced), reach(table, others)
+    of_them, kept = referenced_files(table, traced), referenced_files(table, others)
     found.snapshots |= traced
     found.tags |= {tag for tag, ref in table.refs().items() if ref.snapshot_id in traced}
     found.doomed |= (of_them.data | of_them.metadata) - kept.data - kept.metadata
     save()
     expire_snapshots(lake, name, traced, found.tags)
-    used = reach(lake.table(name))
+    used = referenced_files(lake.table(name))
     for path in sorted(found.doomed - used.data - used.metadata):
         found.deleted.add(path)
         remove(path)
@@ -158,7 +158,7 @@ def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: S
     contract = load_contract(name)
     data = listing(data_folder(name))
     metadata = listing(metadata_folder(lake.table(name))) if lake.exists(name) else {}
-    used = reach(lake.table(name)) if lake.exists(name) else Reach()
+    used = referenced_files(lake.table(name)) if lake.exists(name) else ReferencedFiles()
     abandoned = datetime.now(UTC) - ABANDONED
     begun = f"{data_folder(name)}/{request.id}-"  # files of earlier runs of this request that were killed
     gone = [

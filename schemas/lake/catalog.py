@@ -50,7 +50,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     return catalog
 
 
-def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
+def commit_with_retry(attempt: Callable[[], Made], what: str, then: str) -> Made:
     """Commit, and retry with a fresh view of the table if another writer was first.
 
     Args:
@@ -61,7 +61,7 @@ def until_committed(attempt: Callable[[], Made], what: str, then: str) -> Made:
     Raises:
         ClickwrightError: other writers won every time.
 
-    >>> until_committed(lambda: "committed", "table events", "run this again")
+    >>> commit_with_retry(lambda: "committed", "table events", "run this again")
     'committed'
     """
     for number in range(COMMIT_ATTEMPTS):

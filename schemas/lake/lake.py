@@ -19,7 +19,7 @@ from pyiceberg.table import DataScan, Table
 from pyiceberg.transforms import IdentityTransform
 
 from schemas.contract import Contract, load_contract, table_names
-from schemas.lake.catalog import NAMESPACE, lost_catalog, open_catalog, until_committed
+from schemas.lake.catalog import NAMESPACE, commit_with_retry, lost_catalog, open_catalog
 from schemas.lake.commit_history import remembered
 from schemas.lake.commits import Commit, _commits, _key, commit_summary
 from schemas.lake.conform import check_filter, conformed, schema_of
@@ -290,7 +290,7 @@ class Lake:
                     transaction.add_files(names, snapshot_properties=summary, check_duplicate_files=False)
             return next(self._commits(table), None)  # of the table as committed; another writer may have committed since
 
-        return until_committed(attempt, f"table {name}", "run publish again: the staged rows still exist")
+        return commit_with_retry(attempt, f"table {name}", "run publish again: the staged rows still exist")
 
     def _ensure(self, contract: Contract) -> Table:
         identifier = (NAMESPACE, contract.name)

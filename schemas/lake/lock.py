@@ -16,7 +16,7 @@ from schemas.runtime.settings import Settings
 
 
 @contextmanager
-def one_at_a_time(settings: Settings) -> Iterator[None]:
+def promotion_lock(settings: Settings) -> Iterator[None]:
     """Wait for the lock and hold it for the block.
 
     Raises:

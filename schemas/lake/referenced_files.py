@@ -9,7 +9,7 @@ from schemas.lake.storage import plain
 
 
 @dataclass
-class Reach:
+class ReferencedFiles:
     """Names of the files that snapshots refer to."""
 
     data: set[str] = field(default_factory=set)
@@ -17,14 +17,14 @@ class Reach:
     """Manifests, manifest lists and table metadata files."""
 
 
-def reach(table: Table, snapshots: Collection[int] | None = None) -> Reach:
+def referenced_files(table: Table, snapshots: Collection[int] | None = None) -> ReferencedFiles:
     """The files that snapshots of a table refer to. Each manifest is read once, even if snapshots share it.
 
     Args:
         table: the Iceberg table.
         snapshots: ids of the snapshots; default: all, and the table's own metadata files.
     """
-    found = Reach()
+    found = ReferencedFiles()
     if snapshots is None:
         logged = [entry.metadata_file for entry in table.metadata.metadata_log]
         found.metadata |= {plain(name) for name in (table.metadata_location, *logged)}

@@ -14,7 +14,7 @@ from pyiceberg.manifest import DataFile
 from pyiceberg.table import Table
 
 from schemas.contract import load_contract
-from schemas.lake.catalog import until_committed
+from schemas.lake.catalog import commit_with_retry
 from schemas.lake.commits import commit_summary
 from schemas.lake.lake import Lake
 from schemas.lake.storage import location
@@ -22,7 +22,7 @@ from schemas.runtime.version import code_version
 
 
 @dataclass(frozen=True)
-class Swap:
+class FileRewrite:
     """Data files to remove, by the table's names for them, and their replacements. Without replacements, the rows go."""
 
     old: tuple[str, ...]
@@ -53,45 +53,45 @@ def _as_text(value: Any, kind: str) -> str:
     return str(pa.scalar(value, pa.int32()).cast(pa.date32()).as_py()) if kind.startswith("date32") else str(value)
 
 
-def swap_files(
-    lake: Lake, name: str, swaps: Sequence[Swap], job: str, run: str, notes: dict[str, Any], *, forget: bool = False
-) -> list[Swap]:
+def rewrite_data_files(
+    lake: Lake, name: str, rewrites: Sequence[FileRewrite], job: str, run: str, notes: dict[str, Any], *, forget: bool = False
+) -> list[FileRewrite]:
     """Replace data files in one atomic commit.
 
-    A swap is skipped if another commit has already removed one of its old files. Its new files then belong to no table, and the
-    next removal of orphans deletes them.
+    A rewrite is skipped if another commit has already removed one of its old files. Its new files then belong to no table,
+    and the next removal of orphans deletes them.
 
     Args:
         lake: the lake.
         name: the table.
-        swaps: the replacements.
+        rewrites: the replacements.
         job: the job to record with the commit.
         run: the run to record with the commit.
         notes: figures to store with the commit.
         forget: also drop the names and column bounds of the old files from the new snapshot's manifests; and commit even
-            without swaps, so that all concurrent writers have to retry.
+            without rewrites, so that all concurrent writers have to retry.
 
     Returns:
-        The swaps that were committed.
+        The rewrites that were committed.
 
     Raises:
         ClickwrightError: other writers won every time.
     """
 
-    def attempt() -> list[Swap]:
+    def attempt() -> list[FileRewrite]:
         table = lake.table(name)
         live = live_files(table)
-        made = [swap for swap in swaps if all(old in live for old in swap.old)]
+        made = [rewrite for rewrite in rewrites if all(old in live for old in rewrite.old)]
         if not made and not forget:
             return []
-        summary = _summary(lake, name, table, [live[old] for swap in made for old in swap.old], made, job, run, notes)
+        summary = _summary(lake, name, table, [live[old] for rewrite in made for old in rewrite.old], made, job, run, notes)
         with table.transaction() as transaction:
             if made:
                 with transaction.update_snapshot(snapshot_properties=summary).overwrite() as overwrite:
-                    for swap in made:
-                        for old in swap.old:
+                    for rewrite in made:
+                        for old in rewrite.old:
                             overwrite.delete_data_file(live[old])
-                        for new in swap.new:
+                        for new in rewrite.new:
                             overwrite.append_data_file(
                                 parquet_file_to_data_file(table.io, transaction.table_metadata, location(new))
                             )
@@ -100,11 +100,18 @@ def swap_files(
                     pass
         return made
 
-    return until_committed(attempt, f"table {name}", "run this again")
+    return commit_with_retry(attempt, f"table {name}", "run this again")
 
 
 def _summary(
-    lake: Lake, name: str, table: Table, files: list[DataFile], made: list[Swap], job: str, run: str, notes: dict[str, Any]
+    lake: Lake,
+    name: str,
+    table: Table,
+    files: list[DataFile],
+    made: list[FileRewrite],
+    job: str,
+    run: str,
+    notes: dict[str, Any],
 ) -> dict[str, str]:
     snapshot = table.current_snapshot()
     origins = lake.current_commits(name)

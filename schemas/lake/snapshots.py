@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
 
-from schemas.lake.catalog import until_committed
+from schemas.lake.catalog import commit_with_retry
 from schemas.lake.lake import Lake
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import slug
-from schemas.source import has_catalogue
 
 PREFIX = "train-"
 
@@ -58,7 +57,7 @@ def tag_snapshots(lake: Lake, tag: str, snapshots: Mapping[str, int]) -> None:
                 f"tag {tag} already names snapshot {named}, not {snapshot}; in table {table}; choose another name for the run"
             )
         snapshot_of(lake, table, str(snapshot))
-        until_committed(partial(lake.tag, table, snapshot, tag), f"tag {tag} of table {table}", "run this again")
+        commit_with_retry(partial(lake.tag, table, snapshot, tag), f"tag {tag} of table {table}", "run this again")
 
 
 def snapshot_of(lake: Lake, table: str, name: str) -> int:
@@ -101,7 +100,7 @@ def inputs_for(lake: Lake, tables: Sequence[str], as_of: Sequence[str] = ()) -> 
 
     Args:
         lake: the lake.
-        tables: the tables that the job reads; ``items`` is dropped if no source has a catalogue.
+        tables: the tables that the job reads.
         as_of: the values of ``--as-of-snapshot``.
 
     Returns:
@@ -111,7 +110,6 @@ def inputs_for(lake: Lake, tables: Sequence[str], as_of: Sequence[str] = ()) -> 
         ClickwrightError: a table was never published.
         ConfigError: a value names a table that the job does not read, or a snapshot that does not exist.
     """
-    tables = [table for table in tables if table != "items" or has_catalogue(lake.settings)]
     inputs = {table: snapshot for table in tables if (snapshot := lake.snapshot(table)) is not None}
     if missing := [table for table in tables if table not in inputs]:
         raise ClickwrightError(f"table {', '.join(missing)} is empty; in {lake.folder}; run `behaviour_day` for a day first")

@@ -24,9 +24,6 @@ from schemas.runtime.errors import ClickwrightError, ConfigError
 
 WHO = ("user_id", "session_id")
 """Key columns for matching rows, in addition to primary keys."""
-BESIDE = {"sessions": "session_events"}
-"""Tables whose rows are traced through another table that the same run made."""
-LANDING = "landing_files"
 MOST_VALUES = 1000
 """Most values of a key in a filter; with more values, rows are matched after reading."""
 
@@ -144,7 +141,7 @@ class Walk:
             yield from self._files(table, commit, rows)
         if model := commit.notes.get("model"):
             yield self._model(model, rows)
-        if other := BESIDE.get(table):
+        if other := load_contract(table).traced_through:
             yield self._beside(other, commit, rows)
             return
         reads = commit.notes.get("reads", {})
@@ -162,8 +159,9 @@ class Walk:
     def _beside(self, table: str, commit: Commit, rows: pl.DataFrame) -> Node:
         """A node for the matching rows of another table that the same run made."""
         snapshot = self._of_same_run(table, commit)
-        dates = rows["closed_on"].unique().sort().to_list()
-        return self.explain(table, snapshot, self.rows(table, snapshot, one_of("closed_on", dates), rows))
+        by = load_contract(table).partition_by[-1]
+        where = one_of(by, rows[by].unique().sort().to_list())
+        return self.explain(table, snapshot, self.rows(table, snapshot, where, rows))
 
     def _of_same_run(self, table: str, commit: Commit) -> int | None:
         """The snapshot of a table that was published by a commit's run, or None if unknown."""
@@ -181,18 +179,19 @@ class Walk:
     def _files(self, table: str, commit: Commit, rows: pl.DataFrame) -> Iterator[Node]:
         """A node for each landing file of the rows, with the line numbers."""
         placed = rows.drop_nulls("source_file").group_by("source_file", maintain_order=True).agg("line_number")
-        known = self._landed(commit, rows) if "arrived_on" in rows.columns else {}
+        landing = load_contract(table).landing_files
+        known = self._landed(landing, commit, rows) if landing else {}
         for name, lines in placed.sort("source_file").iter_rows():
             yield Node("file", name, {**known.get(name, {}), "lines": sorted(lines)})
         if unknown := len(rows) - sum(placed["line_number"].list.len()):
             yield Node("file", "not recorded", {"rows": unknown})
 
-    def _landed(self, commit: Commit, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    def _landed(self, table: str, commit: Commit, rows: pl.DataFrame) -> dict[str, dict[str, Any]]:
         """Size and digest of landing files, as recorded by a commit's run."""
-        snapshot = self._of_same_run(LANDING, commit)
+        snapshot = self._of_same_run(table, commit)
         if snapshot is None:
             return {}
-        found = self.rows(LANDING, snapshot, one_of("arrived_on", rows["arrived_on"].unique().to_list()), rows)
+        found = self.rows(table, snapshot, one_of("arrived_on", rows["arrived_on"].unique().to_list()), rows)
         return {row["source_file"]: {"bytes": row["bytes"], "sha256": row["sha256"]} for row in found.iter_rows(named=True)}
 
 

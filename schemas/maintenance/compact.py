@@ -13,9 +13,9 @@ from pyiceberg.manifest import DataFile
 
 from schemas.contract import Contract, load_contract
 from schemas.lake.lake import Lake, open_lake
-from schemas.lake.rewrite import Swap, live_files, partition_values, swap_files
+from schemas.lake.rewrite import FileRewrite, live_files, partition_values, rewrite_data_files
 from schemas.lake.storage import open_parquet, remove, write_parquet
-from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.lock import maintenance_lock
 from schemas.maintenance.options import chosen, parser
 from schemas.privacy.erasure_requests import pending
 from schemas.privacy.personal_data import required_person
@@ -121,12 +121,14 @@ def compact(
     if not work or dry_run:
         return {**found, "into": len(work)}
     attempt = uuid.uuid4().hex
-    swaps = [Swap(tuple(f.file_path for f in group), (written_together(contract, group, at, attempt),)) for at, group in work]
+    rewrites = [
+        FileRewrite(tuple(f.file_path for f in group), (written_together(contract, group, at, attempt),)) for at, group in work
+    ]
     notes = {"rows": sum(f.record_count for _, group in work for f in group), **found}
-    made = swap_files(lake, name, swaps, JOB, run, notes)
-    for swap in swaps:
-        if swap not in made:  # its partition was replaced in the meantime
-            remove(swap.new[0])
+    made = rewrite_data_files(lake, name, rewrites, JOB, run, notes)
+    for rewrite in rewrites:
+        if rewrite not in made:  # its partition was replaced in the meantime
+            remove(rewrite.new[0])
     return {**found, "into": len(made)}
 
 
@@ -137,7 +139,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made.add_argument("--fewest", type=int, default=FEWEST, help=f"skip partitions with fewer small files ({FEWEST})")
     args = made.parse_args(argv)
     lake = open_lake()
-    with one_at_a_time():
+    with maintenance_lock():
         if pending(get_settings()):
             raise ClickwrightError(
                 "an erasure is not finished, and compaction would move the rows that it removes; nothing was changed; "

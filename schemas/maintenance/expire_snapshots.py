@@ -12,15 +12,15 @@ from typing import Any
 from pyiceberg.table import Table
 from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 
-from schemas.lake.catalog import until_committed
+from schemas.lake.catalog import commit_with_retry
 from schemas.lake.commit_history import remember
 from schemas.lake.lake import Lake, open_lake
-from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.lock import maintenance_lock
 from schemas.maintenance.options import chosen, cutoff, parser, with_age
 from schemas.runtime.cli import log, run_command
 
 
-def outlived(table: Table, before: datetime) -> list[int]:
+def expirable(table: Table, before: datetime) -> list[int]:
     """The untagged snapshots that were replaced before a given time.
 
     Args:
@@ -66,7 +66,7 @@ def expire_snapshots(lake: Lake, name: str, snapshots: Collection[int], tags: Co
             ExpireSnapshots(transaction).by_ids(sorted(ids)).commit()
         return len(ids)
 
-    return until_committed(attempt, f"the expiry of snapshots of {name}", "run this again")
+    return commit_with_retry(attempt, f"the expiry of snapshots of {name}", "run this again")
 
 
 def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) -> dict[str, Any]:
@@ -82,7 +82,7 @@ def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) ->
         Numbers of expired and remaining snapshots, and the tags.
     """
     table = lake.table(name)
-    ids = outlived(table, before)
+    ids = expirable(table, before)
     expired = len(ids) if dry_run else expire_snapshots(lake, name, ids)
     tags = sorted(tag for tag in table.refs() if tag != "main")
     return {"expired": expired, "left": len(table.snapshots()) - expired, "tags": tags}
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Expire snapshots of all tables."""
     args = with_age(parser("Expire old snapshots; tagged ones stay.")).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
-    with one_at_a_time():
+    with maintenance_lock():
         found = {name: expire(lake, name, before, dry_run=args.dry_run) for name in chosen(lake, args.table)}
     log.info("expired", snapshots=sum(f["expired"] for f in found.values()), dry_run=args.dry_run)
     return {"dry_run": args.dry_run, "tables": found}

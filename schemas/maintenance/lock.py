@@ -8,7 +8,7 @@ from schemas.runtime.settings import get_settings
 
 
 @contextmanager
-def one_at_a_time() -> Iterator[None]:
+def maintenance_lock() -> Iterator[None]:
     """Hold the lock for the block. Maintenance tasks and erasures of this machine wait for it; jobs and readers do not."""
     path = get_settings().lake_dir / "keep.lock"
     path.parent.mkdir(parents=True, exist_ok=True)

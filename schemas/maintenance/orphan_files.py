@@ -16,10 +16,10 @@ from typing import Any
 
 from schemas.contract import table_names
 from schemas.lake.lake import Lake, open_lake
-from schemas.lake.referenced_files import Reach, metadata_folder, reach
+from schemas.lake.referenced_files import ReferencedFiles, metadata_folder, referenced_files
 from schemas.lake.storage import listing
 from schemas.lake.storage import remove as remove_file
-from schemas.maintenance.lock import one_at_a_time
+from schemas.maintenance.lock import maintenance_lock
 from schemas.maintenance.options import chosen, cutoff, parser, with_age
 from schemas.publishing.audit_record import RECORD
 from schemas.publishing.staging import MANIFEST, Manifest, data_folder
@@ -61,7 +61,7 @@ def orphans(lake: Lake, name: str, before: datetime, spared: set[str]) -> Orphan
     data, folder = listing(data_folder(name)), len(data_folder(name)) + 1
     exists = lake.exists(name)
     metadata = listing(metadata_folder(lake.table(name))) if exists else {}
-    used = reach(lake.table(name)) if exists else Reach()
+    used = referenced_files(lake.table(name)) if exists else ReferencedFiles()
     newest: dict[str, datetime] = defaultdict(lambda: datetime.min.replace(tzinfo=UTC))
     for path, found in data.items():
         attempt = path[folder:].split("/", 1)[0]
@@ -85,7 +85,7 @@ def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) ->
     Returns:
         The number of attempts abandoned by this run, and the attempts whose files must stay for now.
     """
-    used = {name: reach(lake.table(name)).data for name in chosen(lake, None)}
+    used = {name: referenced_files(lake.table(name)).data for name in chosen(lake, None)}
     given_up, spared = 0, set()
     for path, manifest in manifests().items():
         published = any(file in used.get(name, ()) for name, table in manifest.tables.items() for file in table.paths)
@@ -145,7 +145,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Remove the orphan files of all tables."""
     args = with_age(parser("Remove files that no snapshot refers to.")).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
-    with one_at_a_time():
+    with maintenance_lock():
         found = remove(lake, args.table or table_names(), args.date, before, dry_run=args.dry_run)
     log.info("removed", bytes=sum(t["bytes"] for t in found["tables"].values()), dry_run=args.dry_run)
     return {"dry_run": args.dry_run, **found}

@@ -9,8 +9,8 @@ from typing import Any
 
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
-from schemas.lake.rewrite import Swap, live_files, partition_values, swap_files
-from schemas.maintenance.lock import one_at_a_time
+from schemas.lake.rewrite import FileRewrite, live_files, partition_values, rewrite_data_files
+from schemas.maintenance.lock import maintenance_lock
 from schemas.maintenance.options import chosen, parser
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import Refused
@@ -53,7 +53,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
         "rows": sum(live[path].record_count for path in old),
     }
     if old and not dry_run:
-        swap_files(lake, name, [Swap((path,)) for path in old], JOB, run, found)
+        rewrite_data_files(lake, name, [FileRewrite((path,)) for path in old], JOB, run, found)
     return found
 
 
@@ -63,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made.add_argument("--allow-empty", action="store_true", help="allow dropping all rows of a table")
     args = made.parse_args(argv)
     lake = open_lake()
-    with one_at_a_time():
+    with maintenance_lock():
         found = {
             name: retain(lake, name, args.date, args.run, allow_empty=args.allow_empty, dry_run=args.dry_run)
             for name in chosen(lake, args.table)

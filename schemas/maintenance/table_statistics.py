@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from schemas.lake.lake import Lake, open_lake
-from schemas.lake.referenced_files import metadata_folder, reach
+from schemas.lake.referenced_files import metadata_folder, referenced_files
 from schemas.lake.rewrite import live_files, partition_values
 from schemas.lake.storage import listing
 from schemas.maintenance.options import chosen, parser
@@ -35,7 +35,7 @@ def statistics(lake: Lake, name: str) -> dict[str, Any]:
     table = lake.table(name)
     files = list(live_files(table).values())
     values = [tuple(v.values()) for v in partition_values(name, table, files)]
-    used = reach(table)
+    used = referenced_files(table)
     there = listing(data_folder(name)) | listing(metadata_folder(table))
     return {
         "rows": sum(file.record_count for file in files),

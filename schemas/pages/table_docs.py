@@ -14,7 +14,6 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from schemas.contract import CONTRACTS, Contract, load_contract, table_names
 from schemas.lake.lake import Lake, open_lake, row_counts
-from schemas.publishing.audit import QUARANTINE_OF
 from schemas.runtime.cli import run_command
 from schemas.runtime.settings import get_settings
 
@@ -50,8 +49,8 @@ def describe(contract: Contract, lake: Lake, rows: int) -> dict[str, Any]:
         lake: the lake.
         rows: number of rows of the table.
     """
-    rejected = rejected_by_rule(lake) if contract.name in QUARANTINE_OF else {}
-    seen = seen_by_suite(lake, contract.name) if contract.name in QUARANTINE_OF else {}
+    rejected = rejected_by_rule(lake) if contract.quarantine else {}
+    seen = seen_by_suite(lake, contract.name) if contract.quarantine else {}
     rules = [
         {
             "id": r.id,
@@ -67,7 +66,7 @@ def describe(contract: Contract, lake: Lake, rows: int) -> dict[str, Any]:
         "contract": contract,
         "rows": rows,
         "rules": rules,
-        "counts_rejects": contract.name in QUARANTINE_OF,
+        "counts_rejects": contract.quarantine is not None,
         "other_reasons": other,
         "keys": set(contract.primary_key),
         "partitions": set(contract.partition_by),

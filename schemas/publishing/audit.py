@@ -15,12 +15,11 @@ from typing import Any
 from schemas.contract import Contract, load_contract
 from schemas.publishing.audit_record import AuditRecord, RuleResult, met, write_audit
 from schemas.publishing.staging import Manifest, StagedTable, read_manifest, run_folder
-from schemas.runtime.cli import at_work, log, run_command, run_id_default
+from schemas.runtime.cli import log, log_duration, run_command, run_id_default
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
 
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
-QUARANTINE_OF = {"events": "rejects"}
 SHOWN_FAILURES = 5
 
 
@@ -33,7 +32,7 @@ def audit(manifest: Manifest) -> AuditRecord:
     from schemas.publishing.validator import Auditor  # heavy: Great Expectations takes seconds to import
 
     docs = get_settings().audits / manifest.job / run_folder(manifest.job, manifest.run).name
-    with at_work("great_expectations"):
+    with log_duration("great_expectations"):
         auditor = Auditor(docs, get_settings().audit_part_rows)
         results = {name: _audit_table(auditor, load_contract(name), table, manifest) for name, table in manifest.tables.items()}
         page = auditor.write_docs()
@@ -51,7 +50,7 @@ def audit(manifest: Manifest) -> AuditRecord:
 
 def _audit_table(auditor: Any, contract: Contract, table: StagedTable, manifest: Manifest) -> list[RuleResult]:
     results: list[RuleResult] = auditor.validate(contract, table, manifest.notes)
-    rejects = manifest.tables.get(QUARANTINE_OF.get(contract.name, ""))
+    rejects = manifest.tables.get(contract.quarantine or "")
     if rejects is None:
         return results
     seen, reasons = auditor.quarantine(contract, rejects)

@@ -55,7 +55,7 @@ def configure_logging() -> None:
 
 
 @contextmanager
-def at_work(on: str) -> Iterator[None]:
+def log_duration(on: str) -> Iterator[None]:
     """Log how long ``spark``, ``pytorch`` or ``great_expectations`` worked: the part of a task's time that is not start-up."""
     began = time.perf_counter()
     yield

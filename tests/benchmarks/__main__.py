@@ -155,7 +155,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         book = Book(book.path)
     print(tables(book, args.events), flush=True)
     if len({row.events for row in book.of(GROWTH)}) > 1:
-        subprocess.run([sys.executable, "-m", "tests.benchmarks.picture", str(book.path)], check=True)
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.growth_plot", str(book.path)], check=True)
     return {"measurements": len(book.rows), "wrong": sum("WRONG" in (row.checked or "") for row in book.rows)}
 
 

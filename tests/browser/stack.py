@@ -23,7 +23,7 @@ from local.stack.airflow_client import GRACE, AirflowClient
 from local.stack.configuration import password
 from schemas.lake.lake import Lake, open_lake
 from schemas.runtime.settings import ROOT, Settings
-from tests.browser.one_by_one import one_by_one
+from tests.browser.sequential_reference import in_sequence
 from tests.faults.versions import Partitions, partitions
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.local.conftest import free_port
@@ -195,8 +195,8 @@ def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
         subprocess.run(
             [sys.executable, "-m", "tests.browser.tiny_language_model", root / "language-model"], cwd=ROOT, check=True
         )
-        one_by_one(root / "reference", HISTORY[0], WEEK[-1], ENVIRONMENT)
-        one_by_one(root / "var", HISTORY[0], HISTORY[-1], ENVIRONMENT)
+        in_sequence(root / "reference", HISTORY[0], WEEK[-1], ENVIRONMENT)
+        in_sequence(root / "var", HISTORY[0], HISTORY[-1], ENVIRONMENT)
         settings = Settings(
             var=root / "var",
             airflow_port=free_port(),

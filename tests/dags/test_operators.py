@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from dags.common.command_result import error_line, failure, given, result_line
 from dags.common.module_operator import ModuleOperator
 from dags.common.spark_operator import SparkJobOperator
-from tests.waiting import until
+from tests.polling import until
 
 PROBE = "tests.dags.probe"
 

@@ -21,7 +21,7 @@ from schemas.publishing.staging import open_attempt
 from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
-from tests.jobs.here import run_jobs_here
+from tests.jobs.in_process_exchange import run_jobs_here
 from tests.jobs.simulated import FIRST_DAY, simulate
 from tests.schemas.conftest import session_rows
 

@@ -17,7 +17,7 @@ import pyarrow.fs as fs
 from schemas.runtime.settings import ROOT
 
 STARTS_WITHIN = 60.0
-NOBODY = "nobody"
+NO_CHAMPION = "nobody"
 SERVERS = ROOT / ".venv-servers"
 MISSING = f"the servers of these tests are not installed; in {SERVERS}; run `make servers`"
 
@@ -95,7 +95,7 @@ class Postgres:
     def _run(self, command: str, *arguments: str) -> None:
         done = subprocess.run(
             [str(self.binaries / command), *arguments],
-            user=NOBODY if os.geteuid() == 0 else None,
+            user=NO_CHAMPION if os.geteuid() == 0 else None,
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -110,7 +110,7 @@ def postgres() -> Iterator[Postgres]:
     """A running PostgreSQL."""
     folder = Path(tempfile.mkdtemp(prefix="clickwright-postgres-"))
     if os.geteuid() == 0:
-        shutil.chown(folder, NOBODY)
+        shutil.chown(folder, NO_CHAMPION)
     server = Postgres(folder, free_ports(1)[0])
     try:
         server.make()

@@ -28,7 +28,7 @@ def survived(found: dict[str, Any]) -> bool:
 
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 2, id="short"), pytest.param([], 50, marks=LONG, id="long")])
 def test_backfill_survives_kills(size: list[Any], times: int, tally: Counter[str]) -> None:
-    found = driver("disturb", "kills", *size, "--times", times, env=os.environ | ENVIRONMENT)
+    found = driver("fault_injection", "kills", *size, "--times", times, env=os.environ | ENVIRONMENT)
     add(tally, found, *(name for name in found if "kills" in name), "commits", "readings")
     assert found["kills"] == times
     assert survived(found)
@@ -37,7 +37,7 @@ def test_backfill_survives_kills(size: list[Any], times: int, tally: Counter[str
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
 def test_backfill_survives_catalog_loss(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
     server = [] if catalog is None else ["--postgres", catalog.folder, catalog.port]
-    found = driver("disturb", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
+    found = driver("fault_injection", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
     add(tally, found, "catalogs lost", "commits", "readings", "refused readings")
     assert found["catalogs lost"] == times
     assert survived(found)
@@ -46,7 +46,7 @@ def test_backfill_survives_catalog_loss(size: list[Any], times: int, catalog: Po
 @pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
 def test_backfill_survives_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
     inside = on_small_disk(var, SMALL_DISK)
-    found = driver("disturb", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
+    found = driver("fault_injection", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
     add(tally, found, *(name for name in found if name.startswith("full disks")), "commits", "readings")
     assert found["full disks"] == times
     assert survived(found)

@@ -113,7 +113,7 @@ def test_wrong_key_and_lost_store_publish_nothing(object_store: ObjectStore) -> 
 
 @pytest.mark.faults
 def test_killed_backfill_equals_one_on_a_disk(object_store: ObjectStore, tally: Counter[str]) -> None:
-    found = driver("disturb", "kills", "--days", 1, "--events", 200, "--times", 10, env=os.environ | ENVIRONMENT)
+    found = driver("fault_injection", "kills", "--days", 1, "--events", 200, "--times", 10, env=os.environ | ENVIRONMENT)
     tally["kills with an object store"] += found["kills"]
     assert found["equal"]
     assert found["rows"]["events"] > 0

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobs.cleaning.commit_notes import CONTENT, TOUCHED, spans
+from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.late_days import late_profiles, late_sessions
 from jobs.sessionize import stage_sessions
@@ -26,7 +26,7 @@ from schemas.lake.snapshots import inputs_for, tag_snapshots
 from schemas.publishing.staging import Manifest, open_attempt, read_manifest
 from schemas.runtime.settings import get_settings
 from tests.jobs import oracle
-from tests.jobs.here import exchange_here
+from tests.jobs.in_process_exchange import exchange_here
 from tests.jobs.oracle import Event
 from tests.jobs.test_sessionize import GAP, D, at, log_of, logs
 
@@ -56,7 +56,7 @@ def clean_day(lake: Lake, arrived_on: date, events: list[Event]) -> None:
     folder = lake.folder / "data" / "events" / f"{arrived_on}-{len(lake.commits('events'))}"
     files = write_partitions(frame, contract, folder)
     before = lake.partitions("events", "event_date", where=equals("arrived_on", arrived_on))
-    touched = {TOUCHED: spans([*before, *frame["event_date"]]), CONTENT: f"{len(frame)}:{content(frame):016x}"}
+    touched = {TOUCHED: date_ranges([*before, *frame["event_date"]]), CONTENT_DIGEST: f"{len(frame)}:{content(frame):016x}"}
     what = properties(f"clean {arrived_on} {folder.name}") | {"notes": json.dumps(touched, default=str)}
     lake.replace("events", "arrived_on", {arrived_on: files}, what, {})
 

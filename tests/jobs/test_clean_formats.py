@@ -50,7 +50,7 @@ def test_large_parquet_file_in_pieces_gives_the_same_rows(cleaned: Cleaned, var:
     whole = cleaned(sources=[TYPED])
     monkeypatch.setattr(tasks, "BYTES_A_TASK", path.stat().st_size // 4)
     arrived = files.arrival_files(var / "landing", "typed", "typed", START.date())
-    assert len(files.in_tasks(arrived, {"typed": TYPED})) >= 4
+    assert len(files.pieces_by_task(arrived, {"typed": TYPED})) >= 4
     pieces = cleaned(sources=[TYPED], run="pieces")
     assert pieces["figures"] == whole["figures"]
     assert (whole["figures"]["lines_read"], whole["figures"]["events"]) == (2000, 1980)

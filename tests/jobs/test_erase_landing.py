@@ -55,13 +55,13 @@ def test_lines_of_erased_users_are_rejected_without_content(deliver: Deliver, er
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, False)
     (raw,) = read(path, source, wanted_fields(source))
     parsed = without_erased(parse(raw, source, key, arrival, events), read_erased())
-    assert parsed.sound["line_number"].to_list() == [3]
-    rejects = reject_rows(parsed.refused, load_contract("rejects"), events).sort("line_number")
+    assert parsed.accepted["line_number"].to_list() == [3]
+    rejects = reject_rows(parsed.rejected, load_contract("rejects"), events).sort("line_number")
     assert rejects["line_number"].to_list() == [1, 2, 4]
     assert rejects["reasons"].to_list() == [["person.erased"], ["person.erased"], ["event_type.required", "event_type.unknown"]]
     gone = rejects.filter(rejects["line_number"] < 3)
     assert gone["line"].to_list() == gone["candidate"].to_list() == [None, None]
-    assert pseudonym(key, ANNA) not in str(parsed.refused.to_dicts())
+    assert pseudonym(key, ANNA) not in str(parsed.rejected.to_dicts())
     assert pseudonym(key, BELA) in str(rejects.to_dicts())
 
 

@@ -17,7 +17,7 @@ from schemas.publishing import audit, publish
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import ROOT
 from tests.jobs.conftest import Deliver, line
-from tests.jobs.here import NoSpark, exchange_here
+from tests.jobs.in_process_exchange import NoSpark, exchange_here
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
 from tests.small_disk import on_small_disk
 

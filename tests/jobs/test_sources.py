@@ -28,11 +28,11 @@ def parsed(name: str, text: str, folder: Path, suffix: str = "csv") -> Parsed:
     path.write_text(text)
     arrival = Arrival(name, path.name, datetime(2030, 1, 1, tzinfo=UTC), date(2030, 1, 1), True)
     found = [parse(raw, source, KEY, arrival, events) for raw in read(path, source, wanted_fields(source))]
-    return Parsed(pl.concat(p.sound for p in found), pl.concat(p.refused for p in found))
+    return Parsed(pl.concat(p.accepted for p in found), pl.concat(p.rejected for p in found))
 
 
 def reasons(found: Parsed) -> dict[int, list[str]]:
-    return dict(found.refused.select("line_number", "reasons").rows())
+    return dict(found.rejected.select("line_number", "reasons").rows())
 
 
 def test_movielens(tmp_path: Path) -> None:
@@ -43,7 +43,7 @@ def test_movielens(tmp_path: Path) -> None:
         tmp_path,
         "jsonl",
     )
-    assert found.sound.select("event_type", "item_id", "value").rows() == [("rating", "242", 4.0)]
+    assert found.accepted.select("event_type", "item_id", "value").rows() == [("rating", "242", 4.0)]
     assert reasons(found) == {2: ["value.source_range"]}
 
 
@@ -55,7 +55,7 @@ def test_simulated_columns(tmp_path: Path) -> None:
     arrival = Arrival("simulated_parquet", path.name, datetime(2026, 1, 6, tzinfo=UTC), date(2026, 1, 5), False)
     (raw,) = read(path, source, wanted_fields(source))
     found = parse(raw, source, KEY, arrival, events)
-    assert found.sound.select("event_id", "user_id", "event_type", "event_time", "item_id").rows() == [
+    assert found.accepted.select("event_id", "user_id", "event_type", "event_time", "item_id").rows() == [
         ("e1", pseudonym(KEY, "u1"), "cart", at, "p1")
     ]
     assert reasons(found) == {2: ["user_id.required"], 3: ["event_type.required", "event_type.unknown"]}
@@ -76,11 +76,11 @@ def test_online_retail(tmp_path: Path) -> None:
         "600008,21001A,LAMP RED,1,1 July 2011,2.5,15001.0,France\n",
         tmp_path,
     )
-    assert found.sound.select("event_type", "event_time", "item_id", "value").rows() == [
+    assert found.accepted.select("event_type", "event_time", "item_id", "value").rows() == [
         ("purchase", datetime(2011, 7, 1, 8, 30, tzinfo=UTC), "21001A", 2.5),
         ("purchase", datetime(2011, 1, 3, 9, 30, tzinfo=UTC), "21001B", 2.5),
     ]
-    assert found.sound["user_id"].unique().to_list() == [pseudonym(KEY, "15001.0")]
+    assert found.accepted["user_id"].unique().to_list() == [pseudonym(KEY, "15001.0")]
     assert reasons(found) == {
         4: ["source.cancelled", "source.returned"],
         5: ["source.no_customer"],
@@ -107,13 +107,13 @@ def test_web_log(tmp_path: Path) -> None:
         tmp_path,
         "log",
     )
-    assert found.sound.select("event_type", "event_time", "item_id").rows() == [
+    assert found.accepted.select("event_type", "event_time", "item_id").rows() == [
         ("view", datetime(2026, 5, 17, 10, 5, 3, tzinfo=UTC), "/shoes"),
         ("view", datetime(2026, 5, 17, 10, 6, 3, tzinfo=UTC), "/hats"),
         ("view", datetime(2026, 5, 17, 10, 6, 8, tzinfo=UTC), "/hats"),
     ]
     someone = pseudonym(KEY, '192.0.2.77 Mozilla/5.0 (X11; \\"odd\\")')
-    assert found.sound["user_id"].to_list() == [someone, someone, pseudonym(KEY, "192.0.2.99")]
+    assert found.accepted["user_id"].to_list() == [someone, someone, pseudonym(KEY, "192.0.2.99")]
     assert reasons(found) == {
         3: ["source.asset"],
         4: ["source.not_served"],
@@ -121,7 +121,7 @@ def test_web_log(tmp_path: Path) -> None:
         6: ["robot.declared"],
         8: ["line.no_match"],
     }
-    assert "192.0.2" not in repr(found.refused["masked_line"].to_list())
+    assert "192.0.2" not in repr(found.rejected["masked_line"].to_list())
 
 
 def test_ip_address_used_as_user_id_is_not_kept(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_ip_address_used_as_user_id_is_not_kept(tmp_path: Path) -> None:
         tmp_path,
         "log",
     )
-    assert found.sound["item_id"].to_list() == ["/whois/" + pseudonym(KEY, "192.0.2.77 Mozilla/5.0")]
+    assert found.accepted["item_id"].to_list() == ["/whois/" + pseudonym(KEY, "192.0.2.77 Mozilla/5.0")]
 
 
 def test_open_bandit(tmp_path: Path) -> None:
@@ -145,12 +145,12 @@ def test_open_bandit(tmp_path: Path) -> None:
         f"3,2019-11-24 00:00:20.000000+00:00,14,3,0,1.5,{visitor}\n",
         tmp_path,
     )
-    assert found.sound.select("event_type", "item_id", "position", "propensity").rows() == [
+    assert found.accepted.select("event_type", "item_id", "position", "propensity").rows() == [
         ("impression", "79", 2, 0.087125),
         ("click", "14", 1, 0.0125),
         ("impression", "14", 3, 0.0125),
     ]
-    first, second, third = found.sound["user_id"]
+    first, second, third = found.accepted["user_id"]
     assert first == second != third
     assert reasons(found) == {5: ["propensity.range"]}
 
@@ -166,7 +166,7 @@ def test_rees46(tmp_path: Path) -> None:
         "2019-10-01 00:00:04 UTC,purchase,3001,201,,acme,,541001,s-1\n",
         tmp_path,
     )
-    assert found.sound.select("event_type", "event_time", "item_id", "value").rows() == [
+    assert found.accepted.select("event_type", "event_time", "item_id", "value").rows() == [
         ("view", datetime(2019, 10, 1, tzinfo=UTC), "3001", 35.79),
         ("cart", datetime(2019, 10, 1, 0, 0, 1, tzinfo=UTC), "3001", 35.79),
         ("purchase", datetime(2019, 10, 1, 0, 0, 4, tzinfo=UTC), "3001", None),
@@ -183,12 +183,12 @@ def test_retailrocket(tmp_path: Path) -> None:
         "1433221332119,257001,transaction,355901,4001\n",
         tmp_path,
     )
-    assert found.sound.select("event_type", "event_time", "item_id").rows() == [
+    assert found.accepted.select("event_type", "event_time", "item_id").rows() == [
         ("view", datetime(2015, 6, 2, 5, 2, 12, 117000, tzinfo=UTC), "355901"),
         ("cart", datetime(2015, 6, 2, 5, 2, 12, 118000, tzinfo=UTC), "355901"),
         ("purchase", datetime(2015, 6, 2, 5, 2, 12, 119000, tzinfo=UTC), "355901"),
     ]
-    assert found.refused.is_empty()
+    assert found.rejected.is_empty()
 
 
 def test_ga4(tmp_path: Path) -> None:
@@ -205,7 +205,7 @@ def test_ga4(tmp_path: Path) -> None:
         tmp_path,
         "jsonl",
     )
-    assert found.sound.select("event_type", "event_time", "item_id", "device", "surface", "value", "text").rows() == [
+    assert found.accepted.select("event_type", "event_time", "item_id", "device", "surface", "value", "text").rows() == [
         ("view", datetime(2021, 1, 21, 13, 9, 27, 890123, tzinfo=UTC), "L1", "mobile", "Red lamp", 2.5, None),
         ("search", datetime(2021, 1, 21, 13, 9, 27, 890124, tzinfo=UTC), None, None, None, None, "lamp"),
     ]

@@ -19,7 +19,7 @@ from local.stack.configuration import password, passwords_file, write_config
 from schemas.runtime.settings import Settings
 from tests.dags.test_operators import gone, wait_for
 from tests.local.conftest import free_port
-from tests.waiting import until
+from tests.polling import until
 
 FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
 

@@ -14,6 +14,7 @@ import pytest
 from ml.data.catalog import ITEM_FIELDS, Catalog
 from ml.data.event_log import SCHEMA, Events, cut, everything, gather
 from ml.data.interactions import Interactions, microseconds
+from ml.data.pinned_data import PinnedData
 from ml.data.splits import Split, by_time
 from ml.models import RECIPES
 from schemas.contract import load_contract
@@ -30,15 +31,33 @@ SMALL: dict[str, dict[str, Any]] = {
 SMALL["als"] = {"rank": 8, "iterations": 4}
 SMALL["hybrid"] = {"members": {"transformer": SMALL["transformer"], "cooccurrence": {}}}
 """Settings of recipes that would otherwise take long."""
-EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name == "als" else name for name in RECIPES]
+ON_SPARK = ("als", "hybrid")
+"""Recipes that Spark fits, in whole or in part."""
+EVERY_RECIPE = [pytest.param(name, marks=pytest.mark.slow) if name in ON_SPARK else name for name in RECIPES]
 """For tests with an argument ``name``."""
 
 
 @pytest.fixture(autouse=True)
 def spark_for_als(request: pytest.FixtureRequest) -> None:
     """Use the Spark session of all tests, instead of a new one for each fit."""
-    if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") == "als":
+    if getattr(request.node, "callspec", None) and request.node.callspec.params.get("name") in ON_SPARK:
         request.getfixturevalue("spark")
+
+
+def pinned(training: str) -> PinnedData:
+    """Pinned data for tests in which only the training's name matters."""
+    return PinnedData(
+        run=training,
+        training=training,
+        tag=f"train-{training}",
+        snapshots={},
+        train_until=TRAIN_UNTIL,
+        valid_days=VALID_DAYS,
+        valid_from=TRAIN_UNTIL - timedelta(days=VALID_DAYS),
+        items_as_of=None,
+        code_version="0",
+        seed=7,
+    )
 
 
 def pseudonym(user: int) -> str:

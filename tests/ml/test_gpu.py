@@ -25,7 +25,7 @@ def test_the_network_learns_on_a_gpu_and_serves_on_the_cpu(
     model = Transformer(**SMALL).fit(walk.fit, walk.catalog, seed=1, validation=walk.validation)
     assert model.network is not None
     assert model.network.device.type == "cuda"
-    assert evaluate(model, walk.validation, walk.catalog, walk.fit.met).metrics["ndcg_at_10"] > 0.3
+    assert evaluate(model, walk.validation, walk.catalog, walk.fit.item_counts).metrics["ndcg_at_10"] > 0.3
     model.save(tmp_path)
     on_cpu = Transformer.load(tmp_path)
     on_cpu.network = SequenceModel.from_pretrained(tmp_path).train(False)

@@ -55,7 +55,7 @@ def test_versions_trained_on_an_erased_user_are_marked(walk_lake: Lake, capsys: 
     told = capsys.readouterr()
     assert (told.err + told.out).count("trained on an erased user") == 2
 
-    pinned = pin.read_pin("after")["snapshots"]["session_events"]
+    pinned = pin.read_pin("after").snapshots["session_events"]
     users = walk_lake.arrow("session_events", snapshot=pinned, columns=["user_id"])["user_id"].unique().to_pylist()
     assert pseudonym(5) not in users
     assert pseudonym(6) in users

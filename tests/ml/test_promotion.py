@@ -102,7 +102,7 @@ def test_a_run_logs_parameters_data_metrics_and_model(walk_lake: Lake) -> None:
     assert [len(row) for row in answer["items"]] == [3, 3, 3]
     assert answer["items"][0][0] in ("i03", "i04")
     assert not {"i01", "i02"} & set(answer["items"][0])
-    assert run.data.tags["clickwright.encoder"] == pin.read_pin("whole")["encoder"]
+    assert run.data.tags["clickwright.encoder"] == pin.read_pin("whole").encoder
 
 
 ELSEWHERE = """
@@ -285,7 +285,8 @@ def test_a_training_reads_the_pinned_rows_after_a_later_publish(walk_lake: Lake)
     from ml.data.splits import read_split
     from tests.ml.conftest import as_contract, publish_directly, walk_items
 
-    pinned = pin.main(["--run", "pinned", "--train-until", "2024-03-01"])
+    pin.main(["--run", "pinned", "--train-until", "2024-03-01"])
+    pinned = pin.read_pin("pinned")
     before = read_split(walk_lake, pinned)
     items = walk_items().assign(as_of=date(2024, 2, 28), title="Changed")
     publish_directly(walk_lake, "items", as_contract("items", items), "as_of")

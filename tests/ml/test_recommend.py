@@ -14,9 +14,9 @@ from ml import copywriter, gate, pin, promote, recommend, recommend_due, registe
 from ml.data.splits import Split
 from ml.inference import slates
 from ml.inference.cold_start import shares
-from ml.inference.eligible_items import Offer, offer_of
+from ml.inference.eligible_items import EligibleItems, offer_of
 from ml.inference.scorer import Origin, Policy, Scorer
-from ml.inference.user_histories import EVENT_COLUMNS, EVENT_SCHEMA, Behaviour, behaviour, known_events
+from ml.inference.user_histories import EVENT_COLUMNS, EVENT_SCHEMA, UserHistories, behaviour, known_events
 from ml.models import Recommender, recipe
 from ml.models.rank import best
 from ml.tracking.runs import connect
@@ -76,7 +76,7 @@ def events(var: Any) -> pa.Table:
     return pa.Table.from_batches(known_events(lake, SERVED_ON, snapshot), schema=EVENT_SCHEMA)
 
 
-def items_of(did: Behaviour, user: int) -> list[str]:
+def items_of(did: UserHistories, user: int) -> list[str]:
     return [ITEMS[i] for i in did.of(user)[0].items]
 
 
@@ -109,7 +109,7 @@ class Day:
 
     users: pa.Table
     events: pa.Table
-    offer: Offer
+    offer: EligibleItems
 
     def rows(self, model: Recommender, **policy: Any) -> tuple[pa.Table, dict[str, int]]:
         origin = Origin(date(2024, 3, 8), "recommender", "1")
@@ -290,7 +290,7 @@ def test_publish_recommendations_and_copy_of_the_champion(
     assert [row["user_id"] for row in rows[::10]] == users
     assert [row["rank"] for row in rows[:10]] == list(range(1, 11))
     commit = walk_lake.commits("recommendations")[0]
-    assert commit.inputs == {name: walk_lake.snapshot(name) for name in recommend.INPUTS}
+    assert commit.inputs == {name: walk_lake.snapshot(name) for name in ("profiles", "items", "session_events")}
     assert commit.notes["model_version"] == "1"
     assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 have no ad copy yet"
     assert recommend_due.decide(as_of, "2", "1", True)["due"]

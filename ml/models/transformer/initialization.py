@@ -30,7 +30,7 @@ def initialise(network: SequenceModel, train: Interactions, catalog: Catalog, le
         length: mean length of the identities; the shorter, the less the first scores differ.
     """
     n, width = len(catalog), network.config.width
-    counts = train.met.astype(np.float64)
+    counts = train.item_counts.astype(np.float64)
     share = np.where(counts > 0, (counts + 1) / (counts.sum() + n), launch_share(train))
     with torch.no_grad():
         network.item_text.copy_(torch.as_tensor(catalog.text_embeddings))
@@ -52,7 +52,7 @@ def launch_share(train: Interactions) -> float:
     first = np.full(train.n_items, end, dtype=np.int64)
     for rows in spans(len(train)):
         np.minimum.at(first, train.item_index[rows], train.time[rows])
-    launched = (first >= begin + LAUNCH_US) & (first <= end - LAUNCH_US) & (train.met > 0)
+    launched = (first >= begin + LAUNCH_US) & (first <= end - LAUNCH_US) & (train.item_counts > 0)
     if not launched.any():
         return least
     own = np.zeros(train.n_items, dtype=np.int64)

@@ -22,7 +22,7 @@ GAP_BUCKETS = 26
 HOURS, WEEKDAYS = 25, 8
 """0 is unknown."""
 IGNORED_LABEL = -100
-UNTHINKABLE = -1e9
+MASKED_LOGIT = -1e9
 
 
 class SequenceConfig(PreTrainedConfig):  # type: ignore[no-untyped-call]
@@ -149,7 +149,7 @@ class SequenceModel(PreTrainedModel):  # type: ignore[no-untyped-call]
         if labels is not None:
             counted = labels != IGNORED_LABEL
             # Mask items that do not occur in training: as negatives they would only learn to score low.
-            bias_I = self.bias.masked_fill(self.item_seen == 0, UNTHINKABLE)
+            bias_I = self.bias.masked_fill(self.item_seen == 0, MASKED_LOGIT)
             loss = cross_entropy(x_BLD[counted], items_ID, bias_I, labels[counted])
             return ModelOutput(loss=loss)  # type: ignore[no-untyped-call]
         return ModelOutput(logits=(self.last(x_BLD, item_ids) @ items_ID.T + self.bias).float())  # type: ignore[no-untyped-call]

@@ -12,7 +12,7 @@ from torch import Tensor
 from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
 from ml.data.cases import Cases
 from ml.data.catalog import Catalog
 from ml.data.interactions import Interactions
@@ -82,7 +82,7 @@ class Transformer(Recommender, Factored):
             validation: questions to choose ``epochs`` on by NDCG@10.
             log: receives the loss and NDCG@10 after each epoch.
         """
-        share_the_machine()
+        limit_threads()
         set_seed(seed)
         shape: dict[str, Any] = {name: self._settings[name] for name in NETWORK}
         if not catalog.described:
@@ -140,7 +140,7 @@ class Transformer(Recommender, Factored):
             cases: sorted as :func:`case_windows` needs them.
             batch_size: windows, and questions, at a time.
         """
-        from ml.models.rank import leave_out, ndcg_of, rank_of_target
+        from ml.models.rank import mask_seen, ndcg_of, rank_of_target
 
         network = self._fitted().train(False)
         items_ID = network.item_vectors()
@@ -159,7 +159,7 @@ class Transformer(Recommender, Factored):
             for begin in range(0, len(asked), batch_size):
                 chosen = slice(begin, begin + batch_size)
                 scores = (x_BLD[rows[chosen], places[chosen]] @ items_ID.T + network.bias).float().cpu().numpy()
-                leave_out(scores, [cases.histories[case] for case in asked[chosen]])
+                mask_seen(scores, [cases.histories[case] for case in asked[chosen]])
                 ranks[asked[chosen]] = rank_of_target(scores, cases.target[asked[chosen]])
         return ndcg_of(ranks, cases)
 

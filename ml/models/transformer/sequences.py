@@ -123,7 +123,7 @@ class Windows(Dataset[dict[str, Tensor]]):
         return {name: torch.as_tensor(values.astype(np.int64)) for name, values in batch.items()}
 
 
-class LikeLengths(Sampler[int]):
+class LengthBucketSampler(Sampler[int]):
     """An order of rows in which those of a batch have similar lengths; random batches would cost several times the work.
 
     Rows are shuffled, sorted by length within every ``BATCHES_SORTED`` batches, and these batches are shuffled again. The order

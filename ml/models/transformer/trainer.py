@@ -17,11 +17,11 @@ from transformers.trainer import TRAINER_STATE_NAME
 from transformers.utils import SAFE_WEIGHTS_NAME
 from transformers.utils.logging import disable_progress_bar
 
-from ml.compute.distributed import from_first, is_first, processes, together, wait_for_all
+from ml.compute.distributed import broadcast, is_rank_zero, processes, together, wait_for_all
 from ml.models.base import Log
 from ml.models.transformer.loss import multiplies_bfloat16
 from ml.models.transformer.network import SequenceModel
-from ml.models.transformer.sequences import LikeLengths, Windows
+from ml.models.transformer.sequences import LengthBucketSampler, Windows
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 
@@ -41,11 +41,11 @@ class SequenceTrainer(Trainer):
 
     def __init__(self, network: SequenceModel, windows: Windows, arguments: TrainingArguments, judged: Judged | None) -> None:
         self.judged = judged
-        self.order = LikeLengths(windows.lengths, arguments.train_batch_size, arguments.seed)
+        self.order = LengthBucketSampler(windows.lengths, arguments.train_batch_size, arguments.seed)
         # The Trainer requires an evaluation data set; ``evaluate`` ignores it and calls ``judged``.
         super().__init__(network, arguments, data_collator=as_it_is, train_dataset=windows, eval_dataset=windows)
         self.remove_callback(PrinterCallback)  # standard output is reserved for the command's result
-        self.add_callback(InOrder(self.order))
+        self.add_callback(EpochCallback(self.order))
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
         return self.order
@@ -95,10 +95,10 @@ class NotFiniteError(ClickwrightError):
         self.batch = batch
 
 
-class InOrder(TrainerCallback):
+class EpochCallback(TrainerCallback):
     """Sets the epoch of the windows' order."""
 
-    def __init__(self, order: LikeLengths) -> None:
+    def __init__(self, order: LengthBucketSampler) -> None:
         self.order = order
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -131,7 +131,7 @@ class StopAfter(TrainerCallback):
         control.should_training_stop = 0 < self.epochs <= round(state.epoch)
 
 
-class Keep(TrainerCallback):
+class CheckpointCallback(TrainerCallback):
     """Saves every ``steps`` steps and after every epoch, and puts the checkpoints into a store."""
 
     def __init__(self, store: "Checkpoints", steps: int) -> None:
@@ -145,7 +145,7 @@ class Keep(TrainerCallback):
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         wait_for_all()  # every process has written its part
-        if is_first():
+        if is_rank_zero():
             self.store.keep(sorted(Path(args.output_dir).glob("checkpoint-*"), key=step_of))
 
 
@@ -191,7 +191,7 @@ def train(
             network, windows, training_arguments(folder, settings, seed, judged is not None, store is not None), judged
         )
         begun = None
-        for callback in (progress, stop, *([Keep(store, get_settings().checkpoint_steps)] if store else [])):
+        for callback in (progress, stop, *([CheckpointCallback(store, get_settings().checkpoint_steps)] if store else [])):
             trainer.add_callback(callback)
         if store is not None:
             begun = fetched(store, folder)
@@ -256,7 +256,7 @@ def training_arguments(folder: Path, settings: dict[str, Any], seed: int, judged
 
 
 @dataclass(frozen=True)
-class Begun:
+class ResumePoint:
     """The state of an interrupted training, read from its checkpoints."""
 
     newest: Path
@@ -289,14 +289,14 @@ def epoch_of(step: int, max_steps: int, epochs: int) -> int:
     return round(step * epochs / max_steps)
 
 
-def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
+def fetched(store: "Checkpoints", folder: Path) -> ResumePoint | None:
     """The state of an interrupted training, or None for a new one; rank 0 fetches the checkpoints.
 
     Args:
         store: holds the checkpoints.
         folder: where they are copied to, seen by all processes.
     """
-    if is_first():
+    if is_rank_zero():
         store.fetch(folder)
     wait_for_all()
     checkpoints = sorted(folder.glob("checkpoint-*"), key=step_of)
@@ -308,15 +308,15 @@ def fetched(store: "Checkpoints", folder: Path) -> Begun | None:
     best = folder / f"checkpoint-{state['best_global_step']}" if state["best_global_step"] else newest
     if state["best_global_step"]:
         state["best_model_checkpoint"] = str(best)  # it was elsewhere before
-        if is_first():
+        if is_rank_zero():
             path.write_text(json.dumps(state))
         wait_for_all()
-    return Begun(newest, best, state)
+    return ResumePoint(newest, best, state)
 
 
 @contextmanager
 def common_folder() -> Iterator[Path]:
     """A temporary folder that all processes share."""
     with TemporaryDirectory() as own:
-        yield Path(from_first(own))
+        yield Path(broadcast(own))
         wait_for_all()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.benchmarks.lists import __main__ as comparison
-from tests.benchmarks.lists import night, vectors
+from tests.benchmarks.lists import batch_inference_cost, vectors
 
 pytestmark = pytest.mark.slow
 
@@ -24,5 +24,5 @@ def test_search_matches_plain_pytorch(trained: Path) -> None:
 
 @pytest.mark.parametrize("recipe", ["transformer", "hybrid"])
 def test_shard_has_a_list_for_every_user(trained: Path, recipe: str) -> None:
-    figures = night.main(["--vectors", str(trained), "--users", "30", "--rounds", "1", "--recipe", recipe])
+    figures = batch_inference_cost.main(["--vectors", str(trained), "--users", "30", "--rounds", "1", "--recipe", recipe])
     assert (figures["users"], figures["rows"], figures["users_without"]) == (30, 300, 0)

@@ -18,7 +18,7 @@ import yaml
 from rich.console import Console
 
 import local.demo.__main__ as demo
-from local.demo.driver import Driver, Watch, at_work
+from local.demo.driver import Driver, Watch, log_duration
 from local.demo.terminal_summary import show
 from local.demo.user_examples import choose
 from local.movielens import dataset
@@ -199,9 +199,9 @@ def test_recommend_starts_only_missing_runs(said: io.StringIO, state: str | None
 
 def test_at_work_prefers_running_tasks() -> None:
     waits, runs = Task("a", "queued", 1, None), Task("b", "running", 1, None)
-    assert at_work([waits, runs]) == "b"
-    assert at_work([waits]) == "a (queued)"
-    assert at_work([]) == "starting"
+    assert log_duration([waits, runs]) == "b"
+    assert log_duration([waits]) == "a (queued)"
+    assert log_duration([]) == "starting"
 
 
 def test_bar_counts_tasks_of_finished_and_running_runs() -> None:

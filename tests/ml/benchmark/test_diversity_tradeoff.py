@@ -7,8 +7,8 @@ import numpy as np
 from ml.benchmark import diversity_tradeoff
 from ml.benchmark.__main__ import main
 from ml.data.cases import Cases
-from ml.inference.slates import NOTHING
-from ml.metrics import BEHIND, hits_of
+from ml.inference.slates import NO_ITEM
+from ml.metrics import UNRANKED, hits_of
 from tests.ml.conftest import walk_events, walk_items
 
 
@@ -16,8 +16,8 @@ def test_ranks_in_lists() -> None:
     nobody = np.empty(0, dtype=np.int32)
     answers = np.array([7, 3, 5, -1], dtype=np.int32)
     cases = Cases(np.array([0, 0, 1, 1]), np.array([4, 4, 9, 9]), answers, [nobody] * 4, None)
-    ranks = diversity_tradeoff.ranks_in(np.array([[3, 7], [1, NOTHING]]), cases)
-    assert ranks.tolist() == [2, 1, BEHIND, BEHIND]
+    ranks = diversity_tradeoff.ranks_in(np.array([[3, 7], [1, NO_ITEM]]), cases)
+    assert ranks.tolist() == [2, 1, UNRANKED, UNRANKED]
     assert hits_of(ranks, cases.question, 2)[0].tolist() == [[True, True], [False, False]]
 
 

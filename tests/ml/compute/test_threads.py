@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
 
 
 def blas_threads() -> set[int]:
@@ -17,5 +17,5 @@ def test_loaded_numpy_is_limited_too(monkeypatch: pytest.MonkeyPatch, threads: i
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "7")  # too late for a library that is loaded already
     assert np.dot([1.0], [1.0]) == 1.0
     with threadpool_limits(3, user_api="blas"):
-        assert share_the_machine() == threads
+        assert limit_threads() == threads
         assert blas_threads() == {threads}

@@ -4,25 +4,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.copywriting.ad_copy import Copy, Facts
-from ml.copywriting.guards import CHECKS, failed_checks
+from ml.copywriting.ad_copy import AdFacts, Copy
+from ml.copywriting.guards import GUARDS, failed_guards
 from ml.copywriting.lexicon import load_lexicon
 from ml.copywriting.template import template
 from ml.text.titles import spoken_title
 
-ALIEN = Facts("Alien", 1979, ("Action", "Horror", "Sci-Fi", "Thriller"), "The Terminator")
+ALIEN = AdFacts("Alien", 1979, ("Action", "Horror", "Sci-Fi", "Thriller"), "The Terminator")
 GOOD = Copy(
     "Alien: a horror film for a quiet evening", "From 1979 comes a thriller, close to The Terminator. Press play tonight."
 )
 
 
-def failed(headline: str = GOOD.headline, body: str = GOOD.body, facts: Facts = ALIEN) -> list[str]:
-    return failed_checks(Copy(headline, body), facts, load_lexicon())
+def failed(headline: str = GOOD.headline, body: str = GOOD.body, facts: AdFacts = ALIEN) -> list[str]:
+    return failed_guards(Copy(headline, body), facts, load_lexicon())
 
 
 def test_true_copy_passes_every_check() -> None:
     assert failed() == []
-    assert len(CHECKS) == 13
+    assert len(GUARDS) == 13
 
 
 @pytest.mark.parametrize(
@@ -69,15 +69,15 @@ def test_bad_copy_fails_its_check(check: str, headline: str, body: str) -> None:
 
 def test_facts_may_look_like_claims() -> None:
     """A title's own words are facts, even if they look like claims."""
-    facts = Facts("Best of the Best: 2 for Free", 1989, ("Action",), "Mr. Smith Goes to Washington")
+    facts = AdFacts("Best of the Best: 2 for Free", 1989, ("Action",), "Mr. Smith Goes to Washington")
     body = "An action film of 1989, one step from Mr. Smith Goes to Washington."
     assert failed("Best of the Best: 2 for Free, an action film", body, facts) == []
 
 
 def test_one_title_may_contain_the_other() -> None:
-    sequel = Facts("Toy Story 2", 1999, ("Comedy",), "Toy Story")
+    sequel = AdFacts("Toy Story 2", 1999, ("Comedy",), "Toy Story")
     assert failed("Toy Story 2, a comedy", "A comedy of 1999, close to Toy Story.", sequel) == []
-    first = Facts("Toy Story", 1995, ("Comedy",), "Toy Story 2")
+    first = AdFacts("Toy Story", 1995, ("Comedy",), "Toy Story 2")
     assert failed("Toy Story, a comedy", "A comedy of 1995, close to Toy Story 2.", first) == []
 
 
@@ -102,8 +102,8 @@ def test_spoken_titles(catalogue: str, spoken: str) -> None:
 def test_template_copy_passes_for_ordinary_items() -> None:
     for categories in ([], ["Sci-Fi"], ["Children's", "Comedy"], ["genre 7"]):
         for liked in (None, "The Terminator"):
-            facts = Facts("Alien", 1979, tuple(categories), liked)
-            assert failed_checks(template(facts, load_lexicon()), facts, load_lexicon()) == []
+            facts = AdFacts("Alien", 1979, tuple(categories), liked)
+            assert failed_guards(template(facts, load_lexicon()), facts, load_lexicon()) == []
 
 
 WORDS = st.text("abcdeXYZ'&:.!?,-() 0123456789é", min_size=1, max_size=80).filter(lambda t: any(c.isalnum() for c in t))
@@ -116,6 +116,6 @@ WORDS = st.text("abcdeXYZ'&:.!?,-() 0123456789é", min_size=1, max_size=80).filt
     liked=st.none() | st.just("The Terminator"),
 )
 def test_template_copy_states_only_facts(title: str, year: int | None, categories: list[str], liked: str | None) -> None:
-    facts = Facts(title, year, tuple(categories), liked)
-    wrong = failed_checks(template(facts, load_lexicon()), facts, load_lexicon())
+    facts = AdFacts(title, year, tuple(categories), liked)
+    wrong = failed_guards(template(facts, load_lexicon()), facts, load_lexicon())
     assert not set(wrong) - {"printable", "said_once"}  # an odd title may fail these; then no copy is staged

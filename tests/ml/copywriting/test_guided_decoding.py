@@ -7,8 +7,8 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, Copy, Facts
-from ml.copywriting.guards import failed_checks
+from ml.copywriting.ad_copy import BODY_LENGTH, HEADLINE_LENGTH, AdFacts, Copy
+from ml.copywriting.guards import failed_guards
 from ml.copywriting.guided_decoding import Guide, SeededNoise, Tokens, Writer
 from ml.copywriting.lexicon import Lexicon, load_lexicon
 from schemas.runtime.errors import ConfigError
@@ -26,15 +26,15 @@ class Letters:
 
 
 ADS = [
-    Facts("Alien", 1979, ("Action", "Horror", "Sci-Fi", "Thriller"), "The Terminator"),
-    Facts("Microcosmos", 1996, ("Documentary",)),
-    Facts("A title without any other fact"),
-    Facts("A Very Long Title, One That Fills Most of the Line", None, ("Drama",)),
-    Facts("Children's Hour", 1961, ("Children's", "Unheard-of 7")),
+    AdFacts("Alien", 1979, ("Action", "Horror", "Sci-Fi", "Thriller"), "The Terminator"),
+    AdFacts("Microcosmos", 1996, ("Documentary",)),
+    AdFacts("A title without any other fact"),
+    AdFacts("A Very Long Title, One That Fills Most of the Line", None, ("Drama",)),
+    AdFacts("Children's Hour", 1961, ("Children's", "Unheard-of 7")),
 ]
 
 
-def written(facts: Facts, seed: int) -> str:
+def written(facts: AdFacts, seed: int) -> str:
     """An ad of random permitted characters."""
     rng = random.Random(seed)
     writer = Writer(facts, load_lexicon(), Tokens(Letters()))
@@ -46,7 +46,7 @@ def written(facts: Facts, seed: int) -> str:
 
 
 @pytest.mark.parametrize("facts", ADS, ids=lambda facts: facts.title[:12])
-def test_any_choice_of_tokens_gives_valid_copy(facts: Facts) -> None:
+def test_any_choice_of_tokens_gives_valid_copy(facts: AdFacts) -> None:
     texts = {written(facts, seed) for seed in range(30)}
     assert len(texts) > 20
     for text in texts:
@@ -54,7 +54,7 @@ def test_any_choice_of_tokens_gives_valid_copy(facts: Facts) -> None:
         assert len(headline) <= HEADLINE_LENGTH
         assert len(body) <= BODY_LENGTH
         # Only repetition is left to the model.
-        assert set(failed_checks(Copy(headline, body), facts, load_lexicon())) <= {"said_once"}, text
+        assert set(failed_guards(Copy(headline, body), facts, load_lexicon())) <= {"said_once"}, text
 
 
 def test_a_repeated_word_is_recognised() -> None:

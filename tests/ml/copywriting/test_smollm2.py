@@ -7,18 +7,18 @@ import pytest
 
 from ml import prepare_models
 from ml.copywriting import smollm2
-from ml.copywriting.ad_copy import Facts
+from ml.copywriting.ad_copy import AdFacts
 from ml.copywriting.generation import Ad, write_all
-from ml.copywriting.guards import failed_checks
+from ml.copywriting.guards import failed_guards
 from ml.copywriting.language_model import LanguageModel
 from ml.copywriting.lexicon import load_lexicon
 from schemas.runtime.errors import ConfigError
 
 ADS = [
-    Ad("0" * 64, "1", Facts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),
-    Ad("1" * 64, "2", Facts("Toy Story", 1995, ("Animation", "Comedy"))),
-    Ad("2" * 64, "1", Facts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),
-    Ad("3" * 64, "3", Facts("Microcosmos")),
+    Ad("0" * 64, "1", AdFacts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),
+    Ad("1" * 64, "2", AdFacts("Toy Story", 1995, ("Animation", "Comedy"))),
+    Ad("2" * 64, "1", AdFacts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),
+    Ad("3" * 64, "3", AdFacts("Microcosmos")),
 ]
 
 
@@ -56,7 +56,7 @@ def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     written, figures = write_all(ADS, model, lexicon, seed=7)
     assert [one.ad for one in written] == ADS
     assert figures["by_language_model"] >= 3
-    assert all(failed_checks(one.copy, one.ad.facts, lexicon) == [] for one in written)
+    assert all(failed_guards(one.copy, one.ad.facts, lexicon) == [] for one in written)
     assert written[0].copy == written[2].copy  # the same facts
     alone, _ = write_all(ADS[1:2], model, lexicon, seed=7)
     assert alone[0].copy == written[1].copy

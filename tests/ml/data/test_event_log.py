@@ -56,7 +56,7 @@ def test_cut_renumbers_users_and_items(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.item_index[1] == 0
     assert found.item_index[0] < 0 > found.item_index[2]
     assert found.item_index[0] != found.item_index[2]
-    assert found.met.tolist() == [1, 0]
+    assert found.item_counts.tolist() == [1, 0]
     assert items_met(events, early) == ["a", "b", "c"]
     whole = cut(events, everything, catalog)
     assert [len(history) for history in whole.histories()] == [1, 1, 3]

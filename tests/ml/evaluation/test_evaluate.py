@@ -9,7 +9,7 @@ import pytest
 
 from ml.data.cases import Cases
 from ml.evaluation.evaluate import evaluate, interval
-from ml.metrics import BEHIND
+from ml.metrics import UNRANKED
 from ml.models.popularity import Popularity
 from ml.models.rank import rank_cases, rank_of_target
 from tests.ml.conftest import tiny
@@ -42,7 +42,7 @@ def cases(rows: Sequence[tuple[int, int, list[int]]]) -> Cases:
         ([4, 3, 2, 1], 2, [0], 2),  # seen items are left out
         ([1, 1, 1, 1], 0, [], 4),  # ties count against the model
         ([1, 1, 1, 1], 0, [1, 2], 2),
-        ([4, 3, 2, 1], -1, [], BEHIND),  # not in the catalogue: ranks last
+        ([4, 3, 2, 1], -1, [], UNRANKED),  # not in the catalogue: ranks last
     ],
 )
 def test_ranks(scores: list[float], target: int, history: list[int], rank: int) -> None:
@@ -121,10 +121,10 @@ def test_claimed_is_the_probability_of_the_list() -> None:
 
     logs = np.log([0.6, 0.2, 0.1, 0.1]).tolist()
     asked = cases([(0, 0, []), (1, 3, [0])])
-    claimed = rank_cases(Sure(logs), asked, k=2).claimed
-    assert claimed is not None
-    np.testing.assert_allclose(claimed, [0.8, 0.75], rtol=1e-6)
-    assert rank_cases(Fixed(logs), asked).claimed is None
+    predicted_hit_probability = rank_cases(Sure(logs), asked, k=2).predicted_hit_probability
+    assert predicted_hit_probability is not None
+    np.testing.assert_allclose(predicted_hit_probability, [0.8, 0.75], rtol=1e-6)
+    assert rank_cases(Fixed(logs), asked).predicted_hit_probability is None
 
 
 def test_no_cases_give_zeros() -> None:
@@ -137,7 +137,7 @@ def test_no_cases_give_zeros() -> None:
 def test_negative_targets_rank_behind() -> None:
     """Items outside the catalogue have any number below 0, and rank behind all others."""
     scores = np.array([[0.5, -np.inf]], dtype=np.float32).repeat(2, axis=0)
-    assert rank_of_target(scores, np.array([-9, 0])).tolist() == [BEHIND, 1]
+    assert rank_of_target(scores, np.array([-9, 0])).tolist() == [UNRANKED, 1]
 
 
 def test_unknown_target_is_not_a_hit_in_a_short_list() -> None:

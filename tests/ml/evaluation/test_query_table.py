@@ -14,13 +14,13 @@ from ml.models.popularity import Popularity
 
 def test_read_evaluation_compares_like_the_written_one(walk: Split, tmp_path: Path) -> None:
     ours, theirs = (
-        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.met)
+        evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.item_counts)
         for model in (Cooccurrence(), Popularity())
     )
-    assert read_questions(write_questions(ours, tmp_path)).claimed is None
-    kept = read_questions(write_questions(replace(ours, claimed=np.linspace(0, 1, len(ours.user))), tmp_path))
-    assert kept.claimed is not None
-    assert (kept.claimed[0], kept.claimed[-1]) == (0, 1)
+    assert read_questions(write_questions(ours, tmp_path)).predicted_hit_probability is None
+    kept = read_questions(write_questions(replace(ours, predicted_hit_probability=np.linspace(0, 1, len(ours.user))), tmp_path))
+    assert kept.predicted_hit_probability is not None
+    assert (kept.predicted_hit_probability[0], kept.predicted_hit_probability[-1]) == (0, 1)
     assert kept.k == 10
     assert kept.segments.keys() == ours.segments.keys()
     for segment in (None, "short", "category: genre 0"):

@@ -4,14 +4,14 @@ import numpy as np
 
 from ml.data.cases import Cases
 from ml.data.catalog import Catalog
-from ml.evaluation.slices import item_groups, question_segments
+from ml.evaluation.slices import item_groups, query_slices
 
 
 def test_questions_by_activity_new_items_and_category() -> None:
     catalog = Catalog(["a", "b", "c"], ["", "", ""], [["drama"], ["drama", "war"], []], ["", "", ""])
     histories = [np.arange(0), np.zeros(9, dtype=np.int32), np.zeros(9, dtype=np.int32), np.zeros(50, dtype=np.int32)]
     cases = Cases(np.arange(4), np.array([0, 1, 1, 2]), np.array([0, 1, 2, -1]), histories, None)
-    found = question_segments(cases, catalog, counts=np.array([5, 3, 0]))
+    found = query_slices(cases, catalog, counts=np.array([5, 3, 0]))
     assert {name: within.tolist() for name, within in found.items()} == {
         "new": [True, False, False],
         "short": [False, True, False],

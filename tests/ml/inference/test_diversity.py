@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ml.inference.diversity import Categories, diversified
-from ml.inference.slates import NOTHING, Lists
+from ml.inference.slates import NO_ITEM, Lists
 
 FILMS = Categories([["war"], ["war", "drama"], ["comedy"], ["war"], []])
 
@@ -31,8 +31,8 @@ def test_another_category_comes_before_more_of_the_same() -> None:
 
 
 def test_short_lists_stay_short() -> None:
-    found = lists([[3, NOTHING, NOTHING], [NOTHING] * 3], [[2.0, -np.inf, -np.inf], [-np.inf] * 3])
-    assert diversified(found, 2, 0.5, FILMS).items.tolist() == [[3, NOTHING, NOTHING], [NOTHING] * 3]
+    found = lists([[3, NO_ITEM, NO_ITEM], [NO_ITEM] * 3], [[2.0, -np.inf, -np.inf], [-np.inf] * 3])
+    assert diversified(found, 2, 0.5, FILMS).items.tolist() == [[3, NO_ITEM, NO_ITEM], [NO_ITEM] * 3]
 
 
 @given(st.integers(0, 2**32), st.sampled_from([0.3, 0.7, 1.0]))

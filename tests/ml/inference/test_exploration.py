@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from ml.inference.exploration import draws, explored, probabilities
 from ml.inference.scorer import Policy
-from ml.inference.slates import NOTHING, Lists
+from ml.inference.slates import NO_ITEM, Lists
 from schemas.runtime.errors import ConfigError
 
 
@@ -17,13 +17,13 @@ def lists(*rows: list[int]) -> Lists:
 
 
 def test_each_place_has_its_own_pool() -> None:
-    certain, rest = lists([1, 2], [3, 4]), lists([10, 11, 12, 13], [20, NOTHING, NOTHING, NOTHING])
+    certain, rest = lists([1, 2], [3, 4]), lists([10, 11, 12, 13], [20, NO_ITEM, NO_ITEM, NO_ITEM])
     least = explored(certain, rest, 2, np.zeros((2, 2)))
-    assert least.items.tolist() == [[1, 2, 10, 11], [3, 4, 20, NOTHING]]
+    assert least.items.tolist() == [[1, 2, 10, 11], [3, 4, 20, NO_ITEM]]
     assert least.scores[0].tolist() == [-1, -2, -10, -11]
     np.testing.assert_allclose(least.propensities, [[1, 1, 2 / 3, 2 / 3], [1, 1, 1, 0]])
     greatest = explored(certain, rest, 2, np.full((2, 2), 1 - 2.0**-53))
-    assert greatest.items.tolist() == [[1, 2, 12, 13], [3, 4, 20, NOTHING]]
+    assert greatest.items.tolist() == [[1, 2, 12, 13], [3, 4, 20, NO_ITEM]]
     np.testing.assert_allclose(greatest.propensities[0], [1, 1, 1 / 3, 1 / 3])
 
 
@@ -33,11 +33,11 @@ def test_places_with_an_empty_pool_stay_empty() -> None:
 
 @given(st.integers(0, 40), st.integers(1, 5), st.integers(0, 2**32))
 def test_items_are_unique_and_pools_sum_to_one(n: int, places: int, seed: int) -> None:
-    rest = lists([*range(100, 100 + n), NOTHING, NOTHING])
+    rest = lists([*range(100, 100 + n), NO_ITEM, NO_ITEM])
     found = explored(lists([1, 2, 3]), rest, places, np.random.default_rng(seed).random((1, places)))
-    there = found.items[found.items != NOTHING]
+    there = found.items[found.items != NO_ITEM]
     assert len(set(there)) == len(there) == 3 + min(n, places)
-    assert (found.propensities[found.items != NOTHING] > 0).all()
+    assert (found.propensities[found.items != NO_ITEM] > 0).all()
     sums = probabilities(np.arange(n)[None] < np.array([[n], [min(n, 1)]])).sum(axis=1)
     np.testing.assert_allclose(sums, [1.0, 1.0] if n else [0.0, 0.0])
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.inference.inner_product_search import GROUP, GROUPS, Search, candidates, first_of_equals
-from ml.models.rank import best, leave_out
+from ml.models.rank import best, mask_seen
 
 ITEMS, WIDTH, K = 8000, 8, 10
 
@@ -21,7 +21,7 @@ def vectors(seed: int, spread: float = 1.0) -> tuple[torch.Tensor, torch.Tensor,
 
 def expected(items: torch.Tensor, bias: torch.Tensor, states: torch.Tensor, offered: np.ndarray, met: list) -> np.ndarray:
     scores = np.where(offered, (states @ items.T + bias).numpy(), -np.inf).astype(np.float32)
-    leave_out(scores, met)
+    mask_seen(scores, met)
     return np.stack([best(row, K) for row in scores])
 
 

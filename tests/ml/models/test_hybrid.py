@@ -8,7 +8,7 @@ import pytest
 
 from ml.data.splits import Split
 from ml.models import build
-from ml.models.base import Library, write_config
+from ml.models.base import FittedModels, write_config
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import FORMS, Hybrid, standard
 from ml.models.item_knn import ItemKNN
@@ -31,7 +31,7 @@ def test_forms_make_rows_comparable() -> None:
 
 
 def test_hybrid_is_not_worse_than_members_on_validation(walk: Split) -> None:
-    library: Library = {}
+    library: FittedModels = {}
     fit = {"seed": 3, "library": library, "validation": walk.validation}
     recipes = (Transformer(**QUICK), ItemKNN(), Cooccurrence())
     members = [member.fit_once(walk.fit, walk.catalog, **fit) for member in recipes]
@@ -50,7 +50,7 @@ def test_hybrid_is_not_worse_than_members_on_validation(walk: Split) -> None:
 
 
 def test_library_refits_for_other_data_or_settings(walk: Split) -> None:
-    library: Library = {}
+    library: FittedModels = {}
     one = Cooccurrence().fit_once(walk.fit, walk.catalog, seed=3, library=library)
     assert Cooccurrence().fit_once(walk.fit, walk.catalog, seed=3, library=library) is one
     assert Cooccurrence(window=5).fit_once(walk.fit, walk.catalog, seed=3, library=library) is not one

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.models.rank import BLOCK, best, leave_out
+from ml.models.rank import BLOCK, best, mask_seen
 
 
 @pytest.mark.parametrize(
@@ -41,5 +41,5 @@ def test_nan_sorts_last(items: int) -> None:
 
 def test_leave_out_masks_each_history() -> None:
     scores = np.ones((2, 3), dtype=np.float32)
-    leave_out(scores, [np.array([0, 2]), np.array([], dtype=np.int32)])
+    mask_seen(scores, [np.array([0, 2]), np.array([], dtype=np.int32)])
     assert np.isfinite(scores).tolist() == [[False, True, False], [True, True, True]]

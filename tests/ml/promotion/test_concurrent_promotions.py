@@ -1,6 +1,5 @@
 """Two concurrent promotions, from processes that share only the lake and a real MLflow server: exactly one wins."""
 
-import json
 import multiprocessing
 import os
 import shutil
@@ -18,6 +17,7 @@ import pytest
 from schemas.lake.lake import open_lake
 from schemas.runtime.errors import ClickwrightError
 from tests.faults.servers import free_ports, postgres, wait_until
+from tests.ml.conftest import pinned
 
 pytestmark = pytest.mark.slow
 ROUNDS = 5
@@ -117,7 +117,7 @@ def passed(client: Any, people: list[Person], training: str, champion: str) -> s
     for person in people:
         folder = person.var / "training" / training
         folder.mkdir(parents=True)
-        (folder / "data.json").write_text(json.dumps({"training": training}))
+        (folder / "data.json").write_text(pinned(training).model_dump_json())
     return str(made.version)
 
 

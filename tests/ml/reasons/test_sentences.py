@@ -27,8 +27,8 @@ def knn() -> Recommender:
 
 
 def history(*events: tuple[str, str, float]) -> History:
-    items, deeds, values = zip(*events, strict=True) if events else ((), (), ())
-    return History(np.array([ITEMS.index(i) for i in items], np.int32), list(deeds), np.array(values, np.float64))
+    items, event_types, values = zip(*events, strict=True) if events else ((), (), ())
+    return History(np.array([ITEMS.index(i) for i in items], np.int32), list(event_types), np.array(values, np.float64))
 
 
 def why(item: str, model: Recommender, *events: tuple[str, str, float]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pyiceberg.exceptions import CommitFailedException, ValidationException
 
-from schemas.lake.catalog import CatalogBusy, until_committed
+from schemas.lake.catalog import CatalogBusy, commit_with_retry
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import ClickwrightError, ConfigError
@@ -82,10 +82,10 @@ def test_a_lost_commit_is_retried(raised: type[Exception]) -> None:
             raise raised("another writer was first")
         return "committed"
 
-    assert until_committed(attempt, "table sessions", "run this again") == "committed"
+    assert commit_with_retry(attempt, "table sessions", "run this again") == "committed"
     assert tries == [0, 1, 2]
 
 
 def test_other_errors_of_a_commit_are_not_retried() -> None:
     with pytest.raises(ZeroDivisionError):
-        until_committed(lambda: 1 // 0, "table sessions", "run this again")
+        commit_with_retry(lambda: 1 // 0, "table sessions", "run this again")

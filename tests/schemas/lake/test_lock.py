@@ -7,13 +7,13 @@ import pytest
 
 from schemas.lake.catalog import CatalogBusy
 from schemas.lake.lake import open_lake
-from schemas.lake.lock import one_at_a_time
+from schemas.lake.lock import promotion_lock
 from schemas.runtime.settings import get_settings
 from tests.schemas.processes import start
 
 
 def hold(held: Path) -> None:
-    with one_at_a_time(get_settings()):
+    with promotion_lock(get_settings()):
         held.touch()
         time.sleep(60)
 
@@ -24,19 +24,19 @@ def test_a_killed_process_releases_the_lock(tmp_path: Path, monkeypatch: pytest.
     while not (tmp_path / "held").exists():
         time.sleep(0.05)
     monkeypatch.setattr("schemas.lake.catalog.BUSY_SECONDS", 0)
-    with pytest.raises(CatalogBusy, match="the catalog is busy"), one_at_a_time(get_settings()):
+    with pytest.raises(CatalogBusy, match="the catalog is busy"), promotion_lock(get_settings()):
         pass
     holder.kill()
     holder.join()
-    with one_at_a_time(get_settings()):
+    with promotion_lock(get_settings()):
         pass
 
 
 def test_the_lock_leaves_the_catalog_unchanged(var: Path) -> None:
     lake = open_lake()
     before = lake.catalog.load_namespace_properties("clickwright")
-    with pytest.raises(ValueError, match="in the middle"), one_at_a_time(get_settings()):
+    with pytest.raises(ValueError, match="in the middle"), promotion_lock(get_settings()):
         raise ValueError("in the middle")
-    with one_at_a_time(get_settings()):
+    with promotion_lock(get_settings()):
         pass
     assert lake.catalog.load_namespace_properties("clickwright") == before

@@ -26,7 +26,7 @@ from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import line
-from tests.jobs.here import exchange_here
+from tests.jobs.in_process_exchange import exchange_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DAYS = [date(1998, 4, day) for day in (15, 16, 17)]
@@ -239,7 +239,7 @@ def test_a_training_can_be_pinned_like_another(lake: Lake, monkeypatch: pytest.M
 
     arguments = ["--train-until", str(TRAIN_UNTIL), "--valid-days", "1", "--as-of-snapshot", "train-weekly"]
     again = pin.main(["--run", "again", *arguments])
-    assert again["snapshots"] == pin.read_pin("weekly")["snapshots"]
+    assert again["snapshots"] == pin.read_pin("weekly").snapshots
     assert {"train-weekly", "train-again"} <= tags(lake, "items").keys()
     # A run that was killed after tagging and before writing its pin sees the same snapshots.
     shutil.rmtree(pin.training_folder("again"))

@@ -13,7 +13,7 @@ from ml.evaluation.evaluate import evaluate
 from ml.models.transformer.initialization import initialise, launch_share, pair_vectors
 from ml.models.transformer.network import IGNORED_LABEL, SequenceConfig, SequenceModel
 from ml.models.transformer.recommender import Transformer
-from ml.models.transformer.sequences import HOUR_US, LikeLengths, Windows, case_windows, sequence
+from ml.models.transformer.sequences import HOUR_US, LengthBucketSampler, Windows, case_windows, sequence
 from tests.ml.conftest import tiny
 
 SMALL = {"width": 16, "max_length": 16, "batch_size": 16, "learning_rate": 1e-2}
@@ -121,7 +121,7 @@ def test_windows_equal_parts_of_sequences(walk: Split) -> None:
 
 def test_order_groups_lengths_and_follows_seed_and_epoch() -> None:
     lengths = np.random.default_rng(0).integers(1, 50, 1003)
-    order = LikeLengths(lengths, 10, seed=1)
+    order = LengthBucketSampler(lengths, 10, seed=1)
     first = list(order)
     assert sorted(first) == list(range(1003))
     assert list(order) == first
@@ -129,7 +129,7 @@ def test_order_groups_lengths_and_follows_seed_and_epoch() -> None:
     assert sum(int(batch.max()) * len(batch) for batch in batches) < 1.1 * lengths.sum()  # padded to the longest of a batch
     order.epoch = 1
     assert list(order) != first
-    assert list(LikeLengths(lengths, 10, seed=2)) != first
+    assert list(LengthBucketSampler(lengths, 10, seed=2)) != first
 
 
 def test_case_windows_ask_every_question_once(walk: Split) -> None:
@@ -148,7 +148,7 @@ def test_case_windows_ask_every_question_once(walk: Split) -> None:
 
 def test_validation_ndcg_equals_evaluation_of_short_histories(walk: Split) -> None:
     model = Transformer(**SMALL, max_epochs=1).fit(walk.fit, walk.catalog, seed=1)
-    whole = evaluate(model, walk.validation, walk.catalog, walk.fit.met).metrics["ndcg_at_10"]
+    whole = evaluate(model, walk.validation, walk.catalog, walk.fit.item_counts).metrics["ndcg_at_10"]
     assert model.validation_ndcg(walk.validation) == pytest.approx(whole)
 
 

@@ -4,7 +4,7 @@ A transformer with the trained item vectors and bias of ``tests.benchmarks.lists
 events each; its other weights are initial values, which does not change the cost. Titles are synthetic too. The hybrid
 (``--recipe hybrid``) has that transformer, ALS with the same vectors, and co-occurrence and Markov models of the events.
 
-``python -m tests.benchmarks.lists.night --users 10000``
+``python -m tests.benchmarks.lists.batch_inference_cost --users 10000``
 """
 
 import argparse
@@ -22,14 +22,14 @@ import pyarrow as pa
 import torch
 from safetensors.torch import load_file
 
-from ml.compute.threads import share_the_machine
+from ml.compute.threads import limit_threads
 from ml.data.catalog import Catalog
 from ml.data.interactions import Interactions
 from ml.inference.eligible_items import offer_of
 from ml.inference.scorer import Origin, Policy, Scorer
 from ml.inference.shards import Inputs, Work
 from ml.inference.slates import Best
-from ml.inference.user_histories import EVENT_SCHEMA, Behaviour, behaviour
+from ml.inference.user_histories import EVENT_SCHEMA, UserHistories, behaviour
 from ml.models.als import ALS
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.hybrid import MEMBERS, Hybrid
@@ -57,7 +57,7 @@ def transformer_of(vectors: dict[str, torch.Tensor]) -> Transformer:
     return model
 
 
-def blend_of(transformer: Transformer, did: Behaviour, items: Sequence[str]) -> Hybrid:
+def blend_of(transformer: Transformer, did: UserHistories, items: Sequence[str]) -> Hybrid:
     """A hybrid of the default members, each in its more expensive form.
 
     Args:
@@ -101,7 +101,7 @@ def behaviour_of(users: list[str], items: list[str], seed: int) -> pa.Table:
     return pa.table({f.name: pa.array(columns[f.name], f.type) for f in EVENT_SCHEMA}, schema=EVENT_SCHEMA)
 
 
-def scored(best: Best, did: Behaviour, users: int, policy: Policy) -> None:
+def scored(best: Best, did: UserHistories, users: int, policy: Policy) -> None:
     """Find the best items of all users and discard them."""
     for first in range(0, users, policy.batch_users):
         batch = [did.of(user) for user in range(first, min(first + policy.batch_users, users))]
@@ -117,7 +117,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--recipe", choices=("transformer", "hybrid"), default="transformer")
     parser.add_argument("--vectors", type=Path, help="(default: <var>/bench/vectors.safetensors)")
     args = parser.parse_args(argv)
-    share_the_machine()
+    limit_threads()
     settings = get_settings()
     transformer = transformer_of(load_file(args.vectors or settings.var / "bench" / "vectors.safetensors"))
     items = [f"item {n}" for n in range(transformer.item_factors()[0].shape[0])]

@@ -1,6 +1,7 @@
 """Many processes publish to shared and separate partitions; then the lake is compared with their reports.
 
-``python -m tests.faults.flood --seconds 60`` prints counts as JSON. All published rows were staged and audited before.
+``python -m tests.faults.concurrent_writers --seconds 60`` prints counts as JSON. All published rows were staged and
+audited before.
 """
 
 import argparse
@@ -20,7 +21,7 @@ from schemas.publishing.audit_record import read_audit
 from schemas.publishing.staging import open_attempt, read_manifest
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
-from tests.faults.child import Child
+from tests.faults.worker_process import WorkerProcess
 from tests.schemas.conftest import DAY, session_rows
 
 WRITERS, STAGERS = 8, 2
@@ -89,9 +90,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     var = get_settings().var
     var.mkdir(parents=True, exist_ok=True)
-    stagers = [Child(partial(stage, range(n, WRITERS, STAGERS)), var / f"stager-{n}.json") for n in range(STAGERS)]
+    stagers = [WorkerProcess(partial(stage, range(n, WRITERS, STAGERS)), var / f"stager-{n}.json") for n in range(STAGERS)]
     assert [child.wait() for child in stagers] == [0] * STAGERS, [child.said for child in stagers]
-    children = [Child(partial(write, n, args.seconds, args.seed), var / f"writer-{n}.json") for n in range(WRITERS)]
+    children = [WorkerProcess(partial(write, n, args.seconds, args.seed), var / f"writer-{n}.json") for n in range(WRITERS)]
     assert [child.wait() for child in children] == [0] * WRITERS, [child.said for child in children]
     said = [json.loads(child.said) for child in children]
     won = [(run, snapshot) for each in said for run, snapshot in each["won"]]

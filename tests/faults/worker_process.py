@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 
-class Child:
+class WorkerProcess:
     """A forked process that runs a function; the function's message is left in a file."""
 
     def __init__(self, run: Callable[[], tuple[int, str]], report: Path) -> None:

@@ -1,6 +1,6 @@
 """Plots the growth of Clickwright from ``bench.json``: processor time and memory by the number of events.
 
-``python -m tests.benchmarks.picture var/bench.json``
+``python -m tests.benchmarks.growth_plot var/bench.json``
 """
 
 import statistics

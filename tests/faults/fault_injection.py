@@ -1,6 +1,6 @@
 """Disturbs a backfill, restarts it, and reports the result. A separate process, which forks the backfill again and again.
 
-``python -m tests.faults.disturb kills --days 3 --events 600 --times 50 --seed 7`` prints counts as JSON. Kinds:
+``python -m tests.faults.fault_injection kills --days 3 --events 600 --times 50 --seed 7`` prints counts as JSON. Kinds:
 
 ``kills``    the backfill is killed by SIGKILL, at a random moment of a step of a random kind
 ``catalog``  the catalog disappears and returns (SQLite: its file is moved away; PostgreSQL: stopped immediately)
@@ -25,9 +25,9 @@ from schemas.lake.lake import open_lake
 from schemas.publishing import validator  # noqa: F401 - imported before the first fork, as it takes seconds
 from schemas.runtime.settings import get_settings
 from tests.faults.backfill import WHAT, Journal, backfill, beside, deliver
-from tests.faults.child import Child
 from tests.faults.servers import Postgres
 from tests.faults.versions import Partitions, Versions, partitions
+from tests.faults.worker_process import WorkerProcess
 
 POLL_SECONDS = 0.002
 LONGEST_LIFE = 120.0
@@ -56,7 +56,7 @@ class Disturbed:
     def _undisturbed(self) -> Partitions:
         """Run the reference; record all versions of each partition and the longest duration of each kind of step."""
         with elsewhere(beside(self.var, "undisturbed"), self.var / "landing"):
-            child = Child(self.backfill, beside(self.var, "report"))
+            child = WorkerProcess(self.backfill, beside(self.var, "report"))
             journal, published, begun = Journal(), 0, 0.0
             while not child.ended():
                 lines = journal.lines()
@@ -78,9 +78,9 @@ class Disturbed:
     def backfill(self) -> tuple[int, str]:
         return backfill(self.days)
 
-    def child(self) -> Child:
+    def child(self) -> WorkerProcess:
         self.counts["lives"] += 1
-        return Child(self.backfill, beside(self.var, "report"))
+        return WorkerProcess(self.backfill, beside(self.var, "report"))
 
     def finish(self) -> dict[str, Any]:
         """Let the backfill end, and compare its tables with the reference."""
@@ -107,7 +107,7 @@ def elsewhere(var: Path, landing: Path) -> Iterator[None]:
         os.environ |= kept
 
 
-def until(child: Child, condition: Callable[[], bool]) -> bool:
+def until(child: WorkerProcess, condition: Callable[[], bool]) -> bool:
     """Wait for a condition; False if the child ended first."""
     end = time.monotonic() + LONGEST_LIFE
     while not condition():
@@ -117,7 +117,7 @@ def until(child: Child, condition: Callable[[], bool]) -> bool:
     return True
 
 
-def a_moment(of: Disturbed, child: Child) -> str | None:
+def a_moment(of: Disturbed, child: WorkerProcess) -> str | None:
     """Wait for a random moment of a step of a random kind; None if the backfill ended first."""
     what = of.random.choice(WHAT)
     journal = Journal()

@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.flood import WRITERS
+from tests.faults.concurrent_writers import WRITERS
 from tests.faults.runs import driver
 from tests.faults.servers import Postgres
 
@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 @pytest.mark.parametrize("seconds", [pytest.param(4, id="short"), pytest.param(60, marks=pytest.mark.faults, id="long")])
 def test_no_commit_is_lost_or_duplicated(seconds: int, catalog: Postgres | None, tally: Counter[str]) -> None:
-    found = driver("flood", "--seconds", seconds, env=os.environ)
+    found = driver("concurrent_writers", "--seconds", seconds, env=os.environ)
     name = "SQLite" if catalog is None else "PostgreSQL"
     tally.update({f"{what} of a flood on {name}": found[what] for what in ("commits", "losers told")})
     assert found["commits"] >= WRITERS

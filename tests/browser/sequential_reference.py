@@ -1,6 +1,6 @@
 """The reference for a backfill: days processed one after the other by the same commands, without Airflow.
 
-``python -m tests.browser.one_by_one 2026-01-05 2026-01-07``, in the environment of the stack.
+``python -m tests.browser.sequential_reference 2026-01-05 2026-01-07``, in the environment of the stack.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ from schemas.lake.lake import open_lake
 from schemas.publishing import audit, publish
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import ROOT
-from tests.jobs.here import run_jobs_here
+from tests.jobs.in_process_exchange import run_jobs_here
 
 
 def days(first: date, last: date) -> list[date]:
@@ -42,7 +42,7 @@ def run_day(day: date) -> None:
     job(profiles, run, "--as-of", str(day))
 
 
-def one_by_one(var: Path, first: date, last: date, env: dict[str, str]) -> None:
+def in_sequence(var: Path, first: date, last: date, env: dict[str, str]) -> None:
     """Process the days in ``var``, in a separate process."""
     command = [sys.executable, "-m", __name__, str(first), str(last)]
     done = subprocess.run(
