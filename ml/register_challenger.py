@@ -65,7 +65,7 @@ def challenge(run: str) -> dict[str, Any]:
         log.info("the best model of this training is the champion already", version=version.version)
         choose_version(client, settings, pinned.training, str(version.version))
         return result(settings, str(version.version), evidence)
-    evidence = gather(settings, pinned, runs, name, champion)
+    evidence = gather(settings, pinned, runs, name, champion).model_dump(mode="json", exclude_unset=True)
     if version is None:
         version = register(client, settings, runs[name])
     tags = {

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ml.data.pinned_data import PinnedData
+from ml.promotion.evidence_types import Evidence
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import Settings
 
@@ -27,7 +28,7 @@ CATEGORY = "category: "
 
 def gather(
     settings: Settings, pinned: PinnedData, runs: dict[str, "Run"], name: str, champion: "ModelVersion | None"
-) -> dict[str, Any]:
+) -> Evidence:
     """The evidence for a recipe, against the other recipes and the champion.
 
     Args:
@@ -62,7 +63,7 @@ def gather(
             "lead": lead_over(own, rival, seed),
         }
     run = runs[name]
-    return {
+    found = {
         "recipe": name,
         "run_id": run.info.run_id,
         "experiment_id": run.info.experiment_id,
@@ -84,6 +85,7 @@ def gather(
             if segment.startswith(CATEGORY)
         },
     }
+    return Evidence.model_validate(found)
 
 
 def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:

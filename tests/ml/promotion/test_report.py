@@ -10,7 +10,7 @@ import pytest
 from ml.promotion.conditions import TRIED
 from ml.promotion.evidence import OF_LISTS, exposure_metrics
 from ml.promotion.report import render
-from tests.ml.test_gate import champion, evidence, lead, row
+from tests.ml.test_gate import champion, evidence, lead, plain, row
 
 
 def figures(**more: Any) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def whole(**changes: Any) -> dict[str, Any]:
     popularity = row(0.1, 0.09, None) | figures(lead=asked(lead(0.1, new=0.1, long=-0.009)))
     content = row(0.15, 0.1, None) | figures(lead=asked(lead(0.05)), calibration={"bins": [[0.1, 0.2, 50]], "error": 0.1})
     models = {"markov": markov, "popularity": popularity, "content": content}
-    return evidence(models=models, seed=7, encoder="e" * 64, categories={"<b>War</b>": asked(lead(0.02))}) | changes
+    return evidence(models=models, seed=7, encoder="e" * 64, categories={"<b>War</b>": asked(plain(0.02, 50))}) | changes
 
 
 class Page(HTMLParser):

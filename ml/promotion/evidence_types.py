@@ -1,0 +1,99 @@
+"""The types of a challenger's evidence: the gate judges them, MLflow stores them as JSON."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SliceLead(_Strict):
+    """The lead in NDCG@10 over another model, with its 95 % bootstrap interval over users."""
+
+    difference: float
+    low: float
+    high: float
+    users: float = 0
+    """Users with a question of the slice."""
+    questions: int = 0
+
+
+class Lead(SliceLead):
+    """The lead over all questions, and in each protected slice."""
+
+    segments: dict[str, SliceLead] | None = None
+    """By slice; slices without questions are absent."""
+
+
+class _Measured(_Strict):
+    """The test results that the report shows."""
+
+    test: dict[str, float]
+    intervals: dict[str, tuple[float, float]] = {}
+    """Low and high end of the 95 % interval, by metric."""
+    calibration: dict[str, Any] | None = None
+    """See :func:`ml.promotion.evidence.calibration`."""
+
+
+class ModelEvidence(_Measured):
+    """A recipe of the challenger's training."""
+
+    run_id: Text
+    validation: dict[str, float]
+    lead: Lead | None
+    """The challenger's lead over it; None for the challenger itself."""
+
+
+class ChampionEvidence(_Measured):
+    """The champion at the time of the comparison."""
+
+    version: Text
+    recipe: str
+    digest: str
+    train_until: str | None
+    """The day until which it was fitted, YYYY-MM-DD; None if unknown."""
+    lead: Lead
+
+
+class Evidence(_Strict):
+    """All that the gate, a person or a later reader needs to judge a challenger."""
+
+    recipe: Text
+    run_id: Text
+    experiment_id: str = ""
+    digest: Text
+    """SHA-256 over the model's files."""
+    training: str = ""
+    train_until: Text
+    """YYYY-MM-DD."""
+    valid_days: int = 0
+    seed: int = 0
+    snapshots: Annotated[dict[str, int], Field(min_length=1)]
+    encoder: str | None = None
+    code_version: Text
+    cases: int
+    users: int
+    models: Annotated[dict[str, ModelEvidence], Field(min_length=1)]
+    champion: ChampionEvidence | None
+    categories: dict[str, SliceLead] = {}
+    """The lead over the champion, or over popularity without one, by category of the right item."""
+
+
+def read_evidence(stored: Mapping[str, Any]) -> tuple[Evidence | None, list[str]]:
+    """Evidence as a type, or None and the parts that are missing or wrong.
+
+    Args:
+        stored: the evidence as JSON gave it.
+
+    >>> read_evidence({"recipe": ""})[1][:3]
+    ['recipe', 'run_id', 'digest']
+    """
+    try:
+        return Evidence.model_validate(stored), []
+    except ValidationError as error:
+        return None, list(dict.fromkeys(str(found["loc"][0]) for found in error.errors()))
