@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from jobs.cleaning.outcomes import Outcome
 from jobs.landing.files import LandingFile
 from schemas.contract import load_contract
+from schemas.outcomes import Outcome
 from schemas.runtime.errors import ClickwrightError
 
 
@@ -48,9 +48,9 @@ def digest_of(landed: pa.Table) -> dict[str, Any]:
 
 
 def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces: int) -> dict[str, Any]:
-    """Add up lines by fate and by reason, and check that none is missing.
+    """Add up lines by outcome and by reason, and check that none is missing.
 
-    Lines are counted when they are read, and again when their fate is decided, on the other side of the exchange.
+    Lines are counted when they are read, and again when their outcome is decided, on the other side of the exchange.
 
     Args:
         results: the results of all buckets.
@@ -66,19 +66,21 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
             raise ClickwrightError(
                 f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
             )
-    fates, reasons = Counter[str](), Counter[str]()
+    outcomes, reasons = Counter[str](), Counter[str]()
     for result in results:
-        fates.update({fate: result.get(fate, 0) for fate in Outcome} | {n: result[n] for n in ("late", "set_aside")})
+        outcomes.update(
+            {outcome: result.get(outcome, 0) for outcome in Outcome} | {n: result[n] for n in ("late", "set_aside")}
+        )
         reasons.update(result["reasons"])
     figures = {
         "lines_read": sum(lines for lines, _ in read.values()),
-        "events": fates[Outcome.EVENT],
-        "rejects": fates[Outcome.REJECT],
-        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
-        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
-        "late_events": fates["late"],
-        "set_aside": fates["set_aside"],
+        "events": outcomes[Outcome.EVENT],
+        "rejects": outcomes[Outcome.REJECT],
+        "duplicates": outcomes[Outcome.EXACT_DUPLICATE] + outcomes[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": outcomes[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": outcomes[Outcome.NEAR_DUPLICATE],
+        "late_events": outcomes["late"],
+        "set_aside": outcomes["set_aside"],
         "reasons": dict(sorted(reasons.items())),
     }
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]

@@ -21,11 +21,12 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
-from jobs.cleaning.outcomes import Outcome, decide
+from jobs.cleaning.outcomes import decide
 from jobs.cleaning.reject_reasons import sentence
 from jobs.landing.files import FOLDER_FORMAT, HOUR, found_file
 from jobs.landing.readers import read
 from schemas.contract import load_contract
+from schemas.outcomes import Outcome
 from schemas.privacy.pseudonyms import shortened
 from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ConfigError
@@ -44,7 +45,7 @@ WORDS = {
 
 @dataclass
 class Checked:
-    """The outcomes of the lines of a file: counts by outcome (a fate, or a reject's reason), and examples as (line, text)."""
+    """The outcomes of the lines of a file: counts by outcome (for a reject: by reason), and examples as (line, text)."""
 
     lines: int = 0
     rejects: int = 0
@@ -56,7 +57,7 @@ class Checked:
         """Count rows, and keep the first as examples.
 
         Args:
-            outcome: a fate, or the reason of a reject.
+            outcome: the outcome, or the reason of a reject.
             rows: candidates.
             shown: the columns to show in examples; without it their ``masked_line``.
         """
@@ -91,9 +92,9 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
         robot_chain=settings.robot_chain,
         gap=settings.session_gap,
     ).sort("line_number")
-    for fate in WORDS:
-        found.add(fate, decided.filter(pl.col("fate") == fate), shown)
-    turned_down = decided.filter(pl.col("fate") == Outcome.REJECT)
+    for outcome in WORDS:
+        found.add(outcome, decided.filter(pl.col("outcome") == outcome), shown)
+    turned_down = decided.filter(pl.col("outcome") == Outcome.REJECT)
     found.rejects += len(turned_down)
     for reason in turned_down["reason"].unique(maintain_order=True):
         found.add(reason, turned_down.filter(pl.col("reason") == reason), shown)
@@ -126,8 +127,8 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
         console: where to print.
     """
     events = load_contract("events")
-    words = {str(fate): text for fate, text in WORDS.items()}
-    outcomes = [str(fate) for fate in WORDS if found.counts[fate]]
+    words = {str(outcome): text for outcome, text in WORDS.items()}
+    outcomes = [str(outcome) for outcome in WORDS if found.counts[outcome]]
     outcomes += [name for name, _ in found.counts.most_common() if name not in words]
     what = "" if found.complete else " (the first of the file)"
     table = Table(title=f"{path.name} as {source.name}: {found.lines:,} lines{what}", title_justify="left")
@@ -173,18 +174,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     found = check(source, args.file, get_settings())
     console = Console(stderr=True)
     show(found, source, args.file, console if console.is_terminal else Console(stderr=True, width=128))
-    fates = {str(fate): found.counts[fate] for fate in WORDS}
+    outcomes = {str(outcome): found.counts[outcome] for outcome in WORDS}
     return {
         "source": source.name,
         "file": str(args.file),
         "complete": found.complete,
         "lines_read": found.lines,
-        "events": fates[Outcome.EVENT],
+        "events": outcomes[Outcome.EVENT],
         "rejects": found.rejects,
-        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
-        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
-        "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in fates},
+        "duplicates": outcomes[Outcome.EXACT_DUPLICATE] + outcomes[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": outcomes[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": outcomes[Outcome.NEAR_DUPLICATE],
+        "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in outcomes},
     }
 
 

@@ -4,22 +4,12 @@ Every rule first finds suspects with vectorised operations and then examines onl
 """
 
 from datetime import timedelta
-from enum import StrEnum
 
 import polars as pl
 
 from jobs.cleaning.candidates import WHO_AND_WHAT
 from jobs.cleaning.reject_reasons import LineReason
-
-
-class Outcome(StrEnum):
-    """The outcome of a line."""
-
-    EVENT = "event"
-    REJECT = "reject"
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
-
+from schemas.outcomes import Outcome
 
 AS_THEY_ARRIVED = ["arrived_at", "source_file", "line_number"]
 ROW = "_row"
@@ -33,7 +23,7 @@ def decide(
     robot_chain: timedelta,
     gap: timedelta,
 ) -> pl.DataFrame:
-    """Give every valid candidate its ``fate``, and its ``reason`` if it is rejected.
+    """Give every valid candidate its ``outcome``, and its ``reason`` if it is rejected.
 
     Args:
         candidates: rows of ``events``; of each user that occurs, all lines of the arrival.
@@ -42,7 +32,7 @@ def decide(
         robot_chain: a user active for longer than this, without a pause longer than ``gap``, is treated as a bot.
         gap: the session gap.
     """
-    frame = candidates.with_row_index(ROW).with_columns(fate=pl.lit(str(Outcome.EVENT)), reason=pl.lit(None, pl.String))
+    frame = candidates.with_row_index(ROW).with_columns(outcome=pl.lit(str(Outcome.EVENT)), reason=pl.lit(None, pl.String))
     frame = _set(frame, *same_ids(frame))
     frame = _set(frame, {}, runaways(frame, robot_events_per_day), LineReason.ROBOT_TOO_MANY)
     frame = _set(frame, {}, endless(frame, robot_chain, gap), LineReason.ROBOT_ENDLESS)
@@ -51,18 +41,18 @@ def decide(
 
 
 def _set(
-    frame: pl.DataFrame, fates: dict[Outcome, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
+    frame: pl.DataFrame, outcomes: dict[Outcome, pl.Series], rejects: pl.Series | None = None, reason: str | None = None
 ) -> pl.DataFrame:
-    """Set the fate of the given row numbers; rejects get a reason too."""
-    for fate, rows in fates.items():
+    """Set the outcome of the given row numbers; rejects get a reason too."""
+    for outcome, rows in outcomes.items():
         if len(rows):
             frame = frame.with_columns(
-                fate=pl.when(pl.col(ROW).is_in(rows.implode())).then(pl.lit(str(fate))).otherwise("fate")
+                outcome=pl.when(pl.col(ROW).is_in(rows.implode())).then(pl.lit(str(outcome))).otherwise("outcome")
             )
     if rejects is not None and len(rejects):
         hit = pl.col(ROW).is_in(rejects.implode())
         frame = frame.with_columns(
-            fate=pl.when(hit).then(pl.lit(str(Outcome.REJECT))).otherwise("fate"),
+            outcome=pl.when(hit).then(pl.lit(str(Outcome.REJECT))).otherwise("outcome"),
             reason=pl.when(hit).then(pl.lit(str(reason))).otherwise("reason"),
         )
     return frame
@@ -90,10 +80,10 @@ def runaways(frame: pl.DataFrame, cap: int) -> pl.Series:
     """The row numbers of events of users who have too many events in a UTC day for a person.
 
     Args:
-        frame: rows of ``events`` with ``fate`` and row numbers; only those that are still events count.
+        frame: rows of ``events`` with ``outcome`` and row numbers; only those that are still events count.
         cap: the most events of a person in a UTC day.
     """
-    events = frame.filter(pl.col("fate") == Outcome.EVENT)
+    events = frame.filter(pl.col("outcome") == Outcome.EVENT)
     days = events.group_by("user_id", "event_date").len().filter(pl.col("len") > cap)
     if days.is_empty():
         return pl.Series([], dtype=pl.UInt32)
@@ -108,7 +98,7 @@ def endless(frame: pl.DataFrame, longest: timedelta, gap: timedelta) -> pl.Serie
         longest: the longest chain of a person.
         gap: the longest pause within a chain.
     """
-    events = frame.filter(pl.col("fate") == Outcome.EVENT).select(ROW, "user_id", "event_time")
+    events = frame.filter(pl.col("outcome") == Outcome.EVENT).select(ROW, "user_id", "event_time")
     span = events.group_by("user_id").agg(pl.col("event_time").max() - pl.col("event_time").min())
     candidates = span.filter(pl.col("event_time") > longest)
     if candidates.is_empty():
@@ -129,7 +119,7 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
         seconds: the longest time between the two.
     """
     same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
-    events = frame.filter((pl.col("fate") == Outcome.EVENT) & pl.col("item_id").is_not_null())
+    events = frame.filter((pl.col("outcome") == Outcome.EVENT) & pl.col("item_id").is_not_null())
     if events.is_empty():
         return pl.Series([], dtype=pl.UInt32)
     digest = events.select(pl.struct(same).hash(seed=0)).to_series().alias("_same")

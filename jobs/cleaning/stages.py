@@ -21,7 +21,7 @@ from jobs.cleaning.candidates import (
     without_erased,
 )
 from jobs.cleaning.event_ids import id_digests, write_ids
-from jobs.cleaning.outcomes import Outcome, decide, same_ids
+from jobs.cleaning.outcomes import decide, same_ids
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
@@ -29,6 +29,7 @@ from jobs.landing.files import LandingFile, Piece
 from jobs.landing.readers import read
 from schemas.contract import Contract
 from schemas.lake.storage import digest
+from schemas.outcomes import Outcome
 from schemas.privacy.suppression_list import Erased
 from schemas.runtime.settings import Settings
 from schemas.source import Source
@@ -134,14 +135,16 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         robot_chain=settings.robot_chain,
         gap=settings.session_gap,
     )
-    events = decided.filter(pl.col("fate") == Outcome.EVENT).select(of.events.columns)
-    turned_down = decided.filter(pl.col("fate") == Outcome.REJECT).partition_by("source", as_dict=True)
+    events = decided.filter(pl.col("outcome") == Outcome.EVENT).select(of.events.columns)
+    turned_down = decided.filter(pl.col("outcome") == Outcome.REJECT).partition_by("source", as_dict=True)
     rejected = [frames[REJECTED]] if REJECTED in frames else []
     for (source,), rows in turned_down.items():
-        rejected.append(refuse(rows.drop("fate", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events)))
+        rejected.append(
+            refuse(rows.drop("outcome", "reason"), rows["reason"], shown_fields(of.sources[str(source)], of.events))
+        )
     rejects = reject_rows(pl.concat(rejected), of.rejects, of.events) if rejected else of.rejects.polars_schema.to_frame()
     yield {
-        **dict(decided["fate"].value_counts().iter_rows()),
+        **dict(decided["outcome"].value_counts().iter_rows()),
         Outcome.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
         "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),

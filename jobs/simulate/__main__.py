@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from jobs.simulate import clicks
-from jobs.simulate.defects import Planted
 from jobs.simulate.runner import run_tasks, run_tasks_on_spark
 from jobs.simulate.task import ITEMS_FOLDER, PARQUET_FOLDER, SOURCE, Plan, write_bytes, write_catalogue
 from jobs.simulate.vocabulary import TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, SECOND_TOPIC, World
+from schemas.outcomes import Defect
 from schemas.runtime.cli import day, log, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
@@ -121,7 +121,7 @@ def truth_of(world: World, figures: dict[str, Any]) -> dict[str, Any]:
             "hours_from_utc": {country.code: country.offset for country in COUNTRIES},
         },
         "logging_policy": {"gain": clicks.POLICY_GAIN, "clip": clicks.POLICY_CLIP, "positions": clicks.SLATE},
-        "kinds_of_dirt": {kind.value: kind.sentence for kind in Planted},
+        "kinds_of_dirt": {kind.value: kind.description for kind in Defect},
         **figures,
     }
 

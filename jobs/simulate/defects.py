@@ -5,7 +5,6 @@ No genuine event is lost: defective lines are invented twins of genuine ones, an
 
 import json
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from jobs.simulate.behaviour import Events, Kind
 from jobs.simulate.lines import ROBOT_AGENT, event_lines, item_name, to_json, user_name
 from jobs.simulate.world import DAY, HOUR, MINUTE, SECOND, TWIN, Purpose, World
+from schemas.outcomes import Defect, Outcome
 
 MEAN_LAG, LONGEST_LAG = 20 * SECOND, 2 * MINUTE
 LATE_HOUR, MOST_LATE_DAYS, TOO_LATE_DAYS = 6, 3, 8  # late events arrive in a batch at six
@@ -22,39 +22,19 @@ ROBOT_SHARE = 0.25  # lines of bots, relative to the other defects
 RUNAWAY_OPENS, RUNAWAY_LASTS = 3 * HOUR, 18 * HOUR
 
 
-class Planted(StrEnum):
-    """The kinds of planted lines, each with its share of the defects and a description."""
-
-    share: float
-    sentence: str
-
-    def __new__(cls, value: str, share: float = 0.0, sentence: str = "") -> "Planted":
-        member = str.__new__(cls, value)
-        member._value_, member.share, member.sentence = value, share, sentence
-        return member
-
-    EXACT_DUPLICATE = "exact_duplicate", 0.30, "the same line sent twice"
-    NEAR_DUPLICATE = "near_duplicate", 0.15, "the same behaviour repeated a second later, under a new id"
-    BROKEN_JSON = "broken_json", 0.15, "a line cut off in the middle"
-    NOT_UTF8 = "not_utf8", 0.03, "a line with bytes that are not valid UTF-8"
-    MISSING_USER = "missing_user", 0.12, "no user: null, empty, blank or missing"
-    IMPOSSIBLE_TIME = "impossible_time", 0.10, "an impossible time, such as 1970 or 30 February"
-    BAD_VALUE = "bad_value", 0.05, "an amount that is negative, absurdly large or a word"
-    UNKNOWN_TYPE = "unknown_type", 0.04, "an event type without an entry in the source's mapping"
-    TOO_LATE = "too_late", 0.03, "an event that arrives eight days after it happened"
-    ID_CONFLICT = "id_conflict", 0.03, "an id that another event already has"
-    ROBOT = "robot", 0.0, "a bot with a bot's user agent"
-    RUNAWAY = "runaway", 0.0, "a user with too many events in a day for a person"
-    LATE = "late", 0.0, "a real event that arrives one to three days after it happened"
-
-
-class Outcome(StrEnum):
-    """The expected outcome of a line."""
-
-    EVENT = "event"
-    REJECT = "reject"
-    EXACT_DUPLICATE = "exact_duplicate"
-    NEAR_DUPLICATE = "near_duplicate"
+# Lines of each kind, relative to all defects. Bots, the runaway user and late events have arguments of their own.
+SHARES = {
+    Defect.EXACT_DUPLICATE: 0.30,
+    Defect.NEAR_DUPLICATE: 0.15,
+    Defect.BROKEN_JSON: 0.15,
+    Defect.NOT_UTF8: 0.03,
+    Defect.MISSING_USER: 0.12,
+    Defect.IMPOSSIBLE_TIME: 0.10,
+    Defect.BAD_VALUE: 0.05,
+    Defect.UNKNOWN_TYPE: 0.04,
+    Defect.TOO_LATE: 0.03,
+    Defect.ID_CONFLICT: 0.03,
+}
 
 
 class Line(NamedTuple):
@@ -67,8 +47,8 @@ class Line(NamedTuple):
     event_id: int
     copy: int
     text: bytes
-    kind: Planted | None = None
-    fate: Outcome = Outcome.EVENT
+    kind: Defect | None = None
+    outcome: Outcome = Outcome.EVENT
     reasons: tuple[str, ...] = ()
 
 
@@ -77,14 +57,14 @@ Spoil = tuple[Callable[[Event, int], Event], tuple[str, ...]]
 NO_TIME = ("event_date.required", "event_time.required", "lag_seconds.required")
 OUT_OF_TIME = ("lag_seconds.range", "days_late.range")
 # For each kind its defects, used in turn, and the reasons for which such lines must be rejected.
-SPOILT: dict[Planted, tuple[Spoil, ...]] = {
-    Planted.MISSING_USER: (
+SPOILT: dict[Defect, tuple[Spoil, ...]] = {
+    Defect.MISSING_USER: (
         (lambda event, time: {**event, "user": None}, ("user_id.required",)),
         (lambda event, time: {**event, "user": ""}, ("user_id.required",)),
         (lambda event, time: {**event, "user": "   "}, ("user_id.required",)),
         (lambda event, time: {k: v for k, v in event.items() if k != "user"}, ("user_id.required",)),
     ),
-    Planted.IMPOSSIBLE_TIME: (
+    Defect.IMPOSSIBLE_TIME: (
         (lambda event, time: {**event, "at": "1970-01-01T00:00:00.000Z"}, ("event_time.range", "days_late.range")),
         (lambda event, time: {**event, "at": "9999-12-31T23:59:59.000Z"}, OUT_OF_TIME),
         (lambda event, time: {**event, "at": "yesterday"}, (*NO_TIME, "event_time.unreadable")),
@@ -92,16 +72,16 @@ SPOILT: dict[Planted, tuple[Spoil, ...]] = {
         (lambda event, time: {**event, "at": utc(time + 10 * DAY)}, OUT_OF_TIME),
         (lambda event, time: {**event, "at": None}, NO_TIME),
     ),
-    Planted.BAD_VALUE: (
+    Defect.BAD_VALUE: (
         (lambda event, time: {**event, "amount": -1}, ("value.range",)),
         (lambda event, time: {**event, "amount": 10**12}, ("value.range",)),
         (lambda event, time: {**event, "amount": "cheap"}, ("value.unreadable",)),
     ),
-    Planted.UNKNOWN_TYPE: (
+    Defect.UNKNOWN_TYPE: (
         (lambda event, time: {**event, "action": "wink"}, ("event_type.required", "event_type.unknown")),
         (lambda event, time: {**event, "action": None}, ("event_type.required",)),
     ),
-    Planted.TOO_LATE: ((lambda event, time: {**event, "at": utc(time - TOO_LATE_DAYS * DAY)}, ("days_late.range",)),),
+    Defect.TOO_LATE: ((lambda event, time: {**event, "at": utc(time - TOO_LATE_DAYS * DAY)}, ("days_late.range",)),),
 }
 
 
@@ -152,7 +132,7 @@ def cell_lines(world: World, day: int, cell: int, events: Events) -> list[Line]:
     """
     arrives, late = arrivals(world, day, cell, events)
     texts = event_lines(world, events)
-    kinds = [Planted.LATE if days else None for days in late.tolist()]
+    kinds = [Defect.LATE if days else None for days in late.tolist()]
     genuine = list(
         map(
             Line, arrives.tolist(), events.time.tolist(), events.event_id.tolist(), [0] * len(texts),
@@ -170,33 +150,33 @@ def _dirt(world: World, day: int, cell: int, events: Events, genuine: list[Line]
     stock = iter(rng.permutation(np.flatnonzero(on_time & calm & (events.item >= 0))).tolist())
     twins = world.event_ids(day, events.user, events.number | TWIN)
     planted = []
-    for kind in Planted:
-        for i in range(int(world.dirt * kind.share * len(genuine) + rng.random())):
+    for kind in Defect:  # also those without a share, as each draws one number
+        for i in range(int(world.dirt * SHARES.get(kind, 0.0) * len(genuine) + rng.random())):
             if (base := next(stock, None)) is not None:
                 planted.append(_plant(kind, i, genuine[base], int(twins[base])))
     return planted
 
 
-def _plant(kind: Planted, i: int, base: Line, twin_id: int) -> Line:
+def _plant(kind: Defect, i: int, base: Line, twin_id: int) -> Line:
     """The ``i``-th line of a kind, made from a genuine one."""
     event: Event = json.loads(base.text)
     twin = {**event, "id": f"{twin_id:016x}"}
-    spoilt = base._replace(event_id=twin_id, kind=kind, fate=Outcome.REJECT)
+    spoilt = base._replace(event_id=twin_id, kind=kind, outcome=Outcome.REJECT)
     match kind:
-        case Planted.EXACT_DUPLICATE:
+        case Defect.EXACT_DUPLICATE:
             later = base.arrives + (i % 3 == 2)  # two of three come in the same hour
             arrives = later if arrival_day(later) == arrival_day(base.arrives) else base.arrives
-            return base._replace(arrives=arrives, copy=1, kind=kind, fate=Outcome.EXACT_DUPLICATE)
-        case Planted.NEAR_DUPLICATE:
+            return base._replace(arrives=arrives, copy=1, kind=kind, outcome=Outcome.EXACT_DUPLICATE)
+        case Defect.NEAR_DUPLICATE:
             time = base.time + SECOND
             text = to_json({**twin, "at": utc(time)}).encode()
-            return spoilt._replace(time=time, text=text, fate=Outcome.NEAR_DUPLICATE)
-        case Planted.ID_CONFLICT:
+            return spoilt._replace(time=time, text=text, outcome=Outcome.NEAR_DUPLICATE)
+        case Defect.ID_CONFLICT:
             text = to_json({**event, "item": f"{event['item']}x"}).encode()
-            return base._replace(copy=1, text=text, kind=kind, fate=Outcome.REJECT, reasons=("event_id.conflict",))
-        case Planted.BROKEN_JSON:
+            return base._replace(copy=1, text=text, kind=kind, outcome=Outcome.REJECT, reasons=("event_id.conflict",))
+        case Defect.BROKEN_JSON:
             return spoilt._replace(text=_cut(twin, i).encode(), reasons=("line.not_json",))
-        case Planted.NOT_UTF8:
+        case Defect.NOT_UTF8:
             text = to_json(twin).encode().replace(b'"agent":"', b'"agent":"\xff\xfe')
             return spoilt._replace(text=text, reasons=("line.not_utf8",))
         case _:
@@ -227,16 +207,16 @@ def machine_lines(world: World, day: int) -> list[Line]:
         times = midnight + CALM[0] + robot * 37 * MINUTE % (19 * HOUR) + 700 * np.arange(min(wanted, ROBOT_LINES))
         wanted -= ROBOT_LINES
         number = world.users + 1 + robot
-        lines += _opened(world, day, number, times, rng, ROBOT_AGENT, Planted.ROBOT, "robot.declared")
+        lines += _opened(world, day, number, times, rng, ROBOT_AGENT, Defect.ROBOT, "robot.declared")
     if world.runaway and day == world.days // 2:
         times = midnight + RUNAWAY_OPENS + np.arange(world.runaway) * RUNAWAY_LASTS // world.runaway
         agent = "Mozilla/5.0 (X11; Linux x86_64)"
-        lines += _opened(world, day, world.users, times, rng, agent, Planted.RUNAWAY, "robot.too_many_events")
+        lines += _opened(world, day, world.users, times, rng, agent, Defect.RUNAWAY, "robot.too_many_events")
     return lines
 
 
 def _opened(
-    world: World, day: int, user: int, times: np.ndarray, rng: np.random.Generator, agent: str, kind: Planted, reason: str
+    world: World, day: int, user: int, times: np.ndarray, rng: np.random.Generator, agent: str, kind: Defect, reason: str
 ) -> list[Line]:
     items = rng.integers(0, world.items_on(day), len(times)).tolist()
     ids = world.event_ids(day, np.full(len(times), user), np.arange(len(times))).tolist()

@@ -28,10 +28,11 @@ import pyarrow.parquet as pq
 
 from jobs.simulate.behaviour import CellDay, Events, Kind, cell_day
 from jobs.simulate.click_probabilities import choices_table
-from jobs.simulate.defects import Line, Outcome, Planted, arrival_day, cell_lines, machine_lines
+from jobs.simulate.defects import Line, arrival_day, cell_lines, machine_lines
 from jobs.simulate.lines import KINDS, hex_ids, item_lines, item_names, user_names
 from jobs.simulate.truth import impressions_table, items_table, sessions_table, users_table
 from jobs.simulate.world import HOUR, World
+from schemas.outcomes import Defect, Outcome
 
 SOURCE, ITEMS_FOLDER, PARQUET_FOLDER = "simulated", "simulated-items", "simulated-parquet"
 MACHINES = -1  # the block of bots and runaway users
@@ -42,7 +43,7 @@ Format = Literal["json_lines", "parquet"]
 PLANTED_SCHEMA = pa.schema(
     [
         ("kind", pa.string()), ("arrived_on", pa.date32()), ("file", pa.string()), ("line", pa.int64()),
-        ("event_id", pa.string()), ("fate", pa.string()), ("reasons", pa.list_(pa.string())),
+        ("event_id", pa.string()), ("outcome", pa.string()), ("reasons", pa.list_(pa.string())),
     ]
 )  # fmt: skip
 
@@ -145,7 +146,7 @@ def _write_lines(plan: Plan, part: str, lines: Iterable[Line]) -> dict[str, Any]
         arrived_on = EPOCH + timedelta(days=arrival_day(hour))
         add(accounts, {arrived_on.isoformat(): account(inside, arrived_on)})
         planted += [
-            (str(line.kind), arrived_on, file, number, f"{line.event_id:016x}", str(line.fate), list(line.reasons))
+            (str(line.kind), arrived_on, file, number, f"{line.event_id:016x}", str(line.outcome), list(line.reasons))
             for number, line in enumerate(inside, 1)
             if line.kind is not None
         ]
@@ -170,17 +171,17 @@ def account(lines: list[Line], arrived_on: date) -> dict[str, Any]:
         lines: the lines of one arrival day.
         arrived_on: the arrival day.
     """
-    fates = Counter(line.fate for line in lines)
+    outcomes = Counter(line.outcome for line in lines)
     reasons = Counter(reason for line in lines for reason in line.reasons)
     day = (arrived_on - EPOCH).days
-    late = sum(line.kind is Planted.LATE and day > line.time // (24 * HOUR) for line in lines)
+    late = sum(line.kind is Defect.LATE and day > line.time // (24 * HOUR) for line in lines)
     return {
         "lines_read": len(lines),
-        "events": fates[Outcome.EVENT],
-        "rejects": fates[Outcome.REJECT],
-        "duplicates": fates[Outcome.EXACT_DUPLICATE] + fates[Outcome.NEAR_DUPLICATE],
-        "exact_duplicates": fates[Outcome.EXACT_DUPLICATE],
-        "near_duplicates": fates[Outcome.NEAR_DUPLICATE],
+        "events": outcomes[Outcome.EVENT],
+        "rejects": outcomes[Outcome.REJECT],
+        "duplicates": outcomes[Outcome.EXACT_DUPLICATE] + outcomes[Outcome.NEAR_DUPLICATE],
+        "exact_duplicates": outcomes[Outcome.EXACT_DUPLICATE],
+        "near_duplicates": outcomes[Outcome.NEAR_DUPLICATE],
         "late_events": late,
         "reasons": dict(reasons),
     }

@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from local.movielens.defects import Kind, Outcome
+from local.movielens.defects import LINES
+from schemas.outcomes import Defect, Outcome
 from schemas.runtime.errors import ClickwrightError
 
 Place = tuple[str, int]
@@ -53,17 +54,17 @@ def verify(planted: Iterable[dict[str, Any]], events: pa.Table, rejects: pa.Tabl
     """
     late: dict[Place, int | None] = dict(zip(_places(events), events["days_late"].to_pylist(), strict=True))
     refused: dict[Place, list[str]] = dict(zip(_places(rejects), rejects["reasons"].to_pylist(), strict=True))
-    findings = {kind: Finding(kind.value, kind.sentence, kind.expected.value) for kind in Kind}
+    findings = {kind: Finding(kind.value, kind.description, kind.expected.value) for kind in LINES}
     for entry in planted:
-        finding = findings[Kind(entry["kind"])]
+        finding = findings[Defect(entry["kind"])]
         finding.planted += 1
         place = (entry["file"], entry["line"])
         match Outcome(entry["expected"]):
-            case Outcome.REJECTED:
+            case Outcome.REJECT:
                 found = place in refused and place not in late
-            case Outcome.LATE:
+            case Outcome.EVENT:  # a late one
                 found = (late.get(place) or 0) >= 1
-            case Outcome.DUPLICATE:  # one of the two is an event, the other was only counted
+            case Outcome.EXACT_DUPLICATE | Outcome.NEAR_DUPLICATE:  # one of the two is an event, the other was only counted
                 twin = (entry["original"]["file"], entry["original"]["line"])
                 found = ((place in late) != (twin in late)) and place not in refused and twin not in refused
         for reason in refused.get(place, []):

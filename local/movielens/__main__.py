@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from local.movielens.dataset import ITEMS, LICENCE, SOURCE, TERMS, build, truth_folder, wheel_folder
-from local.movielens.defects import Kind
+from local.movielens.defects import LINES
 from local.movielens.landing_lines import write_new
 from schemas.runtime.cli import run_command
 from schemas.runtime.local_files import write_atomically
@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "files": len(files),
         "files_written": written,
         "lines": dict(sorted(counts.items())),
-        "planted": {kind.value: sum(d["kind"] == kind for d in planted) for kind in Kind},
+        "planted": {kind.value: sum(d["kind"] == kind for d in planted) for kind in LINES},
         "truth": str(truth / "planted.json"),
         "terms": LICENCE,
     }

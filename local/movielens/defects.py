@@ -9,63 +9,40 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
-from enum import StrEnum
 from typing import Any
 
 from local.movielens.landing_lines import HOUR, Line, Placed, arrival_day, iso
+from schemas.outcomes import Defect
 
 ROBOT_USER = "ml100k-user-robot-1@movielens.example"
 ROBOT_AGENT = "ExampleBot/1.0 (+http://bot.example/)"
 FAR = timedelta(days=8)
 
 
-class Outcome(StrEnum):
-    """The expected outcome of a planted line."""
-
-    REJECTED = "rejected"
-    DUPLICATE = "duplicate"
-    LATE = "late"
-
-
-class Kind(StrEnum):
-    """The kinds of defects, each with its number of lines, expected outcome and description."""
-
-    lines: int
-    expected: Outcome
-    sentence: str
-
-    def __new__(cls, value: str, lines: int = 0, expected: Outcome | None = None, sentence: str = "") -> "Kind":
-        member = str.__new__(cls, value)
-        member._value_ = value
-        member.lines, member.expected, member.sentence = lines, expected or Outcome.REJECTED, sentence
-        return member
-
-    EXACT_DUPLICATE = "exact_duplicate", 12, Outcome.DUPLICATE, "the same line sent twice"
-    NEAR_DUPLICATE = "near_duplicate", 8, Outcome.DUPLICATE, "the same rating a second later, under a new id"
-    BROKEN_JSON = "broken_json", 8, Outcome.REJECTED, "a line cut off in the middle"
-    MISSING_USER = "missing_user", 6, Outcome.REJECTED, "no user: null, empty, blank or missing"
-    IMPOSSIBLE_TIME = (
-        "impossible_time",
-        8,
-        Outcome.REJECTED,
-        "an impossible time, such as 1970 or 30 February",
-    )
-    BAD_VALUE = "bad_value", 4, Outcome.REJECTED, "a rating that is negative, far too large or a word"
-    UNKNOWN_TYPE = "unknown_type", 3, Outcome.REJECTED, "an event type without an entry in the source's mapping"
-    TOO_LATE = "too_late", 1, Outcome.REJECTED, "an event that arrives eight days after it happened"
-    ROBOT = "robot", 90, Outcome.REJECTED, "a self-declared bot that rates 90 titles within a minute"
-    LATE = "late", 10, Outcome.LATE, "a real event that arrives one to three days after it happened"
+# Planted lines of each kind.
+LINES = {
+    Defect.EXACT_DUPLICATE: 12,
+    Defect.NEAR_DUPLICATE: 8,
+    Defect.BROKEN_JSON: 8,
+    Defect.MISSING_USER: 6,
+    Defect.IMPOSSIBLE_TIME: 8,
+    Defect.BAD_VALUE: 4,
+    Defect.UNKNOWN_TYPE: 3,
+    Defect.TOO_LATE: 1,
+    Defect.ROBOT: 90,
+    Defect.LATE: 10,
+}
 
 
 # How to damage a line for each of these kinds; the variants are used in turn.
-SPOILT: dict[Kind, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], ...]] = {
-    Kind.MISSING_USER: (
+SPOILT: dict[Defect, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], ...]] = {
+    Defect.MISSING_USER: (
         lambda event, at: {**event, "user": None},
         lambda event, at: {**event, "user": ""},
         lambda event, at: {**event, "user": "   "},
         lambda event, at: {name: value for name, value in event.items() if name != "user"},
     ),
-    Kind.IMPOSSIBLE_TIME: (
+    Defect.IMPOSSIBLE_TIME: (
         lambda event, at: {**event, "time": "1970-01-01T00:00:00Z"},
         lambda event, at: {**event, "time": "9999-12-31T23:59:59Z"},
         lambda event, at: {**event, "time": "yesterday"},
@@ -75,18 +52,18 @@ SPOILT: dict[Kind, tuple[Callable[[dict[str, Any], datetime], dict[str, Any]], .
         lambda event, at: {**event, "time": None},
         lambda event, at: {**event, "time": iso(at + timedelta(hours=30))},
     ),
-    Kind.BAD_VALUE: (
+    Defect.BAD_VALUE: (
         lambda event, at: {**event, "rating": -1},
         lambda event, at: {**event, "rating": 1e12},
         lambda event, at: {**event, "rating": "five"},
         lambda event, at: {**event, "rating": -3},
     ),
-    Kind.UNKNOWN_TYPE: (
+    Defect.UNKNOWN_TYPE: (
         lambda event, at: {**event, "type": "wink"},
         lambda event, at: {**event, "type": "RATE!"},
         lambda event, at: {**event, "type": None},
     ),
-    Kind.TOO_LATE: (lambda event, at: {**event, "time": iso(at - FAR)},),
+    Defect.TOO_LATE: (lambda event, at: {**event, "time": iso(at - FAR)},),
 }
 
 
@@ -111,19 +88,19 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
     for day in days:
         rng.shuffle(stock[day])
 
-    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], Kind.LATE.lines))]
+    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], LINES[Defect.LATE]))]
     moved = {line.event["event_id"] for line in late}
     planted = list(late)
-    for i, line in enumerate(_deal(stock, days, Kind.EXACT_DUPLICATE.lines)):
+    for i, line in enumerate(_deal(stock, days, LINES[Defect.EXACT_DUPLICATE])):
         planted.append(_again(line, i))
-    for line in _deal(stock, days, Kind.NEAR_DUPLICATE.lines):
+    for line in _deal(stock, days, LINES[Defect.NEAR_DUPLICATE]):
         at = line.at + timedelta(seconds=1)
         event = {**line.event, "event_id": _new_id(rng), "time": iso(at)}
-        planted.append(replace(line, at=at, event=event, kind=Kind.NEAR_DUPLICATE, copy_of=line.event["event_id"]))
-    for i, line in enumerate(_deal(stock, days, Kind.BROKEN_JSON.lines)):
+        planted.append(replace(line, at=at, event=event, kind=Defect.NEAR_DUPLICATE, copy_of=line.event["event_id"]))
+    for i, line in enumerate(_deal(stock, days, LINES[Defect.BROKEN_JSON])):
         planted.append(_cut(_twin(line, rng), i))
     for kind, ways in SPOILT.items():
-        for i, line in enumerate(_deal(stock, days, kind.lines)):
+        for i, line in enumerate(_deal(stock, days, LINES[kind])):
             twin = _twin(line, rng)
             planted.append(replace(twin, event=ways[i % len(ways)](twin.event, twin.at), kind=kind))
     robot = _robot(robot_day, [line.event for line in lines], rng)
@@ -147,7 +124,7 @@ def _twin(line: Line, rng: random.Random) -> Line:
 
 def _late(line: Line, day: date, i: int) -> Line:
     """A phone without a network delivers on a later day."""
-    return replace(line, arrives=datetime.combine(day, time(12 + i % 6), UTC), kind=Kind.LATE)
+    return replace(line, arrives=datetime.combine(day, time(12 + i % 6), UTC), kind=Defect.LATE)
 
 
 def _again(line: Line, i: int) -> Line:
@@ -155,7 +132,7 @@ def _again(line: Line, i: int) -> Line:
     later = line.arrives + HOUR
     same_day = arrival_day(later) == arrival_day(line.arrives)
     arrives = later if i % 3 == 2 and same_day else line.arrives
-    return replace(line, arrives=arrives, kind=Kind.EXACT_DUPLICATE, copy_of=line.event["event_id"])
+    return replace(line, arrives=arrives, kind=Defect.EXACT_DUPLICATE, copy_of=line.event["event_id"])
 
 
 def _cut(line: Line, i: int) -> Line:
@@ -168,18 +145,18 @@ def _cut(line: Line, i: int) -> Line:
         text.index(str(line.event["time"])) + 7,
         len(text) - 1,
     )
-    return replace(line, text=text[: where[i % len(where)]], kind=Kind.BROKEN_JSON)
+    return replace(line, text=text[: where[i % len(where)]], kind=Defect.BROKEN_JSON)
 
 
 def _robot(day: date, events: Sequence[dict[str, Any]], rng: random.Random) -> list[Line]:
     start = datetime.combine(day, time(10, 15), UTC)
     items = sorted({str(event["item"]) for event in events})
     lines = []
-    for i, item in enumerate(rng.sample(items, Kind.ROBOT.lines)):
-        at = start + timedelta(seconds=i * 60 // Kind.ROBOT.lines)
+    for i, item in enumerate(rng.sample(items, LINES[Defect.ROBOT])):
+        at = start + timedelta(seconds=i * 60 // LINES[Defect.ROBOT])
         event = {**events[0], "event_id": _new_id(rng), "user": ROBOT_USER, "item": item, "rating": 1 + i % 5}
         event |= {"time": iso(at), "device": "web", "agent": ROBOT_AGENT}
-        lines.append(Line(at, start.replace(minute=0) + HOUR, event, kind=Kind.ROBOT))
+        lines.append(Line(at, start.replace(minute=0) + HOUR, event, kind=Defect.ROBOT))
     return lines
 
 
@@ -187,16 +164,16 @@ def records(placed: Iterable[Placed]) -> list[dict[str, Any]]:
     """The planted defects in the form of ``planted.json``; line numbers count from 1."""
     placed = list(placed)
     genuine = {
-        str(p.line.event["event_id"]): {"file": p.file, "line": p.number} for p in placed if p.line.kind in (None, Kind.LATE)
+        str(p.line.event["event_id"]): {"file": p.file, "line": p.number} for p in placed if p.line.kind in (None, Defect.LATE)
     }
     found = []
     for p in placed:
         if p.line.kind is None:
             continue
-        kind = Kind(p.line.kind)
+        kind = Defect(p.line.kind)
         entry = {
             "kind": kind.value,
-            "what": kind.sentence,
+            "what": kind.description,
             "expected": kind.expected.value,
             "arrived_on": arrival_day(p.line.arrives).isoformat(),
             "file": p.file,

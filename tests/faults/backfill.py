@@ -13,21 +13,17 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from jobs import clean, items, profiles, sessionize
-from jobs.late_days import late_sessions
-from schemas.lake.lake import open_lake
 from schemas.publishing import audit, publish
 from schemas.publishing.staging import open_attempt
 from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
-from tests.jobs.in_process_exchange import run_jobs_here
 from tests.jobs.simulated import FIRST_DAY, simulate
+from tests.pipeline import build, run_jobs_here, run_late_days
 from tests.schemas.conftest import session_rows
 
 BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
 BAD, LATE = "bad", "late"
-JOBS = {"clean": clean, "items": items, "sessionize": sessionize, "profiles": profiles}
 ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests"}
 """One fixed key: different keys would give two backfills different pseudonyms."""
 
@@ -49,32 +45,26 @@ class Step:
         return f"{self.day} {self.job} {self.what}"
 
     def run(self) -> None:
-        run = ["--run", f"{'bad' if self.job == BAD else 'backfill'}-{self.day}"]
-        job = ["--job", "sessionize" if self.job == BAD else self.job, *run]
-        if self.what != BUILD:
-            command = audit if self.what == AUDIT else publish
-            if self.job != BAD:
-                command.main(job)
-                return
-            with contextlib.suppress(Refused):
-                command.main(job)
-                raise ClickwrightError(f"rows that break their contract passed {self.what}; at {self.day}; fix it")
+        run = f"{'bad' if self.job == BAD else 'backfill'}-{self.day}"
+        if self.job == LATE:
+            run_late_days(run)
         elif self.job == BAD:
-            with open_attempt("sessionize", f"bad-{self.day}", {}) as attempt:
+            self._run_bad(run)
+        elif self.what == BUILD:
+            build(self.job, self.day, run)
+        else:
+            (audit if self.what == AUDIT else publish).main(["--job", self.job, "--run", run])
+
+    def _run_bad(self, run: str) -> None:
+        """Stage rows that break their contract; neither the audit nor the publication may let them pass."""
+        if self.what == BUILD:
+            with open_attempt("sessionize", run, {}) as attempt:
                 rows = session_rows(self.day, 3, duration_s=-1.0)
                 attempt.write_arrow("sessions", rows, replaces=("closed_on", [self.day]))
-        elif self.job == "sessionize":
-            sessionize.main(["--from", str(self.day), "--to", str(self.day), *run])
-        elif self.job == LATE:
-            for day in late_sessions(open_lake()):
-                again = ["--run", f"late-{day}-{self.day}"]
-                sessionize.main(["--from", str(day), "--to", str(day), *again])
-                audit.main(["--job", "sessionize", *again])
-                publish.main(["--job", "sessionize", *again])
-        elif self.job == "clean":
-            clean.main(["--arrived-on", str(self.day), *run])
-        else:
-            JOBS[self.job].main(["--as-of", str(self.day), *run])
+            return
+        with contextlib.suppress(Refused):
+            (audit if self.what == AUDIT else publish).main(["--job", "sessionize", "--run", run])
+            raise ClickwrightError(f"rows that break their contract passed {self.what}; at {self.day}; fix it")
 
 
 def steps(days: int) -> list[Step]:

@@ -26,9 +26,9 @@ from schemas.lake.snapshots import inputs_for, tag_snapshots
 from schemas.publishing.staging import Manifest, open_attempt, read_manifest
 from schemas.runtime.settings import get_settings
 from tests.jobs import oracle
-from tests.jobs.in_process_exchange import exchange_here
 from tests.jobs.oracle import Event
 from tests.jobs.test_sessionize import GAP, D, at, log_of, logs
+from tests.pipeline import exchange_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 FIRST, LAST = date(2026, 11, 16), date(2026, 11, 22)

@@ -13,12 +13,11 @@ import pytest
 from jobs import clean, items, profiles, sessionize
 from local.demo.raw_id_scan import scan
 from schemas.lake.lake import open_lake, row_counts
-from schemas.publishing import audit, publish
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import ROOT
 from tests.jobs.conftest import Deliver, line
-from tests.jobs.in_process_exchange import NoSpark, exchange_here
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
+from tests.pipeline import audit_and_publish, run_jobs_here
 from tests.small_disk import on_small_disk
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -38,12 +37,6 @@ def result(module: str, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
-def audited(job: str, run: str) -> None:
-    """Audit and publish in this process, where Great Expectations is already imported."""
-    audit.main(["--job", job, "--run", run])
-    publish.main(["--job", job, "--run", run])
-
-
 def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) -> None:
     visitors = [
         line(event_id=f"v{i}", user=f"shopper-{i:04d}@shop.example", item="1", time=f"{DAY}T10:00:00Z") for i in range(8)
@@ -56,13 +49,13 @@ def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) 
 
     accounts = result("jobs.clean", "--arrived-on", DAY, "--run", run)
     assert (accounts["lines_read"], accounts["events"], accounts["rejects"], accounts["duplicates"]) == (11, 9, 2, 0)
-    audited("clean", run)
+    audit_and_publish("clean", run)
     result("jobs.sessionize", "--from", DAY, "--to", DAY, "--run", run)
-    audited("sessionize", run)
+    audit_and_publish("sessionize", run)
     result("jobs.items", "--as-of", DAY, "--run", run)
-    audited("items", run)
+    audit_and_publish("items", run)
     result("jobs.profiles", "--as-of", DAY, "--run", run)
-    audited("profiles", run)
+    audit_and_publish("profiles", run)
 
     lake = open_lake()
     expected = {"conflicts": 0, "events": 9, "items": 2, "landing_files": 1, "profiles": 8, "rejects": 2}
@@ -78,21 +71,19 @@ def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) 
 
 def test_day_without_a_catalogue_ends_in_profiles(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
-    for job in (clean, sessionize, profiles):
-        monkeypatch.setattr(job, "exchange", lambda spark, *rest: exchange_here(*rest))
-        monkeypatch.setattr(job, "spark_session", lambda *_: NoSpark())
+    run_jobs_here(monkeypatch)
     page = '203.0.113.{} - - [16/Apr/1998:10:00:0{} +0000] "GET /page-{} HTTP/1.1" 200 99 "-" "Mozilla/4.04"'
     deliver(
         *(page.format(user, second, second) for user in (1, 2) for second in (1, 2)), source="web_log", name="access.log.gz"
     )
     clean.main(["--arrived-on", DAY, "--run", "r"])
-    audited("clean", "r")
+    audit_and_publish("clean", "r")
     sessionize.main(["--from", DAY, "--to", DAY, "--run", "r"])
-    audited("sessionize", "r")
+    audit_and_publish("sessionize", "r")
     with pytest.raises(NothingToDo, match="no source has a catalogue"):
         items.main(["--as-of", DAY, "--run", "r"])
     profiles.main(["--as-of", DAY, "--run", "r"])
-    audited("profiles", "r")
+    audit_and_publish("profiles", "r")
     lake = open_lake()
     assert [row["n_events"] for row in lake.arrow("profiles").to_pylist()] == [2, 2]
     assert lake.commits("profiles")[0].inputs.keys() == {"events"}

@@ -78,7 +78,7 @@ def decide_and_write(of: Log, bucket: int, frames: dict[str, pl.DataFrame]) -> I
     events = rows.filter(~pl.col(ROW).is_in(dropped))
     set_aside = 0
     if of.daily_cap is not None:
-        days = events.with_columns(fate=pl.lit("event"), event_date=pl.col("event_time").dt.date())
+        days = events.with_columns(outcome=pl.lit("event"), event_date=pl.col("event_time").dt.date())
         runaway = runaways(days, of.daily_cap)
         set_aside, events = len(runaway), events.filter(~pl.col(ROW).is_in(runaway.implode()))
     events = with_sessions(in_order(events.drop(ROW)), GAP)

@@ -37,9 +37,9 @@ def test_clean_and_sessionize_match_the_truth(var: Path, days: list[dict[str, An
 
     planted = truth(var, "planted")
     rejects = {(r["source_file"], r["line_number"]): sorted(r["reasons"]) for day in days for r in day["rejects"]}
-    assert rejects == {(p["file"], p["line"]): sorted(p["reasons"]) for p in planted if p["fate"] == "reject"}
+    assert rejects == {(p["file"], p["line"]): sorted(p["reasons"]) for p in planted if p["outcome"] == "reject"}
     events = {(e["source_file"], e["line_number"]): e for day in days for e in day["events"]}
-    assert set(events) == set(raw_lines(var)) - {(p["file"], p["line"]) for p in planted if p["fate"] != "event"}
+    assert set(events) == set(raw_lines(var)) - {(p["file"], p["line"]) for p in planted if p["outcome"] != "event"}
 
     columns = ("event_type", "item_id", "position", "value", "propensity")
     told = {e["id"]: (e["action"], *(e.get(k) for k in ("item", "position", "amount", "propensity"))) for e in genuine(var)}

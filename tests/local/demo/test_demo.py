@@ -22,7 +22,7 @@ from local.demo.driver import Driver, Watch, log_duration
 from local.demo.terminal_summary import show
 from local.demo.user_examples import choose
 from local.movielens import dataset
-from local.movielens.defects import Kind
+from local.movielens.defects import LINES
 from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import ROOT
@@ -256,4 +256,4 @@ def test_documented_source_mapping_is_valid(page: str) -> None:
 def test_demo_page_lists_the_planted_defects() -> None:
     page = (ROOT / "docs" / "demo.md").read_text()
     told = [int(n) for n in re.findall(r"^\| .* \| (\d+) \| .*(?:reject|duplicate|event)", page, re.MULTILINE)]
-    assert sorted(told) == sorted(kind.lines for kind in Kind)
+    assert sorted(told) == sorted(LINES.values())

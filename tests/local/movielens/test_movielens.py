@@ -16,8 +16,9 @@ import pytest
 from local.demo.verify_defects import read_planted, verify
 from local.movielens import dataset
 from local.movielens.__main__ import main
-from local.movielens.defects import Kind, Outcome, plant, records
+from local.movielens.defects import LINES, plant, records
 from local.movielens.landing_lines import Line, Placed, arrival_day, compress, iso, place, write_new
+from schemas.outcomes import Defect, Outcome
 from schemas.runtime.errors import ClickwrightError, ConfigError
 
 DAYS = [dataset.FIRST_DAY + timedelta(days=i) for i in range(7)]
@@ -43,7 +44,7 @@ def arrived(name: str) -> datetime:
 
 
 def test_ratings_are_complete_without_duplicates(built: Any, lines: dict[tuple[str, int], str]) -> None:
-    spoilt = {(d["file"], d["line"]) for d in built[1] if d["kind"] != Kind.LATE}
+    spoilt = {(d["file"], d["line"]) for d in built[1] if d["kind"] != Defect.LATE}
     clean = [json.loads(line) for at, line in lines.items() if at not in spoilt and "items" not in at[0]]
     expected = [dataset.to_event(rating) for rating in dataset.read_ratings(dataset.wheel_folder())]
     assert len(expected) == 100_000
@@ -76,34 +77,34 @@ def test_ordinary_lines_arrive_in_their_hour_or_the_next(built: Any, lines: dict
 
 
 def test_defect_counts_match_their_kinds(built: Any) -> None:
-    assert Counter(d["kind"] for d in built[1]) == {kind.value: kind.lines for kind in Kind}
+    assert Counter(d["kind"] for d in built[1]) == {kind.value: count for kind, count in LINES.items()}
     assert {date.fromisoformat(d["arrived_on"]) for d in built[1]} == set(DAYS)
 
 
 def test_rejects_stay_below_the_audit_limit(built: Any) -> None:
-    refused = Counter(d["arrived_on"] for d in built[1] if d["expected"] == Outcome.REJECTED)
+    refused = Counter(d["arrived_on"] for d in built[1] if d["expected"] == Outcome.REJECT)
     assert all(refused[day] < 0.15 * built[2][day] for day in refused)
 
 
 @pytest.mark.parametrize(
     ("kind", "holds"),
     [
-        (Kind.MISSING_USER, lambda e, d: not str(e.get("user") or "").strip()),
-        (Kind.ROBOT, lambda e, d: "Bot" in e["agent"] and "robot" in e["user"]),
-        (Kind.UNKNOWN_TYPE, lambda e, d: e["type"] != "rating"),
-        (Kind.BAD_VALUE, lambda e, d: e["rating"] not in {1, 2, 3, 4, 5}),
-        (Kind.LATE, lambda e, d: 1 <= days_late(e, d) <= 3),
-        (Kind.TOO_LATE, lambda e, d: days_late(e, d) >= 5),
+        (Defect.MISSING_USER, lambda e, d: not str(e.get("user") or "").strip()),
+        (Defect.ROBOT, lambda e, d: "Bot" in e["agent"] and "robot" in e["user"]),
+        (Defect.UNKNOWN_TYPE, lambda e, d: e["type"] != "rating"),
+        (Defect.BAD_VALUE, lambda e, d: e["rating"] not in {1, 2, 3, 4, 5}),
+        (Defect.LATE, lambda e, d: 1 <= days_late(e, d) <= 3),
+        (Defect.TOO_LATE, lambda e, d: days_late(e, d) >= 5),
     ],
 )
 def test_planted_lines_match_their_kind(
     built: Any,
     lines: dict[tuple[str, int], str],
-    kind: Kind,
+    kind: Defect,
     holds: Callable[[dict[str, Any], dict[str, Any]], bool],
 ) -> None:
     found = [d for d in built[1] if d["kind"] == kind]
-    assert len(found) == kind.lines
+    assert len(found) == LINES[kind]
     assert all(holds(json.loads(lines[d["file"], d["line"]]), d) for d in found)
 
 
@@ -112,7 +113,7 @@ def days_late(event: dict[str, Any], planted: dict[str, Any]) -> int:
 
 
 def test_broken_lines_are_invalid_json_some_cut_inside_the_user(built: Any, lines: Any) -> None:
-    broken = [lines[d["file"], d["line"]] for d in built[1] if d["kind"] == Kind.BROKEN_JSON]
+    broken = [lines[d["file"], d["line"]] for d in built[1] if d["kind"] == Defect.BROKEN_JSON]
     for line in broken:
         with pytest.raises(json.JSONDecodeError):
             json.loads(line)
@@ -121,11 +122,11 @@ def test_broken_lines_are_invalid_json_some_cut_inside_the_user(built: Any, line
 
 def test_duplicates_repeat_their_originals(built: Any, lines: Any) -> None:
     for d in built[1]:
-        if d["kind"] not in (Kind.EXACT_DUPLICATE, Kind.NEAR_DUPLICATE):
+        if d["kind"] not in (Defect.EXACT_DUPLICATE, Defect.NEAR_DUPLICATE):
             continue
         copy, first = lines[d["file"], d["line"]], lines[d["original"]["file"], d["original"]["line"]]
         assert arrival_day(arrived(d["file"])) == arrival_day(arrived(d["original"]["file"]))
-        if d["kind"] == Kind.EXACT_DUPLICATE:
+        if d["kind"] == Defect.EXACT_DUPLICATE:
             assert copy == first
         else:
             one, two = json.loads(first), json.loads(copy)
@@ -201,9 +202,9 @@ def planted_lines() -> list[dict[str, Any]]:
     return records(
         [
             Placed(first, "f", 1),
-            Placed(Line(at, at, {"event_id": "a"}, kind=Kind.EXACT_DUPLICATE, copy_of="a"), "f", 2),
-            Placed(Line(at, at, {"event_id": "b"}, kind=Kind.ROBOT), "f", 3),
-            Placed(Line(at, at, {"event_id": "c"}, kind=Kind.LATE), "f", 4),
+            Placed(Line(at, at, {"event_id": "a"}, kind=Defect.EXACT_DUPLICATE, copy_of="a"), "f", 2),
+            Placed(Line(at, at, {"event_id": "b"}, kind=Defect.ROBOT), "f", 3),
+            Placed(Line(at, at, {"event_id": "c"}, kind=Defect.LATE), "f", 4),
         ]
     )
 

@@ -20,13 +20,12 @@ from schemas.lineage.__main__ import main
 from schemas.lineage.tree import as_tree
 from schemas.lineage.walk import Node
 from schemas.privacy.pseudonyms import pseudonym
-from schemas.publishing import audit, publish
 from schemas.publishing.staging import open_attempt
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import line
-from tests.jobs.in_process_exchange import exchange_here
+from tests.pipeline import audit_and_publish, exchange_here, run_jobs_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DAYS = [date(1998, 4, day) for day in (15, 16, 17)]
@@ -76,7 +75,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         version = register_challenger.main(["--run", "weekly"])["version"]
         crown(version)
         recommend.main(["--served-on", str(SERVED_ON), "--run", "served"])
-        done("recommend", "served")
+        audit_and_publish("recommend", "served")
         yield root
 
 
@@ -92,10 +91,10 @@ def clean_day(day: date) -> None:
     from jobs import clean
 
     with pytest.MonkeyPatch.context() as patch, open_attempt("clean", f"day-{day}", inputs={}) as attempt:
-        patch.setattr(clean, "exchange", lambda spark, *stages: exchange_here(*stages))
+        run_jobs_here(patch)
         known = [load_source("movielens")]
         clean.clean(None, attempt, open_lake(), day, False, known, get_settings())  # type: ignore[arg-type]
-    done("clean", f"day-{day}")
+    audit_and_publish("clean", f"day-{day}")
 
 
 def items_and_sessions() -> None:
@@ -105,22 +104,17 @@ def items_and_sessions() -> None:
 
     lake = open_lake()
     with pytest.MonkeyPatch.context() as patch, open_attempt("items", "catalogue", inputs={}) as attempt:
-        patch.setattr(items, "exchange", lambda spark, *stages: exchange_here(*stages))
+        run_jobs_here(patch)
         items.build_items(None, attempt, DAYS[0], items.expect_catalogue(DAYS[0]))  # type: ignore[arg-type]
-    done("items", "catalogue")
+    audit_and_publish("items", "catalogue")
     events = lake.snapshot("events")
     with open_attempt("sessionize", "three days", {"events": int(events or 0)}) as attempt:
         stage_sessions(exchange_here, attempt, lake, events, DAYS)
-    done("sessionize", "three days")
+    audit_and_publish("sessionize", "three days")
     inputs = {"events": int(events or 0), "items": int(lake.snapshot("items") or 0)}
     with open_attempt("profiles", "as of the last", inputs) as attempt:
         stage_profiles(exchange_here, attempt, lake, DAYS[-1])
-    done("profiles", "as of the last")
-
-
-def done(job: str, run: str) -> None:
-    audit.main(["--job", job, "--run", run])
-    publish.main(["--job", job, "--run", run])
+    audit_and_publish("profiles", "as of the last")
 
 
 def crown(version: str) -> None:
