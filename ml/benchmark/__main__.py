@@ -120,9 +120,10 @@ def told(runs: list[dict[str, Any]], reference: list[dict[str, Any]], seed: int)
         }
     ours, theirs = ([found["strict"] for found in side] for side in (runs, reference))
     result["lead"] = {measure: interval(ours, theirs, seed=seed, measure=measure) for measure in SHOWN}
-    result["segments"] = {
-        segment: {"lead": interval(ours, theirs, seed=seed, segment=segment)} | interval(ours, seed=seed, segment=segment)
-        for segment, within in ours[0].segments.items()
+    result["slices"] = {
+        slice_name: {"lead": interval(ours, theirs, seed=seed, slice_name=slice_name)}
+        | interval(ours, seed=seed, slice_name=slice_name)
+        for slice_name, within in ours[0].slices.items()
         if within.any()
     }
     lists = runs[0]["strict"].shown

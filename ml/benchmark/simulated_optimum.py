@@ -149,7 +149,7 @@ def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.int
         k=K,
         user=cases.user[cases.first],
         by_question={name: measure(*by_rank) for name, measure in BY_RANK.items()},
-        segments=query_slices(cases, split.catalog, counts),
+        slices=query_slices(cases, split.catalog, counts),
         shown={},
     )
 

@@ -40,8 +40,8 @@ class Evaluation:
     """User of each question, ``[Q]``."""
     by_question: dict[str, npt.NDArray[np.float64]]
     """Each metric of ``BY_RANK``, ``[Q]``."""
-    segments: dict[str, npt.NDArray[np.bool_]]
-    """For each segment, whether a question belongs to it, ``[Q]``."""
+    slices: dict[str, npt.NDArray[np.bool_]]
+    """For each slice, whether a question belongs to it, ``[Q]``."""
     shown: dict[str, float]
     """Metrics of the lists that do not depend on the right answers, and the counts ``cases`` and ``users``."""
     predicted_hit_probability: npt.NDArray[np.float64] | None = None
@@ -59,14 +59,14 @@ class Evaluation:
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """``ndcg_at_10`` etc. over all questions, ``<segment>_ndcg_at_10`` etc., and ``<segment>_cases``."""
+        """``ndcg_at_10`` etc. over all questions, ``<slice>_ndcg_at_10`` etc., and ``<slice>_cases``."""
         result = dict(self.shown)
         result |= {f"{name}_at_{self.k}": safe_mean(self.by_user(name)) for name in BY_RANK}
-        for segment in PROTECTED:
-            within = self.segments[segment]
-            result[f"{segment}_cases"] = float(within.sum())
+        for slice_name in PROTECTED:
+            within = self.slices[slice_name]
+            result[f"{slice_name}_cases"] = float(within.sum())
             if within.any():
-                result |= {f"{segment}_{name}_at_{self.k}": safe_mean(self.by_user(name, within)) for name in BY_RANK}
+                result |= {f"{slice_name}_{name}_at_{self.k}": safe_mean(self.by_user(name, within)) for name in BY_RANK}
         return result
 
 
@@ -94,7 +94,7 @@ def evaluate(
         k=k,
         user=user,
         by_question={name: measure(hits, relevant) for name, measure in BY_RANK.items()},
-        segments=query_slices(cases, catalog, counts),
+        slices=query_slices(cases, catalog, counts),
         shown={"cases": float(len(cases)), "users": float(len(np.unique(user)))}
         | (of_lists(lists, user, cases, catalog, counts) if len(cases) else {}),
         predicted_hit_probability=predicted_hit_probability,
@@ -143,7 +143,7 @@ def interval(
     *,
     seed: int,
     measure: str = "ndcg",
-    segment: str | None = None,
+    slice_name: str | None = None,
 ) -> dict[str, float]:
     """The ``mean`` of a metric over users, or its lead over ``theirs``, with the ``low`` and ``high`` of its 95 % interval.
 
@@ -152,14 +152,14 @@ def interval(
         theirs: for a paired comparison, over the same questions.
         seed: of the bootstrap draws.
         measure: a name in ``BY_RANK``.
-        segment: limits the comparison to a segment of ``ours[0]``, since models may differ in the items that are new to them.
+        slice_name: limits the comparison to a slice of ``ours[0]``, since the items that are new differ between models.
 
     Raises:
         ValueError: the questions differ.
     """
     if not all(np.array_equal(ours[0].user, other.user) for other in theirs):
         raise ValueError("evaluations can only be compared over the same questions")
-    within = None if segment is None else ours[0].segments[segment]
+    within = None if slice_name is None else ours[0].slices[slice_name]
     values = np.mean([one.by_user(measure, within) for one in ours], axis=0)
     if theirs:
         values = values - np.mean([one.by_user(measure, within) for one in theirs], axis=0)

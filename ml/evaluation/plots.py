@@ -59,7 +59,7 @@ def learning_curve(epochs: list[dict[str, float]], title: str = "Learning curve"
     return figure
 
 
-def by_segment(metrics: Mapping[str, float], recipe: str) -> Figure:
+def by_slice(metrics: Mapping[str, float], recipe: str) -> Figure:
     """NDCG@10 on the test cases by length of the user's history.
 
     Args:

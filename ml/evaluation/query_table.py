@@ -11,14 +11,14 @@ from ml.evaluation.evaluate import BY_RANK, Evaluation
 
 FILE = "test_questions.parquet"
 CLAIMED = "claimed"
-IN_SEGMENT = "in "
-"""Prefix of segment columns."""
+IN_SLICE = "in "
+"""Prefix of slice columns."""
 
 
 def write_questions(found: Evaluation, folder: Path) -> Path:
     """Write an evaluation without ``shown``; returns the path of the file.
 
-    Columns: ``user`` (an arbitrary number), each metric, ``predicted_hit_probability`` if known, ``in <segment>``;
+    Columns: ``user`` (an arbitrary number), each metric, ``predicted_hit_probability`` if known, ``in <slice>``;
     metadata: ``k``.
 
     Args:
@@ -27,7 +27,7 @@ def write_questions(found: Evaluation, folder: Path) -> Path:
     """
     columns: dict[str, Any] = {"user": found.user} | found.by_question
     columns |= {} if found.predicted_hit_probability is None else {CLAIMED: found.predicted_hit_probability}
-    columns |= {f"{IN_SEGMENT}{name}": within for name, within in found.segments.items()}
+    columns |= {f"{IN_SLICE}{name}": within for name, within in found.slices.items()}
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
     path = folder / FILE
     pq.write_table(table.replace_schema_metadata({"k": str(found.k)}), path)
@@ -38,8 +38,6 @@ def read_questions(path: Path) -> Evaluation:
     """Read a file of ``write_questions``; ``shown`` is empty."""
     table = pq.read_table(path)
     columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
-    segments = {
-        name.removeprefix(IN_SEGMENT): values.astype(bool) for name, values in columns.items() if name.startswith(IN_SEGMENT)
-    }
+    slices = {name.removeprefix(IN_SLICE): values.astype(bool) for name, values in columns.items() if name.startswith(IN_SLICE)}
     by_question = {name: columns[name] for name in BY_RANK if name in columns}
-    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, segments, {}, columns.get(CLAIMED))
+    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, slices, {}, columns.get(CLAIMED))

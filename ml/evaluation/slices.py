@@ -10,19 +10,19 @@ from ml.data.catalog import Catalog
 
 NEW = "new"
 ACTIVITY = {NEW: (0, 0), "short": (1, 9), "medium": (10, 49), "long": (50, 10**9)}
-"""Segments by number of events in the history: (lowest, highest), inclusive."""
+"""Slices by number of events in the history: (lowest, highest), inclusive."""
 PROTECTED = (*ACTIVITY, "new_items")
-"""Segments that every run measures and that a promotion must not worsen; category segments are only recorded."""
+"""Slices that every run measures and that a promotion must not worsen; category slices are only recorded."""
 ITEM_GROUPS = ("new", "tail", "head")
 """``new`` items have no training interactions; the few ``head`` items have half of them, ``tail`` items the rest."""
 CATEGORIES = 12
-"""How many of the most frequent categories of right items become segments."""
+"""How many of the most frequent categories of right items become slices."""
 
 
 def query_slices(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
-    """For each segment, whether a question belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
+    """For each slice, whether a question belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
 
-    A question with several right items is in an item segment if one of them is.
+    A question with several right items is in an item slice if one of them is.
 
     Args:
         cases: the questions.
@@ -30,16 +30,16 @@ def query_slices(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[
         counts: interactions with each item in training, ``[I]``.
     """
     lengths = np.array([len(cases.histories[case]) for case in cases.first], dtype=np.int64)
-    segments = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
+    slices = {name: (lengths >= low) & (lengths <= high) for name, (low, high) in ACTIVITY.items()}
     known = cases.target >= 0
     met = np.where(known, counts[np.maximum(cases.target, 0)] if len(counts) else 0, 0) > 0
-    segments["new_items"] = _any(~met, cases)
+    slices["new_items"] = _any(~met, cases)
     matrix = catalog.category_matrix
     within = matrix[np.maximum(cases.target, 0)] * known[:, None] if len(catalog) else np.zeros((len(cases), 0))
     asked = within.sum(axis=0)
     largest = np.argsort(-asked, kind="stable")[:CATEGORIES]
     names = catalog.category_names
-    return segments | {f"category: {names[j]}": _any(within[:, j] > 0, cases) for j in largest if asked[j]}
+    return slices | {f"category: {names[j]}": _any(within[:, j] > 0, cases) for j in largest if asked[j]}
 
 
 def _any(rows: npt.NDArray[np.bool_], cases: Cases) -> npt.NDArray[np.bool_]:

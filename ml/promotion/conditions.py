@@ -127,9 +127,9 @@ def _against_champion(evidence: Evidence, champion: str | None) -> Iterator[Cond
 
 def _no_slice_is_worse(rival: str, lead: Lead | None, protected: Sequence[str] = PROTECTED) -> Condition:
     asks = f"it is not significantly worse than {rival}, by more than {MARGIN}, for a protected slice"
-    if lead is None or lead.segments is None:
+    if lead is None or lead.slices is None:
         return Condition(asks, "", f"its evidence lacks the comparison with {rival} by slice", AGAIN)
-    parts = {name: lead.segments[name] for name in protected if name in lead.segments}
+    parts = {name: lead.slices[name] for name in protected if name in lead.slices}
     large = {name: part for name, part in parts.items() if part.users >= FEWEST_USERS}
     worse = [name for name, part in large.items() if part.difference < -MARGIN and part.high < 0]
     broken = ", and ".join(

@@ -80,9 +80,9 @@ def gather(
         "models": models,
         "champion": against,
         "categories": {
-            segment.removeprefix(CATEGORY): lead_in(segment, own, rival, seed)
-            for segment in own.segments
-            if segment.startswith(CATEGORY)
+            slice_name.removeprefix(CATEGORY): lead_in(slice_name, own, rival, seed)
+            for slice_name in own.slices
+            if slice_name.startswith(CATEGORY)
         },
     }
     return Evidence.model_validate(found)
@@ -173,23 +173,23 @@ def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, A
     """
     from ml.evaluation.slices import PROTECTED
 
-    segments = {name: lead_in(name, own, theirs, seed) for name in PROTECTED if own.segments[name].any()}
-    return {**lead_in(None, own, theirs, seed), "segments": segments}
+    slices = {name: lead_in(name, own, theirs, seed) for name in PROTECTED if own.slices[name].any()}
+    return {**lead_in(None, own, theirs, seed), "slices": slices}
 
 
-def lead_in(segment: str | None, own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, float]:
+def lead_in(slice_name: str | None, own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, float]:
     """The lead in one slice, or over all questions: ``difference``, ``low``, ``high``, ``users``, ``questions``.
 
     Args:
-        segment: its name; None for all questions.
+        slice_name: its name; None for all questions.
         own: evaluation of the challenger.
         theirs: evaluation of the other model.
         seed: of the bootstrap.
     """
     from ml.evaluation.evaluate import interval
 
-    found = interval([own], [theirs], seed=seed, segment=segment)
-    asked = len(own.user) if segment is None else int(own.segments[segment].sum())
+    found = interval([own], [theirs], seed=seed, slice_name=slice_name)
+    asked = len(own.user) if slice_name is None else int(own.slices[slice_name].sum())
     return {"difference": found.pop("mean"), **found, "questions": asked}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 Text = Annotated[str, Field(min_length=1)]
 
@@ -26,8 +26,8 @@ class SliceLead(_Strict):
 class Lead(SliceLead):
     """The lead over all questions, and in each protected slice."""
 
-    segments: dict[str, SliceLead] | None = None
-    """By slice; slices without questions are absent."""
+    slices: dict[str, SliceLead] | None = Field(None, validation_alias=AliasChoices("slices", "segments"))
+    """By slice; slices without questions are absent. Evidence of earlier versions calls them segments."""
 
 
 class _Measured(_Strict):

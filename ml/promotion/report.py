@@ -61,7 +61,7 @@ def render(
         by_question=BY_QUESTION,
         of_lists=OF_LISTS,
         labels=LABELS,
-        segments=words_for_segments(),
+        slices=words_for_slices(),
         rival="popularity" if evidence["champion"] is None else f"the champion, version {evidence['champion']['version']}",
         plots=draw(evidence, curves),
     )
@@ -94,7 +94,7 @@ def rows_of(evidence: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def words_for_segments() -> dict[str, str]:
+def words_for_slices() -> dict[str, str]:
     """A description of each protected slice."""
     words = {"new_items": "items without training events"}
     for name, (low, high) in ACTIVITY.items():
@@ -116,9 +116,9 @@ def draw(evidence: dict[str, Any], curves: Mapping[str, Epochs]) -> dict[str, An
 
     rows = rows_of(evidence)
     leads = [{"name": row["name"], **row["lead"]} for row in reversed(rows) if row["lead"] is not None]
-    words = words_for_segments()
+    words = words_for_slices()
     rival = evidence["champion"] or evidence["models"]["popularity"]
-    by_segment = [{"name": words[name], **lead} for name, lead in ((rival["lead"] or {}).get("segments", {})).items()]
+    by_slice = [{"name": words[name], **lead} for name, lead in ((rival["lead"] or {}).get("slices", {})).items()]
     by_category = [{"name": name, **lead} for name, lead in evidence["categories"].items()]
     calibrated = {row["name"]: row["calibration"] for row in rows if row["calibration"] is not None}
     shares = {row["name"]: _shares(row["test"], "exposure_{}_at_10") for row in rows}
@@ -127,7 +127,7 @@ def draw(evidence: dict[str, Any], curves: Mapping[str, Epochs]) -> dict[str, An
         "leads": as_svg(report_plots.forest(leads, "Lead over every other model"), "leads over the other models")
         if leads
         else "",
-        "segments": as_svg(report_plots.forest(by_segment, "By history and by item"), "leads by slice") if by_segment else "",
+        "slices": as_svg(report_plots.forest(by_slice, "By history and by item"), "leads by slice") if by_slice else "",
         "categories": as_svg(report_plots.forest(by_category, "By category of the right item"), "leads by category")
         if by_category
         else "",

@@ -44,20 +44,20 @@ def markdown(evidence: dict[str, Any]) -> str:
     if champion is not None:
         shown = f"champion: version {champion['version']}, {champion['recipe']}"
         lines.append(_row(shown, "", champion["test"], champion["lead"]))
-    lines += by_segment(evidence)
+    lines += by_slice(evidence)
     lines += ["", "There is no champion yet."] if champion is None else [""]
     lines.append(f"Code {evidence['code_version']}; snapshots {json.dumps(evidence['snapshots'])}.")
     return "\n".join(lines)
 
 
-def by_segment(evidence: dict[str, Any]) -> list[str]:
+def by_slice(evidence: dict[str, Any]) -> list[str]:
     """The lead over the champion, or over popularity without one, for each slice."""
     champion = evidence["champion"]
     name, rival = ("popularity", evidence["models"]["popularity"]) if champion is None else ("the champion", champion)
     if rival["lead"] is None:
         return []
-    segments = rival["lead"].get("segments", {}).items()
-    rows = [f"| {segment.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for segment, lead in segments]
+    slices = rival["lead"].get("slices", {}).items()
+    rows = [f"| {slice_name.replace('_', ' ')} | {lead['users']:.0f} | {_ahead(lead)} |" for slice_name, lead in slices]
     return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
 
 

@@ -199,7 +199,7 @@ def log_run(pinned: PinnedData, name: str, split: "Split", fitted: "Fitted") -> 
         | {f"test_{key}": value for key, value in fitted.test.metrics.items()}
         | fitted.seconds
     )
-    figures = {"ndcg_by_segment": plots.by_segment(fitted.test.metrics, name)}
+    figures = {"ndcg_by_slice": plots.by_slice(fitted.test.metrics, name)}
     if any("loss" in row for row in fitted.epochs):
         figures["learning_curve"] = plots.learning_curve(fitted.epochs)
     for title, figure in figures.items():

@@ -15,16 +15,16 @@ def plain(difference: float, users: int) -> dict[str, float]:
     return {"difference": difference, "low": difference - 0.02, "high": difference + 0.02, "users": users}
 
 
-def lead(difference: float, users: int = 50, **segments: float) -> dict[str, Any]:
-    return plain(difference, users) | {"segments": {name: plain(value, users) for name, value in segments.items()}}
+def lead(difference: float, users: int = 50, **slices: float) -> dict[str, Any]:
+    return plain(difference, users) | {"slices": {name: plain(value, users) for name, value in slices.items()}}
 
 
-def row(validation: float, test: float, ahead: float | None, **segments: float) -> dict[str, Any]:
+def row(validation: float, test: float, ahead: float | None, **slices: float) -> dict[str, Any]:
     return {
         "run_id": "r",
         "validation": {"ndcg_at_10": validation},
         "test": {"ndcg_at_10": test, "hit_rate_at_10": 2 * test},
-        "lead": None if ahead is None else lead(ahead, **segments),
+        "lead": None if ahead is None else lead(ahead, **slices),
     }
 
 

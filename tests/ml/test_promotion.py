@@ -90,7 +90,7 @@ def test_a_run_logs_parameters_data_metrics_and_model(walk_lake: Lake) -> None:
     snapshots = json.loads(run.data.tags["clickwright.snapshots"])
     assert snapshots == {t: walk_lake.snapshot(t) for t in ("session_events", "items")}
     assert walk_lake.table("items").refs()["train-whole"].snapshot_id == snapshots["items"]
-    assert [f.path for f in client.list_artifacts(run.info.run_id, "plots")] == ["plots/ndcg_by_segment.png"]
+    assert [f.path for f in client.list_artifacts(run.info.run_id, "plots")] == ["plots/ndcg_by_slice.png"]
 
     uri = run.data.tags["clickwright.model_uri"]
     files = {path.name for path in Path(mlflow.artifacts.download_artifacts(uri)).rglob("*") if path.is_file()}
@@ -240,7 +240,7 @@ def test_incomplete_evidence_and_changed_files_are_refused(walk_lake: Lake, monk
     with pytest.raises(Refused, match="version 1 did not pass the gate"):  # the pass was taken back
         promote.main(["--run", "bare"])
     assert found["megabytes"] > 0
-    assert set(found["leads"]["popularity"]["segments"]) >= {"short", "medium"}
+    assert set(found["leads"]["popularity"]["slices"]) >= {"short", "medium"}
     client.delete_model_version_tag("recommender", "1", tag)
     with pytest.raises(Refused, match="it has no evidence"):
         gate.main(["--run", "bare"])

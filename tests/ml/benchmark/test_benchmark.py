@@ -54,9 +54,9 @@ def test_by_global_time(timed: Path, tmp_path: Path, ask: str) -> None:
     found = json.loads(out.read_text())
     assert found["against"] == "popularity"
     assert found["interactions"]["fit"] < found["interactions"]["refit"] < len(walk_events())
-    segments = found["models"]["cooccurrence"]["segments"]
-    assert {"new", "short"} <= segments.keys()
-    assert all(segment["lead"]["users"] > 0 for segment in segments.values())
+    slices = found["models"]["cooccurrence"]["slices"]
+    assert {"new", "short"} <= slices.keys()
+    assert all(slice_name["lead"]["users"] > 0 for slice_name in slices.values())
 
 
 def test_invalid_options_are_errors(sequences: Path, timed: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,10 +103,10 @@ def test_interval_of_one_segment() -> None:
     asked = cases([(0, 0, []), (1, 0, [1]), (2, 1, [2])])
     counts = np.ones(4, dtype=np.int64)
     ours, theirs = (evaluate(Fixed(s), asked, catalog, counts) for s in ([4.0, 3, 2, 1], [1.0, 2, 3, 4]))
-    lead = interval([ours], [theirs], seed=0, segment="new", measure="mrr")
+    lead = interval([ours], [theirs], seed=0, slice_name="new", measure="mrr")
     assert lead == {"mean": 0.75, "low": 0.75, "high": 0.75, "users": 1}
     # A user's value is the mean over the two seeds.
-    both = interval([ours, theirs], seed=0, segment="new", measure="mrr")
+    both = interval([ours, theirs], seed=0, slice_name="new", measure="mrr")
     assert (both["mean"], both["users"]) == (0.625, 1)
     other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
     with pytest.raises(ValueError, match="the same questions"):

@@ -22,6 +22,6 @@ def test_read_evaluation_compares_like_the_written_one(walk: Split, tmp_path: Pa
     assert kept.predicted_hit_probability is not None
     assert (kept.predicted_hit_probability[0], kept.predicted_hit_probability[-1]) == (0, 1)
     assert kept.k == 10
-    assert kept.segments.keys() == ours.segments.keys()
-    for segment in (None, "short", "category: genre 0"):
-        assert interval([kept], [theirs], seed=1, segment=segment) == interval([ours], [theirs], seed=1, segment=segment)
+    assert kept.slices.keys() == ours.slices.keys()
+    for name in (None, "short", "category: genre 0"):
+        assert interval([kept], [theirs], seed=1, slice_name=name) == interval([ours], [theirs], seed=1, slice_name=name)

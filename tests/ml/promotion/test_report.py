@@ -22,8 +22,8 @@ def figures(**more: Any) -> dict[str, Any]:
 
 def asked(found: dict[str, Any]) -> dict[str, Any]:
     """A lead with the number of questions, also in its slices."""
-    segments = {name: asked(part) for name, part in found.get("segments", {}).items()}
-    return found | {"questions": 1234} | ({"segments": segments} if segments else {})
+    slices = {name: asked(part) for name, part in found.get("slices", {}).items()}
+    return found | {"questions": 1234} | ({"slices": slices} if slices else {})
 
 
 def whole(**changes: Any) -> dict[str, Any]:
