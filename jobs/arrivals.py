@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from jobs.landing.files import ends_at, expect_arrival
+from jobs.landing.published import ALLOW, published_files, refuse_missing_files
+from schemas.lake.lake import open_lake
 from schemas.runtime.cli import day, log, run_command
 from schemas.runtime.errors import Refused
 from schemas.runtime.settings import get_settings
@@ -18,6 +20,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
     parser.add_argument("--by", type=datetime.fromisoformat, help="the day must end by this moment, given with its time zone")
     parser.add_argument("--history-since", default="", help="ignored; accepted so that the options match jobs.clean")
+    parser.add_argument(ALLOW, action="store_true", help="do not compare with the files that the day was published from")
     args = parser.parse_args(argv)
     if args.by is not None and ends_at(args.arrived_on) > args.by:
         raise Refused(
@@ -26,6 +29,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         )
     settings = get_settings()
     files = expect_arrival(settings.landing_dir, [load_source(n) for n in settings.source_names], args.arrived_on)
+    if not args.allow_missing_files:
+        refuse_missing_files(published_files(open_lake(), args.arrived_on), files, args.arrived_on)
     for file in files:
         log.info("arrived", file=file.relative, bytes=file.path.stat().st_size)
     return {

@@ -25,6 +25,7 @@ from jobs.cleaning.event_ids import IDS, shared_ids
 from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
+from jobs.landing.published import ALLOW, blanked_lines, published_files, refuse_missing_files, refuse_shorter_files
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
@@ -44,6 +45,7 @@ def clean(
     history: bool,
     sources: list[Source],
     settings: Settings,
+    allow_missing_files: bool = False,
 ) -> dict[str, Any]:
     """Stage the events and rejects of an arrival day, and check the accounting.
 
@@ -55,14 +57,20 @@ def clean(
         history: whether it is a history load, to which lateness does not apply.
         sources: the mappings.
         settings: the settings.
+        allow_missing_files: whether files that the day was published from may be gone, and their lines with them.
 
     Returns:
         The accounting: counts of lines by outcome and reason.
 
     Raises:
         ClickwrightError: a file changed while it was read, or lines read are not events plus rejects plus duplicates.
+        Refused: the day was published from files, or from lines, that the landing zone no longer holds.
     """
+    attempt.builds_on("landing_files", lake.published_manifests("landing_files", [str(arrived_on)]))
+    published = published_files(lake, arrived_on)
     files = expect_arrival(settings.landing_dir, sources, arrived_on)
+    if not allow_missing_files:
+        refuse_missing_files(published, files, arrived_on)
     of = Day(
         arrived_on,
         history,
@@ -87,6 +95,8 @@ def clean(
     shutil.rmtree(of.folders["events"] / IDS, ignore_errors=True)
     figures = accounts(results, files, sum(map(len, tasks)))
     landed = landing_rows(results, files, arrived_on)
+    if not allow_missing_files:
+        refuse_shorter_files(published, landed, blanked_lines(settings), arrived_on)
     for table in ("events", "rejects"):
         attempt.replaces(table, "arrived_on", [arrived_on])
         attempt.wrote(table, [path for result in results for path in result["wrote"][table]])
@@ -127,17 +137,25 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         default="",
         help="a date; marks the arrival as a history load, to which lateness does not apply",
     )
+    parser.add_argument(
+        ALLOW,
+        action="store_true",
+        help="process a published day again although the landing zone no longer holds all of its files; their lines go",
+    )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     if args.check:
         return check_mapping.main(args.check)
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
-    expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
+    lake, allowed = open_lake(), args.allow_missing_files
+    files = expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
+    if not allowed:
+        refuse_missing_files(published_files(lake, args.arrived_on), files, args.arrived_on)
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:
-            figures = clean(spark, attempt, open_lake(), args.arrived_on, bool(args.history_since), sources, settings)
+            figures = clean(spark, attempt, lake, args.arrived_on, bool(args.history_since), sources, settings, allowed)
     finally:
         spark.stop()
     log.info("staged", job="clean", arrived_on=str(args.arrived_on), **figures)

@@ -24,10 +24,14 @@ from schemas.runtime.errors import NothingToDo
 
 
 def changes(lake: Lake) -> list[Commit]:
-    """The commits of ``events`` that changed rows, oldest first; commits that restored the same rows are left out."""
+    """The publications of ``events`` that changed rows, oldest first; those that restored the same rows are left out.
+
+    Commits of maintenance and erasure make no day late: compaction changes no row, retention removes days as a whole, and an
+    erasure itself removes the users' rows from every table.
+    """
     known: dict[str, Any] = {}
     found = []
-    for commit in reversed(lake.commits("events")):
+    for commit in reversed(lake.publications("events")):
         arrivals = [value for values in commit.replaced.values() for value in values]
         content = commit.notes.get(CONTENT_DIGEST)
         if content is None or any(known.get(arrival) != content for arrival in arrivals):

@@ -94,8 +94,19 @@ def hours(arrived_on: date) -> Iterator[datetime]:
     return (start + i * HOUR for i in range(24))
 
 
+def files_in(hour_folder: Path) -> list[Path]:
+    """The files of an hour, also those in sub-folders, sorted; hidden and temporary files and folders are ignored."""
+    found = []
+    for folder, folders, names in os.walk(hour_folder):
+        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
+        found += [Path(folder, name) for name in names if not name.startswith((".", "_"))]
+    return sorted(path for path in found if path.is_file())
+
+
 def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> list[LandingFile]:
-    """The files that arrived on a day, in order of hour and name. Hidden and temporary files are ignored.
+    """The files that arrived on a day, also those in sub-folders, in order of hour and name.
+
+    Hidden and temporary files are ignored.
 
     Args:
         landing: the landing zone.
@@ -105,9 +116,8 @@ def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> 
     """
     found = []
     for hour in hours(arrived_on):
-        for path in sorted((landing / folder / hour.strftime(FOLDER_FORMAT)).glob("*")):
-            if path.is_file() and not path.name.startswith((".", "_")):
-                found.append(found_file(source, path, landing, hour + HOUR))
+        for path in files_in(landing / folder / hour.strftime(FOLDER_FORMAT)):
+            found.append(found_file(source, path, landing, hour + HOUR))
     return found
 
 
@@ -187,6 +197,6 @@ def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
     for folder in sorted((landing / source.items.folder).glob("arrived=*")):
         arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
         if arrived_at <= end:
-            for path in sorted(folder.glob("[!._]*")):
+            for path in files_in(folder):
                 found.append(found_file(source.name, path, landing, arrived_at))
     return found

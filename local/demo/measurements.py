@@ -48,7 +48,7 @@ def accounts(lake: Lake) -> list[dict[str, Any]]:
     counted in the current tables. ``balanced`` says whether the identity holds.
     """
     noted: dict[str, dict[str, Any]] = {}
-    for commit in lake.commits("events"):
+    for commit in lake.publications("events"):
         for arrived_on in commit.replaced.get("arrived_on", []):
             noted.setdefault(arrived_on, {**commit.notes, "snapshot": commit.snapshot_id, "run": commit.run})
     events, rejects = (_rows_by_day(lake, table) for table in ("events", "rejects"))
@@ -179,7 +179,7 @@ def audits(lake: Lake) -> list[dict[str, Any]]:
     """The newest audit of every published table: the number of rules, and its Data Docs page."""
     found = []
     for table in table_names():
-        newest = next(iter(lake.commits(table)), None)
+        newest = next(iter(lake.publications(table)), None)
         if newest is None:
             continue
         try:

@@ -26,6 +26,13 @@ class Commit:
     replaced: dict[str, list[str]]
     notes: dict[str, Any]
     audit: dict[str, Any]
+    manifest: str
+    """Digest of the published manifest."""
+
+    @property
+    def is_publication(self) -> bool:
+        """Whether it published rows. Commits of maintenance and erasure replace files of partitions, not partitions."""
+        return bool(self.replaced)
 
 
 def _key(value: Any) -> str:
@@ -79,4 +86,5 @@ def _commit(snapshot: Snapshot) -> Commit | None:
         json.loads(_property(snapshot, "replaced") or "{}"),
         json.loads(_property(snapshot, "notes") or "{}"),
         json.loads(_property(snapshot, "audit") or "{}"),
+        _property(snapshot, "manifest"),
     )

@@ -5,7 +5,7 @@ database, by default SQLite. Data files stay in the folder of the attempt that w
 """
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,15 @@ class Lake:
         """
         return [] if not self.exists(name) else list(self._commits(self.table(name), snapshot))
 
+    def publications(self, name: str, snapshot: int | None = None) -> list[Commit]:
+        """The commits that published rows, without those of maintenance and erasure, newest first.
+
+        Args:
+            name: the table.
+            snapshot: snapshot id; default: the current one.
+        """
+        return [commit for commit in self.commits(name, snapshot) if commit.is_publication]
+
     def current_commits(self, name: str, snapshot: int | None = None) -> dict[str, Commit]:
         """The commit that wrote the current rows of each partition, by partition value as text.
 
@@ -210,10 +219,20 @@ class Lake:
             snapshot: snapshot id; default: the current one.
         """
         current: dict[str, Commit] = {}
-        for commit in self.commits(name, snapshot):
+        for commit in self.publications(name, snapshot):
             for value in (v for values in commit.replaced.values() for v in values):
                 current.setdefault(value, commit)
         return dict(sorted(current.items()))
+
+    def published_manifests(self, name: str, values: Iterable[str]) -> dict[str, str]:
+        """The digest of the manifest that each partition was last published from; "" if it was never published.
+
+        Args:
+            name: the table.
+            values: partition values, as text.
+        """
+        current = self.current_commits(name)
+        return {value: current[value].manifest if value in current else "" for value in values}
 
     def sequence(self, name: str, snapshot: int) -> int:
         """The sequence number of a snapshot in its table; 0 if the snapshot is unknown.
@@ -246,6 +265,7 @@ class Lake:
         files_by_value: dict[Any, list[str]],
         properties: dict[str, Any],
         inputs: dict[str, int],
+        unless: Callable[[], bool] = lambda: False,
     ) -> Commit | None:
         """Replace the files of partitions in one atomic commit.
 
@@ -258,6 +278,7 @@ class Lake:
             files_by_value: new files by partition value; an empty list empties the partition.
             properties: facts to store with the commit, such as its run and job.
             inputs: snapshot id of each input table.
+            unless: asked in each try, after the table's state was read: whether the rows are superseded for another reason.
 
         Returns:
             The commit, or None if every partition was superseded by newer inputs.
@@ -273,7 +294,7 @@ class Lake:
             refuse_erased(contract, [file for files in files_by_value.values() for file in files])
             superseded = self._superseded(table, field, list(files_by_value), inputs)
             kept = {v: f for v, f in files_by_value.items() if v not in superseded}
-            if not kept:
+            if not kept or unless():
                 return None
             summary = commit_summary(properties, inputs, {field: [_key(v) for v in kept]})
             with table.transaction() as transaction:

@@ -8,12 +8,14 @@ import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from functools import partial
 from typing import Any
 
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.storage import digest, exists
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
+from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
 from schemas.runtime.cli import log, run_command, run_id_default
 from schemas.runtime.errors import Refused
@@ -34,7 +36,7 @@ def publish(lake: Lake, manifest: Manifest, audit: AuditRecord) -> dict[str, Any
         Refused: the audit did not pass or belongs to other rows, or a staged file changed after the audit.
     """
     check(manifest, audit)
-    return {name: _publish_table(lake, name, table, manifest, audit) for name, table in manifest.tables.items()}
+    return {name: _publish_table(lake, name, manifest.tables[name], manifest, audit) for name in files_first(manifest)}
 
 
 def check(manifest: Manifest, audit: AuditRecord) -> None:
@@ -89,7 +91,9 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
             }
         ),
     }
-    commit = lake.replace(name, table.field, files, properties, manifest.inputs)
+    commit = lake.replace(
+        name, table.field, files, properties, manifest.inputs, unless=partial(overtaken, lake, manifest, name)
+    )
     result = {"rows": table.rows, "partitions": len(table.values)}
     if commit is None:
         log.info("superseded", table=name, reason="already published from newer inputs")

@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -74,6 +74,8 @@ class Manifest(BaseModel):
     inputs: dict[str, int]
     tables: dict[str, StagedTable]
     notes: dict[str, Any]
+    built_on: dict[str, dict[str, str]] = {}
+    """See :meth:`Attempt.builds_on`."""
 
     @property
     def digest(self) -> str:
@@ -112,6 +114,7 @@ class Attempt:
     notes: dict[str, Any] = field(default_factory=dict)
     replaced: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
     listed: dict[str, list[str]] = field(default_factory=dict)
+    built_on: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def folder(self, table: str) -> Path:
         """The folder for this attempt's files of a table. The job writes its Parquet files under it."""
@@ -126,6 +129,17 @@ class Attempt:
             values: the replaced values of the field.
         """
         self.replaced[table] = (field_name, sorted(values))
+
+    def builds_on(self, table: str, publications: Mapping[str, str]) -> None:
+        """Declare which publications of its partitions the job knew before it listed its input files.
+
+        Rows that come from files have no input snapshot. Publish uses this to detect that another build was faster.
+
+        Args:
+            table: the table.
+            publications: partition value, as text -> digest of the published manifest; "" if it was never published.
+        """
+        self.built_on[table] = dict(publications)
 
     def wrote(self, table: str, paths: Sequence[str]) -> None:
         """Declare the files with the rows of a table. Other files in the attempt's folder, from retried tasks, are ignored.
@@ -192,6 +206,7 @@ class Attempt:
             inputs=self.inputs,
             tables=tables,
             notes=self.notes,
+            built_on=self.built_on,
         )
 
     def _files(self, table: str, by: str) -> list[StagedFile]:
