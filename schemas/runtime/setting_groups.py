@@ -135,6 +135,9 @@ class SourceSettings(SettingsGroup):
     robot_chain_hours: float = Field(
         18.0, gt=0, description="users who are active for more hours without a pause are treated as bots"
     )
+    max_catalogue_loss: float = Field(
+        0.1, ge=0, le=1, description="share of the known items that a new catalogue may lack; more is refused"
+    )
     audit_part_rows: int = Field(
         1_000_000, gt=0, description="rows that an audit loads into memory at once; larger tables are audited in parts"
     )

@@ -11,9 +11,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from jobs.items import build_items, expect_catalogue
+from jobs.catalogue.deliveries import expect_catalogue
+from jobs.items import build_items
 from jobs.profiles import profiles
 from schemas.contract import load_contract
+from schemas.lake.lake import open_lake
 from schemas.publishing.staging import open_attempt, read_manifest
 from schemas.runtime.errors import ClickwrightError, NothingToDo
 from tests.jobs.conftest import Deliver
@@ -26,7 +28,7 @@ HEAT = {"item_id": "2", "title": "Heat", "year": None, "categories": []}
 
 def stage_items(spark: SparkSession, as_of: date = D) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     with open_attempt("items", "r", inputs={}) as attempt:
-        build_items(spark, attempt, as_of, expect_catalogue(as_of))
+        build_items(spark, attempt, open_lake(), as_of, expect_catalogue(open_lake(), as_of))
     manifest = read_manifest("items", "r")
     return [row for p in manifest.tables["items"].paths for row in pq.ParquetFile(p).read().to_pylist()], manifest.notes
 
@@ -58,13 +60,13 @@ def test_missing_catalogue_error_names_the_expected_folder(spark: SparkSession, 
 def test_day_without_a_catalogue_file_has_nothing_to_do(deliver: Deliver) -> None:
     deliver(json.dumps(HEAT), hour="1998-04-15T03", source="movielens-items")
     with pytest.raises(NothingToDo, match="no catalogue file arrived on 1998-04-16"):
-        expect_catalogue(D)
+        expect_catalogue(open_lake(), D)
 
 
 def test_sources_without_a_catalogue_have_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
     with pytest.raises(NothingToDo, match=r"no source has a catalogue \(web_log\); items are known only from events"):
-        expect_catalogue(D)
+        expect_catalogue(open_lake(), D)
 
 
 def test_profile_computed_by_hand() -> None:

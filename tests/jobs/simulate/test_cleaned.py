@@ -63,7 +63,7 @@ def test_clean_and_sessionize_match_the_truth(var: Path, days: list[dict[str, An
 def test_catalogue_becomes_items(var: Path) -> None:
     import polars as pl
 
-    from jobs.items import Catalogue, read_catalogue
+    from jobs.catalogue.stages import Catalogue, read_catalogue
     from jobs.landing.files import item_files
 
     simulate(var)
@@ -72,7 +72,7 @@ def test_catalogue_becomes_items(var: Path) -> None:
     files = tuple(item_files(var / "landing", source, as_of))
     of = Catalogue(as_of, files, {source.name: source}, load_contract("items"), var)
     frames = list(read_catalogue(of, list(range(len(files)))))
-    rows = pl.concat([rows for kind, rows, _ in frames if kind == "sound"]).to_dicts()
+    rows = pl.concat([rows for kind, rows, _ in frames if kind == "accepted"]).to_dicts()
     assert sum(len(rows) for kind, rows, _ in frames if kind == "refused") == 0
     assert len(rows) == 260
     assert all(row[c] for row in rows for c in ("title", "text", "categories", "brand", "price", "image"))

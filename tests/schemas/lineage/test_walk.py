@@ -105,7 +105,7 @@ def items_and_sessions() -> None:
     lake = open_lake()
     with pytest.MonkeyPatch.context() as patch, open_attempt("items", "catalogue", inputs={}) as attempt:
         run_jobs_here(patch)
-        items.build_items(None, attempt, DAYS[0], items.expect_catalogue(DAYS[0]))  # type: ignore[arg-type]
+        items.build_items(None, attempt, lake, DAYS[0], items.expect_catalogue(lake, DAYS[0]))  # type: ignore[arg-type]
     audit_and_publish("items", "catalogue")
     events = lake.snapshot("events")
     with open_attempt("sessionize", "three days", {"events": int(events or 0)}) as attempt:

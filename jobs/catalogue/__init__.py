@@ -1,0 +1,1 @@
+"""The catalogue of items: its deliveries, and how they become one row for each item."""
