@@ -121,6 +121,17 @@ def touched(lake: Lake, arrived_on: date, results: Sequence[dict[str, Any]]) -> 
     return {*before, *(date.fromisoformat(text) for result in results for text in result["event_dates"])}
 
 
+def was_history(lake: Lake, arrived_on: date) -> bool:
+    """Whether a day was published as a history load; a rerun gives the same rows only if it is one too.
+
+    Args:
+        lake: the lake.
+        arrived_on: the arrival day.
+    """
+    published = lake.current_commits("events").get(str(arrived_on))
+    return published is not None and bool(published.notes.get("history"))
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage one arrival day, or check a mapping."""
     parser = argparse.ArgumentParser(description="Clean an arrival day: stage its events and its rejects.")
@@ -135,7 +146,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument(
         "--history-since",
         default="",
-        help="a date; marks the arrival as a history load, to which lateness does not apply",
+        help="a date; marks the arrival as a history load, to which lateness does not apply; a day that was published as one "
+        "stays one",
     )
     parser.add_argument(
         ALLOW,
@@ -149,13 +161,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     lake, allowed = open_lake(), args.allow_missing_files
+    history = bool(args.history_since) or was_history(lake, args.arrived_on)
     files = expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
     if not allowed:
         refuse_missing_files(published_files(lake, args.arrived_on), files, args.arrived_on)
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:
-            figures = clean(spark, attempt, lake, args.arrived_on, bool(args.history_since), sources, settings, allowed)
+            figures = clean(spark, attempt, lake, args.arrived_on, history, sources, settings, allowed)
     finally:
         spark.stop()
     log.info("staged", job="clean", arrived_on=str(args.arrived_on), **figures)

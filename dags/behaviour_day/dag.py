@@ -13,14 +13,15 @@ midnight from counting as late. Every table is built, audited and published, so 
 | `late_days` | the commit history of the tables | no table; updates the asset `late_days` with the days to process again |
 | `profiles` | `events`, `items` | `profiles`; updates the asset `profiles`, which starts `recommend` |
 
-Events that arrive late, and days that are repaired, change days that are already published. Each such day becomes a
-partition of the asset `late_days`, and `reprocess_day` rebuilds its sessions or profiles. A day on which no source is
-active is skipped. Every run keeps the balance: lines read = events + rejects + duplicates.
+Events that arrive late, and days that are repaired, change days that are already published. So do landing files that
+arrive after their day was read. Each such day becomes a partition of the asset `late_days`, and `reprocess_day` rebuilds
+it. A day on which no source is active is skipped. Every run keeps the balance: lines read = events + rejects + duplicates.
 
 **Rerun.** Clear the run, clear a task together with its downstream tasks, or start a *backfill* over any range of days.
 A rerun replaces the same rows: the order and the parallelism do not matter, and no row is written twice. A manual run
 processes the last arrival day that had ended by its logical date. The dates of a backfill are arrival days, both ends
-included.
+included. A rerun never deletes rows whose landing files are gone: it is refused with the list of the files. To accept the
+loss, run the day with `allow_missing_files`.
 
 **Load history.** Trigger one day with `history_since`: all lines that arrived on that day are treated as history, their
 lateness is ignored, and sessions are closed from that date on.
@@ -28,7 +29,8 @@ lateness is ignored, and sessions are closed from that date on.
 **When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 
 - `arrivals`: files are missing or unreadable: deliver them, then clear the task. Or the day is not over yet: clear
-  the run after it has ended. Or the day precedes the first delivery: waiting will not help.
+  the run after it has ended. Or the day precedes the first delivery: waiting will not help. Or the day was published from
+  files that are gone now: its rows stay as they are.
 - `*.audit`: the rows violate the contract. The message names the rule, the observed value and the Data Docs page; the
   published table is unchanged. Fix the data or the contract, then clear the group's `build` with its downstream tasks.
 - Any other task has already been retried with increasing delays: read its log, then clear it.
@@ -54,6 +56,7 @@ from dags.common.write_audit_publish import spark_tables
 
 BEGUN = "--by={{ dag_run.start_date.isoformat() }}"
 HISTORY = "{{ '--history-since=' ~ params.history_since if params.history_since else '' }}"
+ALLOW_MISSING = "{{ '--allow-missing-files' if params.allow_missing_files else '' }}"
 FIRST_CLOSING_DAY = "{{ params.history_since or (data_interval_start | ds) }}"
 WRITES = {
     "clean": ["events", "rejects", "landing_files"],
@@ -81,10 +84,12 @@ with DAG(
     params=PARAMS,
 ):
     arrivals = ModuleOperator(
-        task_id="arrivals", module="jobs.arrivals", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY]
+        task_id="arrivals", module="jobs.arrivals", arguments=["--arrived-on", ARRIVED_ON, BEGUN, HISTORY, ALLOW_MISSING]
     )
-    clean = spark_tables("clean", ["--arrived-on", ARRIVED_ON, HISTORY], tooltip="events and rejects", writes=WRITES["clean"])
-    items = spark_tables("items", ["--as-of", ARRIVED_ON], tooltip="products and ads", writes=WRITES["items"])
+    clean = spark_tables(
+        "clean", ["--arrived-on", ARRIVED_ON, HISTORY, ALLOW_MISSING], tooltip="events and rejects", writes=WRITES["clean"]
+    )
+    items = spark_tables("items", ["--as-of", ARRIVED_ON, ALLOW_MISSING], tooltip="products and ads", writes=WRITES["items"])
     sessionize = spark_tables(
         "sessionize",
         ["--from", FIRST_CLOSING_DAY, "--to", ARRIVED_ON],

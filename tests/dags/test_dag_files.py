@@ -137,7 +137,9 @@ def test_reprocess_day_checks_again_whether_a_day_is_late(parsed: Any) -> None:
     tasks_of_a_day = parsed["dags"]["behaviour_day"]["tasks"]
     assert tasks_of_a_day["late_days"]["outlets"] == ["late_days"]
     tasks = parsed["dags"]["reprocess_day"]["tasks"]
-    assert tasks["days_at_work"]["downstream"] == ["late_profiles", "late_sessions"]
+    assert tasks["days_at_work"]["downstream"] == ["late_files", "late_profiles", "late_sessions"]
+    assert tasks["late_files"]["downstream"] == ["clean.build"]
+    assert tasks["clean.publish"]["downstream"] == ["late_profiles", "late_sessions"]
     for name, job in (("late_sessions", "sessionize"), ("late_profiles", "profiles")):
         assert tasks[name]["downstream"] == [f"{job}.build"]
         assert tasks[name]["module"] == tasks_of_a_day["late_days"]["module"] == "jobs.late_days"
