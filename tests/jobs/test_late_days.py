@@ -9,8 +9,9 @@ from jobs import clean, late_days
 from schemas.erasure.__main__ import main as erase
 from schemas.lake.lake import open_lake
 from schemas.maintenance import compact, expire_snapshots, orphan_files, retention, table_statistics
+from schemas.runtime.errors import NothingToDo
 from tests.jobs.conftest import Deliver, line
-from tests.pipeline import run_day, run_job, run_jobs_here
+from tests.pipeline import audit_and_publish, run_day, run_job, run_jobs_here
 
 pytestmark = pytest.mark.slow
 D, NEXT = date(1998, 4, 16), date(1998, 4, 17)
@@ -58,3 +59,23 @@ def test_retention_of_events_makes_no_day_late() -> None:
     retention.main(["--date", "2000-04-16", "--table", "events"])
     assert open_lake().partitions("events", "event_date") == [NEXT]
     assert late_days.main([]) == {"late_days": []}
+
+
+def test_day_with_a_file_that_was_not_read_is_late(deliver: Deliver) -> None:
+    with pytest.raises(NothingToDo, match="the landing files of 1998-04-16 were all read"):
+        late_days.main(["--arrived-on", str(D)])
+    late = line(event_id="f", user="user-1@shop.example", time=f"{D}T19:00:00Z")
+    deliver(late, hour=f"{D}T15", name="late-upload.jsonl.gz")
+    assert late_days.main([]) == {"late_days": [D]}
+    assert late_days.main(["--arrived-on", str(D)]) == {"late_days": [D]}
+    run_job("clean", D, "again")
+    assert late_days.main([]) == {"late_days": [D, NEXT]}  # their sessions and profiles
+
+
+def test_day_that_was_loaded_as_history_stays_one(deliver: Deliver) -> None:
+    old = line(event_id="old", user="user-1@shop.example", time="1997-12-24T18:00:00Z")
+    deliver(old, hour="1998-04-19T10")
+    clean.main(["--arrived-on", "1998-04-19", "--history-since", "1997-12-01", "--run", "history"])
+    audit_and_publish("clean", "history")
+    run_job("clean", date(1998, 4, 19), "again")
+    assert open_lake().arrow("events", "arrived_on = '1998-04-19'")["event_id"].to_pylist() == ["old"]

@@ -11,13 +11,14 @@ from jobs.late_days import late_days
 from local.stack.__main__ import Services
 from local.stack.airflow_client import DAY_DAG, LATE_DAG, AirflowClient, Run
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.rewrite import rewrite_data_files
 from tests.jobs.conftest import line
 from tests.jobs.test_items_and_profiles import ALIEN
 from tests.local.test_refused_day import deliver
 
 pytestmark = [pytest.mark.slow, pytest.mark.airflow, pytest.mark.timeout(1500)]
 FIRST = date(1998, 4, 16)
-DAYS = [FIRST + timedelta(days=i) for i in range(4)]
+DAYS = [FIRST + timedelta(days=i) for i in range(5)]
 TIMEOUT_S = 600
 
 
@@ -65,7 +66,8 @@ def test_late_events_reprocess_the_days_that_they_change(live: Services, airflow
         arrive(day, event(f"a{number}", day, "09:00:00"), event(f"b{number}", day, "09:10:00"))
     arrive(DAYS[2], event("a2", DAYS[2], "09:00:00"), event("late", FIRST, "09:05:00"))
     arrive(DAYS[2], event("late too", FIRST, "09:07:00"), file="part-001")
-    arrive(DAYS[3], event("a3", DAYS[3], "09:00:00"))
+    for number in (3, 4):
+        arrive(DAYS[number], event(f"a{number}", DAYS[number], "09:00:00"))
     airflow.wait_for_dags([DAY_DAG, LATE_DAG])
     airflow.unpause(DAY_DAG)
     assert airflow.is_paused(LATE_DAG)
@@ -73,6 +75,7 @@ def test_late_events_reprocess_the_days_that_they_change(live: Services, airflow
     run_day(airflow, DAYS[0])
     run_day(airflow, DAYS[1])
     assert late_days(lake) == []
+    rewrite_data_files(lake, "events", [], "maintenance", "maintenance", {}, forget=True)  # as an erasure commits
     before = made(lake)
     run_day(airflow, DAYS[2])  # reports two days; the workflow is paused, so Airflow drops them
     assert late_days(lake) == DAYS[:2]
@@ -97,3 +100,10 @@ def test_late_events_reprocess_the_days_that_they_change(live: Services, airflow
     assert ended.state == "success"
     assert tasks_done(airflow, ended) == {"days_at_work"}  # already done: the rest is skipped
     assert made(lake) == after
+
+    arrive(FIRST, event("late file", FIRST, "09:12:00"), file="part-007")  # its day was read long ago
+    run_day(airflow, DAYS[4])
+    reread = again(airflow, 4)[-1]
+    assert (reread.state, reread.partition) == ("success", str(FIRST))
+    assert {"clean.publish", "sessionize.publish", "profiles.publish"} <= tasks_done(airflow, reread)
+    assert sizes(lake)[FIRST] == [5]
