@@ -64,7 +64,7 @@ def test_retention_of_events_makes_no_day_late() -> None:
 def test_day_with_a_file_that_was_not_read_is_late(deliver: Deliver) -> None:
     with pytest.raises(NothingToDo, match="the landing files of 1998-04-16 were all read"):
         late_days.main(["--arrived-on", str(D)])
-    late = line(event_id="f", user="user-1@shop.example", time=f"{D}T19:00:00Z")
+    late = line(event_id="f", user="user-1@shop.example", time=f"{D}T14:50:00Z")
     deliver(late, hour=f"{D}T15", name="late-upload.jsonl.gz")
     assert late_days.main([]) == {"late_days": [D]}
     assert late_days.main(["--arrived-on", str(D)]) == {"late_days": [D]}
