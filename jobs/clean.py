@@ -28,6 +28,7 @@ from jobs.landing.files import expect_arrival, pieces_by_task
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.suppression_list import read_erased
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
@@ -69,7 +70,7 @@ def clean(
         tuple(files),
         {source.name: source for source in sources},
         settings,
-        settings.pseudonym_secret(),
+        pseudonym_key(settings),
         load_contract("events"),
         load_contract("rejects"),
         read_erased(settings),
@@ -134,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
+    pseudonym_key(settings)  # likewise
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:

@@ -31,6 +31,7 @@ from jobs.landing.readers import Problem, read
 from jobs.landing.readers.lines import open_lines
 from schemas.contract import load_contract
 from schemas.erasure.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.erasure_requests import read_raw_ids
 from schemas.privacy.suppression_list import Erased, read_erased
 from schemas.runtime.cli import log, run_command
@@ -156,9 +157,9 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
         open_receipts: request -> receipt.
         raw_ids: see :func:`lines_of_erased`.
     """
+    key, ours = pseudonym_key(settings), settings.landing_is_ours
     known = read_erased(settings)
     erased = replace(known, requests={d: r for d, r in known.requests.items() if r in open_receipts})
-    key, ours = settings.pseudonym_secret(), settings.landing_is_ours
     done = {request: receipt.landing or Landing(ours_to_rewrite=ours) for request, receipt in open_receipts.items()}
     for request in done:
         done[request] = done[request].model_copy(update={"ours_to_rewrite": ours, "still_hold": []})

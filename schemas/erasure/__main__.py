@@ -19,6 +19,7 @@ from schemas.erasure.progress import Progress, TableProgress, forget_progress, r
 from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
 from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.maintenance.lock import maintenance_lock
 from schemas.privacy.erasure_requests import Request, pending, read_raw_ids, read_request, write_request
 from schemas.privacy.personal_data import is_personal
@@ -120,6 +121,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--date", type=day, help="the day of the request, YYYY-MM-DD")
     args = parser.parse_args(argv)
     settings = get_settings()
+    pseudonym_key(settings)  # with another key, nobody would be found
     if not args.pending:
         if args.date is None:
             parser.error("--date is required")

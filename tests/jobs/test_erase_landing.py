@@ -18,6 +18,7 @@ from jobs.landing.readers import read
 from schemas.contract import load_contract
 from schemas.erasure.__main__ import main as erase
 from schemas.erasure.receipt import read_receipt, receipts
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.privacy.suppression_list import read_erased
 from schemas.runtime.errors import NothingToDo
@@ -50,7 +51,7 @@ def erased(tmp_path: Path) -> Callable[[str], str]:
 def test_lines_of_erased_users_are_rejected_without_content(deliver: Deliver, erased: Callable[[str], str]) -> None:
     path = deliver(line(user=ANNA), line(user=ANNA, type="jump"), line(user=BELA), line(user=BELA, type="jump"))
     erased(ANNA)
-    source, events, key = load_source("movielens"), load_contract("events"), get_settings().pseudonym_secret()
+    source, events, key = load_source("movielens"), load_contract("events"), pseudonym_key(get_settings())
     file = next(file for file, _ in landing_files(get_settings()))
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, False)
     (raw,) = read(path, source, wanted_fields(source))
@@ -115,7 +116,7 @@ def test_multiline_record_is_blanked_as_a_whole(var: Path, ours: None, erased: C
     source = load_source("online_retail")
     file, _ = next(landing_files(get_settings()))
     erased("99999")
-    found = lines_of_erased(file, source, get_settings().pseudonym_secret(), read_erased())
+    found = lines_of_erased(file, source, pseudonym_key(get_settings()), read_erased())
     assert list(found.of) == [4]
     erase_landing.main([])
     assert path.read_text().split("\n") == "\n".join([header, rows[0], "\n", rows[2], ""]).split("\n")
@@ -168,7 +169,7 @@ def test_rerun_of_a_day_does_not_restore_an_erased_user(
     before = cleaned()
     erased(ANNA)
     after = cleaned(run="again")
-    who = pseudonym(get_settings().pseudonym_secret(), ANNA)
+    who = pseudonym(pseudonym_key(get_settings()), ANNA)
     assert who in json.dumps(before["events"], default=str)
     assert who not in json.dumps([after["events"], after["rejects"]], default=str)
     figures = after["figures"]
