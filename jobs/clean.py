@@ -25,6 +25,7 @@ from jobs.cleaning.event_ids import IDS, shared_ids
 from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
+from jobs.sessions.closing_dates import expect_possible
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
@@ -125,13 +126,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument(
         "--history-since",
-        default="",
+        type=lambda text: day(text) if text else None,
         help="a date; marks the arrival as a history load, to which lateness does not apply",
     )
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     if args.check:
         return check_mapping.main(args.check)
+    if args.history_since is not None:
+        expect_possible(args.history_since, "--history-since")
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts

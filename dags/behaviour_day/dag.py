@@ -23,7 +23,8 @@ processes the last arrival day that had ended by its logical date. The dates of 
 included.
 
 **Load history.** Trigger one day with `history_since`: all lines that arrived on that day are treated as history, their
-lateness is ignored, and sessions are closed from that date on.
+lateness is ignored, and sessions are closed from that date on, or from the first event if that is later. A date before
+the earliest event time of the contract (1990) is refused by `clean.build`.
 
 **When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 

@@ -17,6 +17,7 @@ from schemas.maintenance.rotate_key import main as rotate_key
 from schemas.privacy.pseudonyms import first_name, pseudonym
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from schemas.runtime.settings import get_settings
+from tests.jobs.test_items_and_profiles import ALIEN, HEAT
 from tests.pipeline import audit_and_publish, run_job, run_jobs_here
 
 DAYS = [date(1998, 4, 16), date(1998, 4, 17)]
@@ -33,6 +34,9 @@ def landing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         path = folder / "movielens" / f"arrived={day}T15" / "a.jsonl"
         path.parent.mkdir(parents=True)
         path.write_text("".join(f"{line(person, day, item)}\n" for person in PEOPLE for item in ("1", "2")) + '{"broken\n')
+    catalogue = folder / "movielens-items" / f"arrived={DAYS[0]}T03" / "items.jsonl"
+    catalogue.parent.mkdir(parents=True)
+    catalogue.write_text("\n".join(map(json.dumps, (ALIEN, HEAT))))
     run_jobs_here(monkeypatch)
     return folder
 
@@ -48,6 +52,7 @@ def fill() -> None:
     """Compute both days."""
     for day in DAYS:
         run_job("clean", day, f"run-{day}")
+    run_job("items", DAYS[1], "run")
     sessionize.main(["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--run", "run"])
     audit_and_publish("sessionize", "run")
     run_job("profiles", DAYS[1], "run")
@@ -93,7 +98,7 @@ def test_a_lake_under_a_rotated_key_differs_by_names_only(
     assert contents() == before
     assert len(user_ids()) == 3
     assert not user_ids() & users
-    assert {"user_id.erased"} <= {reason for row in open_lake().arrow("rejects").to_pylist() for reason in row["reasons"]}
+    assert {"person.erased"} <= {reason for row in open_lake().arrow("rejects").to_pylist() for reason in row["reasons"]}
 
 
 @pytest.mark.slow
