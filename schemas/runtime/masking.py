@@ -12,6 +12,8 @@ PARAMETER = re.compile(r"([?&;])([^?&;=\s]+)=([^&\s]*)")
 ASSIGNED = re.compile(r"(?i)\b((?:ssl)?passw(?:or)?d|pwd)(\s*=\s*)(?!\*\*\*)[^\s&,;]+")
 """A password in a connection string of libpq (https://www.postgresql.org/docs/current/libpq-connect.html, 33.1.1)."""
 SECRET_NAME = re.compile(r"(?i)passw|pass$|pwd|secret|token|key$|credential|signature|^sig$|auth")
+SECRET_VARIABLE = re.compile(r"(?:PASSWORD|PASSWD|PWD|SECRET|TOKEN|KEY|CREDENTIALS?)$")
+"""The last word of an environment variable that holds a secret; the path of a file with a secret is none."""
 OURS = ("CLICKWRIGHT_", "MLFLOW_", "AIRFLOW_", "AWS_", "PG")
 """Prefixes of the environment variables in which secrets are looked for."""
 SHORTEST_SECRET = 6
@@ -105,5 +107,5 @@ def _secrets_of_environment() -> Iterator[str]:
     for name, value in os.environ.items():
         if not name.startswith(OURS):
             continue
-        held = [value.strip()] if SECRET_NAME.search(name) else _passwords(value)
+        held = [value.strip()] if SECRET_VARIABLE.search(name) else _passwords(value)
         yield from (secret for secret in held if len(secret) >= SHORTEST_SECRET)

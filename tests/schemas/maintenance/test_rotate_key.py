@@ -52,7 +52,7 @@ def fill() -> None:
     """Compute both days."""
     for day in DAYS:
         run_job("clean", day, f"run-{day}")
-    run_job("items", DAYS[1], "run")
+    run_job("items", DAYS[0], "run")
     sessionize.main(["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--run", "run"])
     audit_and_publish("sessionize", "run")
     run_job("profiles", DAYS[1], "run")

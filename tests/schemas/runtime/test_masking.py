@@ -45,6 +45,8 @@ def test_a_password_is_masked_whatever_it_is_made_of(uri: str, wanted: str) -> N
 def test_a_secret_of_the_environment_is_masked_anywhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_CATALOG_URI", f"{DATABASE}u:s3cr%2Fet@h/db")
     monkeypatch.setenv("CLICKWRIGHT_OBJECT_STORE_KEY", "wJalrXUtnFEMI")
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE", "/var/passwords.json")
+    assert shown("no such file; /var/passwords.json") == "no such file; /var/passwords.json"
     assert shown("login failed for u with s3cr/et, signed with wJalrXUtnFEMI") == "login failed for u with ***, signed with ***"
 
 
