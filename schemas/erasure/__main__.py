@@ -152,6 +152,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--date", type=day, help="the day of the request, YYYY-MM-DD")
     args = parser.parse_args(argv)
     settings = get_settings()
+    if args.pending and not pending(settings):
+        raise NothingToDo("no erasure is pending; there is nothing to do")
     pseudonym_key(settings)  # with another key, nobody would be found
     if not args.pending:
         if args.date is None:

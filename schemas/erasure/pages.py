@@ -19,6 +19,8 @@ PAINTED = b"(erased)".ljust(WIDTH, b"-")
 """As long as a pseudonym, so that it can take its place while another process appends to the file."""
 SKIPPED = ("landing", "lake", "secrets", "spark", "java", "models", "erasures")
 AT_ONCE = 1 << 20
+PASSES = 5
+"""How often the files are listed, while logs are rotated away during the search."""
 PROBED = 8000
 """A file with a zero byte among so many first bytes is not text: the rule of Git (buffer_is_binary in xdiff-interface.c)."""
 
@@ -40,20 +42,30 @@ def paint_over(settings: Settings, persons: Sequence[str]) -> Painted:
         settings: the settings, with the state folder.
         persons: the pseudonyms.
     """
-    painted, wanted = Painted(), [person.encode() for person in persons]
-    for path in _files(settings.var):
-        name = path.relative_to(settings.var).as_posix()
-        named = {person for person in persons if person in name}
-        inside = {person.decode() for person in _found_in(path, wanted)}
-        place = "pages" if inside and _is_text(path) else "files elsewhere"
-        if place == "pages":
-            _overwrite(path, wanted)
-            painted.done.append(shortened(name))
-        if named or (inside and place != "pages"):
-            painted.elsewhere.append(shortened(name))
-            painted.persons["files elsewhere"] |= named
-        painted.persons[place] |= inside
+    painted = Painted()
+    for _ in range(PASSES):
+        try:
+            for path in _files(settings.var):
+                _paint(path, path.relative_to(settings.var).as_posix(), persons, painted)
+        except FileNotFoundError:  # a log was rotated away: it has another name now
+            painted.elsewhere.clear()
+            continue
+        break
     return painted
+
+
+def _paint(path: Path, name: str, persons: Sequence[str], painted: Painted) -> None:
+    wanted = [person.encode() for person in persons]
+    named = {person for person in persons if person in name}
+    inside = {person.decode() for person in _found_in(path, wanted)}
+    if inside and _is_text(path):
+        _overwrite(path, wanted)
+        painted.done.append(shortened(name))
+        painted.persons["pages"] |= inside
+        inside = set()
+    if named | inside:
+        painted.elsewhere.append(shortened(name))
+        painted.persons["files elsewhere"] |= named | inside
 
 
 def _overwrite(path: Path, wanted: Sequence[bytes]) -> None:
@@ -67,9 +79,12 @@ def _overwrite(path: Path, wanted: Sequence[bytes]) -> None:
 
 
 def _found_in(path: Path, wanted: Sequence[bytes]) -> set[bytes]:
-    with suppress(OSError, EOFError, zlib.error, zstandard.ZstdError), _opened(path) as file:
-        return {person for _, person in _places(file, wanted)}
-    return set()
+    """The pseudonyms in a file; of a damaged compressed file, those in its sound part."""
+    found: set[bytes] = set()
+    with suppress(gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError), _opened(path) as file:
+        for _, person in _places(file, wanted):
+            found.add(person)
+    return found
 
 
 def _opened(path: Path) -> IO[bytes]:

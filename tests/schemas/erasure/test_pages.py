@@ -48,6 +48,22 @@ def test_no_line_of_a_busy_log_is_lost(logs: Path) -> None:
     assert PERSON not in log.read_text()
 
 
+def test_a_log_that_is_rotated_away_during_the_search_is_found(logs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import schemas.erasure.pages as module
+
+    (logs / "scheduler.log").write_text(f"user {PERSON} seen\n")
+    first, is_text = [True], module._is_text
+
+    def rotate(path: Path) -> bool:
+        if first.pop() if first else False:
+            path.rename(logs / "a-rotated.log")
+        return is_text(path)
+
+    monkeypatch.setattr(module, "_is_text", rotate)
+    assert paint_over(get_settings(), [PERSON]).done == ["logs/a-rotated.log"]
+    assert PERSON not in (logs / "a-rotated.log").read_text()
+
+
 def test_a_log_is_text_by_its_content_not_by_its_name(logs: Path) -> None:
     for name in ("scheduler.log.1", "alarms.jsonl", "worker.err", "noname"):
         (logs / name).write_text(f"{PERSON}\n")
