@@ -12,8 +12,8 @@ import pytest
 
 from jobs import sessionize
 from schemas.erasure.__main__ import main as erase
+from schemas.key_rotation.__main__ import main as rotate_key
 from schemas.lake.lake import open_lake
-from schemas.maintenance.rotate_key import main as rotate_key
 from schemas.privacy.pseudonyms import first_name, pseudonym
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from schemas.runtime.settings import get_settings

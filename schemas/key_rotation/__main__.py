@@ -4,7 +4,7 @@ The rows of a lake cannot be renamed in place: session ids, event ids and models
 a folder with the rotated key and with the suppression list under that key, and leaves the present state as it is. Afterwards
 the days are computed into the new folder (docs/privacy.md has the steps). The command may be run again after a kill.
 
-``python -m schemas.maintenance.rotate_key --into var-rotated``
+``python -m schemas.key_rotation --into var-rotated``
 """
 
 import argparse
