@@ -5,6 +5,7 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so a misspelt setting cannot g
 """
 
 import argparse
+import codecs
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -72,8 +73,9 @@ class Settings(
         where = "in the environment" if self.pseudonym_key is not None else f"at {self.pseudonym_key_file}"
         if not self.has_pseudonym_key:
             raise ConfigError(f"the key of the pseudonyms is missing; {where}; put its backup back, or set {named}")
-        found = self.pseudonym_key.get_secret_value() if self.pseudonym_key is not None else self.pseudonym_key_file.read_text()
-        key = found.strip().encode()
+        given = self.pseudonym_key
+        key = given.get_secret_value().encode() if given is not None else self.pseudonym_key_file.read_bytes()
+        key = key.removeprefix(codecs.BOM_UTF8).strip()
         if len(key) < SHORTEST_KEY:
             raise ConfigError(
                 f"the key of the pseudonyms has {len(key)} bytes instead of at least {SHORTEST_KEY}; {where}; "

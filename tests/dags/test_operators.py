@@ -81,6 +81,10 @@ def test_signals_are_named() -> None:
     assert str(failure("jobs.clean", 7, ["words", ""])) == "jobs.clean ended with exit code 7: words"
 
 
+def test_an_erasure_that_found_nobody_is_not_tried_again() -> None:
+    assert type(failure("schemas.erasure", NobodyFound.exit_code, ["error: line 2 found nobody"])) is AirflowFailException
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "raised"), [("refuse", AirflowFailException), ("nothing", AirflowSkipException)])
 def test_spark_job_reports_its_error_line(what: str, raised: type[AirflowException], spark_submit: None) -> None:
@@ -109,7 +113,8 @@ def test_spark_job_returns_its_result_and_can_be_killed(spark_submit: None, tmp_
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment of a task, with all state in the test's folder."""
     from local.stack.__main__ import Services
-    from schemas.runtime.settings import Settings
+    from schemas.runtime.errors import NobodyFound
+from schemas.runtime.settings import Settings
 
     for key, value in Services(Settings(var=tmp_path)).env().items():
         monkeypatch.setenv(key, value)

@@ -46,8 +46,11 @@ def test_a_key_from_the_environment_is_used_and_hidden(monkeypatch: pytest.Monke
 
 def test_a_key_in_a_file_with_a_line_end_is_the_key_of_the_setting(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (var / "secrets").mkdir(parents=True)
-    (var / "secrets" / "pseudonym.key").write_text(f"{KEY}\n")
-    assert get_settings().pseudonym_secret() == KEY.encode()
+    for content in (f"{KEY}\n", f"\ufeff{KEY}\r\n"):
+        (var / "secrets" / "pseudonym.key").write_text(content)
+        assert get_settings().pseudonym_secret() == KEY.encode()
+    (var / "secrets" / "pseudonym.key").write_bytes(b"\xff" * 32)
+    assert get_settings().pseudonym_secret() == b"\xff" * 32
     monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", f" {KEY}\r\n")
     assert get_settings().pseudonym_secret() == KEY.encode()
 
