@@ -11,6 +11,7 @@ from typing import IO, cast
 import zstandard
 
 from schemas.privacy.pseudonyms import shortened
+from schemas.runtime.local_files import printable
 from schemas.runtime.settings import Settings
 
 WIDTH = 64
@@ -46,7 +47,7 @@ def paint_over(settings: Settings, persons: Sequence[str]) -> Painted:
     for _ in range(PASSES):
         try:
             for path in _files(settings.var):
-                _paint(path, path.relative_to(settings.var).as_posix(), persons, painted)
+                _paint(path, printable(path.relative_to(settings.var).as_posix()), persons, painted)
         except FileNotFoundError:  # a log was rotated away: it has another name now
             painted.elsewhere.clear()
             continue

@@ -30,6 +30,15 @@ def slug(run: str) -> str:
     return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
+def printable(name: str) -> str:
+    """A file's name for messages and JSON: bytes that are not UTF-8, which Python keeps as surrogates, are escaped.
+
+    >>> printable(os.fsdecode(b"caf\\xe9"))
+    'caf\\\\xe9'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file atomically: a reader sees either the old content or the new content.
 

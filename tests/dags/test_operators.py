@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from dags.common.command_result import error_line, failure, given, result_line
 from dags.common.module_operator import ModuleOperator
 from dags.common.spark_operator import SparkJobOperator
+from schemas.runtime.errors import NobodyFound
 from tests.polling import until
 
 PROBE = "tests.dags.probe"
@@ -113,8 +114,7 @@ def test_spark_job_returns_its_result_and_can_be_killed(spark_submit: None, tmp_
 def spark_submit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The environment of a task, with all state in the test's folder."""
     from local.stack.__main__ import Services
-    from schemas.runtime.errors import NobodyFound
-from schemas.runtime.settings import Settings
+    from schemas.runtime.settings import Settings
 
     for key, value in Services(Settings(var=tmp_path)).env().items():
         monkeypatch.setenv(key, value)

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -189,11 +190,13 @@ def test_places_that_no_mapping_reads_are_listed(deliver: Deliver, ours: None, e
     (landing / "movielens" / "arrived=1998-04-16").mkdir()
     (landing / "movielens" / "arrived=1998-04-16T15" / "more").mkdir()
     (landing / "movielens" / "arrived=1998-04-16T15" / "_partial.jsonl").write_text(line(user=ANNA))
+    (landing / os.fsdecode(b"caf\xe9")).mkdir()
     (landing / "movielens-items" / "arrived=1998-04-16T15").mkdir(parents=True)
     erased(ANNA)
     answer = erase_landing.main([])
     assert answer["lines_blanked"] == 1
     assert answer["not_searched"] == [
+        r"caf\xe9",
         "movielens/arrived=1998-04-16",
         "movielens/arrived=1998-04-16T15/_partial.jsonl",
         "movielens/arrived=1998-04-16T15/more",

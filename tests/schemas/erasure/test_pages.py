@@ -1,6 +1,7 @@
 """Pseudonyms in logs and pages are painted over while other processes write them."""
 
 import gzip
+import os
 import threading
 from pathlib import Path
 
@@ -69,12 +70,13 @@ def test_a_log_is_text_by_its_content_not_by_its_name(logs: Path) -> None:
         (logs / name).write_text(f"{PERSON}\n")
     (logs / "state.db").write_bytes(b"SQLite\0" + PERSON.encode())
     (logs / "old.log.gz").write_bytes(gzip.compress(PERSON.encode()))
+    (logs / os.fsdecode(b"caf\xe9.bin")).write_bytes(b"\0" + PERSON.encode())
     (logs / "damaged.log.gz").write_bytes(gzip.compress(PERSON.encode())[:20])
     (logs / f"user={PERSON}").mkdir()
     (logs / f"user={PERSON}" / "1.log").write_text("nothing")
     painted = paint_over(get_settings(), [OTHER, PERSON])
     assert painted.done == ["logs/alarms.jsonl", "logs/noname", "logs/scheduler.log.1", "logs/worker.err"]
-    assert painted.elsewhere == ["logs/old.log.gz", "logs/state.db", "logs/user=01234567…/1.log"]
+    assert painted.elsewhere == [r"logs/caf\xe9.bin", "logs/old.log.gz", "logs/state.db", "logs/user=01234567…/1.log"]
     assert painted.persons == {"pages": {PERSON}, "files elsewhere": {PERSON}}
 
 
