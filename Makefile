@@ -7,6 +7,8 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
+# CONFIRM=yes: `make clean` does not ask.
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -133,5 +135,14 @@ $(LISTS_STAMP): tests/benchmarks/lists/requirements.txt
 bench-lists: $(STAMP) $(LISTS_STAMP) ## the best of 100,000 items for many users, beside PyTorch, implicit and faiss
 	@$(BIN)/python -m tests.benchmarks.lists --peers .venv-bench-lists/bin/python $(BENCH)
 
-clean: down ## stop the services and remove var/, that is every row, model and log of this machine
+# With var/secrets the pseudonym key is lost, and with var/erasures the list of erased persons: no landing zone brings them back.
+clean: ## stop the services and remove var/: every row, model and log, the pseudonym key and the list of erased persons
+	@if [ "$(CONFIRM)" != yes ]; then \
+	  answer=; \
+	  if [ -t 0 ]; then read -r -p "Remove var/ with the pseudonym key (var/secrets) and the erased persons (var/erasures)? Type yes: " answer; fi; \
+	  if [ "$$answer" != yes ]; then \
+	    echo "error: var/ was not removed; it holds var/secrets and var/erasures; back them up, then run: make clean CONFIRM=yes" >&2; exit 1; \
+	  fi; \
+	fi
+	@$(MAKE) down
 	rm -rf var

@@ -26,9 +26,11 @@ from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
 from jobs.landing.published import ALLOW, blanked_lines, published_files, refuse_missing_files, refuse_shorter_files
+from jobs.sessions.closing_dates import expect_possible
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.suppression_list import read_erased
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
@@ -77,7 +79,7 @@ def clean(
         tuple(files),
         {source.name: source for source in sources},
         settings,
-        settings.pseudonym_secret(),
+        pseudonym_key(settings),
         load_contract("events"),
         load_contract("rejects"),
         read_erased(settings),
@@ -145,7 +147,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument(
         "--history-since",
-        default="",
+        type=lambda text: day(text) if text else None,
         help="a date; marks the arrival as a history load, to which lateness does not apply; a day that was published as one "
         "stays one",
     )
@@ -158,6 +160,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     if args.check:
         return check_mapping.main(args.check)
+    if args.history_since is not None:
+        expect_possible(args.history_since, "--history-since")
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     lake, allowed = open_lake(), args.allow_missing_files
@@ -165,6 +169,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     files = expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
     if not allowed:
         refuse_missing_files(published_files(lake, args.arrived_on), files, args.arrived_on)
+    pseudonym_key(settings)
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:

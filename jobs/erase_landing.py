@@ -3,7 +3,10 @@
 The source's mapping tells which user a line belongs to, as in cleaning. A blanked line stays as an empty line (in Parquet as a
 row of nulls), so that the other lines keep their numbers. Without ``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the
 receipts list the files that still contain erased users. A broken line has no user: to search those for a raw id, give it with
-``--from``.
+``--from``. The receipts also list what was not searched, because no mapping reads it: folders of other sources, folders without
+an arrival hour, hidden files.
+
+If a line of a request found nobody, here or in the lake, its id may be wrong, and the exit code is 4.
 
 ``python -m jobs.erase_landing``
 """
@@ -30,15 +33,19 @@ from jobs.landing.files import FOLDER_FORMAT, HOUR, LandingFile, found_file
 from jobs.landing.readers import Problem, read
 from jobs.landing.readers.lines import open_lines
 from schemas.contract import load_contract
-from schemas.erasure.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
-from schemas.privacy.erasure_requests import read_raw_ids
-from schemas.privacy.suppression_list import Erased, read_erased
+from schemas.erasure.receipt import Landing, Receipt, nobody_found, read_receipt, receipts, write_receipt
+from schemas.lake.pseudonym_key import pseudonym_key
+from schemas.privacy.erasure_requests import persons_of, read_raw_ids
+from schemas.privacy.suppression_list import Erased, digest_of, read_erased
 from schemas.runtime.cli import log, run_command
-from schemas.runtime.errors import NothingToDo
+from schemas.runtime.errors import NobodyFound, NothingToDo
+from schemas.runtime.local_files import printable
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import SOURCES, Source, load_source
 
 BROKEN = "a broken line"
+PLACE = "landing"
+"""The landing zone's name in a receipt."""
 WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED}
 """Problems of files that cannot be rewritten faithfully."""
 
@@ -53,17 +60,54 @@ class Lines:
     """The lines on which records start."""
     sound: bool = True
     """Whether the file can be rewritten."""
+    persons: set[str] = field(default_factory=set)
+    """The pseudonyms of the erased users who were found."""
 
 
 def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
     """All event files in the landing zone whose source has a mapping."""
     for folder in sorted(settings.landing_dir.glob("*/arrived=*")):
-        if not (SOURCES / f"{folder.parent.name}.yaml").exists():
+        if not has_mapping(folder.parent.name) or (hour := arrival_hour(folder.name)) is None:
             continue
         source = load_source(folder.parent.name)
-        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
         for path in sorted(folder.glob("[!._]*")):
-            yield found_file(source.name, path, settings.landing_dir, arrived_at), source
+            if path.is_file():
+                yield found_file(source.name, path, settings.landing_dir, hour + HOUR), source
+
+
+def not_searched(settings: Settings) -> list[str]:
+    """What :func:`landing_files` leaves out of the landing zone, except item catalogues, which hold no users."""
+    catalogues = {items.folder for path in SOURCES.glob("*.yaml") if (items := load_source(path.stem).items) is not None}
+    found = []
+    for top in sorted(settings.landing_dir.glob("*")):
+        if top.name in catalogues:
+            continue
+        if not top.is_dir() or not has_mapping(top.name):
+            found.append(top)
+            continue
+        for folder in sorted(top.iterdir()):
+            if not folder.is_dir() or arrival_hour(folder.name) is None:
+                found.append(folder)
+            else:
+                found += [path for path in sorted(folder.iterdir()) if path.name.startswith((".", "_")) or not path.is_file()]
+    return [printable(path.relative_to(settings.landing_dir).as_posix()) for path in found]
+
+
+def has_mapping(folder: str) -> bool:
+    """Whether a source mapping reads a folder of the landing zone."""
+    return (SOURCES / f"{folder}.yaml").exists()
+
+
+def arrival_hour(folder: str) -> datetime | None:
+    """The start of the hour that a folder's name gives; None for other names.
+
+    >>> arrival_hour("arrived=1998-04-16T15"), arrival_hour("arrived=1998-04-16")
+    (datetime.datetime(1998, 4, 16, 15, 0, tzinfo=datetime.timezone.utc), None)
+    """
+    try:
+        return datetime.strptime(folder, FOLDER_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erased, raw_ids: Collection[str] = ()) -> Lines:
@@ -85,11 +129,13 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
         parsed = parse(raw, source, key, arrival, events)
         lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.accepted, parsed.rejected)])
         persons = erased.among(lines["user_id"].unique())
+        found.persons |= persons.keys()
         hits = lines.filter(pl.col("user_id").is_in(list(persons)))
         found.of |= {line: persons[user] for line, user in hits.iter_rows()}
         for line, text in raw.filter(pl.col("line").is_not_null()).select("line_number", "line").iter_rows():
-            if any(raw_id in text for raw_id in telling):
+            if hit := [raw_id for raw_id in telling if raw_id in text]:
                 found.of[line] = BROKEN
+                found.persons |= {person for raw_id in hit for person in persons_of(key, raw_id)}
     return found
 
 
@@ -156,14 +202,16 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
         open_receipts: request -> receipt.
         raw_ids: see :func:`lines_of_erased`.
     """
+    key, ours = pseudonym_key(settings), settings.landing_is_ours
     known = read_erased(settings)
     erased = replace(known, requests={d: r for d, r in known.requests.items() if r in open_receipts})
-    key, ours = settings.pseudonym_secret(), settings.landing_is_ours
     done = {request: receipt.landing or Landing(ours_to_rewrite=ours) for request, receipt in open_receipts.items()}
-    for request in done:
-        done[request] = done[request].model_copy(update={"ours_to_rewrite": ours, "still_hold": []})
+    missing = {"ours_to_rewrite": ours, "still_hold": [], "not_searched": not_searched(settings)}
+    done = {request: landing.model_copy(update=missing, deep=True) for request, landing in done.items()}
+    met: set[str] = set()
     for file, source in landing_files(settings):
         lines = lines_of_erased(file, source, key, erased, raw_ids)
+        met |= {digest_of(key, person) for person in lines.persons}
         counts: dict[str, int] = defaultdict(int)
         for request in lines.of.values():
             for concerned in done if request == BROKEN else [request]:
@@ -171,15 +219,30 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
         for request, n in counts.items():
             if ours and lines.sound:
                 done[request].lines_blanked[file.relative] = n
-                write_receipt(settings, open_receipts[request].model_copy(update={"landing": done[request]}))
+                write_receipt(settings, with_landing(open_receipts[request], done[request], met))
             else:
                 done[request].still_hold.append(file.relative)
         if counts and ours and lines.sound:
             blank(file.path, lines)
-    answer = {request: receipt.model_copy(update={"landing": done[request]}) for request, receipt in open_receipts.items()}
+    answer = {request: with_landing(receipt, done[request], met) for request, receipt in open_receipts.items()}
     for receipt in answer.values():
         write_receipt(settings, receipt)
     return answer
+
+
+def with_landing(receipt: Receipt, landing: Landing, met: Collection[str]) -> Receipt:
+    """A receipt with the findings in the landing zone.
+
+    Args:
+        receipt: the receipt.
+        landing: the findings.
+        met: the digests of the persons who were found in the landing zone.
+    """
+    lines = [
+        line.model_copy(update={"found_in": sorted({*line.found_in, PLACE})}) if line.person in met else line
+        for line in receipt.lines
+    ]
+    return receipt.model_copy(update={"landing": landing, "lines": lines})
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -193,15 +256,25 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     waiting = {receipt.request: receipt for receipt in known if args.all or args.file or _waits(receipt, settings)}
     if not waiting:
         raise NothingToDo("every erasure is done in the landing zone; there is nothing to do")
-    answer = forget(settings, waiting, read_raw_ids(args.file) if args.file else [])
+    answer = forget(settings, waiting, list(read_raw_ids(args.file).values()) if args.file else [])
     landing = {request: receipt.landing for request, receipt in answer.items() if receipt.landing is not None}
     holding = sorted({file for found in landing.values() for file in found.still_hold})
     if holding:
         log.warning("landing files still contain erased users", files=len(holding))
+    if left_out := sorted({place for found in landing.values() for place in found.not_searched}):
+        log.warning("no mapping reads these places of the landing zone; they were not searched", places=", ".join(left_out))
+    if missed := {request: lines for request, receipt in sorted(answer.items()) if (lines := nobody_found(receipt))}:
+        raise NobodyFound(
+            f"{sum(map(len, missed.values()))} lines of erasure requests found nobody, neither in the lake nor in the landing "
+            f"zone; see the receipts of {', '.join(missed)} in {settings.erasures}; "
+            "compare these ids with those of the source, also upper and lower case, and make the request again; "
+            "--from also searches broken lines"
+        )
     return {
         "requests": sorted(landing),
         "lines_blanked": sum(sum(found.lines_blanked.values()) for found in landing.values()),
         "still_hold": holding,
+        "not_searched": left_out,
     }
 
 

@@ -21,6 +21,7 @@ from jobs.cleaning.event_identity import SAME_EVENT
 from jobs.exchange.exchange import Exchange, buckets_for, exchange
 from jobs.exchange.tasks import in_tasks
 from jobs.sessions.closing import Closing, close_and_write, read_events
+from jobs.sessions.closing_dates import closing_dates, expect_possible
 from jobs.sessions.lookback import look_back
 from jobs.sessions.rules import ORDER, summary, with_sessions
 from schemas.contract import load_contract
@@ -167,17 +168,24 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         epilog=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--from", dest="first", type=day, required=True, help="first closing date, YYYY-MM-DD")
+    parser.add_argument(
+        "--from",
+        dest="first",
+        type=day,
+        required=True,
+        help="first closing date, YYYY-MM-DD; days before the first event are left out",
+    )
     parser.add_argument("--to", dest="last", type=day, required=True, help="last closing date, inclusive")
     add_snapshot_option(parser)
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     if args.first > args.last:
         parser.error(f"--from {args.first} is after --to {args.last}")
+    expect_possible(args.first, "--from")
     lake = open_lake()
     inputs = inputs_for(lake, ["events"], args.as_of_snapshot)
     snapshot = inputs["events"]
-    dates = [args.first + timedelta(days=i) for i in range((args.last - args.first).days + 1)]
+    dates = closing_dates(lake, snapshot, args.first, args.last)
     spark = spark_session(f"sessionize {args.first}..{args.last}")
     try:
         with open_attempt("sessionize", args.run, inputs) as attempt:

@@ -24,7 +24,8 @@ included. A rerun never deletes rows whose landing files are gone: it is refused
 loss, run the day with `allow_missing_files`.
 
 **Load history.** Trigger one day with `history_since`: all lines that arrived on that day are treated as history, their
-lateness is ignored, and sessions are closed from that date on.
+lateness is ignored, and sessions are closed from that date on, or from the first event if that is later. A date before
+the earliest event time of the contract (1990) is refused by `clean.build`.
 
 **When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 

@@ -6,7 +6,9 @@ from dags.common.params import optional_date
 
 PARAMS = {
     "history_since": optional_date(
-        "History since", "To load history in one run: its first date. Leave empty for an ordinary day."
+        "History since",
+        "To load history in one run: its first date, not before the earliest event time of the contract. "
+        "Leave empty for an ordinary day.",
     ),
     "allow_missing_files": Param(
         False,

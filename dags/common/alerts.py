@@ -252,7 +252,7 @@ def _one_line(text: str) -> str:
     """A message on one line, at most 1000 characters, without Airflow's masked secrets and without passwords in URLs."""
     from airflow.sdk._shared.secrets_masker import redact
 
-    from schemas.runtime.settings import shown
+    from schemas.runtime.masking import shown
 
     line = shown(str(redact(" ".join(text.split()))))
     return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]} ..."

@@ -1,7 +1,8 @@
 """The result of a command: how a task reads its output and exit code, and ends its processes.
 
-Exit codes: 0 is success. 2 (a wrong setting or argument) and 3 (a refusal) fail without a retry, because a retry cannot
-help. 99 means nothing to do and skips the task. Any other code fails the task and may be retried.
+Exit codes: 0 is success. 2 (a wrong setting or argument), 3 (a refusal) and 4 (a line of an erasure request found nobody) fail
+without a retry, because a retry cannot help. 99 means nothing to do and skips the task. Any other code fails the task and may
+be retried.
 """
 
 import ctypes
@@ -17,7 +18,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
-NOT_TO_BE_RETRIED = (2, 3)
+NOT_TO_BE_RETRIED = (2, 3, 4)
 NOTHING_TO_DO = 99
 KEPT_LINES = 200
 """Lines kept from the end of a command's output: its error or result may be followed by messages of libraries."""

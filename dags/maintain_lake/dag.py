@@ -24,8 +24,14 @@ this workflow: run `python -m schemas.erasure --from FILE --date DAY`.
 
 **When it fails.** The last lines of the failed task's log give the error, its place and the remedy.
 
+- Every task works on each table on its own. The message names the tables that were left as they were, and why; the others
+  are done.
 - `retention`: refused because a table would become empty. Usually the date is wrong, or the data are old, as in the
-  demonstration: then leave this workflow paused, or run `python -m schemas.maintenance.retention --allow-empty` by hand.
+  demonstration: then leave this workflow paused, or run `python -m schemas.maintenance.retention --table TABLE
+  --allow-empty` by hand. A table that seldom gets rows may rightly become empty.
+- `forget`: lines of a request found nobody, neither in the lake nor in the landing zone (exit code 4). The erasure is
+  done; the receipt names the lines. The id is probably misspelt: make the request again with the id of the source. A
+  cleared task is skipped.
 - `mark_models`: check that MLflow is running, then clear the task.
 - A task that waits: maintenance and erasures on one machine run one at a time; the lock is `lake/keep.lock`.
 """
@@ -74,9 +80,10 @@ with DAG(
         )
     },
 ):
-    erase = ModuleOperator(task_id="erase", module="schemas.erasure", arguments=["--pending"])
+    erase = ModuleOperator(task_id="erase", module="schemas.erasure", arguments=["--pending", "--landing-follows"])
     forget = ModuleOperator(task_id="forget", module="jobs.erase_landing", trigger_rule=TriggerRule.NONE_FAILED)
-    mark_models = ModuleOperator(task_id="mark_models", module="ml.mark_erased", trigger_rule=TriggerRule.NONE_FAILED)
+    # `forget` also fails to report an id that found nobody; the models of the others are marked all the same.
+    mark_models = ModuleOperator(task_id="mark_models", module="ml.mark_erased", trigger_rule=TriggerRule.ALL_DONE)
     retention, compact = maintenance_task("retention", []), maintenance_task("compact", [])
     expire = maintenance_task("expire", AGE, "expire_snapshots")
     orphans = maintenance_task("orphans", AGE, "orphan_files")

@@ -27,6 +27,7 @@ from local.stack.configuration import USER, airflow_database, password, password
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
 from schemas.runtime.cli import explain_os_error
 from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.masking import shown
 from schemas.runtime.settings import Settings, get_settings
 
 HOST = "127.0.0.1"
@@ -284,7 +285,7 @@ class Services:
 
 def fail(message: str, exit_code: int) -> int:
     """Print an error in one line."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {shown(message)}", file=sys.stderr)
     return exit_code
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from ml.promotion.evidence import JUDGED_BY
 from ml.promotion.report import FILE
+from schemas.runtime.masking import without_login
 from schemas.runtime.settings import Settings
 
 
@@ -18,7 +19,7 @@ def links(settings: Settings, version: str, evidence: dict[str, Any]) -> str:
     """
     if not settings.mlflow_tracking_uri.startswith("http"):
         return f"Run {evidence['run_id']}, version {version}."
-    where = settings.mlflow_tracking_uri.rstrip("/") + "/#"
+    where = without_login(settings.mlflow_tracking_uri).rstrip("/") + "/#"
     run = f"{where}/experiments/{evidence['experiment_id']}/runs/{evidence['run_id']}"
     return (
         f"In MLflow: [the report]({run}/artifacts/{FILE}) · [the run]({run}) · "

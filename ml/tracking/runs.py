@@ -8,6 +8,7 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.masking import shown, without_parts
 from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import Settings, get_settings
 
@@ -25,14 +26,15 @@ def connect(settings: Settings | None = None) -> MlflowClient:
     # Standard output is reserved for a command's result.
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
-    mlflow.set_tracking_uri(settings.mlflow_tracking_uri)
-    mlflow.set_registry_uri(settings.mlflow_tracking_uri)
+    uri = settings.mlflow_tracking_uri
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_registry_uri(uri)
     client = MlflowClient()
     try:
         client.search_experiments(max_results=1)
     except MlflowException as error:
         raise ClickwrightError(
-            f"MLflow does not answer ({str(error).splitlines()[0][:120]}); at {settings.mlflow_tracking_uri}; "
+            f"MLflow does not answer ({without_parts(str(error).splitlines()[0], uri)[:120]}); at {shown(uri)}; "
             "start it with `make up` or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
         ) from None
     return client

@@ -24,6 +24,8 @@ class TableProgress(BaseModel):
     doomed: set[str] = set()
     """Files that only snapshots with the persons refer to."""
     deleted: set[str] = set()
+    persons: set[str] = set()
+    """The persons of whom something was found."""
 
 
 class Progress(BaseModel):
@@ -36,6 +38,8 @@ class Progress(BaseModel):
     tables: dict[str, TableProgress] = {}
     pages: set[str] = set()
     """Files in which pseudonyms were redacted."""
+    persons: dict[str, set[str]] = {}
+    """The persons who were found outside the tables, by place."""
 
     def of(self, table: str) -> TableProgress:
         """The findings in a table; empty at first."""

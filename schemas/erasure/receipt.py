@@ -35,6 +35,22 @@ class Landing(BaseModel):
     """Number of blanked lines by file, relative to the landing zone."""
     still_hold: list[str] = []
     """Files that still hold the persons, relative to the landing zone."""
+    not_searched: list[str] = []
+    """Folders and files that were not looked at, relative to the landing zone: no mapping reads them."""
+
+
+class ReceiptLine(BaseModel):
+    """One line of the request."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    line: int
+    person: str
+    """Name of the person's file on the suppression list: a keyed hash of the pseudonym."""
+    is_pseudonym: bool
+    """Whether the line looks like a pseudonym instead of a raw id; it was then searched for as both."""
+    found_in: list[str]
+    """Tables, ``pages``, ``files elsewhere``, ``landing``; empty if nobody was found, so the id may be wrong."""
 
 
 class Receipt(BaseModel):
@@ -45,14 +61,20 @@ class Receipt(BaseModel):
     request: str
     on: date
     persons: int
+    lines: list[ReceiptLine] = []
     code_version: str
     tables: dict[str, ErasedFrom]
     pages_painted_over: list[str]
     files_elsewhere: list[str]
-    """Files under the state folder that hold a pseudonym but are not text files."""
+    """Files under the state folder that hold a pseudonym and stay: it is in their name, compressed, or not in a text file."""
     landing: Landing | None = None
     model_versions: list[str] | None = None
     """Registered model versions that were trained on the persons."""
+
+
+def nobody_found(receipt: Receipt) -> list[int]:
+    """The lines of a request that found nobody."""
+    return [line.line for line in receipt.lines if not line.found_in]
 
 
 def receipts(settings: Settings) -> list[Path]:

@@ -45,6 +45,24 @@ def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
     return int(pc.sum(rows_of(contract, rows, persons)).as_py() or 0)
 
 
+def persons_held(name: str, contract: Contract, persons: Collection[str]) -> set[str]:
+    """The persons, among some, who have rows in a file.
+
+    Args:
+        name: the data file.
+        contract: contract of the table.
+        persons: the pseudonyms.
+    """
+    with open_parquet(name) as file:
+        if not may_hold(file, contract, persons):
+            return set()
+        column = required_person(contract)
+        rows = file.read(columns=None if column is None else [column])
+    if column is not None:
+        return set(persons) & set(pc.unique(rows[column]).to_pylist())
+    return {person for person in persons if pc.any(rows_of(contract, rows, [person])).as_py()}
+
+
 def _leaf(file: pq.ParquetFile, position: int) -> int:
     """The index of a column among the leaf columns of a file; nested fields are leaves of their own."""
     name = file.schema_arrow.field(position).name

@@ -12,7 +12,7 @@ from pyiceberg.table import Table
 from schemas.contract import Contract, load_contract
 from schemas.erasure.avro import decoded
 from schemas.erasure.progress import TableProgress
-from schemas.erasure.search import holds
+from schemas.erasure.search import holds, persons_held
 from schemas.lake.lake import Lake
 from schemas.lake.referenced_files import ReferencedFiles, metadata_folder, referenced_files
 from schemas.lake.rewrite import FileRewrite, live_files, rewrite_data_files
@@ -25,6 +25,8 @@ from schemas.publishing.staging import data_folder
 JOB = "erase"
 ABANDONED = timedelta(hours=1)
 """A truncated Parquet file that is unchanged for this long was left by a job that was killed."""
+UNREADABLE = "unreadable"
+"""Stands for the persons of a truncated file."""
 Save = Callable[[], None]
 
 
@@ -48,6 +50,7 @@ def rewrite_table(lake: Lake, name: str, request: Request, found: TableProgress,
         if not held and not first:
             return
         found.rows = {path: n for path, n in found.rows.items() if path not in live} | held
+        found.persons |= {person for path in held for person in persons_held(path, contract, request.persons)}
         save()
         attempt = f"{request.id}-{uuid.uuid4().hex}"
         rewrites = [FileRewrite((path,), rewritten(contract, path, request.persons, attempt)) for path in held]
@@ -95,7 +98,7 @@ def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgre
         save: saves the findings; called before each change.
     """
     table = lake.table(name)
-    traced = set(snapshots_with(table, load_contract(name), request.persons))
+    traced = set(snapshots_with(table, load_contract(name), request.persons, found.persons))
     others = {s.snapshot_id for s in table.snapshots()} - traced
     of_them, kept = referenced_files(table, traced), referenced_files(table, others)
     found.snapshots |= traced
@@ -109,30 +112,31 @@ def forget_snapshots(lake: Lake, name: str, request: Request, found: TableProgre
         remove(path)
 
 
-def snapshots_with(table: Table, contract: Contract, persons: Collection[str]) -> Iterator[int]:
+def snapshots_with(table: Table, contract: Contract, persons: Collection[str], met: set[str]) -> Iterator[int]:
     """The snapshots, except the newest, that hold the persons in their rows or in the column bounds of their manifests.
 
     Args:
         table: the Iceberg table.
         contract: contract of the table.
         persons: the pseudonyms.
+        met: gets the persons who were found.
     """
-    prefixes = [person[:TRACE].encode() for person in persons]
+    prefixes = {person: person[:TRACE].encode() for person in persons}
     seen: dict[str, bool] = {}
-    files: dict[str, bool] = {}
+    files: dict[str, set[str]] = {}
     newest = table.metadata.current_snapshot_id
 
     def gives_away(manifest: ManifestFile) -> bool:
+        here: set[str] = set()
         for entry in manifest.fetch_manifest_entry(table.io, discard_deleted=False):
             file = entry.data_file
             bounds = [*(file.lower_bounds or {}).values(), *(file.upper_bounds or {}).values()]
-            if any(prefix in bound for prefix in prefixes for bound in bounds):
-                return True
+            here |= {person for person, prefix in prefixes.items() if any(prefix in bound for bound in bounds)}
             if file.file_path not in files:
-                files[file.file_path] = _still_holds(file.file_path, contract, persons)
-            if files[file.file_path]:
-                return True
-        return False
+                files[file.file_path] = _persons_still_held(file.file_path, contract, persons)
+            here |= files[file.file_path]
+        met.update(here)
+        return bool(here)
 
     for snapshot in table.snapshots():
         if snapshot.snapshot_id == newest:
@@ -161,33 +165,35 @@ def sweep(lake: Lake, name: str, request: Request, found: TableProgress, save: S
     used = referenced_files(lake.table(name)) if lake.exists(name) else ReferencedFiles()
     abandoned = datetime.now(UTC) - ABANDONED
     begun = f"{data_folder(name)}/{request.id}-"  # files of earlier runs of this request that were killed
-    gone = [
-        path
+    held = {
+        path: _persons_still_held(path, contract, request.persons, unreadable=file.changed < abandoned)
         for path, file in data.items()
         if path not in used.data
-        and (path.startswith(begun) or _still_holds(path, contract, request.persons, unreadable=file.changed < abandoned))
-    ]
-    gone += [path for path in metadata if path not in used.metadata and _gives_away(path, request.persons)]
+    }
+    held |= {path: _given_away(path, request.persons) for path in metadata if path not in used.metadata}
+    gone = [path for path, persons in held.items() if persons or path.startswith(begun)]
+    found.persons |= {person for persons in held.values() for person in persons} - {UNREADABLE}
     found.deleted |= set(gone)
     save()
     for path in gone:
         remove(path)
 
 
-def _still_holds(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> bool:
-    """Whether a file exists and holds the persons; ``unreadable`` is the answer for a truncated file."""
+def _persons_still_held(path: str, contract: Contract, persons: Collection[str], *, unreadable: bool = False) -> set[str]:
+    """The persons whom a file holds, if it exists; for a truncated file ``UNREADABLE``, if ``unreadable``."""
     try:
-        return holds(path, contract, persons) > 0
+        return persons_held(path, contract, persons)
     except FileNotFoundError:
-        return False
+        return set()
     except pa.ArrowInvalid:
-        return unreadable
+        return {UNREADABLE} if unreadable else set()
 
 
-def _gives_away(path: str, persons: Collection[str]) -> bool:
-    """Whether a metadata file of a table holds a pseudonym, for example in column bounds."""
+def _given_away(path: str, persons: Collection[str]) -> set[str]:
+    """The persons whose pseudonyms stand in a metadata file of a table, for example in column bounds."""
     try:
         content = read_bytes(path)
     except FileNotFoundError:
-        return False
-    return any(person[:TRACE].encode() in text for person in persons for text in (content, decoded(content)))
+        return set()
+    texts = (content, decoded(content))
+    return {person for person in persons if any(person[:TRACE].encode() in text for text in texts)}

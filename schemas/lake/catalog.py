@@ -20,7 +20,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
 from schemas.lake.storage import catalog_properties, listing, location
 from schemas.runtime.errors import ClickwrightError, ConfigError
-from schemas.runtime.settings import Settings, shown
+from schemas.runtime.masking import shown, without_parts
+from schemas.runtime.settings import Settings
 
 NAMESPACE = "clickwright"
 OPEN_ATTEMPTS = 3
@@ -131,8 +132,9 @@ def _explained(address: str) -> Iterator[None]:
     except DBAPIError as error:
         _fail(address, error.orig)
     except (ArgumentError, ImportError) as error:
+        said = without_parts(str(error).splitlines()[0], address)
         raise ConfigError(
-            f"the catalog URI is invalid ({str(error).splitlines()[0]}); at {shown(address)}; correct CLICKWRIGHT_CATALOG_URI"
+            f"the catalog URI is invalid ({said}); at {shown(address)}; correct CLICKWRIGHT_CATALOG_URI"
         ) from None
 
 
@@ -144,7 +146,7 @@ def _explain(address: str, context: ExceptionContext) -> None:
 
 
 def _fail(address: str, error: BaseException | None) -> NoReturn:
-    said = next(iter(str(error).strip().splitlines()), "it does not answer")
+    said = without_parts(next(iter(str(error).strip().splitlines()), "it does not answer"), address)
     if "locked" in said.lower():
         raise CatalogBusy(f"the catalog is busy ({said}); at {shown(address)}; run the same command again") from None
     raise ClickwrightError(

@@ -25,6 +25,7 @@ from schemas.lake.commits import Commit, _commits, _key, commit_summary
 from schemas.lake.conform import check_filter, conformed, schema_of
 from schemas.lake.evolution import VERSION, check_major, evolve
 from schemas.lake.filters import one_of
+from schemas.lake.pseudonym_key import check_key
 from schemas.lake.storage import location, open_parquet, plain
 from schemas.privacy.personal_data import columns_with_persons, persons_in
 from schemas.privacy.suppression_list import read_erased
@@ -50,6 +51,7 @@ class Lake:
         self.folder = settings.lake_dir
         settings.table_files.mkdir(parents=True, exist_ok=True)
         self.catalog = open_catalog(settings)
+        check_key(self.catalog, settings)
 
     # ---- reading -------------------------------------------------------------------------------------------------
 
@@ -365,7 +367,12 @@ def _scan(table: Table, where: Where, snapshot: int | None) -> DataScan:
 
 
 def open_lake(settings: Settings | None = None) -> Lake:
-    """Open the lake of the settings; create it if it does not exist."""
+    """Open the lake of the settings; create it if it does not exist.
+
+    Raises:
+        ConfigError: this process has another key of pseudonyms than the lake, or the catalog's URI is invalid.
+        ClickwrightError: the catalog does not answer, or was lost.
+    """
     return Lake(settings or get_settings())
 
 

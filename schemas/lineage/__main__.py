@@ -31,8 +31,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--json", action="store_true", help="print one line of JSON with all details instead of the tree")
     args = parser.parse_args(argv)
     user = sys.stdin.readline().strip() if args.user == "-" else args.user
+    lake = open_lake()  # it compares the key of the pseudonyms
     who = None if user is None else as_pseudonym(user, get_settings())
-    found = lineage(open_lake(), args.table, args.partition, who, args.as_of_snapshot)
+    found = lineage(lake, args.table, args.partition, who, args.as_of_snapshot)
     if args.json:
         return found.as_dict()
     Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)

@@ -15,8 +15,9 @@ from schemas.contract import Contract, load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.rewrite import FileRewrite, live_files, partition_values, rewrite_data_files
 from schemas.lake.storage import open_parquet, remove, write_parquet
+from schemas.maintenance.each_table import each_table
 from schemas.maintenance.lock import maintenance_lock
-from schemas.maintenance.options import chosen, parser
+from schemas.maintenance.options import parser
 from schemas.privacy.erasure_requests import pending
 from schemas.privacy.personal_data import required_person
 from schemas.publishing.staging import data_folder
@@ -145,12 +146,15 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
                 "an erasure is not finished, and compaction would move the rows that it removes; nothing was changed; "
                 "run `python -m schemas.erasure --pending` first"
             )
-        found = {
-            name: compact(lake, name, args.run, target_bytes=args.target_mib << 20, fewest=args.fewest, dry_run=args.dry_run)
-            for name in chosen(lake, args.table)
-        }
-    log.info("compacted", files=sum(f["files"] for f in found.values()), dry_run=args.dry_run)
-    return {"dry_run": args.dry_run, "tables": found}
+        size = args.target_mib << 20
+        found = each_table(
+            lake,
+            args.table,
+            lambda name: compact(lake, name, args.run, target_bytes=size, fewest=args.fewest, dry_run=args.dry_run),
+        )
+    log.info("compacted", files=sum(f["files"] for f in found.tables.values()), dry_run=args.dry_run)
+    found.expect_all()
+    return {"dry_run": args.dry_run, "tables": found.tables}
 
 
 if __name__ == "__main__":

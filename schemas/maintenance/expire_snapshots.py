@@ -15,8 +15,9 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots, ManageSnapshots
 from schemas.lake.catalog import commit_with_retry
 from schemas.lake.commit_history import remember
 from schemas.lake.lake import Lake, open_lake
+from schemas.maintenance.each_table import each_table
 from schemas.maintenance.lock import maintenance_lock
-from schemas.maintenance.options import chosen, cutoff, parser, with_age
+from schemas.maintenance.options import cutoff, parser, with_age
 from schemas.runtime.cli import log, run_command
 
 
@@ -93,9 +94,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = with_age(parser("Expire old snapshots; tagged ones stay.")).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
     with maintenance_lock():
-        found = {name: expire(lake, name, before, dry_run=args.dry_run) for name in chosen(lake, args.table)}
-    log.info("expired", snapshots=sum(f["expired"] for f in found.values()), dry_run=args.dry_run)
-    return {"dry_run": args.dry_run, "tables": found}
+        found = each_table(lake, args.table, lambda name: expire(lake, name, before, dry_run=args.dry_run))
+    log.info("expired", snapshots=sum(f["expired"] for f in found.tables.values()), dry_run=args.dry_run)
+    found.expect_all()
+    return {"dry_run": args.dry_run, "tables": found.tables}
 
 
 if __name__ == "__main__":

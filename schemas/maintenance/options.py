@@ -1,11 +1,9 @@
 """Shared by all maintenance tasks: their arguments, and the age limit of removals."""
 
 import argparse
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.contract import table_names
-from schemas.lake.lake import Lake
 from schemas.runtime.cli import day, run_id_default
 from schemas.runtime.errors import ConfigError
 
@@ -56,13 +54,3 @@ def cutoff(on: date, keep_days: int) -> datetime:
             "give a --date that is not in the future, and --keep-days of at least 1"
         )
     return moment
-
-
-def chosen(lake: Lake, names: Sequence[str] | None) -> list[str]:
-    """The tables to maintain, without tables that do not exist yet.
-
-    Args:
-        lake: the lake.
-        names: the requested tables; default: all.
-    """
-    return [name for name in names or table_names() if lake.exists(name)]

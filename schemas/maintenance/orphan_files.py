@@ -19,8 +19,9 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.lake.referenced_files import ReferencedFiles, metadata_folder, referenced_files
 from schemas.lake.storage import listing
 from schemas.lake.storage import remove as remove_file
+from schemas.maintenance.each_table import Maintained, each_table
 from schemas.maintenance.lock import maintenance_lock
-from schemas.maintenance.options import chosen, cutoff, parser, with_age
+from schemas.maintenance.options import cutoff, parser, with_age
 from schemas.publishing.audit_record import RECORD
 from schemas.publishing.staging import MANIFEST, Manifest, data_folder
 from schemas.runtime.cli import log, run_command
@@ -85,10 +86,14 @@ def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) ->
     Returns:
         The number of attempts abandoned by this run, and the attempts whose files must stay for now.
     """
-    used = {name: referenced_files(lake.table(name)).data for name in chosen(lake, None)}
+    used = each_table(lake, None, lambda name: {"files": referenced_files(lake.table(name)).data})
     given_up, spared = 0, set()
     for path, manifest in manifests().items():
-        published = any(file in used.get(name, ()) for name, table in manifest.tables.items() for file in table.paths)
+        # Whether an attempt was published cannot be known while a table of it cannot be read.
+        published = any(
+            name in used.failed or any(file in used.tables.get(name, {"files": ()})["files"] for file in table.paths)
+            for name, table in manifest.tables.items()
+        )
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         spared.add(manifest.attempt)
         if published or changed >= before:
@@ -123,21 +128,34 @@ def remove(lake: Lake, names: Sequence[str], on: date, before: datetime, *, dry_
         The number of abandoned attempts, and the counts and bytes of removed files by table.
     """
     given_up, spared = give_up(lake, on, before, dry_run=dry_run)
-    found = {name: orphans(lake, name, before, spared) for name in names}
+    found = Maintained()
+    for name in names:
+        found.do(name, lambda name=name: remove_of_table(lake, name, before, spared, dry_run=dry_run))  # type: ignore[misc]
+    found.expect_all()
+    return {"given_up": given_up, "tables": found.tables}
+
+
+def remove_of_table(lake: Lake, name: str, before: datetime, spared: set[str], *, dry_run: bool = False) -> dict[str, int]:
+    """Remove the orphan files of a table.
+
+    Args:
+        lake: the lake.
+        name: the table.
+        before: files that changed later stay.
+        spared: attempts that can still be published.
+        dry_run: whether to only count.
+
+    Returns:
+        The counts and bytes of removed files.
+    """
+    table = orphans(lake, name, before, spared)
     if not dry_run:
-        for table in found.values():
-            for path in (*table.data, *table.metadata):
-                remove_file(path)
+        for path in (*table.data, *table.metadata):
+            remove_file(path)
     return {
-        "given_up": given_up,
-        "tables": {
-            name: {
-                "data_files": len(table.data),
-                "metadata_files": len(table.metadata),
-                "bytes": sum(table.data.values()) + sum(table.metadata.values()),
-            }
-            for name, table in found.items()
-        },
+        "data_files": len(table.data),
+        "metadata_files": len(table.metadata),
+        "bytes": sum(table.data.values()) + sum(table.metadata.values()),
     }
 
 

@@ -10,8 +10,9 @@ from typing import Any
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.rewrite import FileRewrite, live_files, partition_values, rewrite_data_files
+from schemas.maintenance.each_table import each_table
 from schemas.maintenance.lock import maintenance_lock
-from schemas.maintenance.options import chosen, parser
+from schemas.maintenance.options import parser
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import Refused
 
@@ -45,7 +46,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
     if old and len(old) == len(live) and not allow_empty:
         raise Refused(
             f"all rows of {name} exceed the retention of {contract.retention_days} days; before {first_kept}; "
-            "correct --date, or run python -m schemas.maintenance.retention with --allow-empty"
+            f"correct --date, or run python -m schemas.maintenance.retention with --table {name} --allow-empty"
         )
     found = {
         "kept_from": str(first_kept),
@@ -64,12 +65,14 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = made.parse_args(argv)
     lake = open_lake()
     with maintenance_lock():
-        found = {
-            name: retain(lake, name, args.date, args.run, allow_empty=args.allow_empty, dry_run=args.dry_run)
-            for name in chosen(lake, args.table)
-        }
-    log.info("dropped", partitions=sum(f["dropped"] for f in found.values()), dry_run=args.dry_run)
-    return {"dry_run": args.dry_run, "tables": found}
+        found = each_table(
+            lake,
+            args.table,
+            lambda name: retain(lake, name, args.date, args.run, allow_empty=args.allow_empty, dry_run=args.dry_run),
+        )
+    log.info("dropped", partitions=sum(f["dropped"] for f in found.tables.values()), dry_run=args.dry_run)
+    found.expect_all()
+    return {"dry_run": args.dry_run, "tables": found.tables}
 
 
 if __name__ == "__main__":

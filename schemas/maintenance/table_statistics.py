@@ -16,7 +16,8 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.lake.referenced_files import metadata_folder, referenced_files
 from schemas.lake.rewrite import live_files, partition_values
 from schemas.lake.storage import listing
-from schemas.maintenance.options import chosen, parser
+from schemas.maintenance.each_table import each_table
+from schemas.maintenance.options import parser
 from schemas.publishing.staging import data_folder
 from schemas.runtime.cli import run_command
 from schemas.runtime.settings import get_settings
@@ -88,11 +89,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     made.add_argument("--out", type=Path, help="HTML page to write (default: <var>/docs/lake.html)")
     args = made.parse_args(argv)
     lake = open_lake()
-    tables = {name: statistics(lake, name) for name in chosen(lake, args.table)}
+    found = each_table(lake, args.table, lambda name: statistics(lake, name))
+    tables = found.tables
     console = Console(stderr=True)
     show(tables, args.date, console if console.is_terminal else Console(stderr=True, width=140))
     page = args.out or get_settings().var / "docs" / "lake.html"
     write_page(tables, args.date, page)
+    found.expect_all()
     return {"page": str(page), "tables": tables}
 
 

@@ -1,12 +1,22 @@
-"""Pseudonyms: keyed hashes of raw user ids (HMAC-SHA-256, RFC 2104). A person has the same pseudonym on every day."""
+"""Pseudonyms: keyed hashes of raw user ids (HMAC-SHA-256, RFC 2104). A person has the same pseudonym on every day.
+
+A key that was rotated is a chain of keys. The first hashes the raw id; every later one permutes the pseudonym. Whoever knows
+the first key alone cannot compute pseudonyms, and with all keys a pseudonym can be traced back to the one before a rotation.
+So the suppression list, which holds no raw id, stays in force (:func:`schemas.privacy.suppression_list.digest_of`).
+"""
 
 import hmac
 import re
+from functools import cache
 
 from schemas.runtime.settings import Settings
 
 PSEUDONYM = re.compile(r"[0-9a-f]{64}")
 SHOWN = 8
+CHAIN = b"rotated:"
+"""Prefix of a chain of keys; after it come the keys in hexadecimal digits, the oldest first."""
+HALF = 16
+ROUNDS = 4
 
 
 def pseudonym(key: bytes, raw_user_id: str) -> str:
@@ -19,7 +29,89 @@ def pseudonym(key: bytes, raw_user_id: str) -> str:
     >>> pseudonym(b"key", "anna")[:16]
     'd27d461c645c7ca8'
     """
-    return hmac.digest(key, raw_user_id.encode(), "sha256").hex()
+    first, *later = keys_of(key)
+    name = hmac.digest(first, raw_user_id.encode(), "sha256")
+    for one in later:
+        name = _permuted(one, name)
+    return name.hex()
+
+
+def fingerprint(key: bytes) -> str:
+    """A text that tells keys apart, and from which a key cannot be computed: half of an HMAC of a fixed text.
+
+    >>> fingerprint(b"key")
+    'b2df9098425bb7378eeb7b326a8bdbcd'
+    """
+    return hmac.digest(key, b"fingerprint\x1fof the key of the pseudonyms", "sha256")[:HALF].hex()
+
+
+def rotated(key: bytes, fresh: bytes) -> bytes:
+    """The key after a rotation: the chain of the present key and a fresh one.
+
+    Args:
+        key: the present key.
+        fresh: the fresh key.
+
+    >>> rotated(rotated(b"a", b"b"), b"c")
+    b'rotated:61:62:63'
+    """
+    return CHAIN + b":".join(one.hex().encode() for one in (*keys_of(key), fresh))
+
+
+@cache
+def keys_of(key: bytes) -> tuple[bytes, ...]:
+    """The keys of a chain, the oldest first; a key that was never rotated is the only one.
+
+    >>> keys_of(b"rotated:61:62"), keys_of(b"key")
+    ((b'a', b'b'), (b'key',))
+    """
+    if not key.startswith(CHAIN):
+        return (key,)
+    return tuple(bytes.fromhex(one.decode()) for one in key.removeprefix(CHAIN).split(b":"))
+
+
+def first_name(key: bytes, name: str) -> str:
+    """The pseudonym that the oldest key of a chain gave to the person of a pseudonym.
+
+    Args:
+        key: the secret key.
+        name: a pseudonym made with it.
+
+    >>> chain = rotated(b"key", b"fresh")
+    >>> first_name(chain, pseudonym(chain, "anna")) == pseudonym(b"key", "anna")
+    True
+    """
+    _, *later = keys_of(key)
+    if not later:
+        return name
+    content = bytes.fromhex(name)
+    for one in reversed(later):
+        content = _permuted_back(one, content)
+    return content.hex()
+
+
+def _permuted(key: bytes, name: bytes) -> bytes:
+    """A keyed permutation of 32 bytes: a Feistel network of four rounds of HMAC.
+
+    It cannot be told from a random permutation without the key (Luby and Rackoff 1988, "How to construct pseudorandom
+    permutations from pseudorandom functions", SIAM Journal on Computing 17(2)).
+    """
+    left, right = name[:HALF], name[HALF:]
+    for number in range(ROUNDS):
+        left, right = right, _mixed(key, number, left, right)
+    return left + right
+
+
+def _permuted_back(key: bytes, name: bytes) -> bytes:
+    left, right = name[:HALF], name[HALF:]
+    for number in reversed(range(ROUNDS)):
+        left, right = _mixed(key, number, right, left), left
+    return left + right
+
+
+def _mixed(key: bytes, number: int, changed: bytes, by: bytes) -> bytes:
+    mask = hmac.digest(key, b"rotation\x1f%d\x1f" % number + by, "sha256")
+    return bytes(a ^ b for a, b in zip(changed, mask[:HALF], strict=True))
 
 
 def shortened(text: str) -> str:

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from schemas.privacy.pseudonyms import first_name, keys_of
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
@@ -29,13 +30,31 @@ class Erased:
 
 
 def digest_of(key: bytes, pseudonym: str) -> str:
-    """The digest of a pseudonym on the list.
+    """The digest of a pseudonym on the list. It follows from the first pseudonym of the person, so it survives rotations.
 
     Args:
         key: the key of the pseudonyms.
         pseudonym: the pseudonym.
     """
-    return hmac.digest(key, b"erased\x1f" + pseudonym.encode(), "sha256").hex()
+    first, *later = keys_of(key)
+    digest = _digest(first, first_name(key, pseudonym))
+    for one in later:
+        digest = _digest(one, digest)
+    return digest
+
+
+def digest_after_rotation(digest: str, fresh: bytes) -> str:
+    """The digest of the same person under a rotated key; it is computed without the pseudonym.
+
+    Args:
+        digest: the digest under the present key.
+        fresh: the fresh key of the rotation.
+    """
+    return _digest(fresh, digest)
+
+
+def _digest(key: bytes, text: str) -> str:
+    return hmac.digest(key, b"erased\x1f" + text.encode(), "sha256").hex()
 
 
 def read_erased(settings: Settings | None = None) -> Erased:

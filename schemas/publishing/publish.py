@@ -13,7 +13,9 @@ from typing import Any
 
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.pseudonym_key import expect_key
 from schemas.lake.storage import digest, exists
+from schemas.privacy.personal_data import is_personal
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
 from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
@@ -34,8 +36,11 @@ def publish(lake: Lake, manifest: Manifest, audit: AuditRecord) -> dict[str, Any
 
     Raises:
         Refused: the audit did not pass or belongs to other rows, or a staged file changed after the audit.
+        ConfigError: the pseudonyms of the rows were made with another key than those of the lake.
     """
     check(manifest, audit)
+    if any(is_personal(load_contract(name)) for name in manifest.tables):
+        expect_key(lake.catalog, lake.settings, manifest.pseudonym_key)
     return {name: _publish_table(lake, name, manifest.tables[name], manifest, audit) for name in files_first(manifest)}
 
 

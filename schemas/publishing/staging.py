@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from schemas.contract import load_contract
+from schemas.lake.pseudonym_key import own_fingerprint
 from schemas.lake.storage import delete_folder, digest, upload
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.local_files import slug, write_atomically
@@ -76,6 +77,8 @@ class Manifest(BaseModel):
     notes: dict[str, Any]
     built_on: dict[str, dict[str, str]] = {}
     """See :meth:`Attempt.builds_on`."""
+    pseudonym_key: str | None = None
+    """Fingerprint of the key of the job; None if it had none."""
 
     @property
     def digest(self) -> str:
@@ -115,6 +118,7 @@ class Attempt:
     replaced: dict[str, tuple[str, list[Any]]] = field(default_factory=dict)
     listed: dict[str, list[str]] = field(default_factory=dict)
     built_on: dict[str, dict[str, str]] = field(default_factory=dict)
+    pseudonym_key: str | None = field(default_factory=lambda: own_fingerprint(get_settings()))
 
     def folder(self, table: str) -> Path:
         """The folder for this attempt's files of a table. The job writes its Parquet files under it."""
@@ -207,6 +211,7 @@ class Attempt:
             tables=tables,
             notes=self.notes,
             built_on=self.built_on,
+            pseudonym_key=self.pseudonym_key or own_fingerprint(get_settings()),  # a job may have made it
         )
 
     def _files(self, table: str, by: str) -> list[StagedFile]:

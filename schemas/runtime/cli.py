@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.masking import shown, shown_values
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
@@ -45,6 +46,7 @@ def configure_logging() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            lambda _, __, fields: shown_values(fields),
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
             if sys.stderr.isatty()
             else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
@@ -89,7 +91,7 @@ def explain_os_error(error: OSError) -> str:
 def run_command(main: Callable[[], dict[str, Any]]) -> int:
     """Run a command's ``main``: print its result as the last line of standard output, or its error as one line.
 
-    Unexpected errors print a traceback above the one-line message.
+    Unexpected errors print a traceback above the one-line message. Passwords are masked in all of them.
 
     Returns:
         The exit code: 0, or the code of the error.
@@ -107,15 +109,15 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
             return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
         import traceback
 
-        traceback.print_exc()
+        print(shown(traceback.format_exc()), file=sys.stderr, flush=True)
         return _fail(f"{type(error).__name__}: {one_line(error)[:500]}", ClickwrightError.exit_code)
-    print(json.dumps(result, default=str), flush=True)
+    print(json.dumps(shown_values(result), default=str), flush=True)
     return 0
 
 
 def _fail(message: str, code: int) -> int:
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    print(f"error: {shown(message)}", file=sys.stderr, flush=True)
     return code
 
 

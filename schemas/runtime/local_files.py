@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -29,6 +30,15 @@ def slug(run: str) -> str:
     return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
+def printable(name: str) -> str:
+    """A file's name for messages and JSON: bytes that are not UTF-8, which Python keeps as surrogates, are escaped.
+
+    >>> printable(os.fsdecode(b"caf\\xe9"))
+    'caf\\\\xe9'
+    """
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
 def write_atomically(path: Path, text: str) -> None:
     """Write a small file atomically: a reader sees either the old content or the new content.
 
@@ -45,13 +55,23 @@ def write_atomically(path: Path, text: str) -> None:
         fresh.unlink(missing_ok=True)
 
 
-def private_file(path: Path) -> str:
-    """The content of a file with a random secret, readable only by its owner. The first call creates it."""
+def random_secret() -> str:
+    """64 random hexadecimal digits."""
+    return secrets.token_hex(32)
+
+
+def private_file(path: Path, make: Callable[[], str] = random_secret) -> str:
+    """The content of a file with a secret, readable only by its owner. The first call creates it.
+
+    Args:
+        path: the file; its folder is created if needed.
+        make: makes the secret.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
         with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(32))
+            file.write(make())
         try:
             os.link(fresh, path)  # fails if another process was first; its secret is used then
         except FileExistsError:

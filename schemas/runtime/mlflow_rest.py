@@ -5,6 +5,7 @@ from typing import Any
 import requests
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.masking import shown, without_parts
 
 TAG = "clickwright."
 """Prefix of this project's tags on runs and model versions."""
@@ -34,7 +35,7 @@ def version_by_alias(url: str, model: str, alias: str) -> dict[str, Any] | None:
         content = answer.json()
     except (requests.RequestException, ValueError) as error:
         raise ClickwrightError(
-            f"MLflow does not answer ({type(error).__name__}); at {where}; start it with `make up`, "
+            f"MLflow does not answer ({type(error).__name__}); at {shown(where)}; start it with `make up`, "
             "or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"
         ) from None
     if answer.ok:
@@ -42,6 +43,5 @@ def version_by_alias(url: str, model: str, alias: str) -> dict[str, Any] | None:
         return found
     if content.get("error_code") in NOT_FOUND:
         return None
-    raise ClickwrightError(
-        f"MLflow answers with an error ({answer.status_code} {content.get('message', '')[:200]}); at {where}; look into its log"
-    )
+    said = f"{answer.status_code} {without_parts(content.get('message', ''), where)[:200]}"
+    raise ClickwrightError(f"MLflow answers with an error ({said}); at {shown(where)}; look into its log")

@@ -5,15 +5,16 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so a misspelt setting cannot g
 """
 
 import argparse
+import codecs
 import os
-import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field, SecretStr, ValidationError
 
 from schemas.runtime.errors import ConfigError
-from schemas.runtime.local_files import private_file
+from schemas.runtime.masking import shown
 from schemas.runtime.setting_groups import PREFIX as PREFIX
 from schemas.runtime.setting_groups import ROOT as ROOT
 from schemas.runtime.setting_groups import (
@@ -26,6 +27,9 @@ from schemas.runtime.setting_groups import (
     TrainingSettings,
 )
 
+SHORTEST_KEY = 32
+"""Bytes of a key of HMAC-SHA-256: a shorter one is weaker than the hash (RFC 2104, section 3)."""
+
 
 class Settings(
     ServingSettings, GateSettings, TrainingSettings, ServiceSettings, SparkSettings, SourceSettings, StorageSettings
@@ -37,7 +41,8 @@ class Settings(
 
     pseudonym_key: SecretStr | None = Field(
         None,
-        description="secret key of the user pseudonyms; default: a generated key in <var>/secrets/pseudonym.key",
+        description="secret key of the user pseudonyms, at least 32 characters; "
+        "default: <var>/secrets/pseudonym.key, which the first run of an empty lake generates",
     )
 
     def environment(self) -> dict[str, str]:
@@ -46,11 +51,37 @@ class Settings(
         plain = {n: v.get_secret_value() if isinstance(v, SecretStr) else v for n, v in values.items() if v is not None}
         return {f"{PREFIX}{name}".upper(): str(value) for name, value in plain.items()}
 
+    @property
+    def pseudonym_key_file(self) -> Path:
+        return self.secrets / "pseudonym.key"
+
+    @property
+    def has_pseudonym_key(self) -> bool:
+        """Whether there is a key, right or wrong."""
+        return self.pseudonym_key is not None or self.pseudonym_key_file.exists()
+
     def pseudonym_secret(self) -> bytes:
-        """The key of the pseudonyms: the setting, or a generated file that only its owner can read."""
-        if self.pseudonym_key is not None:
-            return self.pseudonym_key.get_secret_value().encode()
-        return private_file(self.secrets / "pseudonym.key").encode()
+        """The key of the pseudonyms: the setting, or the file that only its owner can read; without surrounding blanks.
+
+        It does not make a key, and does not compare it with the lake's: commands call
+        :func:`schemas.lake.pseudonym_key.pseudonym_key`.
+
+        Raises:
+            ConfigError: there is no key, or it is too short.
+        """
+        named = f"{PREFIX}PSEUDONYM_KEY"
+        where = "in the environment" if self.pseudonym_key is not None else f"at {self.pseudonym_key_file}"
+        if not self.has_pseudonym_key:
+            raise ConfigError(f"the key of the pseudonyms is missing; {where}; put its backup back, or set {named}")
+        given = self.pseudonym_key
+        key = given.get_secret_value().encode() if given is not None else self.pseudonym_key_file.read_bytes()
+        key = key.removeprefix(codecs.BOM_UTF8).strip()
+        if len(key) < SHORTEST_KEY:
+            raise ConfigError(
+                f"the key of the pseudonyms has {len(key)} bytes instead of at least {SHORTEST_KEY}; {where}; "
+                f"put the key of this lake back; for a new lake, unset {named} and remove the file: a key is generated"
+            )
+        return key
 
 
 def get_settings() -> Settings:
@@ -69,17 +100,8 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}={e['input']!r} ({e['msg']})" for e in error.errors())
+        wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}={shown(repr(e['input']))} ({e['msg']})" for e in error.errors())
         raise ConfigError(f"wrong setting {wrong}; in the environment; correct it") from None
-
-
-def shown(value: str) -> str:
-    """A setting's value for printing: the password in a URI is masked.
-
-    >>> shown("postgresql://lake:s3cret@db/lake")
-    'postgresql://lake:***@db/lake'
-    """
-    return re.sub(r"(://[^:/@]*):[^@/]*@", r"\1:***@", value)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

@@ -38,7 +38,7 @@ FOLLOWS_WITHIN_S = 10
 """The scheduler starts the runs of an asset event within this time."""
 ENVIRONMENT = {
     "CLICKWRIGHT_SOURCES": "simulated",
-    "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests",  # different keys would give the two lakes different pseudonyms
+    "CLICKWRIGHT_PSEUDONYM_KEY": "the key of the tests, long enough",  # so that two lakes have equal pseudonyms
     "CLICKWRIGHT_APPROVERS": APPROVER,
 }
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 from dags.common.command_result import error_line, failure, given, result_line
 from dags.common.module_operator import ModuleOperator
 from dags.common.spark_operator import SparkJobOperator
+from schemas.runtime.errors import NobodyFound
 from tests.polling import until
 
 PROBE = "tests.dags.probe"
@@ -79,6 +80,10 @@ def test_signals_are_named() -> None:
     for code in (-9, 137):
         assert str(failure("jobs.clean", code, [])).startswith("jobs.clean was ended by SIGKILL")
     assert str(failure("jobs.clean", 7, ["words", ""])) == "jobs.clean ended with exit code 7: words"
+
+
+def test_an_erasure_that_found_nobody_is_not_tried_again() -> None:
+    assert type(failure("schemas.erasure", NobodyFound.exit_code, ["error: line 2 found nobody"])) is AirflowFailException
 
 
 @pytest.mark.slow

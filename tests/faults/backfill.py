@@ -24,7 +24,7 @@ from tests.schemas.conftest import session_rows
 
 BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
 BAD, LATE = "bad", "late"
-ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "of the tests"}
+ENVIRONMENT = {"CLICKWRIGHT_SOURCES": "simulated", "CLICKWRIGHT_PSEUDONYM_KEY": "the key of the tests, long enough"}
 """One fixed key: different keys would give two backfills different pseudonyms."""
 
 

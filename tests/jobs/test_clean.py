@@ -12,6 +12,7 @@ from jobs.cleaning.accounting import digest_of, landing_rows
 from jobs.landing import files
 from schemas.contract import CONTRACTS, table_names
 from schemas.lake.lake import open_lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.pages import table_docs
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.publishing import audit, publish
@@ -34,7 +35,7 @@ def test_valid_line_becomes_an_event(deliver: Deliver, cleaned: Cleaned) -> None
         "event_date": DAY,
         "arrived_on": DAY,
         "event_id": "e1",
-        "user_id": pseudonym(get_settings().pseudonym_secret(), GOOD["user"]),
+        "user_id": pseudonym(pseudonym_key(get_settings()), GOOD["user"]),
         "event_type": "rating",
         "event_time": datetime(1998, 4, 16, 14, 20, 5, tzinfo=UTC),
         "item_id": "242",
@@ -172,7 +173,7 @@ def test_no_raw_user_id_in_events_or_rejects(deliver: Deliver, cleaned: Cleaned,
     result = cleaned()
     assert len(result["rejects"]) == 3
     kept = repr(result["events"]) + repr(result["rejects"])
-    assert pseudonym(get_settings().pseudonym_secret(), person) in kept
+    assert pseudonym(pseudonym_key(get_settings()), person) in kept
     assert person not in kept
 
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -18,9 +19,10 @@ from jobs.landing.readers import read
 from schemas.contract import load_contract
 from schemas.erasure.__main__ import main as erase
 from schemas.erasure.receipt import read_receipt, receipts
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.privacy.suppression_list import read_erased
-from schemas.runtime.errors import NothingToDo
+from schemas.runtime.errors import NobodyFound, NothingToDo
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import Deliver, line
@@ -41,7 +43,7 @@ def erased(tmp_path: Path) -> Callable[[str], str]:
     def ask(raw: str) -> str:
         asked = tmp_path / "asked.txt"
         asked.write_text(raw)
-        (receipt,) = erase(["--from", str(asked), "--date", "2026-11-21"])["receipts"].values()
+        (receipt,) = erase(["--from", str(asked), "--date", "2026-11-21", "--landing-follows"])["receipts"].values()
         return str(receipt["request"])
 
     return ask
@@ -50,7 +52,7 @@ def erased(tmp_path: Path) -> Callable[[str], str]:
 def test_lines_of_erased_users_are_rejected_without_content(deliver: Deliver, erased: Callable[[str], str]) -> None:
     path = deliver(line(user=ANNA), line(user=ANNA, type="jump"), line(user=BELA), line(user=BELA, type="jump"))
     erased(ANNA)
-    source, events, key = load_source("movielens"), load_contract("events"), get_settings().pseudonym_secret()
+    source, events, key = load_source("movielens"), load_contract("events"), pseudonym_key(get_settings())
     file = next(file for file, _ in landing_files(get_settings()))
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, False)
     (raw,) = read(path, source, wanted_fields(source))
@@ -96,7 +98,7 @@ def test_blanking_keeps_the_other_line_numbers(var: Path, ours: None, erased: Ca
     unpack = {".gz": gzip.decompress, ".zst": lambda c: zstandard.ZstdDecompressor().stream_reader(c).read()}
     path.write_bytes(pack(content))
     request = erased(ANNA)
-    assert erase_landing.main([]) == {"requests": [request], "lines_blanked": 2, "still_hold": []}
+    assert erase_landing.main([]) == {"requests": [request], "lines_blanked": 2, "still_hold": [], "not_searched": []}
     left = unpack.get(path.suffix, bytes)(path.read_bytes()).decode().split("\n")
     assert left == [lines[0], "", "", lines[3], "", lines[5]]
     assert erase_landing.main(["--all"])["lines_blanked"] == 2, "it was done once, and the receipt still says so"
@@ -115,7 +117,7 @@ def test_multiline_record_is_blanked_as_a_whole(var: Path, ours: None, erased: C
     source = load_source("online_retail")
     file, _ = next(landing_files(get_settings()))
     erased("99999")
-    found = lines_of_erased(file, source, get_settings().pseudonym_secret(), read_erased())
+    found = lines_of_erased(file, source, pseudonym_key(get_settings()), read_erased())
     assert list(found.of) == [4]
     erase_landing.main([])
     assert path.read_text().split("\n") == "\n".join([header, rows[0], "\n", rows[2], ""]).split("\n")
@@ -140,7 +142,8 @@ def test_parquet_rows_become_nulls(var: Path, ours: None, erased: Callable[[str]
 def test_broken_line_is_found_by_raw_id(deliver: Deliver, ours: None, erased: Callable[[str], str], tmp_path: Path) -> None:
     path = deliver(line(user=BELA), line(user=ANNA)[:-9], '{"user": "someb')
     erased(ANNA)
-    assert erase_landing.main([])["lines_blanked"] == 0
+    with pytest.raises(NobodyFound, match="--from also searches broken lines"):
+        erase_landing.main([])
     assert erase_landing.main(["--from", str(tmp_path / "asked.txt")])["lines_blanked"] == 1
     assert [bool(text) for text in gzip.decompress(path.read_bytes()).split(b"\n")] == [True, False, True, False]
 
@@ -168,7 +171,7 @@ def test_rerun_of_a_day_does_not_restore_an_erased_user(
     before = cleaned()
     erased(ANNA)
     after = cleaned(run="again")
-    who = pseudonym(get_settings().pseudonym_secret(), ANNA)
+    who = pseudonym(pseudonym_key(get_settings()), ANNA)
     assert who in json.dumps(before["events"], default=str)
     assert who not in json.dumps([after["events"], after["rejects"]], default=str)
     figures = after["figures"]
@@ -178,3 +181,38 @@ def test_rerun_of_a_day_does_not_restore_an_erased_user(
     }  # fmt: skip
     assert figures["reasons"] == {"person.erased": 3}
     assert date(1998, 4, 16) == after["events"][0]["arrived_on"]  # type: ignore[index]
+
+
+def test_places_that_no_mapping_reads_are_listed(deliver: Deliver, ours: None, erased: Callable[[str], str], var: Path) -> None:
+    deliver(line(user=ANNA))
+    deliver(line(user=ANNA), source="oldshop")
+    landing = var / "landing"
+    (landing / "movielens" / "arrived=1998-04-16").mkdir()
+    (landing / "movielens" / "arrived=1998-04-16T15" / "more").mkdir()
+    (landing / "movielens" / "arrived=1998-04-16T15" / "_partial.jsonl").write_text(line(user=ANNA))
+    (landing / os.fsdecode(b"caf\xe9")).mkdir()
+    (landing / "movielens-items" / "arrived=1998-04-16T15").mkdir(parents=True)
+    erased(ANNA)
+    answer = erase_landing.main([])
+    assert answer["lines_blanked"] == 1
+    assert answer["not_searched"] == [
+        r"caf\xe9",
+        "movielens/arrived=1998-04-16",
+        "movielens/arrived=1998-04-16T15/_partial.jsonl",
+        "movielens/arrived=1998-04-16T15/more",
+        "oldshop",
+    ]
+    landed = read_receipt(receipts(get_settings())[0]).landing
+    assert landed is not None
+    assert landed.not_searched == answer["not_searched"]
+
+
+def test_a_line_that_found_nobody_anywhere_is_an_exit_code_of_its_own(deliver: Deliver, erased: Callable[[str], str]) -> None:
+    deliver(line(user=ANNA))
+    erased(f"{ANNA}\n{BELA}\n")
+    with pytest.raises(NobodyFound, match=r"1 lines .* found nobody, neither in the lake nor in the landing zone"):
+        erase_landing.main([])
+    receipt = read_receipt(receipts(get_settings())[0])
+    assert [(found.line, found.found_in) for found in receipt.lines] == [(1, ["landing"]), (2, [])]
+    with pytest.raises(NothingToDo):  # a second run of the workflow does not report it again
+        erase_landing.main([])

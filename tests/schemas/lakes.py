@@ -8,6 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.contract import load_contract
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.publishing import publish
 from schemas.publishing.audit_record import AuditRecord, RuleResult, write_audit
@@ -21,7 +22,7 @@ FIELD = {"rejects": "arrived_on", "events": "arrived_on", "sessions": "closed_on
 
 
 def person(raw: str) -> str:
-    return pseudonym(get_settings().pseudonym_secret(), raw)
+    return pseudonym(pseudonym_key(get_settings()), raw)
 
 
 def moment(day: date, hour: int) -> datetime:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.contract import load_contract
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
@@ -50,7 +51,7 @@ def test_clean_and_sessionize_match_the_truth(var: Path, days: list[dict[str, An
     files = [path for day in days for path in day["manifest"].tables["events"].paths]
     staged = spark.read.schema(load_contract("events").spark_schema).parquet(*files)
     found = summarize(sessionize(staged)).select("user_id", "started_at", "ended_at", "n_events").toArrow().to_pylist()
-    key = get_settings().pseudonym_secret()
+    key = pseudonym_key(get_settings())
     of_truth = [{**s, "user_id": pseudonym(key, s["user_id"])} for s in truth(var, "sessions")]
     columns = ("user_id", "started_at", "ended_at", "n_events")
     assert sorted(tuple(s[c] for c in columns) for s in found) == sorted(tuple(s[c] for c in columns) for s in of_truth)

@@ -20,6 +20,7 @@ from ml.inference.shards import RECOMMENDATIONS, TABLE, Inputs, Work, shard_of
 from ml.inference.user_histories import EVENT_SCHEMA
 from schemas.erasure import __main__ as erase
 from schemas.lake.lake import Lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import as_pseudonym
 from schemas.publishing.staging import read_manifest
 from schemas.runtime.settings import ROOT, get_settings
@@ -71,6 +72,7 @@ def test_shards_are_atomic_and_specific_to_their_inputs(var: Path) -> None:
 
 
 def test_an_erasure_reaches_shards_of_a_killed_run(var: Path) -> None:
+    pseudonym_key(get_settings())  # makes it
     persons = {raw: as_pseudonym(raw, get_settings()) for raw in ("ann", "bob")}
     row = {"served_on": SERVED_ON, "rank": 1, "item_id": "a", "score": 1.0, "reason": "Popular.", "propensity": 1.0}
     row |= {"model_name": "m", "model_version": "1"}

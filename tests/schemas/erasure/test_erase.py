@@ -15,7 +15,7 @@ from schemas.privacy.suppression_list import read_erased
 from schemas.publishing import audit, publish
 from schemas.publishing.audit_record import read_audit
 from schemas.publishing.staging import open_attempt, read_manifest
-from schemas.runtime.errors import ClickwrightError, ConfigError, NothingToDo, Refused
+from schemas.runtime.errors import ClickwrightError, ConfigError, NobodyFound, NothingToDo, Refused
 from schemas.runtime.settings import get_settings
 from tests.schemas.erasure.search import search
 from tests.schemas.lakes import DAYS, FIELD, RAW, pass_audit, person, rows_of, stage, write_day
@@ -119,8 +119,12 @@ def test_a_repeated_request_keeps_the_receipt(tmp_path: Path) -> None:
 
 def test_an_unknown_person_is_put_on_the_suppression_list() -> None:
     write_day("sessions", DAYS[0])
-    (receipt,) = erase(["--raw-id", "nobody@people.example", *DATE])["receipts"].values()
+    with pytest.raises(NobodyFound, match=r"1 of 1 lines .* found nobody in the lake: line 1; see .*; compare these ids"):
+        erase(["--raw-id", "nobody@people.example", *DATE])
+    (path,) = receipts(get_settings())
+    receipt = json.loads(path.read_text())
     assert receipt["tables"] == {}
+    assert receipt["lines"][0]["found_in"] == []
     assert read_erased().among([person("nobody@people.example"), person(ANNA)]).keys() == {person("nobody@people.example")}
 
 
@@ -243,7 +247,7 @@ def test_a_request_without_ids_is_refused(tmp_path: Path) -> None:
 
 
 def test_rows_of_others_can_still_be_published() -> None:
-    erase(["--raw-id", ANNA, *DATE])
+    erase(["--raw-id", ANNA, *DATE, "--landing-follows"])
     write_day("sessions", DAYS[0], RAW[1:])
     assert open_lake().arrow("sessions").num_rows == 2
     assert read_manifest("test", f"sessions-{DAYS[0]}").tables["sessions"].rows == 2

@@ -14,6 +14,7 @@ from rich.console import Console
 from schemas.contract import table_names
 from schemas.lake.commit_history import remember
 from schemas.lake.lake import Lake, open_lake
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.lake.snapshots import snapshot_of, tags
 from schemas.lineage import walk
 from schemas.lineage.__main__ import main
@@ -131,7 +132,7 @@ def lake(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lake:
 
 
 def who(user: str) -> str:
-    return pseudonym(get_settings().pseudonym_secret(), user)
+    return pseudonym(pseudonym_key(get_settings()), user)
 
 
 def places(node: Node) -> set[Place]:

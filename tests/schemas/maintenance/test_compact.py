@@ -90,10 +90,12 @@ def test_a_concurrently_replaced_partition_keeps_its_new_rows(monkeypatch: pytes
 
 
 def test_compaction_is_refused_during_an_erasure() -> None:
+    from schemas.lake.pseudonym_key import pseudonym_key
     from schemas.privacy.erasure_requests import write_request
     from schemas.runtime.settings import get_settings
 
-    write_request(get_settings(), [RAW[0]], DAYS[2])
+    pseudonym_key(get_settings())
+    write_request(get_settings(), {1: RAW[0]}, DAYS[2])
     with pytest.raises(ClickwrightError, match="erasure is not finished"):
         compact.main(["--date", "2026-11-20"])
 

@@ -1,6 +1,5 @@
 """Settings: typed, strict, read from the environment."""
 
-import stat
 from pathlib import Path
 
 import pytest
@@ -35,19 +34,42 @@ def test_an_invalid_value_names_the_setting_and_the_value(monkeypatch: pytest.Mo
         get_settings()
 
 
-def test_the_pseudonym_key_is_generated_once_with_mode_600(var: Path) -> None:
-    first = get_settings().pseudonym_secret()
-    assert first == get_settings().pseudonym_secret()
-    assert len(first) == 64
-    mode = stat.S_IMODE((var / "secrets" / "pseudonym.key").stat().st_mode)
-    assert mode == 0o600
+KEY = "a secret of at least 32 characters"
 
 
 def test_a_key_from_the_environment_is_used_and_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", "a-secret")
+    monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", KEY)
     settings = get_settings()
-    assert settings.pseudonym_secret() == b"a-secret"
-    assert "a-secret" not in repr(settings)
+    assert settings.pseudonym_secret() == KEY.encode()
+    assert KEY not in repr(settings)
+
+
+def test_a_key_in_a_file_with_a_line_end_is_the_key_of_the_setting(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (var / "secrets").mkdir(parents=True)
+    for content in (f"{KEY}\n", f"\ufeff{KEY}\r\n"):
+        (var / "secrets" / "pseudonym.key").write_text(content)
+        assert get_settings().pseudonym_secret() == KEY.encode()
+    (var / "secrets" / "pseudonym.key").write_bytes(b"\xff" * 32)
+    assert get_settings().pseudonym_secret() == b"\xff" * 32
+    monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", f" {KEY}\r\n")
+    assert get_settings().pseudonym_secret() == KEY.encode()
+
+
+@pytest.mark.parametrize("key", ["", " \n", "0123", "k" * 31 + "\n"])
+def test_an_empty_or_short_key_is_an_error(key: str, var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (var / "secrets").mkdir(parents=True)
+    (var / "secrets" / "pseudonym.key").write_text(key)
+    with pytest.raises(ConfigError, match=r"instead of at least 32; at .*pseudonym\.key"):
+        get_settings().pseudonym_secret()
+    monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", key)
+    with pytest.raises(ConfigError, match="instead of at least 32; in the environment"):
+        get_settings().pseudonym_secret()
+
+
+def test_reading_the_key_does_not_make_one(var: Path) -> None:
+    with pytest.raises(ConfigError, match="the key of the pseudonyms is missing"):
+        get_settings().pseudonym_secret()
+    assert not (var / "secrets").exists()
 
 
 def test_alerts_go_to_the_log_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
