@@ -17,6 +17,7 @@ from schemas.contract import load_contract, table_names
 from schemas.erasure.pages import paint_over
 from schemas.erasure.progress import Progress, TableProgress, forget_progress, read_progress, write_progress
 from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt, write_receipt
+from schemas.erasure.reports import forget_reports
 from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
 from schemas.lake.lake import Lake, open_lake
 from schemas.maintenance.lock import maintenance_lock
@@ -55,6 +56,7 @@ def erase(lake: Lake, settings: Settings, request: Request) -> Path:
                 rewrite_table(lake, name, request, found, save)
                 forget_snapshots(lake, name, request, found, save)
             sweep(lake, name, request, found, save)
+    progress.pages |= set(forget_reports(settings, request.persons))
     painted, elsewhere = paint_over(settings, request.persons)
     progress.pages |= set(painted)
     save()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from schemas.runtime.settings import Settings
 
-TEXTS = (".html", ".json", ".csv", ".txt", ".log", ".md", ".js")
+TEXTS = (".html", ".json", ".jsonl", ".csv", ".txt", ".log", ".md", ".js", ".svg")
 PAINTED = b"(erased)"
 SKIPPED = ("landing", "lake", "secrets", "spark", "java", "models", "erasures")
 

@@ -32,6 +32,9 @@ class StorageSettings(SettingsGroup):
         description="whether an erasure may rewrite landing files; otherwise its receipt lists the files that hold the person",
     )
     catalog_uri: str | None = Field(None, description="SQLAlchemy URI of the Iceberg catalog; default: SQLite in <var>/lake")
+    record_days: int = Field(
+        90, gt=0, description="days for which audits, staging records, logs and the demonstration's report are kept"
+    )
     object_store: str | None = Field(
         None,
         pattern=r"^s3://[^/]+(/[^/]+)*$",

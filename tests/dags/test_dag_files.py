@@ -153,7 +153,7 @@ def test_gate_comes_before_the_approval(parsed: Any) -> None:
 
 def test_maintenance_runs_without_requests_not_after_a_failure(parsed: Any) -> None:
     tasks = parsed["dags"]["maintain_lake"]["tasks"]
-    assert tasks["erase"]["downstream"] == ["compact", "forget", "retention"]
+    assert tasks["erase"]["downstream"] == ["compact", "forget", "records", "retention"]
     assert tasks["forget"]["downstream"] == ["mark_models"]
     for task, following in pairwise(["compact", "expire", "orphans", "statistics"]):
         assert tasks[task]["downstream"] == [following]
