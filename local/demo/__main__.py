@@ -34,6 +34,7 @@ from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.terminal import printable
 
 SERVED_ON = dataset.LAST_DAY + timedelta(days=1)
 INTERRUPTED = 130
@@ -165,7 +166,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
     args = parser.parse_args(argv)
     settings = get_settings()
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, emoji=False)
     began = time.monotonic()
     demo = Demo(settings, console)
     ran_before = all(demo.services.daemons.find(daemon.name) for daemon in demo.services.programs())
@@ -222,7 +223,7 @@ def cli() -> int:
     else:
         return 0
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return code
 
 

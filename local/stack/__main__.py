@@ -28,6 +28,7 @@ from local.stack.processes import Daemon, Daemons, Progress, inherited_environme
 from schemas.runtime.cli import explain_os_error
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.terminal import printable
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 300
@@ -284,7 +285,7 @@ class Services:
 
 def fail(message: str, exit_code: int) -> int:
     """Print an error in one line."""
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return exit_code
 
 

@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.terminal import printable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
@@ -45,6 +46,7 @@ def configure_logging() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            _without_control_characters,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
             if sys.stderr.isatty()
             else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
@@ -52,6 +54,11 @@ def configure_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _without_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names of files and texts of lines stand in logs, which people read on terminals."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 @contextmanager
@@ -107,7 +114,7 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
             return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
         import traceback
 
-        traceback.print_exc()
+        sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
         return _fail(f"{type(error).__name__}: {one_line(error)[:500]}", ClickwrightError.exit_code)
     print(json.dumps(result, default=str), flush=True)
     return 0
@@ -115,7 +122,7 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
 
 def _fail(message: str, code: int) -> int:
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr, flush=True)
+    print(f"error: {printable(message)}", file=sys.stderr, flush=True)
     return code
 
 

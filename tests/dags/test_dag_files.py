@@ -161,5 +161,10 @@ def test_maintenance_runs_without_requests_not_after_a_failure(parsed: Any) -> N
     modules = {name: task["module"] for name, task in tasks.items()}
     assert modules.pop("mark_models") == "ml.mark_erased"
     assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.erase_landing")
-    renamed = {"expire": "expire_snapshots", "orphans": "orphan_files", "statistics": "table_statistics"}
+    renamed = {
+        "expire": "expire_snapshots",
+        "orphans": "orphan_files",
+        "statistics": "table_statistics",
+        "records": "record_retention",
+    }
     assert modules == {name: f"schemas.maintenance.{renamed.get(name, name)}" for name in modules}
