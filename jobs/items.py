@@ -2,7 +2,8 @@
 
 Reads the catalogue files of the sources in the landing zone, writes the partition ``as_of`` of ``items``. There is nothing to
 do on a day without a catalogue file, because the previous partition still holds, or if no source has a catalogue.
-A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line.
+A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line. So is
+an item with an email address, a telephone number or a card number where everybody would read it (reason ``title.personal``).
 
 ``python -m jobs.items --as-of 1998-04-16``
 """
@@ -25,6 +26,7 @@ from jobs.exchange.tasks import in_tasks
 from jobs.landing.files import LandingFile, item_files
 from jobs.landing.readers import read
 from schemas.contract import Contract, load_contract
+from schemas.privacy.personal_texts import holding_personal_data
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.rules import to_polars
 from schemas.runtime.cli import day, log, run_command, run_id_default
@@ -35,6 +37,9 @@ from schemas.spark.session import spark_session
 
 LOGGED_LINES = 20
 NEWEST = ["arrived_at", "source_file", "line_number"]
+SHOWN = ("item_id", "title", "categories", "brand")
+"""Columns that other people read in recommendations, reasons and ads."""
+PERSONAL = "personal"
 SOUND, REFUSED = "sound", "refused"
 
 
@@ -95,8 +100,15 @@ def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile,
     )
     broken = [pl.when(to_polars(rule)).then(pl.lit(rule.id)) for rule in contract.rules]
     of_line = pl.concat_list("problem")
+    frame = frame.with_columns(**{f"{PERSONAL}.{name}": holding_personal_data(_as_text(frame, name)) for name in SHOWN})
+    broken += [pl.when(pl.col(f"{PERSONAL}.{name}")).then(pl.lit(f"{name}.{PERSONAL}")) for name in SHOWN]
     reasons = pl.when(pl.col("problem").is_not_null()).then(of_line).otherwise(pl.concat_list(broken).list.drop_nulls())
-    return frame.with_columns(reasons=reasons).drop("problem")
+    return frame.with_columns(reasons=reasons).drop("problem", *(f"{PERSONAL}.{name}" for name in SHOWN))
+
+
+def _as_text(frame: pl.DataFrame, name: str) -> pl.Series:
+    values = frame[name]
+    return values.list.join("\n") if isinstance(values.dtype, pl.List) else values
 
 
 def _description() -> pl.Expr:

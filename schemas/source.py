@@ -100,6 +100,9 @@ class Skip(_Strict):
     pattern: str | None = None
     unless: str | None = None
     missing: Literal[True] | None = None
+    private: bool = Field(
+        False, description="whether the excluded lines may be about a person; their rejects then show nothing"
+    )
     why: str = Field("", description="the reason as a sentence")
 
     @field_validator("pattern", "unless")

@@ -223,6 +223,11 @@ class ServiceSettings(SettingsGroup):
 class TrainingSettings(SettingsGroup):
     """Trainings, and the models that they start from."""
 
+    item_min_people: int = Field(
+        5,
+        gt=0,
+        description="people who must have met an item that no catalogue lists, before it is learnt, recommended or named",
+    )
     checkpoint_steps: int = Field(
         500, gt=0, description="steps between checkpoints of a network's training; each epoch also ends with a checkpoint"
     )
