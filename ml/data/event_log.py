@@ -6,6 +6,7 @@ disappear with the process, even if it is killed.
 Shapes: N events.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -205,6 +206,9 @@ def everything(time: Column, arrived: Column) -> npt.NDArray[np.bool_]:
 def on_disk(n: int, dtype: Any) -> Column:
     """An uninitialised array in an unnamed file, which is freed together with the array.
 
+    The disk's space is reserved at once: a full disk raises an error here. Without it, the first write to a page that the disk
+    has no space for ends the process with SIGBUS, as if memory had run out.
+
     Args:
         n: number of elements.
         dtype: NumPy type of an element.
@@ -212,6 +216,8 @@ def on_disk(n: int, dtype: Any) -> Column:
     if n == 0:
         return np.empty(0, dtype=dtype)
     with tempfile.TemporaryFile(dir=_folder()) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n * np.dtype(dtype).itemsize)
         return np.asarray(np.memmap(file, dtype=dtype, mode="w+", shape=(n,)))
 
 

@@ -90,7 +90,7 @@ def offer_of(
     for events, users in parts:
         tally.add(events, users)
     if tally.people is not None:
-        public = [item_ids[index] for index in np.flatnonzero(met_by_enough(tally.people))]
+        public = [item_ids[index] for index in np.flatnonzero(met_by_enough(tally.people)).tolist()]
         catalogue = pa.table({"item_id": public, "title": public, "categories": pa.nulls(len(public))})
     assert catalogue is not None
     place = {item: index for index, item in enumerate(item_ids)}

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.full_disk import full_disk
 from schemas.runtime.terminal import printable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
@@ -106,12 +107,11 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
         result = main()
     except ClickwrightError as error:
         return _fail(one_line(error), error.exit_code)
-    except OSError as error:
-        return _fail(explain_os_error(error), ClickwrightError.exit_code)
     except Exception as error:
-        if (no_space := os.strerror(errno.ENOSPC)) in str(error):  # Spark and Arrow wrap it in their own exceptions
-            where = getattr(error, "filename", None) or "the state folder (CLICKWRIGHT_VAR)"
-            return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
+        if (where := full_disk(error)) is not None:
+            return _fail(f"{os.strerror(errno.ENOSPC)}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
+        if isinstance(error, OSError):
+            return _fail(explain_os_error(error), ClickwrightError.exit_code)
         import traceback
 
         sys.stderr.write(printable(traceback.format_exc(), keep="\n"))
