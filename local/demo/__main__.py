@@ -127,7 +127,9 @@ class Demo:
     def _late_days(self) -> list[date]:
         """The days that are still out of date because of late events, from the command ``jobs.late_days``."""
         command = [sys.executable, "-m", "jobs.late_days"]
-        done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.settings.root, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace"
+        )
         if done.returncode:
             raise ClickwrightError(last_error("jobs.late_days", done.stderr))
         return [date.fromisoformat(late) for late in json.loads(done.stdout.splitlines()[-1])["late_days"]]
@@ -135,7 +137,15 @@ class Demo:
     def _preparing_models(self) -> "subprocess.Popen[str]":
         """Prepare the language model in a separate process, whose memory is free again when it ends."""
         command = [sys.executable, "-m", "ml.prepare_models"]
-        return subprocess.Popen(command, cwd=self.settings.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=self.settings.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
 
     def _prepared(self, models: "subprocess.Popen[str]") -> None:
         """Wait until the language model is ready.

@@ -27,6 +27,7 @@ from local.stack.configuration import USER, airflow_database, password, password
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
 from schemas.runtime.cli import explain_os_error
 from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.local_files import sqlite_uri
 from schemas.runtime.settings import Settings, get_settings
 from schemas.runtime.terminal import printable
 
@@ -67,7 +68,7 @@ class Services:
 
     @property
     def mlflow_store(self) -> str:
-        return f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+        return sqlite_uri(self.mlflow_home / "mlflow.db")
 
     def programs(self) -> list[Daemon]:
         """The programs, in the order of their start."""
@@ -207,7 +208,16 @@ class Services:
             "CLICKWRIGHT_VAR": str(self.settings.var),
             "CLICKWRIGHT_SPARK_CLASS_ARCHIVE": str(self.settings.spark_class_archive),
         }
-        found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            command,
+            cwd=self.settings.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
         if found.returncode:
             said = (found.stderr.strip().splitlines() or ["jobs.prepare_spark printed no error"])[-1].removeprefix("error: ")
             raise ConfigError(said)

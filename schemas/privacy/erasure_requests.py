@@ -50,7 +50,7 @@ def read_raw_ids(file: str) -> list[str]:
     """
     if file != "-" and not Path(file).is_file():
         raise ConfigError(f"no such file; {file}; give a file with raw user ids, one per line, or - for standard input")
-    text = sys.stdin.read() if file == "-" else Path(file).read_text()
+    text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
     return [line.strip() for line in text.splitlines() if line.strip()]
 
 
@@ -75,7 +75,7 @@ def write_request(settings: Settings, raw_ids: Sequence[str], on: date) -> Path:
     settings.erasures.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = settings.erasures / f"{_id(settings, [_pseudonym(settings, raw) for raw in people])}{SUFFIX}"
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(stored.model_dump_json())
     fresh.replace(path)
     return path
@@ -92,7 +92,7 @@ def read_request(settings: Settings, path: Path) -> Request:
         ConfigError: the file is damaged.
     """
     try:
-        stored = _Stored.model_validate_json(path.read_text())
+        stored = _Stored.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
         raise ConfigError(f"the erasure request is damaged; at {path}; remove it and make the request again") from None
     persons = tuple(_pseudonym(settings, raw) for raw in stored.raw_ids)

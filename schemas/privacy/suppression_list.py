@@ -41,7 +41,7 @@ def digest_of(key: bytes, pseudonym: str) -> str:
 def read_erased(settings: Settings | None = None) -> Erased:
     """Read the list; it is empty if nobody was erased."""
     settings = settings or get_settings()
-    requests = {path.name: path.read_text().strip() for path in settings.erased.glob("[!.]*")}
+    requests = {path.name: path.read_text(encoding="utf-8").strip() for path in settings.erased.glob("[!.]*")}
     return Erased(requests, settings.pseudonym_secret() if requests else b"")
 
 

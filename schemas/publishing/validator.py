@@ -62,7 +62,8 @@ class Auditor:
         self.context = gx.get_context(mode="ephemeral")
         self.context.variables.progress_bars = {"globally": False}
         self.source = self.context.data_sources.add_pandas("staged")
-        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)}
+        folder = str(docs).replace("$", "\\$")  # Great Expectations replaces $NAME by a variable of the environment
+        store = {"class_name": "TupleFilesystemStoreBackend", "base_directory": folder}
         for existing in list(self.context.get_docs_sites_urls()):
             if existing.get("site_name"):
                 self.context.delete_data_docs_site(str(existing["site_name"]))

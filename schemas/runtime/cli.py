@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import io
 import json
 import logging
 import os
@@ -102,6 +103,7 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
     Returns:
         The exit code: 0, or the code of the error.
     """
+    _write_utf8()
     configure_logging()
     try:
         result = main()
@@ -120,6 +122,13 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
     return 0
 
 
+def _write_utf8() -> None:
+    """Read and write UTF-8 in any locale: with ``LC_ALL=C`` the streams would refuse every name that is not ASCII."""
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(encoding="utf-8", errors=errors)
+
+
 def _fail(message: str, code: int) -> int:
     sys.stdout.flush()
     print(f"error: {printable(message)}", file=sys.stderr, flush=True)
@@ -135,6 +144,6 @@ def run_id_default() -> str:
     shell = os.getppid()
     marks = [platform.node()]
     with suppress(OSError):  # these files exist only on Linux
-        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text())
-        marks.append(Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[STARTED])
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8"))
+        marks.append(Path(f"/proc/{shell}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[STARTED])
     return f"shell-{shell}-{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:8]}"

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import sqlite_uri
 
 PREFIX = "CLICKWRIGHT_"
 ROOT = Path(__file__).resolve().parents[2]
@@ -121,7 +122,7 @@ class StorageSettings(SettingsGroup):
 
     @property
     def catalog(self) -> str:
-        return self.catalog_uri or f"sqlite:///{self.lake_dir / 'catalog.db'}"
+        return self.catalog_uri or sqlite_uri(self.lake_dir / "catalog.db")
 
 
 class SourceSettings(SettingsGroup):
