@@ -39,7 +39,7 @@ from schemas.privacy.erasure_requests import persons_of, read_raw_ids
 from schemas.privacy.suppression_list import Erased, digest_of, read_erased
 from schemas.runtime.cli import log, run_command
 from schemas.runtime.errors import NobodyFound, NothingToDo
-from schemas.runtime.local_files import printable
+from schemas.runtime.local_files import escaped_name
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import SOURCES, Source, load_source
 
@@ -90,7 +90,7 @@ def not_searched(settings: Settings) -> list[str]:
                 found.append(folder)
             else:
                 found += [path for path in sorted(folder.iterdir()) if path.name.startswith((".", "_")) or not path.is_file()]
-    return [printable(path.relative_to(settings.landing_dir).as_posix()) for path in found]
+    return [escaped_name(path.relative_to(settings.landing_dir).as_posix()) for path in found]
 
 
 def has_mapping(folder: str) -> bool:

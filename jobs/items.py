@@ -4,7 +4,8 @@ Reads the catalogue files of the sources in the landing zone, writes the partiti
 landing zone no longer holds come from the newest published catalogue. A catalogue that lacks too many of the known items is
 refused. There is nothing to do on a day without a new catalogue file, because the previous partition still holds, or if no
 source has a catalogue. A catalogue file that arrives late is new to the next day that is processed.
-A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line.
+A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line. So is
+an item with an email address, a telephone number or a card number where everybody would read it (reason ``title.personal``).
 
 ``python -m jobs.items --as-of 1998-04-16``
 """

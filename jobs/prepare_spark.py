@@ -41,7 +41,9 @@ def archive_classes(ready: Prepared, settings: Settings) -> bool:
         conf = {"spark.driver.extraJavaOptions": options, "spark.ui.enabled": "false", "spark.driver.host": "127.0.0.1"}
         command += [argument for key, value in conf.items() for argument in ("--conf", f"{key}={value}")]
         command += [str(Path(__file__).parent / "exchange" / "warm_up.py")]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace"
+        )
         if done.returncode == 0 and fresh.exists():
             fresh.replace(ready.class_archive)
             return True

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         raise ClickwrightError(
             f"training {arguments.run} has no evidence; no {path}; run `python -m ml.register_challenger` for it first"
         )
-    settings, evidence = get_settings(), json.loads(path.read_text())
+    settings, evidence = get_settings(), json.loads(path.read_text(encoding="utf-8"))
     client = connect(settings)
     version = newest_with(client, settings, "run_id", evidence["run_id"])
     number = "not registered" if version is None else str(version.version)

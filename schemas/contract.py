@@ -304,7 +304,7 @@ def load_contract(name: str, folder: Path | None = None) -> Contract:
     path = folder / f"{name}{SUFFIX}"
     if not path.exists():
         raise ConfigError(f"no contract for table {name!r}; in {folder}; known are {', '.join(table_names(folder))}")
-    return parse_contract(path.read_text(), folder)
+    return parse_contract(path.read_text(encoding="utf-8"), folder)
 
 
 def table_names(folder: Path | None = None) -> list[str]:

@@ -13,11 +13,14 @@ from schemas.contract import load_contract
 from schemas.json_path import steps_of
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
+from schemas.runtime.terminal import printable
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
 NAMES_AN_HOUR = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
+LONGEST_NAME = 200
+"""Bytes of a folder's name; file systems allow 255."""
 ONLY_FOR = {
     "delimiter": ("csv",),
     "quote": ("csv",),
@@ -45,6 +48,22 @@ def matchable(pattern: str) -> str:
         why = [line.strip().removeprefix("error: ") for line in str(error).splitlines() if "error: " in line]
         raise ValueError(f"not a valid regular expression: {why[-1] if why else pattern}") from None
     return pattern
+
+
+def folder_name(name: str) -> str:
+    """Check that a name is that of a folder of its own in the landing zone.
+
+    Raises:
+        ValueError: it is another folder, such as ``..``, or a hidden one, or holds characters that cannot be read in messages.
+
+    >>> folder_name("shop-items")
+    'shop-items'
+    """
+    if not name.strip() or name.startswith(".") or "/" in name or "\\" in name or printable(name) != name:
+        raise ValueError(f"{printable(name)!r} is not the name of a folder; use letters, digits, - and _")
+    if len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"the name of a folder has at most {LONGEST_NAME} bytes")
+    return name
 
 
 class _Strict(BaseModel):
@@ -100,6 +119,9 @@ class Skip(_Strict):
     pattern: str | None = None
     unless: str | None = None
     missing: Literal[True] | None = None
+    private: bool = Field(
+        False, description="whether the excluded lines may be about a person; their rejects then show nothing"
+    )
     why: str = Field("", description="the reason as a sentence")
 
     @field_validator("pattern", "unless")
@@ -119,6 +141,8 @@ class Items(_Strict):
 
     folder: str
     columns: dict[str, Column]
+
+    _in_landing = field_validator("folder")(folder_name)
 
 
 class Source(_Strict):
@@ -144,6 +168,8 @@ class Source(_Strict):
     skip: dict[str, Skip] = Field({}, description="rule name: the lines that the rule excludes")
     robots: Robots | None = None
     items: Items | None = None
+
+    _in_landing = field_validator("name")(folder_name)
 
     @field_validator("time_zone")
     @classmethod
@@ -253,7 +279,7 @@ def load_source(name: str, folder: Path = SOURCES) -> Source:
     'json_lines'
     """
     path = folder / f"{name}.yaml"
-    if not path.exists():
+    if path.parent != folder or not path.exists():
         known = ", ".join(sorted(p.stem for p in folder.glob("*.yaml")))
         raise ConfigError(f"no source {name!r}; in {folder}; known are {known}: add a mapping or correct CLICKWRIGHT_SOURCES")
     return read_source(path)
@@ -276,7 +302,7 @@ def read_source(path: Path) -> Source:
         ConfigError: the mapping is not valid.
     """
     try:
-        return Source.model_validate(yaml.safe_load(path.read_text()))
+        return Source.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (ValidationError, yaml.YAMLError) as error:
         what, place = str(error), ""
         if isinstance(error, ValidationError):

@@ -66,6 +66,8 @@ def failure(what: str, exit_code: int, lines: Sequence[str]) -> AirflowException
     """
     # Ended by a signal: Popen reports a negative number, a shell and a JVM report 128 plus the signal.
     number = -exit_code if exit_code < 0 else exit_code - 128
+    if number == signal.SIGBUS:
+        return AirflowException(f"{what} was ended by SIGBUS: the disk of the state folder or of temporary files is full")
     if number in set(signal.Signals):
         name = signal.Signals(number).name
         return AirflowException(f"{what} was ended by {name}: it was stopped, or memory ran out")

@@ -15,6 +15,7 @@ statistics of every table. It is safe to run while jobs write, models train and 
 | `expire` | tables | the metadata of the tables; tagged snapshots stay |
 | `orphans` | the folders of the lake | removes files that no table refers to |
 | `statistics` | tables | `docs/lake.html` |
+| `records` | audits, staging records, logs, reports | removes those that have not changed for `CLICKWRIGHT_RECORD_DAYS` days |
 
 **When.** Daily at 04:00 UTC. Ages count back from the day that ended. Nothing younger than `keep_days` is removed, so no
 reader and no job loses files that it still reads. An erasure request does not wait for that age, and it does not need
@@ -85,10 +86,11 @@ with DAG(
     # `forget` also fails to report an id that found nobody; the models of the others are marked all the same.
     mark_models = ModuleOperator(task_id="mark_models", module="ml.mark_erased", trigger_rule=TriggerRule.ALL_DONE)
     retention, compact = maintenance_task("retention", []), maintenance_task("compact", [])
+    records = maintenance_task("records", [], "record_retention")
     expire = maintenance_task("expire", AGE, "expire_snapshots")
     orphans = maintenance_task("orphans", AGE, "orphan_files")
     statistics = maintenance_task("statistics", [], "table_statistics")
 
     erase >> forget >> mark_models
-    erase >> [retention, compact]
+    erase >> [retention, compact, records]
     compact >> expire >> orphans >> statistics  # each prepares work for the next

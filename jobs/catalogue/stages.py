@@ -13,6 +13,7 @@ from jobs.exchange.tasks import read_rows
 from jobs.landing.files import HOUR, LandingFile
 from jobs.landing.readers import read
 from schemas.contract import Contract
+from schemas.privacy.personal_texts import holding_personal_data
 from schemas.rules import to_polars
 from schemas.source import Items, Source
 
@@ -20,6 +21,9 @@ LOGGED_LINES = 20
 NEWEST = ["arrived_at", "source_file", "line_number"]
 ARRIVED = r"/arrived=([0-9-]+T[0-9]{2})/"
 ACCEPTED, REFUSED, KNOWN = "accepted", "refused", "known"
+SHOWN = ("item_id", "title", "categories", "brand")
+"""Columns that other people read in recommendations, reasons and ads."""
+PERSONAL = "personal"
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,15 @@ def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile,
     )
     broken = [pl.when(to_polars(rule)).then(pl.lit(rule.id)) for rule in contract.rules]
     of_line = pl.concat_list("problem")
+    frame = frame.with_columns(**{f"{PERSONAL}.{name}": holding_personal_data(_as_text(frame, name)) for name in SHOWN})
+    broken += [pl.when(pl.col(f"{PERSONAL}.{name}")).then(pl.lit(f"{name}.{PERSONAL}")) for name in SHOWN]
     reasons = pl.when(pl.col("problem").is_not_null()).then(of_line).otherwise(pl.concat_list(broken).list.drop_nulls())
-    return frame.with_columns(reasons=reasons).drop("problem")
+    return frame.with_columns(reasons=reasons).drop("problem", *(f"{PERSONAL}.{name}" for name in SHOWN))
+
+
+def _as_text(frame: pl.DataFrame, name: str) -> pl.Series:
+    values = frame[name]
+    return values.list.join("\n") if isinstance(values.dtype, pl.List) else values
 
 
 def _description() -> pl.Expr:

@@ -96,7 +96,8 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     frame = _with_event_ids(frame).select(events.columns)
     broken = _broken(frame, raw, set_aside, source, events)
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
-    return Parsed(frame.filter(~is_rejected), _refused(frame, raw, broken, is_rejected, shown_fields(source, events)))
+    refused = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
+    return Parsed(frame.filter(~is_rejected), _without_private(refused, source))
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -287,6 +288,15 @@ def _refused(
         masked_line=masked,
         readable=problem.is_null() & ~reasons.list.first().str.starts_with(f"{LineReason.SKIPPED}.").fill_null(False),
     )
+
+
+def _without_private(rejected: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Rejected candidates; those that a private `skip` rule excludes show nothing of their line."""
+    private = [f"{LineReason.SKIPPED}.{name}" for name, rule in source.skip.items() if rule.private]
+    if not private:
+        return rejected
+    hit = pl.col("reasons").list.eval(pl.element().is_in(private)).list.any()
+    return rejected.with_columns(masked_line=pl.when(~hit).then("masked_line"))
 
 
 def _shape(line: str | None) -> str | None:

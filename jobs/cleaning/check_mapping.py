@@ -31,6 +31,7 @@ from schemas.privacy.pseudonyms import shortened
 from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.terminal import literal
 from schemas.source import Source, load_source, read_source
 
 EXAMPLES = 5
@@ -131,12 +132,13 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
     outcomes = [str(outcome) for outcome in WORDS if found.counts[outcome]]
     outcomes += [name for name, _ in found.counts.most_common() if name not in words]
     what = "" if found.complete else " (the first of the file)"
-    table = Table(title=f"{path.name} as {source.name}: {found.lines:,} lines{what}", title_justify="left")
+    table = Table(title=literal(f"{path.name} as {source.name}: {found.lines:,} lines{what}"), title_justify="left")
     for name, justify in (("outcome", "left"), ("lines", "right"), ("share", "right"), ("in words", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for name in outcomes:
         share = f"{100 * found.counts[name] / max(1, found.lines):.1f} %"
-        table.add_row(name, f"{found.counts[name]:,}", share, words.get(name) or sentence(name, source, events))
+        in_words = words.get(name) or sentence(name, source, events)
+        table.add_row(literal(name), f"{found.counts[name]:,}", share, literal(in_words))
     console.print(table)
     examples = Table(title="Examples", title_justify="left")
     for name in ("outcome", "line", "masked line"):
@@ -144,7 +146,7 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
     for name in outcomes:
         for at, (number, text) in enumerate(found.examples[name]):
             last = at == len(found.examples[name]) - 1
-            examples.add_row("" if at else name, str(number), text, end_section=last)
+            examples.add_row(literal("" if at else name), str(number), literal(text), end_section=last)
     console.print(examples)
 
 

@@ -91,7 +91,7 @@ def claim(plan: Plan) -> None:
     written = {"format": plan.format, "cells_a_task": plan.cells_a_task, "choice_days": plan.choice_days}
     arguments = json.dumps({**plan.world.arguments, **written}, indent=1) + "\n"
     known = plan.truth / ARGUMENTS if plan.truth else None
-    if known is None or not known.exists() or known.read_text() != arguments:
+    if known is None or not known.exists() or known.read_text(encoding="utf-8") != arguments:
         folders = [plan.landing / name for name in (SOURCE, ITEMS_FOLDER, PARQUET_FOLDER)]
         for folder in [*folders, *([plan.truth] if plan.truth else [])]:
             if folder.exists() and any(folder.iterdir()):

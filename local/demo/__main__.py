@@ -34,6 +34,7 @@ from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.terminal import printable
 
 SERVED_ON = dataset.LAST_DAY + timedelta(days=1)
 INTERRUPTED = 130
@@ -126,7 +127,9 @@ class Demo:
     def _late_days(self) -> list[date]:
         """The days that are still out of date because of late events, from the command ``jobs.late_days``."""
         command = [sys.executable, "-m", "jobs.late_days"]
-        done = subprocess.run(command, cwd=self.settings.root, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, cwd=self.settings.root, capture_output=True, text=True, check=False, encoding="utf-8", errors="replace"
+        )
         if done.returncode:
             raise ClickwrightError(last_error("jobs.late_days", done.stderr))
         return [date.fromisoformat(late) for late in json.loads(done.stdout.splitlines()[-1])["late_days"]]
@@ -134,7 +137,15 @@ class Demo:
     def _preparing_models(self) -> "subprocess.Popen[str]":
         """Prepare the language model in a separate process, whose memory is free again when it ends."""
         command = [sys.executable, "-m", "ml.prepare_models"]
-        return subprocess.Popen(command, cwd=self.settings.root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command,
+            cwd=self.settings.root,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
 
     def _prepared(self, models: "subprocess.Popen[str]") -> None:
         """Wait until the language model is ready.
@@ -165,7 +176,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
     args = parser.parse_args(argv)
     settings = get_settings()
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else 120, emoji=False)
     began = time.monotonic()
     demo = Demo(settings, console)
     ran_before = all(demo.services.daemons.find(daemon.name) for daemon in demo.services.programs())
@@ -222,7 +233,7 @@ def cli() -> int:
     else:
         return 0
     sys.stdout.flush()
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {printable(message)}", file=sys.stderr)
     return code
 
 

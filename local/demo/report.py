@@ -210,7 +210,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     if not args.figures.exists():
         raise ClickwrightError(f"the file of figures is missing; at {args.figures}; run `make demo` first")
-    write_report(json.loads(args.figures.read_text()), args.out)
+    write_report(json.loads(args.figures.read_text(encoding="utf-8")), args.out)
     return {"report": str(args.out)}
 
 

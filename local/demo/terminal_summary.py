@@ -3,11 +3,11 @@
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
 from local.demo.measurements import by_stage
+from schemas.runtime.terminal import in_markup
 
 SHOWN_METRICS = {
     "validation_ndcg_at_10": "valid NDCG@10",
@@ -33,7 +33,7 @@ def show(figures: dict[str, Any], console: Console) -> None:
 
 
 def _heading(console: Console, text: str, note: str = "") -> None:
-    console.print(f"[bold]{text}[/]" + (f"  [dim]{note}[/]" if note else ""), highlight=False)
+    console.print(f"[bold]{in_markup(text)}[/]" + (f"  [dim]{in_markup(note)}[/]" if note else ""), highlight=False)
 
 
 def _plain(*columns: str, left: int = 1) -> Table:
@@ -68,7 +68,7 @@ def _planted(figures: dict[str, Any], console: Console) -> None:
         colour = "green" if finding["found"] == finding["planted"] else "red"
         reasons = ", ".join(f"{reason} {count}" for reason, count in sorted(finding["reasons"].items()))
         found = f"[{colour}]{finding['found']}[/]"
-        table.add_row(finding["what"], finding["expected"], str(finding["planted"]), found, f"[dim]{escape(reasons)}[/]")
+        table.add_row(finding["what"], finding["expected"], str(finding["planted"]), found, f"[dim]{in_markup(reasons)}[/]")
     _print(console, table)
 
 
@@ -97,7 +97,7 @@ def _models(figures: dict[str, Any], console: Console) -> None:
         lead = model["lead"]
         cells.append(f"{lead['difference']:+.4f} ({lead['low']:+.4f} to {lead['high']:+.4f})" if lead else "")
         style = "bold green" if model["champion"] else None
-        table.add_row(model["recipe"], *cells, f"{model['seconds']:.0f}", style=style)
+        table.add_row(in_markup(model["recipe"]), *cells, f"{model['seconds']:.0f}", style=style)
     _print(console, table)
 
 
@@ -106,18 +106,19 @@ def _stories(figures: dict[str, Any], console: Console) -> None:
     _heading(console, f"Three users, and their recommendations and ads on {served_on}")
     for story in figures["stories"]:
         about = f"{story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
-        console.print(f"  [bold]{story['user'][:10]}…[/] {escape(about)}", highlight=False)
+        console.print(f"  [bold]{in_markup(story['user'][:10])}…[/] {in_markup(about)}", highlight=False)
         rated = [event for event in story["history"] if event["value"] is not None][:5]
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(justify="right", style="dim", no_wrap=True)
         table.add_column()
         table.add_column(style="dim")
-        seen = "\n".join(f"{escape(event['title'])} ({event['value']:g})" for event in rated)
+        seen = "\n".join(f"{in_markup(event['title'])} ({event['value']:g})" for event in rated)
         table.add_row("rated", seen)
         for item in story["recommendations"][:5]:
-            table.add_row(str(item["rank"]), escape(item["title"]), escape(item["reason"]))
+            table.add_row(str(item["rank"]), in_markup(item["title"]), in_markup(item["reason"]))
         for ad in story["creatives"][:1]:
-            table.add_row("ad", f"[italic]{escape(ad['headline'])}[/]", f"{escape(ad['body'])} ({ad['origin']})")
+            said = in_markup(f"{ad['body']} ({ad['origin']})")
+            table.add_row("ad", f"[italic]{in_markup(ad['headline'])}[/]", said)
         console.print(Padding(table, (0, 0, 0, 4)))
 
 
@@ -125,14 +126,15 @@ def _stages(figures: dict[str, Any], console: Console) -> None:
     _heading(console, "Seconds per stage", "task durations from Airflow, summed over all runs")
     table = _plain("workflow", "stage", "seconds", left=2)
     for (workflow, stage), seconds in by_stage(figures["stages"]).items():
-        table.add_row(workflow, stage, f"{seconds:,.0f}")
+        table.add_row(in_markup(workflow), in_markup(stage), f"{seconds:,.0f}")
     _print(console, table)
     wall = ", ".join(f"{title} {seconds:,.0f}" for title, seconds in figures["seconds"].items())
     console.print(f"  [dim]wall-clock time of this run:[/] {wall}", highlight=False)
 
 
 def _farewell(figures: dict[str, Any], console: Console) -> None:
-    links, changed = figures["links"], figures["tables_changed"]
+    links = {name: in_markup(target) for name, target in figures["links"].items()}
+    changed = figures["tables_changed"]
     if not changed:
         console.print("[dim]Everything was already done; no table changed.[/]")
     searched = figures["privacy"]
@@ -146,4 +148,7 @@ def _farewell(figures: dict[str, Any], console: Console) -> None:
     console.print(f"Figures     {links['figures']}", highlight=False, soft_wrap=True)
     console.print(f"Tables      {links['tables']}", highlight=False, soft_wrap=True)
     console.print(f"Data Docs   {links['audits']}", highlight=False, soft_wrap=True)
-    console.print(f"Airflow     {links['airflow']}   MLflow  {links['mlflow']}   [dim]after[/] make up", highlight=False)
+    console.print(
+        f"Airflow     {links['airflow']}   MLflow  {links['mlflow']}   [dim]after[/] make up",
+        highlight=False,
+    )

@@ -40,7 +40,7 @@ def read_planted(path: Path) -> list[dict[str, Any]]:
     """
     if not path.exists():
         raise ClickwrightError(f"the record of the planted defects is missing; at {path}; run `make demo` again")
-    found: list[dict[str, Any]] = json.loads(path.read_text())["defects"]
+    found: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["defects"]
     return found
 
 

@@ -27,8 +27,10 @@ from local.stack.configuration import USER, airflow_database, password, password
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
 from schemas.runtime.cli import explain_os_error
 from schemas.runtime.errors import ClickwrightError, ConfigError
+from schemas.runtime.local_files import sqlite_uri
 from schemas.runtime.masking import shown
 from schemas.runtime.settings import Settings, get_settings
+from schemas.runtime.terminal import printable
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 300
@@ -67,7 +69,7 @@ class Services:
 
     @property
     def mlflow_store(self) -> str:
-        return f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+        return sqlite_uri(self.mlflow_home / "mlflow.db")
 
     def programs(self) -> list[Daemon]:
         """The programs, in the order of their start."""
@@ -207,7 +209,16 @@ class Services:
             "CLICKWRIGHT_VAR": str(self.settings.var),
             "CLICKWRIGHT_SPARK_CLASS_ARCHIVE": str(self.settings.spark_class_archive),
         }
-        found = subprocess.run(command, cwd=self.settings.root, env=environment, capture_output=True, text=True, check=False)
+        found = subprocess.run(
+            command,
+            cwd=self.settings.root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            encoding="utf-8",
+            errors="replace",
+        )
         if found.returncode:
             said = (found.stderr.strip().splitlines() or ["jobs.prepare_spark printed no error"])[-1].removeprefix("error: ")
             raise ConfigError(said)
@@ -285,7 +296,7 @@ class Services:
 
 def fail(message: str, exit_code: int) -> int:
     """Print an error in one line."""
-    print(f"error: {shown(message)}", file=sys.stderr)
+    print(f"error: {printable(shown(message))}", file=sys.stderr)
     return exit_code
 
 

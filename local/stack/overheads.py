@@ -19,6 +19,7 @@ from local.stack.airflow_client import DAY_DAG, RECOMMEND_DAG, AirflowClient, Ru
 from schemas.runtime.cli import day, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import get_settings
+from schemas.runtime.terminal import literal
 
 WORKERS = ("spark", "pytorch", "great_expectations")
 Span = tuple[datetime, datetime]
@@ -98,7 +99,9 @@ def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float
         steps: the run's steps, in the order of their start.
         console: receives the table.
     """
-    table = Table(title=title, box=None, header_style="dim", title_justify="left", title_style="bold", padding=(0, 2, 0, 0))
+    table = Table(
+        title=literal(title), box=None, header_style="dim", title_justify="left", title_style="bold", padding=(0, 2, 0, 0)
+    )
     table.add_column("step")
     for column in ("start", "seconds", *WORKERS, "other"):
         table.add_column(column.replace("_", " "), justify="right")
@@ -106,7 +109,7 @@ def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float
         lasted = (step.span[1] - step.span[0]).total_seconds()
         by = [seconds(step.worked.get(worker, ())) for worker in WORKERS]
         figures = [(step.span[0] - steps[0].span[0]).total_seconds(), lasted, *by, lasted - sum(by)]
-        table.add_row(step.name, *(f"{figure:.1f}" if figure else "" for figure in figures))
+        table.add_row(literal(step.name), *(f"{figure:.1f}" if figure else "" for figure in figures))
     console.print(table)
     found = shares(steps)
     whole = found["whole"]

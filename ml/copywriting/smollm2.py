@@ -157,8 +157,8 @@ def prepare(target: Path) -> dict[str, Any]:
     except PackageNotFoundError:
         source = file.name
     marker = target / MARKER
-    if marker.exists() and json.loads(marker.read_text())["source"] == source:
-        return dict(json.loads(marker.read_text()), made_now=False)
+    if marker.exists() and json.loads(marker.read_text(encoding="utf-8"))["source"] == source:
+        return dict(json.loads(marker.read_text(encoding="utf-8")), made_now=False)
 
     started = time.perf_counter()
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -180,7 +180,7 @@ def prepare(target: Path) -> dict[str, Any]:
             "megabytes": sum(path.stat().st_size for path in work.iterdir()) // 10**6,
             "seconds": round(time.perf_counter() - started, 1),
         }
-        (work / MARKER).write_text(json.dumps(facts, indent=1))
+        (work / MARKER).write_text(json.dumps(facts, indent=1), encoding="utf-8")
         _put(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)

@@ -70,11 +70,11 @@ class Catalog:
 
 
 def catalog_from(items: pa.Table, met: Iterable[str]) -> Catalog:
-    """The catalogue of ``items`` and of all other seen items, sorted by item id.
+    """The catalogue of ``items`` and of other items that enough people met, sorted by item id.
 
     Args:
         items: ``item_id``, ``title``, ``categories``, ``text``; one row per item.
-        met: ids of seen items; those that ``items`` lacks get an empty title, categories and text.
+        met: ids of items that enough people met; those that ``items`` lacks get an empty title, categories and text.
 
     >>> items = pa.Table.from_pylist([{"item_id": "b", "title": "Heat"}], schema=ITEM_FIELDS)
     >>> catalog = catalog_from(items, met=["c", "a", "b"])

@@ -6,6 +6,7 @@ disappear with the process, even if it is killed.
 Shapes: N events.
 """
 
+import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import pyarrow.compute as pc
 
 from ml.data.catalog import Catalog
 from ml.data.interactions import Interactions, spans
+from ml.data.public_items import met_by_enough
 from schemas.runtime.settings import get_settings
 
 SCATTERED_AT_ONCE = 100_000
@@ -158,17 +160,35 @@ def cut(events: Events, keep: EventFilter, catalog: Catalog) -> Interactions:
     return Interactions(n_users=user + 1, n_items=len(catalog), **found)
 
 
-def items_met(events: Events, keep: EventFilter) -> list[str]:
-    """Ids of the items of the selected events.
+def items_met(events: Events, keep: EventFilter, least: int | None = None) -> list[str]:
+    """Ids of the items that enough people met in the selected events, see :mod:`ml.data.public_items`.
+
+    Args:
+        events: the whole log.
+        keep: selects events by time and day of arrival.
+        least: number of people that is enough; default: the setting.
+    """
+    enough = met_by_enough(people_by_item(events, keep), least)
+    return [events.item_ids[code] for code in np.flatnonzero(enough)]
+
+
+def people_by_item(events: Events, keep: EventFilter) -> npt.NDArray[np.int64]:
+    """Number of people who met each item of ``events.item_ids`` in the selected events.
 
     Args:
         events: the whole log.
         keep: selects events by time and day of arrival.
     """
-    met = np.zeros(len(events.item_ids), dtype=np.bool_)
+    people = np.zeros(len(events.item_ids), dtype=np.int64)
+    last = np.full(len(events.item_ids), -1, dtype=np.int64)  # the last user who met each item; users are in order
     for rows in spans(len(events)):
-        met[events.item[rows][keep(events.time[rows], events.arrived[rows])]] = True
-    return [events.item_ids[code] for code in np.flatnonzero(met)]
+        kept = keep(events.time[rows], events.arrived[rows])
+        pairs = np.unique(np.stack([events.user[rows][kept], events.item[rows][kept]]), axis=1)
+        user, item = pairs.astype(np.int64)
+        new = last[item] != user
+        people += np.bincount(item[new], minlength=len(people))
+        last[item] = user  # pairs are sorted by user, so the last one stays
+    return people
 
 
 def everything(time: Column, arrived: Column) -> npt.NDArray[np.bool_]:
@@ -186,6 +206,9 @@ def everything(time: Column, arrived: Column) -> npt.NDArray[np.bool_]:
 def on_disk(n: int, dtype: Any) -> Column:
     """An uninitialised array in an unnamed file, which is freed together with the array.
 
+    The disk's space is reserved at once: a full disk raises an error here. Without it, the first write to a page that the disk
+    has no space for ends the process with SIGBUS, as if memory had run out.
+
     Args:
         n: number of elements.
         dtype: NumPy type of an element.
@@ -193,6 +216,8 @@ def on_disk(n: int, dtype: Any) -> Column:
     if n == 0:
         return np.empty(0, dtype=dtype)
     with tempfile.TemporaryFile(dir=_folder()) as file:
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, n * np.dtype(dtype).itemsize)
         return np.asarray(np.memmap(file, dtype=dtype, mode="w+", shape=(n,)))
 
 

@@ -54,7 +54,7 @@ def read_pin(run: str) -> PinnedData:
     if not path.exists():
         raise ClickwrightError(f"training {run} has no pinned data; no {path}; run `python -m ml.pin` for it first")
     try:
-        return PinnedData.model_validate_json(path.read_text())
+        return PinnedData.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError as error:
         wrong = ", ".join(".".join(map(str, found["loc"])) or "JSON" for found in error.errors())
         raise ClickwrightError(

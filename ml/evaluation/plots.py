@@ -13,8 +13,24 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ml.evaluation.slices import ACTIVITY
+from schemas.runtime.terminal import printable
+
+matplotlib.rcParams["text.parse_math"] = False  # names in the data may hold dollar signs, which begin formulas otherwise
 
 INK, ACCENT, QUIET, GRID = "#1f2933", "#d9480f", "#8896a5", "#e4e7eb"
+
+
+LONGEST_NAME = 60
+
+
+def named(text: str) -> str:
+    """A name from the data as a label: on one line, and short enough to leave room for the plot.
+
+    >>> named("Under $10\\n to $20"), len(named("x" * 5000))
+    ('Under $10 to $20', 60)
+    """
+    said = printable(" ".join(text.split()))
+    return said if len(said) <= LONGEST_NAME else f"{said[: LONGEST_NAME - 1]}…"
 
 
 def blank(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure, Axes]:
@@ -25,7 +41,7 @@ def blank(title: str, width: float = 7.2, height: float = 4.0) -> tuple[Figure, 
         width, height: inches.
     """
     figure, axes = plt.subplots(figsize=(width, height), dpi=140, layout="constrained")
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold", color=INK)
+    axes.set_title(named(title), loc="left", fontsize=12, fontweight="bold", color=INK)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.spines["bottom"].set_color(QUIET)
     axes.tick_params(colors=INK, length=0, labelsize=9)
@@ -112,7 +128,7 @@ def comparison(rows: list[dict[str, Any]], chosen: str) -> Figure:
         )
     seen = [(row["validation"], place) for place, row in enumerate(ordered) if row["validation"] is not None]
     axes.scatter([x for x, _ in seen], [y for _, y in seen], s=26, color=INK, zorder=3)
-    axes.set_yticks(places, [row["name"] for row in ordered])
+    axes.set_yticks(places, [named(row["name"]) for row in ordered])
     axes.grid(axis="x", color=GRID)
     axes.margins(x=0.14)
     return figure

@@ -206,10 +206,10 @@ def write_config(directory: Path, name: str, settings: dict[str, Any]) -> None:
     """
     directory.mkdir(parents=True, exist_ok=True)
     content = {"recipe": name, "settings": settings}
-    (directory / CONFIG_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n")
+    (directory / CONFIG_FILE).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read_config(directory: Path) -> dict[str, Any]:
     """The recipe's name and its settings, as ``{"recipe": ..., "settings": {...}}``."""
-    config: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_text())
+    config: dict[str, Any] = json.loads((directory / CONFIG_FILE).read_text(encoding="utf-8"))
     return config

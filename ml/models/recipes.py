@@ -95,12 +95,12 @@ def save_recommender(model: Recommender, item_ids: list[str], directory: Path) -
         directory: the folder of the model.
     """
     model.save(directory)
-    (directory / ITEMS_FILE).write_text(json.dumps(item_ids))
+    (directory / ITEMS_FILE).write_text(json.dumps(item_ids), encoding="utf-8")
     return digest(directory)
 
 
 def load_recommender(directory: Path) -> tuple[Recommender, list[str]]:
     """Read a model and its item ids, without unpickling anything."""
     name = read_config(directory)["recipe"]
-    item_ids: list[str] = json.loads((directory / ITEMS_FILE).read_text())
+    item_ids: list[str] = json.loads((directory / ITEMS_FILE).read_text(encoding="utf-8"))
     return recipe(name).load(directory), item_ids

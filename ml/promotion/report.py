@@ -176,5 +176,5 @@ def log_report(
     page = render(version, evidence, learning_curves(client, evidence), verdict)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / FILE
-        path.write_text(page)
+        path.write_text(page, encoding="utf-8")
         client.log_artifact(evidence["run_id"], str(path))

@@ -1,5 +1,6 @@
 """Plots of the evidence as SVG in the colours of the page, for light mode, dark mode and print."""
 
+import html
 import io
 import re
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from matplotlib.figure import Figure
 from ml.evaluation import plots
 from ml.evaluation.plots import ACCENT, GRID, INK, QUIET
 from ml.evaluation.slices import ITEM_GROUPS
+from schemas.runtime.terminal import printable
 
 PAPER = "#ffffff"
 COLOURS = {PAPER: "var(--paper)", INK: "var(--ink)", ACCENT: "var(--accent)", QUIET: "var(--soft)", GRID: "var(--line)"}
@@ -35,7 +37,7 @@ def as_svg(figure: Figure, alt: str) -> str:
     svg = re.sub(r"(font: (?:\d+ )?[\d.]+px) [^;\"]*", r"\1 system-ui, sans-serif", svg)
     for colour, name in COLOURS.items():
         svg = svg.replace(colour, name)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{alt}" ', 1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{html.escape(printable(alt))}" ', 1)
 
 
 def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
@@ -57,7 +59,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
                 said, (1, place), (right, 0), ("axes fraction", "data"), "offset points",
                 va="center", ha="right", fontsize=8.5, color=INK,
             )  # fmt: skip
-    axes.set_yticks(places, [row["name"] for row in rows])
+    axes.set_yticks(places, [plots.named(row["name"]) for row in rows])
     axes.set_ylim(-0.6, len(rows) - 0.4)
     axes.set_xlabel("NDCG@10: challenger minus other, 95 % interval over users", color=INK, fontsize=9)
     axes.grid(axis="x", color=GRID)
@@ -75,7 +77,7 @@ def reliability(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
     axes.plot([0, top], [0, top], color=QUIET, linewidth=1, linestyle="--", label="perfect calibration")
     for (name, curve), colour in zip(curves.items(), (ACCENT, INK, QUIET), strict=False):
         said, came, _ = zip(*curve["bins"], strict=True)
-        label = f"{name}: calibration error {curve['error']:.3f}"
+        label = f"{plots.named(name)}: calibration error {curve['error']:.3f}"
         axes.plot(said, came, color=colour, linewidth=2, marker="o", markersize=5, label=label)
     axes.set_xlabel("predicted probability of a hit among ten items", color=INK, fontsize=9)
     axes.set_ylabel("share of questions with a hit", color=INK, fontsize=9)
@@ -100,7 +102,7 @@ def exposure(shares: Mapping[str, Mapping[str, float]]) -> Figure:
             if width >= 0.06:
                 axes.text(left + width / 2, place, f"{width:.0%}", ha="center", va="center", fontsize=8.5, color=ink)
         begin = [left + width for left, width in zip(begin, widths, strict=True)]
-    axes.set_yticks(places, list(shares))
+    axes.set_yticks(places, [plots.named(name) for name in shares])
     axes.set_xlim(0, 1)
     axes.set_xticks([])
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, ncols=3, loc="upper left", bbox_to_anchor=(0, 0))

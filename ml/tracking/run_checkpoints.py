@@ -34,7 +34,7 @@ class RunCheckpoints:
         for name in self._whole():
             downloaded = mlflow.artifacts.download_artifacts(run_id=self.run_id, artifact_path=f"{self.path}/{name}")
             mark = self.client.download_artifacts(self.run_id, f"{self.path}/{name}{MARK}")
-            if digests(Path(downloaded)) == json.loads(Path(mark).read_text()):
+            if digests(Path(downloaded)) == json.loads(Path(mark).read_text(encoding="utf-8")):
                 shutil.copytree(downloaded, folder / name, dirs_exist_ok=True)
                 log.info("resumes from a checkpoint", checkpoint=name, run_id=self.run_id)
             else:
@@ -48,7 +48,7 @@ class RunCheckpoints:
                 self.client.log_artifacts(self.run_id, str(checkpoint), f"{self.path}/{checkpoint.name}")
                 with tempfile.TemporaryDirectory() as scratch:
                     mark = Path(scratch) / f"{checkpoint.name}{MARK}"
-                    mark.write_text(json.dumps(digests(checkpoint)))
+                    mark.write_text(json.dumps(digests(checkpoint)), encoding="utf-8")
                     self.client.log_artifact(self.run_id, str(mark), self.path)
         kept = {checkpoint.name for checkpoint in checkpoints}
         for name in self._names() - kept:

@@ -19,6 +19,7 @@ from schemas.contract import load_contract, table_names
 from schemas.erasure.pages import paint_over
 from schemas.erasure.progress import Progress, TableProgress, forget_progress, read_progress, write_progress
 from schemas.erasure.receipt import ErasedFrom, Receipt, ReceiptLine, nobody_found, read_receipt, write_receipt
+from schemas.erasure.reports import forget_reports
 from schemas.erasure.tables import forget_snapshots, rewrite_table, sweep
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.pseudonym_key import pseudonym_key
@@ -60,6 +61,7 @@ def erase(lake: Lake, settings: Settings, request: Request) -> Path:
                 rewrite_table(lake, name, request, found, save)
                 forget_snapshots(lake, name, request, found, save)
             sweep(lake, name, request, found, save)
+    progress.pages |= set(forget_reports(settings, request.persons))
     painted = paint_over(settings, request.persons)
     progress.pages |= set(painted.done)
     for place, people in painted.persons.items():

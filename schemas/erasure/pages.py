@@ -11,7 +11,7 @@ from typing import IO, cast
 import zstandard
 
 from schemas.privacy.pseudonyms import shortened
-from schemas.runtime.local_files import printable
+from schemas.runtime.local_files import escaped_name
 from schemas.runtime.settings import Settings
 
 WIDTH = 64
@@ -47,7 +47,7 @@ def paint_over(settings: Settings, persons: Sequence[str]) -> Painted:
     for _ in range(PASSES):
         try:
             for path in _files(settings.var):
-                _paint(path, printable(path.relative_to(settings.var).as_posix()), persons, painted)
+                _paint(path, escaped_name(path.relative_to(settings.var).as_posix()), persons, painted)
         except FileNotFoundError:  # a log was rotated away: it has another name now
             painted.elsewhere.clear()
             continue

@@ -59,7 +59,7 @@ def read_progress(settings: Settings, request: Request) -> Progress:
     """
     path, earlier = _path(request), receipt_path(settings, request.id)
     if path.exists():
-        return Progress.model_validate_json(path.read_text())
+        return Progress.model_validate_json(path.read_text(encoding="utf-8"))
     return Progress(before=read_receipt(earlier) if earlier.exists() else None)
 
 

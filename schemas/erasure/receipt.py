@@ -89,7 +89,7 @@ def receipt_path(settings: Settings, request: str) -> Path:
 
 def read_receipt(path: Path) -> Receipt:
     """Read a receipt."""
-    return Receipt.model_validate_json(path.read_text())
+    return Receipt.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def write_receipt(settings: Settings, receipt: Receipt) -> Path:

@@ -18,12 +18,14 @@ from sqlalchemy import event
 from sqlalchemy.engine import ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, IntegrityError
 
+from schemas.lake.file_io import NamedFileIO
 from schemas.lake.storage import catalog_properties, listing, location
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.masking import shown, without_parts
 from schemas.runtime.settings import Settings
 
 NAMESPACE = "clickwright"
+FILE_IO = f"{NamedFileIO.__module__}.{NamedFileIO.__name__}"
 OPEN_ATTEMPTS = 3
 BUSY_SECONDS = 30
 COMMIT_ATTEMPTS = 12
@@ -44,7 +46,7 @@ def open_catalog(settings: Settings) -> SqlCatalog:
     """
     with _explained(settings.catalog):
         warehouse = location(f"{settings.lake_files}/warehouse")
-        properties = {"uri": _address(settings), "warehouse": warehouse, "pool_pre_ping": "true"}
+        properties = {"uri": _address(settings), "warehouse": warehouse, "pool_pre_ping": "true", "py-io-impl": FILE_IO}
         catalog = _opened({**properties, **catalog_properties(settings)})
         event.listen(catalog.engine, "handle_error", lambda context: _explain(settings.catalog, context))
         _expect_namespace(catalog, settings)
@@ -83,8 +85,9 @@ def _address(settings: Settings) -> str:
     was moved away and is put back.
     """
     url = make_url(settings.catalog)
-    if url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:")):
-        file = Path(url.database)
+    own = settings.catalog_uri is None
+    if own or (url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":", "file:"))):
+        file = settings.lake_dir / "catalog.db" if own else Path(str(url.database))
         if not file.exists():
             if has_tables(settings):
                 raise lost_catalog(settings)

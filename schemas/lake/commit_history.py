@@ -42,4 +42,4 @@ def remembered(folder: Path) -> dict[int, Snapshot]:
 @lru_cache(maxsize=4096)
 def _read(path: Path) -> tuple[Snapshot, ...]:
     """The snapshots in a history file. Cached, because history files never change."""
-    return tuple(Snapshot.model_validate(json.loads(line)) for line in path.read_text().splitlines())
+    return tuple(Snapshot.model_validate(json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines())

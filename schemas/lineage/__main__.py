@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     found = lineage(lake, args.table, args.partition, who, args.as_of_snapshot)
     if args.json:
         return found.as_dict()
-    Console(width=None if sys.stdout.isatty() else WIDE).print(as_tree(found.as_dict()), highlight=False)
+    Console(width=None if sys.stdout.isatty() else WIDE, emoji=False).print(as_tree(found.as_dict()), highlight=False)
     files = {node.name: len(node.facts.get("lines", ())) for node in found.of_kind("file")}
     return {"table": args.table, "partition": args.partition, "rows": found.facts["count"], "landing_files": len(files)}
 

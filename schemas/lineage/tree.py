@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from rich.markup import escape
 from rich.tree import Tree
+
+from schemas.runtime.terminal import in_markup
 
 SHORT = 10
 MOST_RANGES = 8
@@ -13,7 +14,7 @@ def as_tree(node: dict[str, Any]) -> Tree:
     """Make a tree from the dictionary of ``Node.as_dict``."""
     tree = Tree(_label(node))
     for row in node.get("shown", [])[:SHORT]:
-        tree.add(f"[dim]{escape(', '.join(f'{name} {value}' for name, value in row.items() if value is not None))}[/]")
+        tree.add(f"[dim]{in_markup(', '.join(f'{name} {value}' for name, value in row.items() if value is not None))}[/]")
     _grow(tree, node)
     return tree
 
@@ -36,11 +37,10 @@ def _commit(node: dict[str, Any]) -> str:
     (field, values), *_ = node["partitions"].items()
     span = values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
     if "code_version" not in node:
-        return f"{field} {span}: the commit is {escape(node['name'])}"
-    return (
-        f"{field} {span} by [bold]{node['job']}[/], run {escape(node['run'])}, code {node['code_version']}, "
-        f"{node['committed_at']}, {_count(node['count'], 'row')}"
-    )
+        return f"{field} {in_markup(span)}: the commit is {in_markup(node['name'])}"
+    job, run, code = (in_markup(node[name]) for name in ("job", "run", "code_version"))
+    count = _count(node["count"], "row")
+    return f"{field} {in_markup(span)} by [bold]{job}[/], run {run}, code {code}, {node['committed_at']}, {count}"
 
 
 def _session(node: dict[str, Any]) -> str:
@@ -50,14 +50,14 @@ def _session(node: dict[str, Any]) -> str:
 def _model(node: dict[str, Any]) -> str:
     said = (("recipe", "{}"), ("train_until", "fitted on data before {}"), ("training", "training {}"))
     facts = [text.format(node[name]) for name, text in [*said, ("code_version", "code {}")] if node.get(name)]
-    return f"model [bold]{escape(node['name'])}[/]: {escape(', '.join(facts))}"
+    return f"model [bold]{in_markup(node['name'])}[/]: {in_markup(', '.join(facts))}"
 
 
 def _file(node: dict[str, Any]) -> str:
     if "lines" not in node:
-        return f"landing file {node['name']}: {_count(node['rows'], 'row')}"
+        return f"landing file {in_markup(node['name'])}: {_count(node['rows'], 'row')}"
     digest = f" ({node['bytes']:,} bytes, sha256 {node['sha256'][:SHORT]}…)" if "sha256" in node else ""
-    return f"[bold]{escape(node['name'])}[/]{digest}: {_lines(node['lines'])}"
+    return f"[bold]{in_markup(node['name'])}[/]{digest}: {_lines(node['lines'])}"
 
 
 _LABELS = {"rows": _rows, "commit": _commit, "session": _session, "model": _model, "file": _file}

@@ -6,16 +6,17 @@
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.maintenance import compact, expire_snapshots, orphan_files, retention, table_statistics
+from schemas.maintenance import compact, expire_snapshots, orphan_files, record_retention, retention, table_statistics
 from schemas.maintenance.each_table import Maintained
 from schemas.maintenance.options import parser, with_age
 from schemas.runtime.cli import run_command
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
-    """Retention, compaction, expiry, orphans, statistics; each runs, also if another one failed."""
-    args = with_age(parser("Maintain the lake: retention, compaction, expiry, orphans, statistics.")).parse_args(argv)
-    common = ["--date", str(args.date), "--run", args.run, *(f"--table={name}" for name in args.table or [])]
+    """Retention of tables and records, compaction, expiry, orphans, statistics; each runs, also if another one failed."""
+    args = with_age(parser("Maintain the lake: retention, compaction, expiry, orphans, statistics, records.")).parse_args(argv)
+    when = ["--date", str(args.date), "--run", args.run]
+    common = [*when, *(f"--table={name}" for name in args.table or [])]
     dry, age = ["--dry-run"] if args.dry_run else [], ["--keep-days", str(args.keep_days)]
     found = Maintained()
     found.do("retention", lambda: retention.main([*common, *dry]))
@@ -23,6 +24,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     found.do("expire", lambda: expire_snapshots.main([*common, *dry, *age]))
     found.do("orphans", lambda: orphan_files.main([*common, *dry, *age]))
     found.do("statistics", lambda: table_statistics.main(common))
+    found.do("records", lambda: record_retention.main([*when, *dry]))
     found.expect_all("tasks")
     return found.tables
 

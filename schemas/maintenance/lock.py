@@ -12,6 +12,6 @@ def maintenance_lock() -> Iterator[None]:
     """Hold the lock for the block. Maintenance tasks and erasures of this machine wait for it; jobs and readers do not."""
     path = get_settings().lake_dir / "keep.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

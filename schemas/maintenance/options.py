@@ -10,16 +10,18 @@ from schemas.runtime.errors import ConfigError
 KEEP_DAYS = 7
 
 
-def parser(description: str, *, deletes: bool = True) -> argparse.ArgumentParser:
+def parser(description: str, *, deletes: bool = True, tables: bool = True) -> argparse.ArgumentParser:
     """Make a parser with the arguments of all maintenance tasks.
 
     Args:
         description: description of the command.
         deletes: whether the command changes the lake; if so, it gets ``--dry-run``.
+        tables: whether the command works on tables; if so, it gets ``--table``.
     """
     made = argparse.ArgumentParser(description=description)
     made.add_argument("--date", type=day, required=True, help="day from which ages are counted back, YYYY-MM-DD")
-    made.add_argument("--table", action="append", choices=table_names(), help="only this table (repeatable; default: all)")
+    if tables:
+        made.add_argument("--table", action="append", choices=table_names(), help="only this table (repeatable; default: all)")
     made.add_argument("--run", default=run_id_default(), help="name of the run (default: the run of this shell)")
     if deletes:
         made.add_argument("--dry-run", action="store_true", help="print the planned changes without making them")

@@ -45,7 +45,7 @@ def manifests() -> dict[Path, Manifest]:
     found = {}
     for path in sorted(get_settings().staging.glob(f"*/*/{MANIFEST}")):
         with suppress(ValueError, FileNotFoundError):
-            found[path] = Manifest.model_validate_json(path.read_text())
+            found[path] = Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     return found
 
 
@@ -104,7 +104,7 @@ def give_up(lake: Lake, on: date, before: datetime, *, dry_run: bool = False) ->
             path.unlink(missing_ok=True)
             path.with_name(RECORD).unlink(missing_ok=True)
     for path in get_settings().staging.glob(f"*/*/{GIVEN_UP}"):
-        attempt, given_up_on = path.read_text().split()
+        attempt, given_up_on = path.read_text(encoding="utf-8").split()
         if date.fromisoformat(given_up_on) >= on:
             spared.add(attempt)
         elif not dry_run:

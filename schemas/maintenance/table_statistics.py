@@ -80,7 +80,7 @@ def write_page(tables: dict[str, dict[str, Any]], on: date, path: Path) -> None:
     environment = Environment(loader=FileSystemLoader(TEMPLATES), autoescape=select_autoescape(), trim_blocks=True)
     most = max((figures["bytes"] for figures in tables.values()), default=0) or 1
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(environment.get_template("statistics.html").render(tables=tables, on=on, most=most))
+    path.write_text(environment.get_template("statistics.html").render(tables=tables, on=on, most=most), encoding="utf-8")
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

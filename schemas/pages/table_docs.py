@@ -94,10 +94,10 @@ def write_docs(out: Path, lake: Lake, folder: Path = CONTRACTS) -> list[Path]:
     rows = row_counts(lake)
     tables = [describe(load_contract(n, folder), lake, rows.get(n, 0)) for n in table_names(folder)]
     pages = [out / "index.html"]
-    pages[0].write_text(environment.get_template("index.html").render(tables=tables))
+    pages[0].write_text(environment.get_template("index.html").render(tables=tables), encoding="utf-8")
     for table in tables:
         pages.append(out / f"{table['contract'].name}.html")
-        pages[-1].write_text(environment.get_template("table.html").render(table=table, tables=tables))
+        pages[-1].write_text(environment.get_template("table.html").render(table=table, tables=tables), encoding="utf-8")
     return pages
 
 

@@ -120,7 +120,7 @@ def write_request(settings: Settings, raw_ids: Mapping[int, str], on: date) -> P
     settings.erasures.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = settings.erasures / f"{_id(settings, _all_persons(_lines(settings, stored)))}{SUFFIX}"
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(stored.model_dump_json())
     fresh.replace(path)
     return path
@@ -137,7 +137,7 @@ def read_request(settings: Settings, path: Path) -> Request:
         ConfigError: the file is damaged.
     """
     try:
-        stored = _Stored.model_validate_json(path.read_text())
+        stored = _Stored.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
         raise ConfigError(f"the erasure request is damaged; at {path}; remove it and make the request again") from None
     lines = _lines(settings, stored)

@@ -60,7 +60,7 @@ def _digest(key: bytes, text: str) -> str:
 def read_erased(settings: Settings | None = None) -> Erased:
     """Read the list; it is empty if nobody was erased."""
     settings = settings or get_settings()
-    requests = {path.name: path.read_text().strip() for path in settings.erased.glob("[!.]*")}
+    requests = {path.name: path.read_text(encoding="utf-8").strip() for path in settings.erased.glob("[!.]*")}
     return Erased(requests, settings.pseudonym_secret() if requests else b"")
 
 

@@ -72,6 +72,6 @@ def read_audit(job: str, run: str) -> AuditRecord:
     if not path.exists():
         raise ClickwrightError(f"there is no audit of {job}, run {run}; at {path}; run the audit first")
     try:
-        return AuditRecord.model_validate_json(path.read_text())
+        return AuditRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
         raise Refused(f"the audit record is damaged; at {path}; run the audit again") from None

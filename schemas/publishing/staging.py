@@ -307,6 +307,6 @@ def read_manifest(job: str, run: str) -> Manifest:
     if not path.exists():
         raise ClickwrightError(f"nothing is staged for {job}, run {run}; at {path}; run its build first")
     try:
-        return Manifest.model_validate_json(path.read_text())
+        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
         raise Refused(f"the manifest is damaged; at {path}; run the build again") from None

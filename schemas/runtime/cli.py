@@ -2,13 +2,14 @@
 
 import errno
 import hashlib
+import io
 import json
 import logging
 import os
 import platform
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from datetime import date
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Any
 import structlog
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.full_disk import full_disk
 from schemas.runtime.masking import shown, shown_values
+from schemas.runtime.terminal import printable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
@@ -47,6 +50,7 @@ def configure_logging() -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             lambda _, __, fields: shown_values(fields),
+            _without_control_characters,
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
             if sys.stderr.isatty()
             else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
@@ -54,6 +58,11 @@ def configure_logging() -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
+
+
+def _without_control_characters(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Names of files and texts of lines stand in logs, which people read on terminals."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in event.items()}
 
 
 @contextmanager
@@ -96,28 +105,35 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
     Returns:
         The exit code: 0, or the code of the error.
     """
+    _write_utf8()
     configure_logging()
     try:
         result = main()
     except ClickwrightError as error:
         return _fail(one_line(error), error.exit_code)
-    except OSError as error:
-        return _fail(explain_os_error(error), ClickwrightError.exit_code)
     except Exception as error:
-        if (no_space := os.strerror(errno.ENOSPC)) in str(error):  # Spark and Arrow wrap it in their own exceptions
-            where = getattr(error, "filename", None) or "the state folder (CLICKWRIGHT_VAR)"
-            return _fail(f"{no_space}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
+        if (where := full_disk(error)) is not None:
+            return _fail(f"{os.strerror(errno.ENOSPC)}; at {where}; {REMEDIES['ENOSPC']}", ClickwrightError.exit_code)
+        if isinstance(error, OSError):
+            return _fail(explain_os_error(error), ClickwrightError.exit_code)
         import traceback
 
-        print(shown(traceback.format_exc()), file=sys.stderr, flush=True)
+        sys.stderr.write(printable(shown(traceback.format_exc()), keep="\n"))
         return _fail(f"{type(error).__name__}: {one_line(error)[:500]}", ClickwrightError.exit_code)
     print(json.dumps(shown_values(result), default=str), flush=True)
     return 0
 
 
+def _write_utf8() -> None:
+    """Read and write UTF-8 in any locale: with ``LC_ALL=C`` the streams would refuse every name that is not ASCII."""
+    for stream, errors in ((sys.stdin, "strict"), (sys.stdout, "backslashreplace"), (sys.stderr, "backslashreplace")):
+        if isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(encoding="utf-8", errors=errors)
+
+
 def _fail(message: str, code: int) -> int:
     sys.stdout.flush()
-    print(f"error: {shown(message)}", file=sys.stderr, flush=True)
+    print(f"error: {printable(shown(message))}", file=sys.stderr, flush=True)
     return code
 
 
@@ -130,6 +146,6 @@ def run_id_default() -> str:
     shell = os.getppid()
     marks = [platform.node()]
     with suppress(OSError):  # these files exist only on Linux
-        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text())
-        marks.append(Path(f"/proc/{shell}/stat").read_text().rpartition(")")[2].split()[STARTED])
+        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8"))
+        marks.append(Path(f"/proc/{shell}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[STARTED])
     return f"shell-{shell}-{hashlib.sha256(' '.join(marks).encode()).hexdigest()[:8]}"

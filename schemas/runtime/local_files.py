@@ -7,6 +7,7 @@ import secrets
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote
 
 
 def digest(directory: Path) -> str:
@@ -30,13 +31,22 @@ def slug(run: str) -> str:
     return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
-def printable(name: str) -> str:
+def escaped_name(name: str) -> str:
     """A file's name for messages and JSON: bytes that are not UTF-8, which Python keeps as surrogates, are escaped.
 
-    >>> printable(os.fsdecode(b"caf\\xe9"))
+    >>> escaped_name(os.fsdecode(b"caf\\xe9"))
     'caf\\\\xe9'
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def sqlite_uri(path: Path) -> str:
+    """The SQLAlchemy URI of a SQLite file. A question mark in its name would begin the options, so such a name is encoded.
+
+    >>> sqlite_uri(Path("/a b/c.db")), sqlite_uri(Path("/a?/c.db"))
+    ('sqlite:////a b/c.db', 'sqlite:///file:/a%3F/c.db?uri=true')
+    """
+    return f"sqlite:///file:{quote(str(path))}?uri=true" if "?" in str(path) else f"sqlite:///{path}"
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -49,7 +59,7 @@ def write_atomically(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     fresh = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        fresh.write_text(text)
+        fresh.write_text(text, encoding="utf-8")
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
@@ -70,7 +80,7 @@ def private_file(path: Path, make: Callable[[], str] = random_secret) -> str:
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(make())
         try:
             os.link(fresh, path)  # fails if another process was first; its secret is used then
@@ -78,4 +88,4 @@ def private_file(path: Path, make: Callable[[], str] = random_secret) -> str:
             pass
         finally:
             fresh.unlink()
-    return path.read_text()
+    return path.read_text(encoding="utf-8")

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from schemas.runtime.errors import ConfigError
+from schemas.runtime.local_files import sqlite_uri
 
 PREFIX = "CLICKWRIGHT_"
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,6 +33,9 @@ class StorageSettings(SettingsGroup):
         description="whether an erasure may rewrite landing files; otherwise its receipt lists the files that hold the person",
     )
     catalog_uri: str | None = Field(None, description="SQLAlchemy URI of the Iceberg catalog; default: SQLite in <var>/lake")
+    record_days: int = Field(
+        90, gt=0, description="days for which audits, staging records, logs and the demonstration's report are kept"
+    )
     object_store: str | None = Field(
         None,
         pattern=r"^s3://[^/]+(/[^/]+)*$",
@@ -118,7 +122,7 @@ class StorageSettings(SettingsGroup):
 
     @property
     def catalog(self) -> str:
-        return self.catalog_uri or f"sqlite:///{self.lake_dir / 'catalog.db'}"
+        return self.catalog_uri or sqlite_uri(self.lake_dir / "catalog.db")
 
 
 class SourceSettings(SettingsGroup):
@@ -223,6 +227,11 @@ class ServiceSettings(SettingsGroup):
 class TrainingSettings(SettingsGroup):
     """Trainings, and the models that they start from."""
 
+    item_min_people: int = Field(
+        5,
+        gt=0,
+        description="people who must have met an item that no catalogue lists, before it is learnt, recommended or named",
+    )
     checkpoint_steps: int = Field(
         500, gt=0, description="steps between checkpoints of a network's training; each epoch also ends with a checkpoint"
     )

@@ -73,9 +73,9 @@ for argument do
 done
 exec "{JAVA}" "$@"
 """
-    if not wrapper.exists() or wrapper.read_text() != script:
+    if not wrapper.exists() or wrapper.read_text(encoding="utf-8") != script:
         fresh = wrapper.with_name(f".java.{os.getpid()}")
-        fresh.write_text(script)
+        fresh.write_text(script, encoding="utf-8")
         fresh.chmod(0o755)
         fresh.replace(wrapper)
     version = _version(wrapper)
@@ -88,7 +88,9 @@ def _version(binary: Path) -> int | None:
     """The feature version of a Java, or None if it does not start."""
     try:
         # Requires the module as Spark does: a Java that cannot start with it cannot run Spark.
-        done = subprocess.run([binary, MISSING_MODULE, "-version"], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [binary, MISSING_MODULE, "-version"], capture_output=True, text=True, timeout=60, encoding="utf-8", errors="replace"
+        )
     except (OSError, subprocess.TimeoutExpired):
         return None
     match = re.search(r'version "(\d+)(?:\.(\d+))?', done.stderr)

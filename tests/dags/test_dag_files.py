@@ -155,7 +155,7 @@ def test_gate_comes_before_the_approval(parsed: Any) -> None:
 
 def test_maintenance_runs_without_requests_not_after_a_failure(parsed: Any) -> None:
     tasks = parsed["dags"]["maintain_lake"]["tasks"]
-    assert tasks["erase"]["downstream"] == ["compact", "forget", "retention"]
+    assert tasks["erase"]["downstream"] == ["compact", "forget", "records", "retention"]
     assert tasks["forget"]["downstream"] == ["mark_models"]
     for task, following in pairwise(["compact", "expire", "orphans", "statistics"]):
         assert tasks[task]["downstream"] == [following]
@@ -165,5 +165,10 @@ def test_maintenance_runs_without_requests_not_after_a_failure(parsed: Any) -> N
     modules = {name: task["module"] for name, task in tasks.items()}
     assert modules.pop("mark_models") == "ml.mark_erased"
     assert (modules.pop("erase"), modules.pop("forget")) == ("schemas.erasure", "jobs.erase_landing")
-    renamed = {"expire": "expire_snapshots", "orphans": "orphan_files", "statistics": "table_statistics"}
+    renamed = {
+        "expire": "expire_snapshots",
+        "orphans": "orphan_files",
+        "statistics": "table_statistics",
+        "records": "record_retention",
+    }
     assert modules == {name: f"schemas.maintenance.{renamed.get(name, name)}" for name in modules}

@@ -124,6 +124,33 @@ def test_web_log(tmp_path: Path) -> None:
     assert "192.0.2" not in repr(found.rejected["masked_line"].to_list())
 
 
+PRIVATE = {
+    "/users/anna.meyer@example.com/orders": ["source.account", "source.address"],
+    "/en/account/orders": ["source.account"],
+    "/My-Account": ["source.account"],
+    "/login": ["source.account"],
+    "/password-reset/8f3c1d9e7a": ["source.reset"],
+    "/confirm/8f3c1d": ["source.reset"],
+    "/unsubscribe/8f3c1d": ["source.reset"],
+    "/a;email=anna.example": ["source.token"],
+    "/a;jsessionid=8F3C": ["source.token"],
+    "/d/9f86d081884c7d659a2feaa0c55ad015": ["source.token"],
+    "/d/123e4567-e89b-12d3-a456-426614174000": ["source.token"],
+    "/d/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0": ["source.token"],
+    "/people/bela%40people.example": ["source.address"],
+    "/people/bela%2540people.example": ["source.address"],
+}
+PUBLIC = ["/p/242", "/shoes/how-to-tie-your-shoes-in-2026", "/news/1998/04/16", "/mens", "/keyboards", "/resetting-a-watch"]
+
+
+def test_private_pages_of_a_web_log_become_no_items_and_leave_no_trace(tmp_path: Path) -> None:
+    line = '192.0.2.77 - - [17/May/2026:12:05:03 +0200] "GET {} HTTP/1.1" 200 512 "-" "Mozilla/5.0"\n'
+    found = parsed("web_log", "".join(map(line.format, [*PRIVATE, *PUBLIC])), tmp_path, "log")
+    assert found.accepted["item_id"].to_list() == PUBLIC
+    assert list(reasons(found).values()) == list(PRIVATE.values())
+    assert set(found.rejected["masked_line"]) == {None}
+
+
 def test_ip_address_used_as_user_id_is_not_kept(tmp_path: Path) -> None:
     found = parsed(
         "web_log",

@@ -83,3 +83,17 @@ def test_a_path_has_keys_positions_and_lookups() -> None:
 def test_an_invalid_path_is_refused(path: str) -> None:
     with pytest.raises(ValueError, match="is not a valid path"):
         steps_of(path)
+
+
+@pytest.mark.parametrize("name", [".", "..", "", " ", "a/b", "../shop", "/etc", ".a", "a\\b", "a\nb", "a\x1b[2J", "x" * 300])
+def test_a_name_that_is_not_a_folder_of_its_own_is_refused(name: str, tmp_path: Path) -> None:
+    """The name is a folder of the landing zone; another folder's files would be read as the source's."""
+    assert "the name of a folder" in error_of({"name": name}, tmp_path)
+    items = {"folder": name, "columns": {"item_id": {"path": "i"}}}
+    assert "the name of a folder" in error_of({"items": items}, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../sources/movielens", ".", "..", "/etc/passwd", "no/where"])
+def test_a_setting_names_no_mapping_elsewhere(name: str) -> None:
+    with pytest.raises(ConfigError, match="no source"):
+        load_source(name)

@@ -304,12 +304,12 @@ def fetched(store: "Checkpoints", folder: Path) -> ResumePoint | None:
         return None
     newest = checkpoints[-1]
     path = newest / TRAINER_STATE_NAME
-    state = json.loads(path.read_text())
+    state = json.loads(path.read_text(encoding="utf-8"))
     best = folder / f"checkpoint-{state['best_global_step']}" if state["best_global_step"] else newest
     if state["best_global_step"]:
         state["best_model_checkpoint"] = str(best)  # it was elsewhere before
         if is_rank_zero():
-            path.write_text(json.dumps(state))
+            path.write_text(json.dumps(state), encoding="utf-8")
         wait_for_all()
     return ResumePoint(newest, best, state)
 

@@ -130,3 +130,34 @@ def test_clean_check_needs_no_jvm_and_prints_its_result_last(tmp_path: Path) -> 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1])["events"] == 1
     assert GOOD["user"] not in done.stdout + done.stderr
+
+
+HOSTILE = (
+    "[/b]",
+    "[red]hidden[/red]",
+    "[link=file:///etc/passwd]x",
+    "\x1b]0;title\x07",
+    "\x1b[2J",
+    ":smile:",
+    "a\u202eb",
+    "\\",
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_any_line_is_printed_as_it_is_without_control_characters(
+    mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    """Rich would read brackets as markup and fail, and a terminal obeys escape sequences."""
+    lines = f"who,what,at,item,said\ncustomer-0001,look,2026-11-10T14:00:00Z,{text},\ncustomer-0001,wink,,{text},\n"
+    assert checked(mapping, lines, tmp_path / "in")["events"] == 1
+    shown = capsys.readouterr().err
+    assert not any(char in shown for char in "\x1b\x07\u202e")
+    visible = text.translate({0x1B: "u001b", 0x07: "u0007", 0x202E: "u202e"}).replace("\\", "")
+    assert visible in shown.replace("\\", "")
+
+
+def test_a_file_with_markup_in_its_name_is_checked(mapping: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "[bold]x[red].csv").write_text(LINES)
+    check_mapping.main([str(mapping), str(tmp_path / "[bold]x[red].csv")])
+    assert "[bold]x[red].csv as shop: 8 lines" in capsys.readouterr().err

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ml.data import event_log as store
 from ml.data.catalog import Catalog
-from ml.data.event_log import SCHEMA, cut, everything, gather, items_met
+from ml.data.event_log import SCHEMA, cut, everything, gather, items_met, people_by_item
 from ml.data.interactions import microseconds
 from ml.data.splits import before
 from schemas.runtime.settings import get_settings
@@ -57,7 +57,8 @@ def test_cut_renumbers_users_and_items(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.item_index[0] < 0 > found.item_index[2]
     assert found.item_index[0] != found.item_index[2]
     assert found.item_counts.tolist() == [1, 0]
-    assert items_met(events, early) == ["a", "b", "c"]
+    assert items_met(events, early, least=1) == ["a", "b", "c"]
+    assert people_by_item(events, everything).tolist() == [1, 2, 1]
     whole = cut(events, everything, catalog)
     assert [len(history) for history in whole.histories()] == [1, 1, 3]
     assert microseconds(date(1970, 1, 3)) in whole.arrived

@@ -12,8 +12,7 @@ from schemas.lake.lake import open_lake, row_counts
 from schemas.maintenance import compact, expire_snapshots
 from schemas.privacy.personal_data import TRACE
 from schemas.privacy.suppression_list import read_erased
-from schemas.publishing import audit, publish
-from schemas.publishing.audit_record import read_audit
+from schemas.publishing import publish
 from schemas.publishing.staging import open_attempt, read_manifest
 from schemas.runtime.errors import ClickwrightError, ConfigError, NobodyFound, NothingToDo, Refused
 from schemas.runtime.settings import get_settings
@@ -177,20 +176,15 @@ def test_a_concurrent_publish_retries_and_is_refused(monkeypatch: pytest.MonkeyP
 
 
 def test_pseudonyms_in_pages_and_records_are_redacted(var: Path) -> None:
-    """Great Expectations shows values that violate a rule on its pages."""
-    rows = rows_of("sessions", RAW, DAYS[0], 1)
-    twice = rows.set_column(rows.schema.get_field_index("user_id"), "user_id", [[f"{person(ANNA)}!"] * 3])
-    with open_attempt("test", "broken", {}) as attempt:
-        attempt.write_arrow("sessions", twice.cast(rows.schema), replaces=("closed_on", [DAYS[0]]))
-    with pytest.raises(Refused, match="user_id must match"):
-        audit.main(["--job", "test", "--run", "broken"])
-    pages = search(var / "audits", [person(ANNA)])[0]
-    assert pages
+    """No page of an audit holds one, so this page stands for any that a program left in the state folder."""
+    pages = ["audits/test/r/index.html", "logs/alarms.jsonl"]
+    for page in pages:
+        (var / page).parent.mkdir(parents=True, exist_ok=True)
+        (var / page).write_text(f"<td>{person(ANNA)}</td><td>{person(BELA)}</td>")
     (receipt,) = erase(["--raw-id", ANNA, *DATE])["receipts"].values()
-    assert receipt["pages_painted_over"] == [f"audits/{page}" for page in pages]
-    assert search(var / "audits", [person(ANNA)])[0] == []
-    assert "(erased)" in (var / "audits" / pages[0]).read_text()
-    assert read_audit("test", "broken").passed is False
+    assert receipt["pages_painted_over"] == pages
+    for page in pages:
+        assert (var / page).read_text() == f"<td>(erased)</td><td>{person(BELA)}</td>"
 
 
 def test_snapshots_without_the_person_stay_readable() -> None:
