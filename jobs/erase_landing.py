@@ -27,7 +27,7 @@ import zstandard
 from jobs.cleaning.candidates import Arrival, parse, wanted_fields
 from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
 from jobs.landing.files import FOLDER_FORMAT, HOUR, LandingFile, found_file
-from jobs.landing.readers import Problem, read
+from jobs.landing.readers import Bounds, Problem, read
 from jobs.landing.readers.lines import open_lines
 from schemas.contract import load_contract
 from schemas.erasure.receipt import Landing, Receipt, read_receipt, receipts, write_receipt
@@ -39,7 +39,7 @@ from schemas.runtime.settings import Settings, get_settings
 from schemas.source import SOURCES, Source, load_source
 
 BROKEN = "a broken line"
-WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED}
+WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED, Problem.TOO_LARGE, Problem.UNKNOWN_COMPRESSION}
 """Problems of files that cannot be rewritten faithfully."""
 
 
@@ -79,7 +79,7 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
     found, events = Lines(), load_contract("events")
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, True)
     telling = [raw for raw in raw_ids if len(raw) >= SHORTEST_TELLING_ID]
-    for raw in read(file.path, source, wanted_fields(source)):
+    for raw in read(file.path, source, wanted_fields(source), bounds=Bounds.set_by(get_settings())):
         found.starts += raw["line_number"].to_list()
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
         parsed = parse(raw, source, key, arrival, events)

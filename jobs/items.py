@@ -23,7 +23,8 @@ from jobs.exchange.exchange import buckets_for, exchange
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import in_tasks
 from jobs.landing.files import LandingFile, item_files
-from jobs.landing.readers import read
+from jobs.landing.readers import Bounds, read
+from jobs.landing.readers.bounds import DEFAULT
 from schemas.contract import Contract, load_contract
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.rules import to_polars
@@ -47,6 +48,7 @@ class Catalogue:
     sources: dict[str, Source]
     items: Contract
     folder: Path
+    bounds: Bounds = DEFAULT
 
 
 def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
@@ -62,7 +64,7 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         assert source.items is not None
         wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
         lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
-        for raw in read(file.path, source, wanted, lists):
+        for raw in read(file.path, source, wanted, lists, bounds=of.bounds):
             rows = parse_items(raw, source.items, of.as_of, file, of.items)
             sound = rows["reasons"].list.len() == 0
             yield SOUND, rows.filter(sound).drop("reasons"), "item_id"
@@ -166,9 +168,8 @@ def build_items(
         The number of rejected lines by reason.
     """
     files = tuple(file for _, found in catalogue for file in found)
-    of = Catalogue(
-        as_of, files, {source.name: source for source, _ in catalogue}, load_contract("items"), attempt.folder("items")
-    )
+    sources, bounds = {source.name: source for source, _ in catalogue}, Bounds.set_by(get_settings())
+    of = Catalogue(as_of, files, sources, load_contract("items"), attempt.folder("items"), bounds)
     sizes = [file.size for file in files]
     stages = partial(read_catalogue, of), partial(write_newest, of)
     results = exchange(spark, in_tasks(sizes), buckets_for(sum(sizes)), *stages)

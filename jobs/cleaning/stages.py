@@ -26,7 +26,7 @@ from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
-from jobs.landing.readers import read
+from jobs.landing.readers import Bounds, read
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
@@ -95,7 +95,8 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     file = of.files[number]
     source = of.sources[file.source]
     groups = None if first is None or last is None else (first, last)
-    for raw in read(file.path, source, wanted_fields(source), groups=groups):
+    bounds = Bounds.set_by(of.settings)
+    for raw in read(file.path, source, wanted_fields(source), groups=groups, bounds=bounds):
         parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:

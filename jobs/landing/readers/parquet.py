@@ -8,11 +8,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
+from jobs.landing.readers.bounds import Bounds
 from jobs.landing.readers.frames import problem_frame
 from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 BATCH_ROWS = 1 << 18
+SMALLEST_BATCH = 1 << 10
+BATCH_BYTES = 64 << 20
+"""About the most bytes that the rows of a batch become."""
 NOT_TEXT = object()
 Groups = tuple[int, int]
 """The first and the last of some consecutive row groups, from 0."""
@@ -27,7 +32,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
     """
     try:
         footer = pq.read_metadata(path)
-    except (pa.ArrowException, OSError):
+    except BROKEN:
         return []
     pieces: list[tuple[Groups, int]] = []
     for group in range(footer.num_row_groups):
@@ -42,7 +47,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
 
 
 def read_parquet(
-    path: Path, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None = None
+    path: Path, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
 ) -> Iterator[pl.DataFrame]:
     """The frames of a Parquet file, or of some of its row groups; a column that the file lacks is null.
 
@@ -53,6 +58,7 @@ def read_parquet(
         wanted: field -> path of its value.
         lists: the fields that hold several texts.
         groups: the row groups to read; all of them without it.
+        bounds: how large it may become; a piece that becomes larger is one row with a problem, like a file.
     """
     kinds: dict[str, pl.DataType | type[pl.DataType]] = {
         name: pl.List(pl.String) if name in lists else pl.String for name in wanted
@@ -62,26 +68,48 @@ def read_parquet(
         return
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError):
+    except BROKEN:
         yield problem_frame([0], Problem.UNREADABLE, [None], kinds)
         return
     with file:
-        schema = pl.DataFrame(file.schema_arrow.empty_table()).schema
-        values = {name: _value(where, schema, name in lists) for name, where in wanted.items()}
-        tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
-        first, last = groups or (0, file.num_row_groups - 1)
-        row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
-        for group in range(first, last + 1):
-            end = row + file.metadata.row_group(group).num_rows
-            try:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=tops):
-                    yield _frame(batch, row, values)
-                    row += batch.num_rows
-            except (pa.ArrowException, OSError):
-                for start in range(row, end, BATCH_ROWS):
-                    rows = range(start, min(end, start + BATCH_ROWS))
-                    yield problem_frame(rows, Problem.DAMAGED, [None] * len(rows), kinds)
-            row = end
+        if footer_exceeds(file.metadata, path.stat().st_size, bounds):
+            if groups is None or groups[0] == 0:
+                yield problem_frame([0], Problem.TOO_LARGE, [None], kinds)
+            return
+        yield from _frames(file, path, wanted, kinds, groups, bounds)
+
+
+def _frames(
+    file: pq.ParquetFile,
+    path: Path,
+    wanted: Mapping[str, str],
+    kinds: Mapping[str, pl.DataType | type[pl.DataType]],
+    groups: Groups | None,
+    bounds: Bounds,
+) -> Iterator[pl.DataFrame]:
+    """The frames of an open file. ``kinds`` are the types of the fields of rows that cannot be read."""
+    schema = pl.DataFrame(file.schema_arrow.empty_table()).schema
+    values = {name: _value(where, schema, kinds[name] != pl.String) for name, where in wanted.items()}
+    tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
+    first, last = groups or (0, file.num_row_groups - 1)
+    row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
+    size = decoded_bytes(path, file.metadata, range(first, last + 1), tops, bounds)
+    if size is None:
+        yield problem_frame([0 if groups is None else row], Problem.TOO_LARGE, [None], kinds)
+        return
+    rows = sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
+    batch_rows = max(SMALLEST_BATCH, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, size)))
+    for group in range(first, last + 1):
+        end = row + file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(batch_rows, row_groups=[group], columns=tops):
+                yield _frame(batch, row, values)
+                row += batch.num_rows
+        except BROKEN:
+            for start in range(row, end, BATCH_ROWS):
+                damaged = range(start, min(end, start + BATCH_ROWS))
+                yield problem_frame(damaged, Problem.DAMAGED, [None] * len(damaged), kinds)
+        row = end
 
 
 def _frame(batch: pa.RecordBatch, first: int, values: Mapping[str, pl.Expr]) -> pl.DataFrame:
