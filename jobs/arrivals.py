@@ -27,11 +27,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = get_settings()
     files = expect_arrival(settings.landing_dir, [load_source(n) for n in settings.source_names], args.arrived_on)
     for file in files:
-        log.info("arrived", file=file.relative, bytes=file.path.stat().st_size)
+        log.info("arrived", file=file.relative, bytes=file.size)
     return {
         "arrived_on": args.arrived_on,
         "files": len(files),
-        "bytes": sum(f.path.stat().st_size for f in files),
+        "bytes": sum(f.size for f in files),
     }
 
 

@@ -25,6 +25,7 @@ from jobs.cleaning.event_ids import IDS, shared_ids
 from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
+from jobs.landing.folders import tell_strays
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
@@ -134,6 +135,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = get_settings()
     sources = [load_source(name) for name in settings.source_names]
     expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
+    tell_strays(settings.landing_dir, settings.source_names)
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:

@@ -14,7 +14,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,7 +25,8 @@ import zstandard
 
 from jobs.cleaning.candidates import Arrival, parse, wanted_fields
 from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
-from jobs.landing.files import FOLDER_FORMAT, HOUR, LandingFile, found_file
+from jobs.landing.files import HOUR, LandingFile, found_file
+from jobs.landing.folders import entries, hour_folders, tell_strays
 from jobs.landing.readers import Bounds, Problem, read
 from jobs.landing.readers.lines import open_lines
 from schemas.contract import load_contract
@@ -57,13 +57,19 @@ class Lines:
 
 def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
     """All event files in the landing zone whose source has a mapping."""
-    for folder in sorted(settings.landing_dir.glob("*/arrived=*")):
-        if not (SOURCES / f"{folder.parent.name}.yaml").exists():
+    for folder in entries(settings.landing_dir):
+        if not (SOURCES / f"{folder.name}.yaml").exists():
             continue
-        source = load_source(folder.parent.name)
-        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
-        for path in sorted(folder.glob("[!._]*")):
-            yield found_file(source.name, path, settings.landing_dir, arrived_at), source
+        source = load_source(folder.name)
+        tell_strays(settings.landing_dir, [folder.name])
+        for hour, folder_of_hour in hour_folders(folder):
+            for path in entries(folder_of_hour):
+                file = found_file(source.name, path, settings.landing_dir, hour + HOUR)
+                text_of_odd_name = file.problem is Problem.BAD_NAME and source.format != "parquet" and path.is_file()
+                if file.problem is None or text_of_odd_name:
+                    yield file, source
+                else:
+                    log.warning("not searched for erased users", file=file.relative, reason=str(file.problem))
 
 
 def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erased, raw_ids: Collection[str] = ()) -> Lines:

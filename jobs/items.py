@@ -23,7 +23,8 @@ from jobs.exchange.exchange import buckets_for, exchange
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import in_tasks
 from jobs.landing.files import LandingFile, item_files
-from jobs.landing.readers import Bounds, read
+from jobs.landing.folders import tell_strays
+from jobs.landing.readers import Bounds, read, refused_file
 from jobs.landing.readers.bounds import DEFAULT
 from schemas.contract import Contract, load_contract
 from schemas.publishing.staging import Attempt, open_attempt
@@ -64,7 +65,8 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         assert source.items is not None
         wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
         lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
-        for raw in read(file.path, source, wanted, lists, bounds=of.bounds):
+        whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
+        for raw in whole or read(file.path, source, wanted, lists, bounds=of.bounds):
             rows = parse_items(raw, source.items, of.as_of, file, of.items)
             sound = rows["reasons"].list.len() == 0
             yield SOUND, rows.filter(sound).drop("reasons"), "item_id"
@@ -191,6 +193,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     args = parser.parse_args(argv)
     catalogue = expect_catalogue(args.as_of)
+    tell_strays(get_settings().landing_dir, [source.items.folder for source, _ in catalogue if source.items])
     spark = spark_session(f"items {args.as_of}")
     try:
         with open_attempt("items", args.run, inputs={}) as attempt:

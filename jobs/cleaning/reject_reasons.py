@@ -17,6 +17,7 @@ class LineReason(StrEnum):
     ERASED = "person.erased"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
+    TOO_LONG = "too_long"
     SOURCE_RANGE = "source_range"
     SKIPPED = "source"
     """Followed by a dot and the name of the source's `skip` rule."""
@@ -47,6 +48,7 @@ SENTENCES: dict[str, str] = {
     LineReason.ID_CONFLICT: "an earlier line of the same arrival uses this event id for another event",
     LineReason.ERASED: "the user was erased; new lines of erased users are rejected",
     LineReason.UNREADABLE: "the value cannot be read as the column's type",
+    LineReason.TOO_LONG: "the value is too long",
     LineReason.UNKNOWN: "the mapping has no entry for this value",
     LineReason.SOURCE_RANGE: "the value is outside the range that the source allows",
     LineReason.SKIPPED: "excluded by a `skip` rule of the source",

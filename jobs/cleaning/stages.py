@@ -1,5 +1,6 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,7 +27,7 @@ from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
-from jobs.landing.readers import Bounds, read
+from jobs.landing.readers import Bounds, read, refused_file
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
@@ -80,7 +81,7 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
             lines += len(accepted) + len(rejected)
             yield REJECTED, rejected, None
             yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        sha256 = None if first else digest(str(file.path))  # for a file in pieces, the task of the first piece
+        sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
         yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
 
@@ -95,8 +96,9 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     file = of.files[number]
     source = of.sources[file.source]
     groups = None if first is None or last is None else (first, last)
-    bounds = Bounds.set_by(of.settings)
-    for raw in read(file.path, source, wanted_fields(source), groups=groups, bounds=bounds):
+    wanted = wanted_fields(source)
+    whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
+    for raw in whole or read(file.path, source, wanted, groups=groups, bounds=Bounds.set_by(of.settings)):
         parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:
@@ -107,6 +109,11 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
             parsed.accepted.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events)
         )
         yield parsed.accepted.filter(~again), pl.concat([parsed.rejected, conflicting])
+
+
+def digest_of(file: LandingFile) -> str:
+    """SHA-256 of a landing file; of an entry that is not read, that of no bytes."""
+    return hashlib.sha256().hexdigest() if file.problem is not None else digest(str(file.path))
 
 
 def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
