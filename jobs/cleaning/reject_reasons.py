@@ -45,7 +45,7 @@ SENTENCES: dict[str, str] = {
     LineReason.ROBOT_DECLARED: "the user agent identifies itself as a bot",
     LineReason.ROBOT_TOO_MANY: "the user has too many events in a day for a person",
     LineReason.ROBOT_ENDLESS: "the user was active without a break for longer than a person can be",
-    LineReason.ID_CONFLICT: "an earlier line of the same arrival uses this event id for another event",
+    LineReason.ID_CONFLICT: "an earlier line of the same user and arrival uses this event id for another event",
     LineReason.ERASED: "the user was erased; new lines of erased users are rejected",
     LineReason.UNREADABLE: "the value cannot be read as the column's type",
     LineReason.TOO_LONG: "the value is too long",
