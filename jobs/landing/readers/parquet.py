@@ -8,9 +8,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
+from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, polars_schema
 from jobs.landing.readers.bounds import Bounds
 from jobs.landing.readers.frames import problem_frame
 from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.moments import possible
 from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
@@ -88,7 +90,7 @@ def _frames(
     bounds: Bounds,
 ) -> Iterator[pl.DataFrame]:
     """The frames of an open file. ``kinds`` are the types of the fields of rows that cannot be read."""
-    schema = pl.DataFrame(file.schema_arrow.empty_table()).schema
+    schema = polars_schema(file.schema_arrow)
     values = {name: _value(where, schema, kinds[name] != pl.String) for name, where in wanted.items()}
     tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
     first, last = groups or (0, file.num_row_groups - 1)
@@ -105,7 +107,7 @@ def _frames(
             for batch in file.iter_batches(batch_rows, row_groups=[group], columns=tops):
                 yield _frame(batch, row, values)
                 row += batch.num_rows
-        except BROKEN:
+        except (*BROKEN, *NOT_CONVERTED):
             for start in range(row, end, BATCH_ROWS):
                 damaged = range(start, min(end, start + BATCH_ROWS))
                 yield problem_frame(damaged, Problem.DAMAGED, [None] * len(damaged), kinds)
@@ -114,11 +116,13 @@ def _frames(
 
 def _frame(batch: pa.RecordBatch, first: int, values: Mapping[str, pl.Expr]) -> pl.DataFrame:
     numbers = pl.int_range(first, first + batch.num_rows, dtype=pl.Int64, eager=True)
-    frame, readable = _as_polars(batch)
+    frame, readable = _as_polars(pa.record_batch([as_plain(values) for values in batch.columns], batch.schema.names))
     problem = pl.DataFrame({"problem": readable}).select(
         pl.when(~pl.col("problem")).then(pl.lit(str(Problem.NOT_UTF8))).alias("problem")
     )
-    columns = frame.select(**values) if batch.num_columns else pl.DataFrame({n: [None] * len(numbers) for n in values})
+    columns = pl.DataFrame({n: pl.Series([None] * len(numbers), dtype=pl.String) for n in values})
+    if batch.num_columns:
+        columns = frame.with_columns(**values).select(list(values))  # not select alone: constants must fill the frame
     if not readable.all():
         columns = columns.select(pl.when(readable).then(pl.all()))
     return pl.DataFrame([numbers.alias("line_number"), *problem, pl.Series("line", [None] * len(numbers), pl.String), *columns])
@@ -169,8 +173,11 @@ def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
         return value.cast(pl.List(pl.String)) if value is not None and fits else pl.lit(None, pl.List(pl.String))
     if value is None or kind.is_nested():
         return pl.lit(None, pl.String)
-    kept = kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String)
-    return value if kept else value.cast(pl.String, strict=False)
+    value = possible(value, kind)
+    if kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String):
+        return value
+    has_text = isinstance(kind, pl.Boolean | pl.Date | pl.Time | pl.Categorical | pl.Enum | pl.Null)
+    return value.cast(pl.String, strict=False) if has_text else pl.lit(None, pl.String)
 
 
 def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:
