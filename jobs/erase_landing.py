@@ -180,6 +180,8 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
                 write_receipt(settings, open_receipts[request].model_copy(update={"landing": done[request]}))
             else:
                 done[request].still_hold.append(file.relative)
+        if not lines.sound:
+            log.warning("a damaged or too large file, not searched as a whole", file=file.relative)
         if counts and ours and lines.sound:
             blank(file.path, lines)
     answer = {request: receipt.model_copy(update={"landing": done[request]}) for request, receipt in open_receipts.items()}
