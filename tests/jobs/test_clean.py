@@ -1,6 +1,8 @@
 """Clean: every line is an event, a reject with its reasons, or a counted duplicate."""
 
+import gzip
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -255,6 +257,21 @@ def test_event_ids_of_other_users_are_other_ids(
         [*zip(ids, ids, strict=True), *((i, "x") for i in ids)]
     )
     assert (result["figures"]["rejects"], result["figures"]["exact_duplicates"]) == (0, 1)
+
+
+def test_entries_that_are_not_read_are_rejects(deliver: Deliver, cleaned: Cleaned) -> None:
+    folder = deliver(line()).parent
+    (folder / os.fsdecode(b"\xff.jsonl")).write_text(line(event_id="e2") + "\n")
+    os.mkfifo(folder / "pipe.jsonl")
+    (folder / "bomb.jsonl.gz").write_bytes(gzip.compress(bytes(64 << 20)))
+    result = cleaned()
+    found = {row["source_file"].rpartition("/")[2]: (row["line_number"], row["reasons"]) for row in result["rejects"]}
+    assert found == {
+        r"\xff.jsonl": (0, ["file.bad_name"]),
+        "pipe.jsonl": (0, ["file.not_a_file"]),
+        "bomb.jsonl.gz": (0, ["file.too_large"]),
+    }
+    assert (result["figures"]["events"], result["figures"]["lines_read"]) == (1, 4)
 
 
 def test_file_that_grows_while_it_is_read_is_an_error(

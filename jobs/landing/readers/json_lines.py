@@ -11,8 +11,8 @@ from jobs.landing.readers.lines import Problem, RawLine, numbered_lines, text_of
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 CHUNK_LINES = 100_000
-CHUNK_BYTES = 32 << 20
-"""Lines that are parsed together. Both are bounded: a line of one user may be a mebibyte long."""
+CHUNK_BYTES = 8 << 20
+"""Lines that are parsed together. Both are bounded: a line may be a mebibyte long, and twenty times as large when parsed."""
 
 
 def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:

@@ -33,8 +33,9 @@ def footer_exceeds(footer: pq.FileMetaData, stored: int, bounds: Bounds) -> bool
     """
     values, size = [0] * footer.num_columns, 0
     for group in range(footer.num_row_groups):
+        columns = footer.row_group(group)
         for number in range(footer.num_columns):
-            column = footer.row_group(group).column(number)
+            column = columns.column(number)
             values[number] += column.num_values
             size += column.total_uncompressed_size
             if column.physical_type == "FIXED_LEN_BYTE_ARRAY":
@@ -57,8 +58,9 @@ def decoded_bytes(
     stored = size = 0
     measured: list[tuple[int, int]] = []
     for group in groups:
+        columns = footer.row_group(group)
         for number in range(footer.num_columns):
-            column = footer.row_group(group).column(number)
+            column = columns.column(number)
             stored += column.total_compressed_size
             size += column.total_uncompressed_size
             of_top = any(f"{column.path_in_schema}.".startswith(f"{top}.") for top in tops)
