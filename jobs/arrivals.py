@@ -32,11 +32,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not args.allow_missing_files:
         refuse_missing_files(published_files(open_lake(), args.arrived_on), files, args.arrived_on)
     for file in files:
-        log.info("arrived", file=file.relative, bytes=file.path.stat().st_size)
+        log.info("arrived", file=file.relative, bytes=file.size)
     return {
         "arrived_on": args.arrived_on,
         "files": len(files),
-        "bytes": sum(f.path.stat().st_size for f in files),
+        "bytes": sum(f.size for f in files),
     }
 
 

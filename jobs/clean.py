@@ -2,16 +2,14 @@
 
 Reads the landing files of the day. Stages ``events`` and ``rejects`` of that arrival day (audit and publish follow), and
 ``landing_files``, which records the size and digest of each file.
-Duplicates are dropped within the arrival: the same event id with the same content, and the same behaviour repeated within
+Duplicates are dropped within the arrival: a user's same event id with the same content, and the same behaviour repeated within
 ``CLICKWRIGHT_NEAR_DUPLICATE_SECONDS``. Bots and users with too many events are rejected. One exchange, by user.
 
 ``python -m jobs.clean --arrived-on 1998-04-16``
 """
 
 import argparse
-import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -21,10 +19,10 @@ from pyspark.sql import SparkSession
 from jobs.cleaning import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
 from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
-from jobs.cleaning.event_ids import IDS, shared_ids
-from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
+from jobs.cleaning.stages import Day, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
+from jobs.landing.folders import tell_strays
 from jobs.landing.published import ALLOW, blanked_lines, published_files, refuse_missing_files, refuse_shorter_files
 from jobs.sessions.closing_dates import expect_possible
 from schemas.contract import load_contract
@@ -87,14 +85,6 @@ def clean(
     )
     tasks, buckets = pieces_by_task(files, of.sources), buckets_for(sum(file.size for file in files))
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
-    shared = shared_ids([result["ids"] for result in results])
-    if shared and (conflicts := conflicting_lines(spark, of, tasks, shared)):
-        log.warning("event ids used by several users; the later lines with these ids are rejected", lines=len(conflicts))
-        for folder in of.folders.values():
-            shutil.rmtree(folder, ignore_errors=True)
-        of = replace(of, conflicts=conflicts)
-        results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
-    shutil.rmtree(of.folders["events"] / IDS, ignore_errors=True)
     figures = accounts(results, files, sum(map(len, tasks)))
     landed = landing_rows(results, files, arrived_on)
     if not allow_missing_files:
@@ -170,6 +160,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not allowed:
         refuse_missing_files(published_files(lake, args.arrived_on), files, args.arrived_on)
     pseudonym_key(settings)
+    tell_strays(settings.landing_dir, settings.source_names)
     spark = spark_session(f"clean {args.arrived_on}")
     try:
         with open_attempt("clean", args.run, inputs={}) as attempt:

@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,8 +28,9 @@ import zstandard
 
 from jobs.cleaning.candidates import Arrival, parse, wanted_fields
 from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
-from jobs.landing.files import FOLDER_FORMAT, HOUR, LandingFile, found_file
-from jobs.landing.readers import Problem, read
+from jobs.landing.files import HOUR, LandingFile, found_file
+from jobs.landing.folders import entries, files_in, hour_folders, hour_of
+from jobs.landing.readers import Bounds, Problem, read
 from jobs.landing.readers.lines import open_lines
 from schemas.contract import load_contract
 from schemas.erasure.receipt import Landing, Receipt, nobody_found, read_receipt, receipts, write_receipt
@@ -46,7 +46,7 @@ from schemas.source import SOURCES, Source, load_source
 BROKEN = "a broken line"
 PLACE = "landing"
 """The landing zone's name in a receipt."""
-WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED}
+WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED, Problem.TOO_LARGE, Problem.UNKNOWN_COMPRESSION}
 """Problems of files that cannot be rewritten faithfully."""
 
 
@@ -66,17 +66,25 @@ class Lines:
 
 def landing_files(settings: Settings) -> Iterator[tuple[LandingFile, Source]]:
     """All event files in the landing zone whose source has a mapping."""
-    for folder in sorted(settings.landing_dir.glob("*/arrived=*")):
-        if not has_mapping(folder.parent.name) or (hour := arrival_hour(folder.name)) is None:
+    for folder in entries(settings.landing_dir):
+        if not has_mapping(folder.name):
             continue
-        source = load_source(folder.parent.name)
-        for path in sorted(folder.glob("[!._]*")):
-            if path.is_file():
-                yield found_file(source.name, path, settings.landing_dir, hour + HOUR), source
+        source = load_source(folder.name)
+        for hour, folder_of_hour in hour_folders(folder):
+            for path in files_in(folder_of_hour):
+                file = found_file(source.name, path, settings.landing_dir, hour + HOUR)
+                if _can_be_searched(file, source):
+                    yield file, source
+
+
+def _can_be_searched(file: LandingFile, source: Source) -> bool:
+    """A file whose name is not text can be searched all the same, except by the Parquet reader."""
+    return file.problem is None or (file.problem is Problem.BAD_NAME and source.format != "parquet" and file.path.is_file())
 
 
 def not_searched(settings: Settings) -> list[str]:
     """What :func:`landing_files` leaves out of the landing zone, except item catalogues, which hold no users."""
+    searched = {file.path for file, _ in landing_files(settings)}
     catalogues = {items.folder for path in SOURCES.glob("*.yaml") if (items := load_source(path.stem).items) is not None}
     found = []
     for top in sorted(settings.landing_dir.glob("*")):
@@ -86,28 +94,17 @@ def not_searched(settings: Settings) -> list[str]:
             found.append(top)
             continue
         for folder in sorted(top.iterdir()):
-            if not folder.is_dir() or arrival_hour(folder.name) is None:
+            if not folder.is_dir() or hour_of(folder.name) is None:
                 found.append(folder)
             else:
-                found += [path for path in sorted(folder.iterdir()) if path.name.startswith((".", "_")) or not path.is_file()]
+                inside = (path for path in sorted(folder.rglob("*")) if path.is_symlink() or not path.is_dir())
+                found += [path for path in inside if path not in searched]
     return [escaped_name(path.relative_to(settings.landing_dir).as_posix()) for path in found]
 
 
 def has_mapping(folder: str) -> bool:
     """Whether a source mapping reads a folder of the landing zone."""
     return (SOURCES / f"{folder}.yaml").exists()
-
-
-def arrival_hour(folder: str) -> datetime | None:
-    """The start of the hour that a folder's name gives; None for other names.
-
-    >>> arrival_hour("arrived=1998-04-16T15"), arrival_hour("arrived=1998-04-16")
-    (datetime.datetime(1998, 4, 16, 15, 0, tzinfo=datetime.timezone.utc), None)
-    """
-    try:
-        return datetime.strptime(folder, FOLDER_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
-        return None
 
 
 def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erased, raw_ids: Collection[str] = ()) -> Lines:
@@ -123,7 +120,7 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
     found, events = Lines(), load_contract("events")
     arrival = Arrival(file.source, file.relative, file.arrived_at, file.arrived_on, True)
     telling = [raw for raw in raw_ids if len(raw) >= SHORTEST_TELLING_ID]
-    for raw in read(file.path, source, wanted_fields(source)):
+    for raw in read(file.path, source, wanted_fields(source), bounds=Bounds.set_by(get_settings())):
         found.starts += raw["line_number"].to_list()
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
         parsed = parse(raw, source, key, arrival, events)
@@ -222,6 +219,8 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
                 write_receipt(settings, with_landing(open_receipts[request], done[request], met))
             else:
                 done[request].still_hold.append(file.relative)
+        if not lines.sound:
+            log.warning("a damaged or too large file, not searched as a whole", file=file.relative)
         if counts and ours and lines.sound:
             blank(file.path, lines)
     answer = {request: with_landing(receipt, done[request], met) for request, receipt in open_receipts.items()}

@@ -23,7 +23,9 @@ from jobs.catalogue.deliveries import NEW_FILES, Deliveries, expect_catalogue, n
 from jobs.catalogue.stages import LOGGED_LINES, Catalogue, read_catalogue, write_newest
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.exchange.tasks import in_tasks
+from jobs.landing.folders import tell_strays
 from jobs.landing.published import ALLOW
+from jobs.landing.readers import Bounds
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
@@ -62,7 +64,8 @@ def build_items(
     known = {} if before is None else lake.sized_files("items", equals("as_of", before))
     files = tuple(file for _, found in deliveries for file in found)
     sources = {source.name: source for source, _ in deliveries}
-    of = Catalogue(as_of, files, sources, load_contract("items"), attempt.folder("items"), tuple(known))
+    contract, folder, bounds = load_contract("items"), attempt.folder("items"), Bounds.set_by(lake.settings)
+    of = Catalogue(as_of, files, sources, contract, folder, tuple(known), bounds)
     sizes = [*(file.size for file in files), *known.values()]
     stages = partial(read_catalogue, of), partial(write_newest, of)
     results = exchange(spark, in_tasks(sizes), buckets_for(sum(sizes)), *stages)
@@ -113,6 +116,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     lake = open_lake()
     deliveries = expect_catalogue(lake, args.as_of)
+    tell_strays(lake.settings.landing_dir, [source.items.folder for source, _ in deliveries if source.items])
     spark = spark_session(f"items {args.as_of}")
     try:
         with open_attempt("items", args.run, inputs={}) as attempt:

@@ -23,7 +23,7 @@ from jobs.exchange.tasks import in_tasks
 from jobs.sessions.closing import Closing, close_and_write, read_events
 from jobs.sessions.closing_dates import closing_dates, expect_possible
 from jobs.sessions.lookback import look_back
-from jobs.sessions.rules import ORDER, summary, with_sessions
+from jobs.sessions.rules import ORDER, source_of, summary, with_sessions
 from schemas.contract import load_contract
 from schemas.lake.filters import one_of
 from schemas.lake.lake import Lake, open_lake
@@ -45,7 +45,8 @@ def sessionize(events: DataFrame, gap: timedelta = DEFAULT_GAP) -> DataFrame:
     Each task holds the events of its users in memory: set ``spark.sql.shuffle.partitions`` by the size of the frame.
 
     Args:
-        events: at least ``user_id``, ``event_time`` (timestamp) and ``event_id`` (unique).
+        events: at least ``user_id``, ``event_time`` (timestamp) and ``event_id``;
+            these three and ``source``, if it is a column, name an event.
         gap: a longer pause starts a new session.
 
     Returns:
@@ -82,7 +83,8 @@ def _sessionize_batches(gap: timedelta, batches: Iterator[pa.RecordBatch]) -> It
     if not received:
         return
     rows = pa.Table.from_batches(received)
-    keys = pl.DataFrame(rows.select(ORDER)).with_row_index("_row").sort(ORDER)
+    order = [*ORDER, *source_of(rows.schema.names)]
+    keys = pl.DataFrame(rows.select(order)).with_row_index("_row").sort(order)
     made = with_sessions(keys, gap)
     for name in ("session_id", "position"):
         made_column = made.select(name).to_arrow()[name]

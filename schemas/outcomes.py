@@ -39,7 +39,7 @@ class Defect(StrEnum):
     BAD_VALUE = "bad_value", Outcome.REJECT, "a value that is negative, absurdly large or a word"
     UNKNOWN_TYPE = "unknown_type", Outcome.REJECT, "an event type without an entry in the source's mapping"
     TOO_LATE = "too_late", Outcome.REJECT, "an event that arrives eight days after it happened"
-    ID_CONFLICT = "id_conflict", Outcome.REJECT, "an id that another event already has"
+    ID_CONFLICT = "id_conflict", Outcome.REJECT, "an id that another event of the user already has"
     ROBOT = "robot", Outcome.REJECT, "a bot with a bot's user agent"
     RUNAWAY = "runaway", Outcome.REJECT, "a user with too many events in a day for a person"
     LATE = "late", Outcome.EVENT, "a real event that arrives one to three days after it happened"

@@ -11,7 +11,8 @@ import polars as pl
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
 from jobs.landing.files import HOUR, LandingFile
-from jobs.landing.readers import read
+from jobs.landing.readers import Bounds, read, refused_file
+from jobs.landing.readers.bounds import DEFAULT
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import holding_personal_data
 from schemas.rules import to_polars
@@ -37,6 +38,7 @@ class Catalogue:
     folder: Path
     known: tuple[str, ...] = ()
     """The data files of the newest published catalogue; their numbers follow those of the landing files."""
+    bounds: Bounds = DEFAULT
 
     @property
     def present(self) -> list[str]:
@@ -59,7 +61,8 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         assert source.items is not None
         wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
         lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
-        for raw in read(file.path, source, wanted, lists):
+        whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
+        for raw in whole or read(file.path, source, wanted, lists, bounds=of.bounds):
             rows = parse_items(raw, source.items, of.as_of, file, of.items)
             sound = rows["reasons"].list.len() == 0
             yield ACCEPTED, rows.filter(sound).select(*of.items.columns, "arrived_at"), "item_id"

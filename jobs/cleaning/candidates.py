@@ -19,10 +19,12 @@ from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.timestamps import utc_time
 from schemas.contract import Contract
 from schemas.privacy.suppression_list import Erased
-from schemas.rules import to_polars
+from schemas.rules import RowRuleKind, to_polars
 from schemas.source import Column, Source
 
 EXCERPT = 200
+LONGEST_USER_ID = 10_000
+"""Characters of a raw user id; an address with a user agent, the longest id of a mapping here, stays below that."""
 LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 AGENT = "agent"
@@ -90,14 +92,17 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     """
     raw = _trimmed(raw, source)
     set_aside = _set_aside(raw, source)
-    raw = with_pseudonyms(_assembled(raw, source), raw["user_id"] if "user_id" in raw.columns else None, key)
+    first_part, raw = raw["user_id"] if "user_id" in raw.columns else None, _assembled(raw, source)
+    too_long = (raw["user_id"].cast(pl.String).str.len_chars() > LONGEST_USER_ID).fill_null(False)
+    raw = with_pseudonyms(raw, first_part, key)
     frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(events.columns)
     broken = _broken(frame, raw, set_aside, source, events)
+    broken = broken.with_columns((too_long & raw["problem"].is_null()).alias(f"user_id.{LineReason.TOO_LONG}"))
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
-    refused = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
-    return Parsed(frame.filter(~is_rejected), _without_private(refused, source))
+    rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
+    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events))
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -297,6 +302,13 @@ def _without_private(rejected: pl.DataFrame, source: Source) -> pl.DataFrame:
         return rejected
     hit = pl.col("reasons").list.eval(pl.element().is_in(private)).list.any()
     return rejected.with_columns(masked_line=pl.when(~hit).then("masked_line"))
+
+
+def _with_short_texts(rejected: pl.DataFrame, events: Contract) -> pl.DataFrame:
+    """Rejected candidates with every text cut to one character more than its column allows: it still breaks the rule."""
+    longest = {rule.column: rule.high for rule in events.rules if rule.kind is RowRuleKind.LENGTH and rule.high is not None}
+    texts = [name for name, kind in events.polars_schema.items() if kind == pl.String and name in events.mappable]
+    return rejected.with_columns(pl.col(name).str.slice(0, longest.get(name, EXCERPT) + 1) for name in texts)
 
 
 def _shape(line: str | None) -> str | None:

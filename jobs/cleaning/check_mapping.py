@@ -23,8 +23,9 @@ from rich.table import Table
 from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
 from jobs.cleaning.outcomes import decide
 from jobs.cleaning.reject_reasons import sentence
-from jobs.landing.files import FOLDER_FORMAT, HOUR, found_file
-from jobs.landing.readers import read
+from jobs.landing.files import HOUR, found_file
+from jobs.landing.folders import FOLDER_FORMAT
+from jobs.landing.readers import Bounds, read
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
 from schemas.privacy.pseudonyms import shortened
@@ -76,7 +77,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
     shown = shown_fields(source, events)
     accepted = [events.polars_schema.to_frame()]
-    for raw in read(path, source, wanted_fields(source)):
+    for raw in read(path, source, wanted_fields(source), bounds=Bounds.set_by(settings)):
         parsed = parse(raw, source, key, arrival, events)
         found.lines += len(raw)
         found.rejects += len(parsed.rejected)

@@ -3,7 +3,7 @@
 import polars as pl
 
 SAME_EVENT = ["user_id", "source", "event_id"]
-"""Rows that are equal in these columns are copies of one event."""
+"""Rows that are equal in these columns are copies of one event. Ids of other users and sources are other ids."""
 
 CONTENT_COLUMNS = ["event_type", "event_time", "item_id", "value", "text"]
 """The content of a user's event."""
@@ -19,7 +19,7 @@ def first_arrivals(events: pl.DataFrame) -> pl.DataFrame:
     >>> first_arrivals(pl.DataFrame(rows))["arrived_on"].to_list()
     [16]
     """
-    suspects = events["event_id"].is_duplicated()
+    suspects = events.select(SAME_EVENT).is_duplicated()
     if not suspects.any():
         return events
     copies = events.filter(suspects).sort("arrived_on").unique(SAME_EVENT, keep="first")
@@ -35,7 +35,7 @@ def conflicts(events: pl.DataFrame) -> pl.DataFrame:
     Returns:
         ``user_id``, ``source``, ``event_id``, ``arrived_on``, and ``kept_on``, the arrival of the first copy.
     """
-    copies = events.filter(events["event_id"].is_duplicated()).sort(*SAME_EVENT, "arrived_on")
+    copies = events.filter(events.select(SAME_EVENT).is_duplicated()).sort(*SAME_EVENT, "arrived_on")
     differs = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).first().over(SAME_EVENT)) for name in CONTENT_COLUMNS)
     kept_on = pl.col("arrived_on").first().over(SAME_EVENT)
     marked = copies.with_columns(kept_on=kept_on, _differs=differs).filter("_differs")

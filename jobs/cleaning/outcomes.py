@@ -8,6 +8,7 @@ from datetime import timedelta
 import polars as pl
 
 from jobs.cleaning.candidates import WHO_AND_WHAT
+from jobs.cleaning.event_identity import SAME_EVENT
 from jobs.cleaning.reject_reasons import LineReason
 from schemas.outcomes import Outcome
 
@@ -59,15 +60,18 @@ def _set(
 
 
 def same_ids(frame: pl.DataFrame) -> tuple[dict[Outcome, pl.Series], pl.Series, str]:
-    """Among lines with the same event id the first to arrive counts; equal content is a duplicate, other content a conflict."""
-    suspects = frame.filter(frame["event_id"].hash(seed=0).is_duplicated())
+    """Among a user's lines with the same event id the first to arrive counts; equal content is a duplicate, other a conflict.
+
+    Another user's or source's event with the same id is another event: a stranger who guesses ids silences nobody.
+    """
+    same_id = frame.select(pl.col("event_id").hash(seed=0) ^ pl.col("user_id").hash(seed=1)).to_series()
+    suspects = frame.filter(same_id.is_duplicated())
     if suspects.is_empty():
         return {}, pl.Series([], dtype=pl.UInt32), LineReason.ID_CONFLICT
-    suspects = suspects.sort("source", "event_id", *AS_THEY_ARRIVED)
-    name = ["source", "event_id"]
-    again = suspects.select(pl.int_range(pl.len()).over(name) > 0).to_series()
+    suspects = suspects.sort(*SAME_EVENT, *AS_THEY_ARRIVED)
+    again = suspects.select(pl.int_range(pl.len()).over(SAME_EVENT) > 0).to_series()
     same = suspects.select(
-        pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(name)) for c in WHO_AND_WHAT)
+        pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(SAME_EVENT)) for c in WHO_AND_WHAT)
     ).to_series()
     return (
         {Outcome.EXACT_DUPLICATE: suspects.filter(again & same)[ROW]},
@@ -123,14 +127,15 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
     if events.is_empty():
         return pl.Series([], dtype=pl.UInt32)
     digest = events.select(pl.struct(same).hash(seed=0)).to_series().alias("_same")
-    order = events.select(ROW, "event_time", "event_id", digest).sort("_same", "event_time", "event_id")
+    in_time = ["event_time", "event_id", "source"]
+    order = events.select(ROW, *in_time, digest).sort("_same", *in_time)
     close = (order["_same"] == order["_same"].shift()) & (order["event_time"].diff() <= timedelta(seconds=seconds))
     close = close.fill_null(False)
     if not close.any():
         return pl.Series([], dtype=pl.UInt32)
     # Different behaviours may have the same digest, so suspects are compared in full.
     digests = order.filter(close)["_same"].unique()
-    suspects = events.filter(digest.is_in(digests.implode())).sort(*same, "event_time", "event_id")
+    suspects = events.filter(digest.is_in(digests.implode())).sort(*same, *in_time)
     alike = pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).shift()) for c in same)
     within = pl.col("event_time").diff() <= timedelta(seconds=seconds)
     return suspects.filter((alike & within & (pl.int_range(pl.len()) > 0)).fill_null(False))[ROW]

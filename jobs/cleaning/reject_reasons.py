@@ -17,6 +17,7 @@ class LineReason(StrEnum):
     ERASED = "person.erased"
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
+    TOO_LONG = "too_long"
     SOURCE_RANGE = "source_range"
     SKIPPED = "source"
     """Followed by a dot and the name of the source's `skip` rule."""
@@ -36,12 +37,18 @@ SENTENCES: dict[str, str] = {
     Problem.EMPTY: "the file is empty, without even a header",
     Problem.TRUNCATED: "the compressed file is truncated; the lines before the cut were read",
     Problem.UNREADABLE: "the file is corrupt, or not in the format that its name says",
+    Problem.UNKNOWN_COMPRESSION: "the compression of the file is not known; deliver it plain, as gzip or as Zstandard",
+    Problem.TOO_LARGE: "the file becomes too large or has too many lines when it is read (CLICKWRIGHT_LANDING_FILE_*)",
+    Problem.BAD_NAME: "the file's name is not UTF-8, or has control characters or backslashes; deliver it under another name",
+    Problem.NOT_A_FILE: "the entry is not a file that can be read (a folder, a pipe, a device, or a link to nothing)",
+    Problem.OUTSIDE: "the file is a link that leads out of the landing zone",
     LineReason.ROBOT_DECLARED: "the user agent identifies itself as a bot",
     LineReason.ROBOT_TOO_MANY: "the user has too many events in a day for a person",
     LineReason.ROBOT_ENDLESS: "the user was active without a break for longer than a person can be",
-    LineReason.ID_CONFLICT: "an earlier line of the same arrival uses this event id for another event",
+    LineReason.ID_CONFLICT: "an earlier line of the same user and arrival uses this event id for another event",
     LineReason.ERASED: "the user was erased; new lines of erased users are rejected",
     LineReason.UNREADABLE: "the value cannot be read as the column's type",
+    LineReason.TOO_LONG: "the value is too long",
     LineReason.UNKNOWN: "the mapping has no entry for this value",
     LineReason.SOURCE_RANGE: "the value is outside the range that the source allows",
     LineReason.SKIPPED: "excluded by a `skip` rule of the source",

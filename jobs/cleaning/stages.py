@@ -1,14 +1,13 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from pyspark.sql import SparkSession
 
 from jobs.cleaning.candidates import (
     Arrival,
@@ -20,13 +19,11 @@ from jobs.cleaning.candidates import (
     wanted_fields,
     without_erased,
 )
-from jobs.cleaning.event_ids import id_digests, write_ids
-from jobs.cleaning.outcomes import decide, same_ids
+from jobs.cleaning.outcomes import decide
 from jobs.cleaning.reject_reasons import LineReason
-from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
-from jobs.landing.readers import read
+from jobs.landing.readers import Bounds, read, refused_file
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
@@ -56,8 +53,6 @@ class Day:
     rejects: Contract
     erased: Erased
     folders: dict[str, Path]
-    conflicts: frozenset[tuple[int, int]] = frozenset()
-    """(file, line) of lines whose event id an earlier line of another user has."""
 
     def arrival(self, file: LandingFile) -> Arrival:
         return Arrival(file.source, file.relative, file.arrived_at, self.arrived_on, self.history)
@@ -80,7 +75,7 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
             lines += len(accepted) + len(rejected)
             yield REJECTED, rejected, None
             yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
-        sha256 = None if first else digest(str(file.path))  # for a file in pieces, the task of the first piece
+        sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
         yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
 
@@ -95,17 +90,16 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     file = of.files[number]
     source = of.sources[file.source]
     groups = None if first is None or last is None else (first, last)
-    for raw in read(file.path, source, wanted_fields(source), groups=groups):
+    wanted = wanted_fields(source)
+    whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
+    for raw in whole or read(file.path, source, wanted, groups=groups, bounds=Bounds.set_by(of.settings)):
         parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
-        lost = [line for n, line in of.conflicts if n == number]
-        if not lost:
-            yield parsed.accepted, parsed.rejected
-            continue
-        again = pl.col("line_number").is_in(lost)
-        conflicting = refuse(
-            parsed.accepted.filter(again), pl.lit(str(LineReason.ID_CONFLICT)), shown_fields(source, of.events)
-        )
-        yield parsed.accepted.filter(~again), pl.concat([parsed.rejected, conflicting])
+        yield parsed.accepted, parsed.rejected
+
+
+def digest_of(file: LandingFile) -> str:
+    """SHA-256 of a landing file; of an entry that is not read, that of no bytes."""
+    return hashlib.sha256().hexdigest() if file.problem is not None else digest(str(file.path))
 
 
 def refuse(rows: pl.DataFrame, reason: pl.Expr | pl.Series, shown: list[str]) -> pl.DataFrame:
@@ -152,7 +146,6 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "event_dates": events["event_date"].unique().to_list(),
         "read": frames[READ].rows() if READ in frames else [],
         "content": content(events),
-        "ids": write_ids(events, of.folders["events"]),
         "wrote": {
             "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
             "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
@@ -161,8 +154,8 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
 
 
 def _set_aside(reasons: pl.Series) -> pl.Series:
-    """Which reasons do not count against a source: its own `skip` rules, and erased users."""
-    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | (reasons == LineReason.ERASED)
+    """Which reasons do not count against a source: its own `skip` rules, erased users, and a user's ids used again."""
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in([LineReason.ERASED, LineReason.ID_CONFLICT])
 
 
 def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
@@ -178,31 +171,3 @@ def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
     )
     whole = derived(accepted.join(files, on="_file", how="left"), of.history)
     return whole.select(of.events.columns)
-
-
-def conflicting_lines(
-    spark: SparkSession, of: Day, tasks: list[list[Piece]], shared: frozenset[int]
-) -> frozenset[tuple[int, int]]:
-    """(file, line) of the lines whose event id an earlier line of another user has.
-
-    Args:
-        spark: the session.
-        of: the day.
-        tasks: for each task the pieces that it reads.
-        shared: digests of the ids that several users have.
-    """
-    results = exchange(spark, tasks, 1, partial(_lines_of, of, shared), _later_ones)
-    return frozenset((file, line) for result in results for file, line in result["lines"])
-
-
-def _lines_of(of: Day, shared: frozenset[int], pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
-    for piece in pieces:
-        for accepted, _ in candidates(of, piece):
-            rows = accepted.filter(id_digests(accepted).is_in(list(shared)))
-            yield ACCEPTED, rows.with_columns(_file=pl.lit(piece[0], pl.Int32)), None
-
-
-def _later_ones(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, Any]]:
-    rows = frames[ACCEPTED].with_row_index("_row")
-    _, conflicts, _ = same_ids(rows)
-    yield {"lines": rows.filter(pl.col("_row").is_in(conflicts.implode())).select("_file", "line_number").rows()}

@@ -2,6 +2,7 @@
 
 import polars as pl
 
+from jobs.landing.readers.moments import possible
 from schemas.source import TICKS_A_SECOND, Source
 
 UTC_MICROS = pl.Datetime("us", "UTC")
@@ -12,13 +13,17 @@ NAMES_ITS_ZONE = ("%z", "%:z", "%#z", "%+", "%s")
 
 
 def utc_time(column: pl.Expr, kind: pl.DataType, source: Source) -> pl.Expr:
-    """The moment in a raw column, in UTC; null where it cannot be read.
+    """The moment in a raw column, in UTC; null where it cannot be read, or lies outside of the years 1 to 9999.
 
     Args:
         column: the raw column.
         kind: its type: text, a number or a time.
         source: the format of its times, and the time zone of those without one.
     """
+    return possible(_moment(column, kind, source), UTC_MICROS)
+
+
+def _moment(column: pl.Expr, kind: pl.DataType, source: Source) -> pl.Expr:
     if isinstance(kind, pl.Datetime):
         return column.cast(UTC_MICROS) if kind.time_zone else _from_zone(column.cast(pl.Datetime("us")), source.time_zone)
     if source.time_format in TICKS_A_SECOND:

@@ -13,18 +13,23 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from jobs.exchange import tasks
+from jobs.landing.folders import FOLDER_FORMAT, files_in, hour_folders, problem_of
+from jobs.landing.readers import Problem
 from jobs.landing.readers.parquet import row_groups
 from schemas.runtime.errors import ClickwrightError, NothingToDo, Refused
+from schemas.runtime.local_files import escaped_name
 from schemas.source import Source
 
 GRACE = timedelta(hours=1)
 HOUR = timedelta(hours=1)
-FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
 
 
 @dataclass(frozen=True)
 class LandingFile:
-    """A file of raw lines. ``arrived_at`` is the end of its arrival hour; size and modification time are as found."""
+    """A file of raw lines. ``arrived_at`` is the end of its arrival hour; size and modification time are as found.
+
+    No line is read of an entry with a ``problem``, such as a pipe; its ``relative`` name is printable.
+    """
 
     source: str
     path: Path
@@ -32,6 +37,7 @@ class LandingFile:
     arrived_at: datetime
     size: int
     modified_ns: int
+    problem: Problem | None = None
 
     @property
     def arrived_on(self) -> date:
@@ -41,10 +47,11 @@ class LandingFile:
     def changed(self) -> bool:
         """Whether the file was replaced, changed or removed since it was found."""
         try:
-            now = self.path.stat()
-        except FileNotFoundError:
+            now = self.path.stat(follow_symlinks=self.problem is None)
+        except OSError:
             return True
-        return (now.st_size, now.st_mtime_ns) != (self.size, self.modified_ns)
+        size = now.st_size if self.problem is None else 0
+        return (size, now.st_mtime_ns) != (self.size, self.modified_ns)
 
 
 def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> LandingFile:
@@ -56,8 +63,13 @@ def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> 
         landing: the landing zone, to which its name is relative.
         arrived_at: the end of its arrival hour.
     """
-    now = path.stat()
-    return LandingFile(source, path, path.relative_to(landing).as_posix(), arrived_at, now.st_size, now.st_mtime_ns)
+    problem, name = problem_of(path, landing), escaped_name(path.relative_to(landing).as_posix())
+    try:
+        now = path.stat(follow_symlinks=problem is None)
+    except FileNotFoundError:
+        raise ClickwrightError(f"a landing file vanished while it was found; {escaped_name(path)}; run this again") from None
+    size = now.st_size if problem is None else 0
+    return LandingFile(source, path, name, arrived_at, size, now.st_mtime_ns, problem)
 
 
 Piece = tuple[int, int | None, int | None]
@@ -78,7 +90,7 @@ def pieces_by_task(files: Sequence[LandingFile], sources: Mapping[str, Source]) 
     sizes: list[int] = []
     for number, file in enumerate(files):
         splits = file.size > tasks.BYTES_A_TASK and sources[file.source].format == "parquet"
-        groups = row_groups(file.path, tasks.BYTES_A_TASK) if splits else []
+        groups = row_groups(file.path, tasks.BYTES_A_TASK) if splits and file.problem is None else []
         pieces += [(number, first, last) for (first, last), _ in groups] or [(number, None, None)]
         sizes += [size for _, size in groups] or [file.size]
     return [[pieces[i] for i in task] for task in tasks.in_tasks(sizes)]
@@ -94,19 +106,9 @@ def hours(arrived_on: date) -> Iterator[datetime]:
     return (start + i * HOUR for i in range(24))
 
 
-def files_in(hour_folder: Path) -> list[Path]:
-    """The files of an hour, also those in sub-folders, sorted; hidden and temporary files and folders are ignored."""
-    found = []
-    for folder, folders, names in os.walk(hour_folder):
-        folders[:] = [name for name in folders if not name.startswith((".", "_"))]
-        found += [Path(folder, name) for name in names if not name.startswith((".", "_"))]
-    return sorted(path for path in found if path.is_file())
-
-
 def arrival_files(landing: Path, folder: str, source: str, arrived_on: date) -> list[LandingFile]:
-    """The files that arrived on a day, also those in sub-folders, in order of hour and name.
-
-    Hidden and temporary files are ignored.
+    """The files that arrived on a day, also those in sub-folders, in order of hour and name. Hidden and temporary ones are
+    ignored; any other entry counts, because nothing that arrived may be lost without a word.
 
     Args:
         landing: the landing zone.
@@ -154,8 +156,17 @@ def expect_arrival(landing: Path, sources: Sequence[Source], arrived_on: date) -
                 "deliver them, then clear this task"
             )
         files += of_source
+    return readable(files)
+
+
+def readable(files: list[LandingFile]) -> list[LandingFile]:
+    """The files, all of which this user may read.
+
+    Raises:
+        ClickwrightError: one of them is not readable. Nothing of it is known, so nothing of it is rejected.
+    """
     for file in files:
-        if not os.access(file.path, os.R_OK):
+        if file.problem is None and not os.access(file.path, os.R_OK):
             raise ClickwrightError(
                 f"landing file is not readable; {file.path}; make it readable for this user, then clear this task"
             )
@@ -169,8 +180,8 @@ def first_day(landing: Path, source: Source) -> date | None:
         landing: the landing zone.
         source: the mapping.
     """
-    folders = [folder.name for folder in (landing / source.name).glob("arrived=*")]
-    return (datetime.strptime(min(folders), FOLDER_FORMAT).replace(tzinfo=UTC) - GRACE).date() if folders else None
+    folders = hour_folders(landing / source.name)
+    return (folders[0][0] - GRACE).date() if folders else None
 
 
 def ends_at(arrived_on: date) -> datetime:
@@ -194,9 +205,7 @@ def item_files(landing: Path, source: Source, as_of: date) -> list[LandingFile]:
         return []
     end = datetime(as_of.year, as_of.month, as_of.day, tzinfo=UTC) + GRACE + timedelta(days=1)
     found = []
-    for folder in sorted((landing / source.items.folder).glob("arrived=*")):
-        arrived_at = datetime.strptime(folder.name, FOLDER_FORMAT).replace(tzinfo=UTC) + HOUR
-        if arrived_at <= end:
-            for path in files_in(folder):
-                found.append(found_file(source.name, path, landing, arrived_at))
-    return found
+    for hour, folder in hour_folders(landing / source.items.folder):
+        if hour + HOUR <= end:
+            found += [found_file(source.name, path, landing, hour + HOUR) for path in files_in(folder)]
+    return readable(found)

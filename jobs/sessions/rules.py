@@ -3,10 +3,11 @@
 1. A gap longer than the allowed one starts a new session; a gap of exactly that length does not.
 2. A chain of activity that crosses more than one UTC midnight is cut at every midnight after the first one it crosses.
 3. A session belongs to the UTC date on which it closes: its last event plus the gap.
-4. ``session_id`` depends only on the user and the first event.
+4. ``session_id`` depends only on the user and the first event, which its id and its source name.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import timedelta
 
 import numpy as np
@@ -16,6 +17,11 @@ ORDER = ["user_id", "event_time", "event_id"]
 """The order of events. If two sources use the same id at the same moment, ``source`` decides, where that column exists."""
 ID_DIGITS = 32
 SESSION = "_session"
+
+
+def source_of(columns: Iterable[str]) -> list[str]:
+    """The column of the source, where there is one: a user may have the same event id in two sources."""
+    return [name for name in columns if name == "source"]
 
 
 def in_order(events: pl.DataFrame) -> pl.DataFrame:
@@ -30,7 +36,7 @@ def in_order(events: pl.DataFrame) -> pl.DataFrame:
     """
     if events.is_empty():
         return events
-    source = [name for name in ("source",) if name in events.columns]
+    source = source_of(events.columns)
     users = events["user_id"].cast(pl.Categorical)
     known = users.unique()
     codes = known.to_physical().gather(known.cast(pl.String).arg_sort()).to_numpy()
@@ -88,10 +94,9 @@ def with_sessions(events: pl.DataFrame, gap: timedelta) -> pl.DataFrame:
 
 
 def session_ids(first_events: pl.DataFrame) -> pl.Series:
-    """Rule 4: the first half of a SHA-256 over the user and the id of the first event."""
-    said = first_events.select(
-        pl.concat_str(pl.col("user_id").cast(pl.String), "event_id", separator="\x1f", ignore_nulls=True)
-    ).to_series()
+    """Rule 4: the first half of a SHA-256 over the user, the id of the first event, and its source, if that is a column."""
+    name = [pl.col("user_id").cast(pl.String), pl.col("event_id"), *source_of(first_events.columns)]
+    said = first_events.select(pl.concat_str(name, separator="\x1f", ignore_nulls=True)).to_series()
     return pl.Series([hashlib.sha256(text.encode()).hexdigest()[:ID_DIGITS] for text in said], dtype=pl.String)
 
 

@@ -31,13 +31,19 @@ def slug(run: str) -> str:
     return plain if plain == run else f"{plain}-{hashlib.sha256(run.encode()).hexdigest()[:8]}"
 
 
-def escaped_name(name: str) -> str:
-    """A file's name for messages and JSON: bytes that are not UTF-8, which Python keeps as surrogates, are escaped.
+def escaped_name(name: str | Path) -> str:
+    r"""A name in printable characters: all others, and backslashes, are escaped, so that two names never become one.
 
-    >>> escaped_name(os.fsdecode(b"caf\\xe9"))
-    'caf\\\\xe9'
+    >>> escaped_name("shop/café.jsonl"), escaped_name("a\nb"), escaped_name("\udcff"), escaped_name("a\\n")
+    ('shop/café.jsonl', 'a\\nb', '\\xff', 'a\\\\n')
     """
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() and c != "\\" else _escaped(c) for c in str(name))
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, as Python decodes names (PEP 383)
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("unicode_escape").decode()
 
 
 def sqlite_uri(path: Path) -> str:

@@ -139,6 +139,21 @@ class SourceSettings(SettingsGroup):
     robot_chain_hours: float = Field(
         18.0, gt=0, description="users who are active for more hours without a pause are treated as bots"
     )
+    landing_file_gb: float = Field(
+        64, gt=0, description="a landing file that becomes larger than so many GiB when it is read is rejected as a whole"
+    )
+    landing_file_ratio: float = Field(
+        100,
+        ge=1,
+        description="a landing file that becomes so many times larger than it is stored, and more than 16 MiB, "
+        "is rejected as a whole",
+    )
+    landing_file_lines: int = Field(
+        200_000_000,
+        gt=0,
+        description="a compressed or Parquet landing file with more lines is rejected as a whole; "
+        "so is one with more than 100,000 lines and more than two lines a stored byte",
+    )
     max_catalogue_loss: float = Field(
         0.1, ge=0, le=1, description="share of the known items that a new catalogue may lack; more is refused"
     )

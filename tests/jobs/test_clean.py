@@ -1,6 +1,8 @@
 """Clean: every line is an event, a reject with its reasons, or a counted duplicate."""
 
+import gzip
 import hashlib
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -117,6 +119,7 @@ def test_event_id_with_other_content_is_a_conflict(deliver: Deliver, cleaned: Cl
     result = cleaned()
     assert [e["value"] for e in result["events"]] == [3.0]
     assert reasons(result) == [["event_id.conflict"]]
+    assert result["figures"]["set_aside"] == 1  # one user's ids used again do not refuse a day
 
 
 def test_user_with_too_many_events_a_day_is_rejected(
@@ -241,19 +244,35 @@ def test_endless_chain_is_rejected(deliver: Deliver, cleaned: Cleaned) -> None:
 
 
 @pytest.mark.parametrize("bucket_bytes", [1 << 30, 20])
-def test_event_id_shared_by_two_users_is_a_conflict(
+def test_event_ids_of_other_users_are_other_ids(
     deliver: Deliver, cleaned: Cleaned, monkeypatch: pytest.MonkeyPatch, bucket_bytes: int
 ) -> None:
     monkeypatch.setattr("jobs.exchange.exchange.BUCKET_BYTES", bucket_bytes)
+    guessed = [line(event_id=str(i), user="the-stranger", item="x", time=f"1998-04-16T12:{i:02}:00Z") for i in range(20)]
+    deliver(*guessed, hour="1998-04-16T14")
     deliver(*[line(event_id=str(i), user=f"shopper-{i:04d}", item=str(i)) for i in range(20)])
-    again = [line(event_id=str(i), user=f"shopper-{i + 1:04d}", item="x", time="1998-04-16T12:00:00Z") for i in range(5)]
-    deliver(*again, line(event_id="7", user="shopper-0007", item="7"), hour="1998-04-16T16")
+    deliver(line(event_id="7", user="shopper-0007", item="7"), hour="1998-04-16T16")
     result = cleaned()
-    assert sorted(int(e["event_id"]) for e in result["events"]) == list(range(20))
-    assert {(e["event_id"], e["item_id"]) for e in result["events"]} == {(str(i), str(i)) for i in range(20)}
-    assert reasons(result) == [["event_id.conflict"]] * 5
-    assert [r["candidate"]["item_id"] for r in result["rejects"]] == ["x"] * 5
-    assert (result["figures"]["lines_read"], result["figures"]["exact_duplicates"]) == (26, 1)
+    ids = [str(i) for i in range(20)]
+    assert sorted((e["event_id"], e["item_id"]) for e in result["events"]) == sorted(
+        [*zip(ids, ids, strict=True), *((i, "x") for i in ids)]
+    )
+    assert (result["figures"]["rejects"], result["figures"]["exact_duplicates"]) == (0, 1)
+
+
+def test_entries_that_are_not_read_are_rejects(deliver: Deliver, cleaned: Cleaned) -> None:
+    folder = deliver(line()).parent
+    (folder / os.fsdecode(b"\xff.jsonl")).write_text(line(event_id="e2") + "\n")
+    os.mkfifo(folder / "pipe.jsonl")
+    (folder / "bomb.jsonl.gz").write_bytes(gzip.compress(bytes(64 << 20)))
+    result = cleaned()
+    found = {row["source_file"].rpartition("/")[2]: (row["line_number"], row["reasons"]) for row in result["rejects"]}
+    assert found == {
+        r"\xff.jsonl": (0, ["file.bad_name"]),
+        "pipe.jsonl": (0, ["file.not_a_file"]),
+        "bomb.jsonl.gz": (0, ["file.too_large"]),
+    }
+    assert (result["figures"]["events"], result["figures"]["lines_read"]) == (1, 4)
 
 
 def test_file_that_grows_while_it_is_read_is_an_error(

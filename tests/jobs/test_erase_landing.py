@@ -188,18 +188,17 @@ def test_places_that_no_mapping_reads_are_listed(deliver: Deliver, ours: None, e
     deliver(line(user=ANNA), source="oldshop")
     landing = var / "landing"
     (landing / "movielens" / "arrived=1998-04-16").mkdir()
-    (landing / "movielens" / "arrived=1998-04-16T15" / "more").mkdir()
+    deliver(line(user=ANNA), name="more/part-000.jsonl.gz")
     (landing / "movielens" / "arrived=1998-04-16T15" / "_partial.jsonl").write_text(line(user=ANNA))
     (landing / os.fsdecode(b"caf\xe9")).mkdir()
     (landing / "movielens-items" / "arrived=1998-04-16T15").mkdir(parents=True)
     erased(ANNA)
     answer = erase_landing.main([])
-    assert answer["lines_blanked"] == 1
+    assert answer["lines_blanked"] == 2
     assert answer["not_searched"] == [
         r"caf\xe9",
         "movielens/arrived=1998-04-16",
         "movielens/arrived=1998-04-16T15/_partial.jsonl",
-        "movielens/arrived=1998-04-16T15/more",
         "oldshop",
     ]
     landed = read_receipt(receipts(get_settings())[0]).landing

@@ -104,6 +104,20 @@ def test_first_arrival_of_a_repeated_event_counts() -> None:
     assert sessions["n_events"].to_list() == [2]
 
 
+def test_same_event_id_in_two_sources_is_two_events_and_two_sessions() -> None:
+    log = log_of(at("09:00"), at("09:10"))
+    later = [event._replace(event_time=event.event_time + timedelta(hours=3)) for event in log]
+    both = pl.concat([rows_of(log), rows_of(later).with_columns(source=pl.lit("app"))])
+    rows, sessions = closing_sessions(both, [D], GAP)
+    assert rows.select("source", "event_id", "position").rows() == [
+        ("s", "u0", 0),
+        ("s", "u1", 1),
+        ("app", "u0", 0),
+        ("app", "u1", 1),
+    ]
+    assert sessions["session_id"].n_unique() == 2
+
+
 def test_look_back_is_two_days_and_one_gap() -> None:
     assert look_back([D]) == [D - timedelta(days=i) for i in (3, 2, 1, 0)]
     assert look_ahead([D]) == [D + timedelta(days=i) for i in (0, 1, 2, 3)]
@@ -130,7 +144,8 @@ def timeline(steps: list[Any]) -> list[datetime]:
 
 
 def log_of_users(users: list[list[Any]]) -> list[Event]:
-    return [event for i, steps in enumerate(users) for event in log_of(*timeline(steps), user=f"u{i:02d}-")]
+    """Their events; all users have the same event ids."""
+    return [Event(f"u{i:02d}", time, f"e{n}") for i, steps in enumerate(users) for n, time in enumerate(timeline(steps))]
 
 
 logs = st.lists(busy | usual, min_size=1, max_size=12).map(log_of_users)

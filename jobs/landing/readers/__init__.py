@@ -7,22 +7,25 @@ A reader yields frames with these columns:
 - ``line`` (string): the text of a line with a problem, if it has one; null otherwise.
 - one column for each wanted field: its text, or the value that the format has (a number, a time); null if it is missing.
 
-Every line that is not blank becomes a row of one frame. Text formats may be compressed (``.gz``, ``.zst``).
+Every line that is not blank becomes a row of one frame. Text formats may be compressed (``.gz``, ``.zst``). Of a file that
+becomes larger than its bounds (``jobs.landing.readers.bounds``) no line is read: it is one row, numbered 0, with a problem.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 
+from jobs.landing.readers.bounds import DEFAULT, Bounds, text_exceeds
 from jobs.landing.readers.delimited import read_delimited
+from jobs.landing.readers.frames import problem_frame
 from jobs.landing.readers.json_lines import read_json_lines
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.lines import UNKNOWN_COMPRESSION, Problem
 from jobs.landing.readers.parquet import Groups, read_parquet
 from jobs.landing.readers.pattern import read_pattern
 from schemas.source import Source
 
-__all__ = ["Groups", "Problem", "read"]
+__all__ = ["Bounds", "Groups", "Problem", "read", "refused_file"]
 
 
 def read(
@@ -31,6 +34,7 @@ def read(
     wanted: Mapping[str, str],
     lists: frozenset[str] = frozenset(),
     groups: Groups | None = None,
+    bounds: Bounds = DEFAULT,
 ) -> Iterator[pl.DataFrame]:
     """The frames of a landing file.
 
@@ -40,7 +44,15 @@ def read(
         wanted: field -> its place in a line (a path or a column's name).
         lists: the fields that hold several texts; their columns are lists of strings.
         groups: read only these row groups, in a format that has them.
+        bounds: how large the file may become.
     """
+    if source.format != "parquet":
+        problem = Problem.UNKNOWN_COMPRESSION if path.name.endswith(UNKNOWN_COMPRESSION) else None
+        if problem is None and text_exceeds(path, bounds):
+            problem = Problem.TOO_LARGE
+        if problem is not None:
+            yield refused_file(problem, wanted, lists)
+            return
     separators = {name: source.items.columns[name].separator for name in lists if source.items and name in source.items.columns}
     in_a_text = {name: separator for name, separator in separators.items() if separator is not None}
     match source.format:
@@ -49,11 +61,23 @@ def read(
         case "csv":
             frames = read_delimited(path, source, wanted)
         case "parquet":
-            frames = read_parquet(path, wanted, lists - set(in_a_text), groups)
+            frames = read_parquet(path, wanted, lists - set(in_a_text), groups, bounds)
         case "pattern":
             frames = read_pattern(path, source, wanted)
     for frame in frames:
         yield frame.with_columns(_list(name, frame.schema[name], in_a_text.get(name)) for name in sorted(lists))
+
+
+def refused_file(problem: Problem, wanted: Collection[str], lists: Collection[str] = ()) -> pl.DataFrame:
+    """The frame of a file of which no line is read.
+
+    Args:
+        problem: the reason.
+        wanted: the fields.
+        lists: those that hold several texts.
+    """
+    kinds = {name: pl.List(pl.String) if name in lists else pl.String() for name in wanted}
+    return problem_frame([0], problem, [None], kinds)
 
 
 def _list(name: str, kind: pl.DataType, separator: str | None) -> pl.Expr:

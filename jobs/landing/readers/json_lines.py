@@ -1,7 +1,6 @@
 """JSON Lines: one object on each line."""
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,8 @@ from jobs.landing.readers.lines import Problem, RawLine, numbered_lines, text_of
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 CHUNK_LINES = 100_000
+CHUNK_BYTES = 8 << 20
+"""Lines that are parsed together. Both are bounded: a line may be a mebibyte long, and twenty times as large when parsed."""
 
 
 def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
@@ -22,9 +23,20 @@ def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]
         wanted: field -> path of its value, as steps into nested objects and lists.
         lists: the fields that hold several texts.
     """
-    lines = numbered_lines(path)
-    while chunk := list(islice(lines, CHUNK_LINES)):
+    for chunk in _chunks(numbered_lines(path)):
         yield _frame(chunk, wanted, lists)
+
+
+def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
+    chunk, size = list[RawLine](), 0
+    for line in lines:
+        chunk.append(line)
+        size += len(line.content)
+        if len(chunk) == CHUNK_LINES or size >= CHUNK_BYTES:
+            yield chunk
+            chunk, size = [], 0
+    if chunk:
+        yield chunk
 
 
 def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str]) -> pl.DataFrame:

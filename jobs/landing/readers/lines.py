@@ -4,6 +4,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import IO, NamedTuple
@@ -14,6 +15,14 @@ LONGEST_LINE = 1 << 20
 BLOCK_BYTES = 8 << 20
 EXCERPT_BYTES = 200
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+GZIP, ZSTANDARD = (".gz",), (".zst", ".zstd")
+COMPRESSED = GZIP + ZSTANDARD
+UNKNOWN_COMPRESSION = (".bz2", ".xz", ".lzma", ".lz4", ".br", ".sz", ".zip", ".7z", ".Z", ".tar", ".tgz")
+"""Names of compressed files that are not read: their bytes, read as lines, would each be a reject."""
+COMPRESSED_AT_A_TIME = 1 << 10
+"""Bytes given to Zstandard at once. It answers with all that they become: 4 bytes may be a block of 128 KiB."""
+BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
+"""The errors of compressed files that are cut off or corrupt."""
 
 
 class Problem(StrEnum):
@@ -32,6 +41,11 @@ class Problem(StrEnum):
     EMPTY = "file.empty"
     TRUNCATED = "file.truncated"
     UNREADABLE = "file.unreadable"
+    UNKNOWN_COMPRESSION = "file.unknown_compression"
+    TOO_LARGE = "file.too_large"
+    BAD_NAME = "file.bad_name"
+    NOT_A_FILE = "file.not_a_file"
+    OUTSIDE = "file.outside"
 
 
 class RawLine(NamedTuple):
@@ -83,7 +97,7 @@ def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
                 yield from _without_long_lines(number, rest + b"\n")
     except EOFError:
         yield Block(0, b"", Problem.TRUNCATED)
-    except (gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+    except BROKEN:
         yield Block(0, b"", Problem.UNREADABLE)
 
 
@@ -98,10 +112,16 @@ def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
             if wanted <= 0:
                 whole, gathered, wanted = b"".join(gathered), [], size
                 yield whole
-    except (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError):
+    except BROKEN:
         yield b"".join(gathered)
         raise
     yield b"".join(gathered)
+
+
+def pieces_of(path: Path) -> Iterator[bytes]:
+    """The bytes of a file in pieces, up to its end or to the place where it is broken."""
+    with suppress(*BROKEN), open_lines(path) as file:
+        yield from _pieces(file, BLOCK_BYTES)
 
 
 def _without_long_lines(number: int, content: bytes) -> Iterator[Block]:
@@ -166,9 +186,9 @@ def not_decoded(encoding: str) -> Problem:
 
 def open_lines(path: Path) -> io.BufferedIOBase:
     """The bytes of a file, uncompressed."""
-    if path.name.endswith(".gz"):
+    if path.name.endswith(GZIP):
         return gzip.open(path, "rb")
-    if path.name.endswith((".zst", ".zstd")):
+    if path.name.endswith(ZSTANDARD):
         return io.BufferedReader(_Zstandard(path.open("rb")), 1 << 20)
     return path.open("rb")
 
@@ -179,7 +199,8 @@ class _Zstandard(io.RawIOBase):
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._compressed = self._ready = b""
+        self._compressed = b""
+        self._ready = memoryview(b"")
 
     def readable(self) -> bool:
         return True
@@ -190,14 +211,14 @@ class _Zstandard(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         while not self._ready:
-            compressed = self._compressed or self._file.read(1 << 14)
+            compressed = self._compressed or self._file.read(COMPRESSED_AT_A_TIME)
             if not compressed:
                 if self._frame is not None:
                     raise EOFError("the file ends in the middle of a frame")
                 return 0
             if self._frame is None:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = self._frame.decompress(compressed)
+            self._ready = memoryview(self._frame.decompress(compressed))
             self._compressed = self._frame.unused_data if self._frame.eof else b""
             self._frame = None if self._frame.eof else self._frame
         given = self._ready[: len(buffer)]

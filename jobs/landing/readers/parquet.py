@@ -8,11 +8,18 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
+from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, polars_schema
+from jobs.landing.readers.bounds import Bounds
 from jobs.landing.readers.frames import problem_frame
 from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.moments import possible
+from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 BATCH_ROWS = 1 << 18
+SMALLEST_BATCH = 1 << 10
+BATCH_BYTES = 64 << 20
+"""About the most bytes that the rows of a batch become."""
 NOT_TEXT = object()
 Groups = tuple[int, int]
 """The first and the last of some consecutive row groups, from 0."""
@@ -27,7 +34,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
     """
     try:
         footer = pq.read_metadata(path)
-    except (pa.ArrowException, OSError):
+    except BROKEN:
         return []
     pieces: list[tuple[Groups, int]] = []
     for group in range(footer.num_row_groups):
@@ -42,7 +49,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
 
 
 def read_parquet(
-    path: Path, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None = None
+    path: Path, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
 ) -> Iterator[pl.DataFrame]:
     """The frames of a Parquet file, or of some of its row groups; a column that the file lacks is null.
 
@@ -53,6 +60,7 @@ def read_parquet(
         wanted: field -> path of its value.
         lists: the fields that hold several texts.
         groups: the row groups to read; all of them without it.
+        bounds: how large it may become; a piece that becomes larger is one row with a problem, like a file.
     """
     kinds: dict[str, pl.DataType | type[pl.DataType]] = {
         name: pl.List(pl.String) if name in lists else pl.String for name in wanted
@@ -62,35 +70,59 @@ def read_parquet(
         return
     try:
         file = pq.ParquetFile(path)
-    except (pa.ArrowException, OSError):
+    except BROKEN:
         yield problem_frame([0], Problem.UNREADABLE, [None], kinds)
         return
     with file:
-        schema = pl.DataFrame(file.schema_arrow.empty_table()).schema
-        values = {name: _value(where, schema, name in lists) for name, where in wanted.items()}
-        tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
-        first, last = groups or (0, file.num_row_groups - 1)
-        row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
-        for group in range(first, last + 1):
-            end = row + file.metadata.row_group(group).num_rows
-            try:
-                for batch in file.iter_batches(BATCH_ROWS, row_groups=[group], columns=tops):
-                    yield _frame(batch, row, values)
-                    row += batch.num_rows
-            except (pa.ArrowException, OSError):
-                for start in range(row, end, BATCH_ROWS):
-                    rows = range(start, min(end, start + BATCH_ROWS))
-                    yield problem_frame(rows, Problem.DAMAGED, [None] * len(rows), kinds)
-            row = end
+        if footer_exceeds(file.metadata, path.stat().st_size, bounds):
+            if groups is None or groups[0] == 0:
+                yield problem_frame([0], Problem.TOO_LARGE, [None], kinds)
+            return
+        yield from _frames(file, path, wanted, kinds, groups, bounds)
+
+
+def _frames(
+    file: pq.ParquetFile,
+    path: Path,
+    wanted: Mapping[str, str],
+    kinds: Mapping[str, pl.DataType | type[pl.DataType]],
+    groups: Groups | None,
+    bounds: Bounds,
+) -> Iterator[pl.DataFrame]:
+    """The frames of an open file. ``kinds`` are the types of the fields of rows that cannot be read."""
+    schema = polars_schema(file.schema_arrow)
+    values = {name: _value(where, schema, kinds[name] != pl.String) for name, where in wanted.items()}
+    tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
+    first, last = groups or (0, file.num_row_groups - 1)
+    row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
+    size = decoded_bytes(path, file.metadata, range(first, last + 1), tops, bounds)
+    if size is None:
+        yield problem_frame([0 if groups is None else row], Problem.TOO_LARGE, [None], kinds)
+        return
+    rows = sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
+    batch_rows = max(SMALLEST_BATCH, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, size)))
+    for group in range(first, last + 1):
+        end = row + file.metadata.row_group(group).num_rows
+        try:
+            for batch in file.iter_batches(batch_rows, row_groups=[group], columns=tops):
+                yield _frame(batch, row, values)
+                row += batch.num_rows
+        except (*BROKEN, *NOT_CONVERTED):
+            for start in range(row, end, BATCH_ROWS):
+                damaged = range(start, min(end, start + BATCH_ROWS))
+                yield problem_frame(damaged, Problem.DAMAGED, [None] * len(damaged), kinds)
+        row = end
 
 
 def _frame(batch: pa.RecordBatch, first: int, values: Mapping[str, pl.Expr]) -> pl.DataFrame:
     numbers = pl.int_range(first, first + batch.num_rows, dtype=pl.Int64, eager=True)
-    frame, readable = _as_polars(batch)
+    frame, readable = _as_polars(pa.record_batch([as_plain(values) for values in batch.columns], batch.schema.names))
     problem = pl.DataFrame({"problem": readable}).select(
         pl.when(~pl.col("problem")).then(pl.lit(str(Problem.NOT_UTF8))).alias("problem")
     )
-    columns = frame.select(**values) if batch.num_columns else pl.DataFrame({n: [None] * len(numbers) for n in values})
+    columns = pl.DataFrame({n: pl.Series([None] * len(numbers), dtype=pl.String) for n in values})
+    if batch.num_columns:
+        columns = frame.with_columns(**values).select(list(values))  # not select alone: constants must fill the frame
     if not readable.all():
         columns = columns.select(pl.when(readable).then(pl.all()))
     return pl.DataFrame([numbers.alias("line_number"), *problem, pl.Series("line", [None] * len(numbers), pl.String), *columns])
@@ -141,8 +173,11 @@ def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
         return value.cast(pl.List(pl.String)) if value is not None and fits else pl.lit(None, pl.List(pl.String))
     if value is None or kind.is_nested():
         return pl.lit(None, pl.String)
-    kept = kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String)
-    return value if kept else value.cast(pl.String, strict=False)
+    value = possible(value, kind)
+    if kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String):
+        return value
+    has_text = isinstance(kind, pl.Boolean | pl.Date | pl.Time | pl.Categorical | pl.Enum | pl.Null)
+    return value.cast(pl.String, strict=False) if has_text else pl.lit(None, pl.String)
 
 
 def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:

@@ -17,7 +17,6 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.cleaning.event_ids import shared_ids, write_ids
 from jobs.cleaning.outcomes import ROW, runaways, same_ids
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import write_rows
@@ -82,10 +81,9 @@ def decide_and_write(of: Log, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         runaway = runaways(days, of.daily_cap)
         set_aside, events = len(runaway), events.filter(~pl.col(ROW).is_in(runaway.implode()))
     events = with_sessions(in_order(events.drop(ROW)), GAP)
-    ids = write_ids(events.with_columns(source=ARRIVAL["source"]), of.target)
     write_rows(events, schema(EVENT_COLUMNS), of.target / EVENTS / f"part-{bucket:05d}.parquet")
     write_rows(summary(events.drop("item_id")), schema(SESSION_COLUMNS), of.target / SESSIONS / f"part-{bucket:05d}.parquet")
-    yield {"events": len(events), "set_aside": set_aside, "ids": ids, "seconds": time.monotonic() - start}
+    yield {"events": len(events), "set_aside": set_aside, "seconds": time.monotonic() - start}
 
 
 def main(source: Path, target: Path, daily_cap: int | None = None) -> dict[str, Any]:
@@ -97,7 +95,6 @@ def main(source: Path, target: Path, daily_cap: int | None = None) -> dict[str, 
     tasks = in_tasks([path.stat().st_size for path in files])
     spark = spark_session("bench")
     results = exchange(spark, tasks, buckets, partial(read_sound, of), partial(decide_and_write, of))
-    assert not shared_ids([result["ids"] for result in results]), "an event id of several users"
     spark.stop()
     return {
         "events": sum(result["events"] for result in results),

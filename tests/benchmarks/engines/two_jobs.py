@@ -37,7 +37,7 @@ def main(source: Path, target: Path) -> dict[str, Any]:
     landing = target / "landing" / SOURCE / f"arrived={arrived_on}T02"
     landing.mkdir(parents=True)
     for path in input_files(source):
-        (landing / path.name).symlink_to(path.absolute())
+        (landing / path.name).hardlink_to(path)  # a link out of the landing zone is not read
     settings = {"VAR": target / "var", "LANDING": target / "landing", "SOURCES": SOURCE}
     environment = os.environ | {f"CLICKWRIGHT_{name}": str(value) for name, value in settings.items()}
 

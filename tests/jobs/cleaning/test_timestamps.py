@@ -30,6 +30,10 @@ def moment(value: Any, **options: Any) -> datetime | None:
         ("epoch_ms", 1611234567890, datetime(2021, 1, 21, 13, 9, 27, 890000, tzinfo=UTC)),
         ("epoch_us", "1611234567890123", datetime(2021, 1, 21, 13, 9, 27, 890123, tzinfo=UTC)),
         ("epoch_us", "soon", None),
+        ("epoch_s", 10**17, None),  # in the year three billion
+        ("epoch_us", -(2**63), None),
+        ("epoch_s", "1e300", None),
+        ("iso", "9999-12-31T23:59:59-05:00", None),
         ("iso", "2021-01-21T13:09:27+01:00", datetime(2021, 1, 21, 12, 9, 27, tzinfo=UTC)),
         ("iso", "2021-01-21", None),
     ],
