@@ -10,7 +10,7 @@ import os
 import secrets
 from pathlib import Path
 
-from schemas.runtime.local_files import private_file
+from schemas.runtime.local_files import private_file, sqlite_uri
 from schemas.runtime.settings import Settings
 
 USER = "admin"
@@ -67,7 +67,7 @@ def airflow_database(settings: Settings, home: Path) -> str:
     if settings.airflow_database is not None:
         return settings.airflow_database.get_secret_value()
     # Several programs write to one file; with a timeout they wait for the lock instead of failing.
-    return f"sqlite:///{home / 'airflow.db'}?timeout=60"
+    return f"{sqlite_uri(home / 'airflow.db')}?timeout=60"
 
 
 def write_private(path: Path, text: str) -> None:

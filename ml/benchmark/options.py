@@ -40,7 +40,7 @@ def read(arguments: argparse.Namespace) -> "Split":
     elif timed:
         events, items = read_timed(path, arguments.items)
         until = day_of(int(events.arrived.max(initial=0))) + timedelta(days=1 - arguments.test_days)
-        split = by_time(events, items, until, arguments.valid_days, ask=arguments.ask)
+        split = by_time(events, items, until, arguments.valid_days, ask=arguments.ask, least=1)
     else:
         raise ConfigError(f"the file has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")
     if not (len(split.fit) and len(split.validation) and len(split.test)):

@@ -133,21 +133,27 @@ def _differs(column: Any) -> npt.NDArray[np.bool_]:
     return np.asarray(pc.not_equal(column[1:], column[:-1]).to_numpy(zero_copy_only=False))
 
 
-def cut(events: Events, keep: EventFilter, catalog: Catalog) -> Interactions:
+def cut(events: Events, keep: EventFilter, catalog: Catalog, *, inside: bool = False) -> Interactions:
     """The selected events with the catalogue's item indices; each item outside it has its own number below 0.
 
     Args:
         events: the whole log.
         keep: selects events by time and day of arrival.
         catalog: defines the item indices.
+        inside: whether to leave out events with items outside the catalogue; models are fitted on the others only.
     """
     places = (catalog.index.get(item_id) for item_id in events.item_ids)
     index = np.array([-1 - code if place is None else place for code, place in enumerate(places)], dtype=np.int32)
-    n = sum(int(keep(events.time[rows], events.arrived[rows]).sum()) for rows in spans(len(events)))
+
+    def chosen(rows: slice) -> npt.NDArray[np.bool_]:
+        kept = keep(events.time[rows], events.arrived[rows])
+        return kept & (index[events.item[rows]] >= 0) if inside else kept
+
+    n = sum(int(chosen(rows).sum()) for rows in spans(len(events)))
     found: dict[str, Any] = {name: on_disk(n, dtype) for name, dtype in Interactions.COLUMNS.items()}
     done, user, last = 0, -1, -1
     for rows in spans(len(events)):
-        kept = keep(events.time[rows], events.arrived[rows])
+        kept = chosen(rows)
         who = events.user[rows][kept]
         if not len(who):
             continue

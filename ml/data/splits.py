@@ -29,7 +29,9 @@ class Split:
     test: Cases
 
 
-def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int, ask: str = "next") -> Split:
+def by_time(
+    events: Events, items: pa.Table, train_until: date, valid_days: int, ask: str = "next", least: int | None = None
+) -> Split:
     """Cut by global time: no event that happened or arrived at or after ``train_until`` reaches a fit.
 
     Args:
@@ -38,15 +40,16 @@ def by_time(events: Events, items: pa.Table, train_until: date, valid_days: int,
         train_until: first day of the test (00:00 UTC).
         valid_days: length of the validation window, which ends there.
         ask: ``next`` for one question per event, or ``window`` for one question per user about the whole window.
+        least: people who must have met an item that ``items`` lacks; default: the setting.
     """
     valid_from = train_until - timedelta(days=valid_days)
     known = before(train_until, train_until)
-    catalog = catalog_from(items, items_met(events, known))
-    refit = cut(events, known, catalog)
+    catalog = catalog_from(items, items_met(events, known, least))
+    refit = cut(events, known, catalog, inside=True)
     cases = {"next": next_event_cases, "window": window_cases}[ask]
     return Split(
         catalog=catalog,
-        fit=cut(events, before(valid_from, train_until), catalog),
+        fit=cut(events, before(valid_from, train_until), catalog, inside=True),
         # A history may be delivered at once, long after it happened; so validation may use every event that a fit may use.
         validation=cases(refit, microseconds(valid_from), known_by=microseconds(train_until)),
         refit=refit,

@@ -26,6 +26,7 @@ from local.movielens.defects import LINES
 from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import ROOT
+from schemas.runtime.terminal import printable
 from schemas.source import Source
 from tests.local.demo.test_report import figures
 
@@ -224,6 +225,17 @@ def test_summary_shows_the_main_figures(said: io.StringIO) -> None:
     for shown in ("balanced", "98,911", "8377410834438382072", "line.not_json 8", "transformer", "because you liked Heat"):
         assert shown in said.getvalue()
     assert "Heat</b> & Dust (4)" in said.getvalue()
+
+
+@pytest.mark.parametrize("title", ["[/b]", "[red]x[/red]", "\x1b[2J", "\x1b]0;t\x07", "a\u202eb", "\\", "[link=file:///x]y"])
+def test_summary_shows_any_title(said: io.StringIO, title: str) -> None:
+    told = figures()
+    (story,) = told["stories"]
+    story["history"][0]["title"] = story["recommendations"][0]["title"] = story["creatives"][0]["headline"] = title
+    story["segment"] = story["interests"][0] = title
+    show(told, Console(file=said, width=200))
+    assert not any(char in said.getvalue() for char in "\x1b\x07\u202e")
+    assert said.getvalue().replace("\\", "").count(printable(title).replace("\\", "")) >= 4
 
 
 def test_summary_fits_a_narrow_terminal(said: io.StringIO) -> None:
