@@ -19,6 +19,8 @@ import psutil  # type: ignore[import-untyped]
 
 MARK = "_CLICKWRIGHT_SERVICES"
 """Environment variable that all processes started here inherit; it identifies processes whose parent has ended."""
+PRIVATE = 0o077
+"""The umask of the programs: their files are readable by their owner only."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,7 @@ class Daemons:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=PRIVATE,
             )
         record = json.dumps({"pid": process.pid, "created": psutil.Process(process.pid).create_time()})
         self._id_file(daemon.name).write_text(record)
@@ -240,7 +243,9 @@ def run_logged(command: Sequence[str], env: Mapping[str, str], cwd: Path, log: P
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        return subprocess.Popen(command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
+        return subprocess.Popen(
+            command, env=dict(env), cwd=cwd, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, umask=PRIVATE
+        )
 
 
 def inherited_environment() -> dict[str, str]:

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.local_files import private_umask
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
 
@@ -89,12 +90,14 @@ def explain_os_error(error: OSError) -> str:
 def run_command(main: Callable[[], dict[str, Any]]) -> int:
     """Run a command's ``main``: print its result as the last line of standard output, or its error as one line.
 
-    Unexpected errors print a traceback above the one-line message.
+    Unexpected errors print a traceback above the one-line message. Files that the command makes are readable by their owner
+    only.
 
     Returns:
         The exit code: 0, or the code of the error.
     """
     configure_logging()
+    private_umask()
     try:
         result = main()
     except ClickwrightError as error:
