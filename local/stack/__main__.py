@@ -15,20 +15,21 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
 from local.stack.airflow_client import AirflowClient, AirflowError
 from local.stack.configuration import USER, airflow_database, password, passwords_file, write_config, write_spark_config
 from local.stack.mlflow_server import HOST, mlflow_home
 from local.stack.mlflow_server import store as mlflow_store
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
-from schemas.runtime.cli import explain_os_error
+from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import private_umask
 from schemas.runtime.mlflow_rest import LOCAL_USER, TOKEN, local_credentials, local_password, local_password_file
@@ -160,14 +161,22 @@ class Services:
         """Restart services that ended by themselves, as long as this process lives: the program ``keeper``."""
         while True:
             time.sleep(LOOKS_AGAIN_AFTER_S)
+            self.restart_ended()
+
+    def restart_ended(self) -> None:
+        """Look once for services that ended by themselves, and restart them.
+
+        A look that fails is reported, and the next one tries again: a full disk must not end the keeper.
+        """
+        try:
             with self._alone():
                 for daemon in self.programs():
                     if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
-                        print(
-                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; restarted",
-                            flush=True,
-                        )
+                        last = self.daemons.last_words(daemon.name)
                         self.daemons.start(daemon, self.env(), self.settings.root)
+                        warn(f"{daemon.name} had ended: {last}; restarted")
+        except (ClickwrightError, OSError, psutil.Error) as error:
+            warn(f"could not look after the services ({one_line(error)}); trying again")
 
     def down(self) -> int:
         """End all services and their child processes. Returns the number of processes ended."""
@@ -289,6 +298,12 @@ class Services:
         airflow = self.airflow()
         for name, (slots, include_deferred, description) in POOLS.items():
             airflow.create_pool(name, slots, include_deferred=include_deferred, description=description)
+
+
+def warn(message: str) -> None:
+    """Print a warning; a full disk, on which the log of this process lies, is no reason to end."""
+    with suppress(OSError):
+        print(f"warning: {message}", flush=True)
 
 
 def fail(message: str, exit_code: int) -> int:
