@@ -22,12 +22,14 @@ from jobs.cleaning import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
 from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
 from jobs.cleaning.event_ids import IDS, shared_ids
+from jobs.cleaning.outcomes import Limits
 from jobs.cleaning.stages import Day, conflicting_lines, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
+from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import read_erased
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
@@ -68,8 +70,8 @@ def clean(
         history,
         tuple(files),
         {source.name: source for source in sources},
-        settings,
-        settings.pseudonym_secret(),
+        Limits.of(settings),
+        NamedKey.of(settings),
         load_contract("events"),
         load_contract("rejects"),
         read_erased(settings),

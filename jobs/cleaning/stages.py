@@ -1,7 +1,7 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from jobs.cleaning.candidates import (
     without_erased,
 )
 from jobs.cleaning.event_ids import id_digests, write_ids
-from jobs.cleaning.outcomes import decide, same_ids
+from jobs.cleaning.outcomes import Limits, decide, same_ids
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.exchange import exchange
 from jobs.exchange.parquet_writer import content, write_partitions
@@ -30,8 +30,8 @@ from jobs.landing.readers import read
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
+from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import Erased
-from schemas.runtime.settings import Settings
 from schemas.source import Source
 
 ACCEPTED, REJECTED, READ = "sound", "refused", "read"
@@ -44,14 +44,14 @@ FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "l
 
 @dataclass(frozen=True)
 class Day:
-    """The inputs that all tasks of one cleaning share."""
+    """The inputs that all tasks of one cleaning share. Spark sends them to its tasks, so none of them is secret."""
 
     arrived_on: date
     history: bool
     files: tuple[LandingFile, ...]
     sources: dict[str, Source]
-    settings: Settings
-    key: bytes = field(repr=False)
+    limits: Limits
+    key: NamedKey
     events: Contract
     rejects: Contract
     erased: Erased
@@ -93,10 +93,10 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     """
     number, first, last = piece
     file = of.files[number]
-    source = of.sources[file.source]
+    source, key = of.sources[file.source], of.key.read()
     groups = None if first is None or last is None else (first, last)
     for raw in read(file.path, source, wanted_fields(source), groups=groups):
-        parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
+        parsed = without_erased(parse(raw, source, key, of.arrival(file), of.events), of.erased)
         lost = [line for n, line in of.conflicts if n == number]
         if not lost:
             yield parsed.accepted, parsed.rejected
@@ -127,13 +127,9 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         bucket: its number.
         frames: the rows of :func:`read_files` by kind.
     """
-    settings = of.settings
     decided = decide(
         _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else of.events.polars_schema.to_frame(),
-        near_duplicate_seconds=settings.near_duplicate_seconds,
-        robot_events_per_day=settings.robot_events_per_day,
-        robot_chain=settings.robot_chain,
-        gap=settings.session_gap,
+        **vars(of.limits),
     )
     events = decided.filter(pl.col("outcome") == Outcome.EVENT).select(of.events.columns)
     turned_down = decided.filter(pl.col("outcome") == Outcome.REJECT).partition_by("source", as_dict=True)
