@@ -32,6 +32,7 @@ from local.stack.processes import Daemon, Daemons, Progress, inherited_environme
 from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import private_umask
+from schemas.runtime.local_ports import expect_own_listener
 from schemas.runtime.mlflow_rest import LOCAL_USER, TOKEN, local_credentials, local_password, local_password_file
 from schemas.runtime.settings import Settings, get_settings
 
@@ -66,7 +67,12 @@ class Services:
         self.mlflow_url = f"http://{HOST}:{settings.mlflow_port}"
 
     def airflow(self) -> AirflowClient:
-        """A client for the Airflow of these settings."""
+        """A client for the Airflow of these settings.
+
+        Raises:
+            ClickwrightError: another user's program listens on its port.
+        """
+        expect_own_listener(self.settings.airflow_port, "CLICKWRIGHT_AIRFLOW_PORT")
         return AirflowClient(self.airflow_url, USER, password(self.settings))
 
     @property
@@ -287,6 +293,7 @@ class Services:
         except AirflowError:
             waiting.append("Airflow")
         try:
+            expect_own_listener(self.settings.mlflow_port, "CLICKWRIGHT_MLFLOW_PORT")
             login = (LOCAL_USER, local_password(self.settings))
             httpx.get(f"{self.mlflow_url}/health", auth=login, timeout=5, trust_env=False).raise_for_status()
         except httpx.HTTPError:

@@ -14,6 +14,7 @@ import requests
 
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import private_file
+from schemas.runtime.local_ports import expect_own_listener
 from schemas.runtime.settings import Settings
 
 TAG = "clickwright."
@@ -60,8 +61,12 @@ def credentials(settings: Settings) -> dict[str, str]:
 
     They are those of the environment, except for the local stack's server: its password is in its file. Another server never
     gets that password.
+
+    Raises:
+        ClickwrightError: another user's program listens on the port of the local stack's server.
     """
     if is_local(settings) and local_password_file(settings).exists():
+        expect_own_listener(settings.mlflow_port, "CLICKWRIGHT_MLFLOW_PORT")
         return local_credentials(settings)
     return {name: os.environ[name] for name in (USERNAME, PASSWORD, TOKEN) if os.environ.get(name)}
 

@@ -15,7 +15,7 @@ from local.stack.mlflow_server import Guard, environment, offered
 from schemas.runtime.mlflow_rest import local_password, local_password_file
 from schemas.runtime.settings import get_settings
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.security]
 PORT = 5000
 PASSWORD = "made at the first start"
 OWN = f"http://127.0.0.1:{PORT}"

@@ -9,6 +9,7 @@ from schemas.privacy.pseudonyms import NamedKey
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import get_settings
 
+pytestmark = pytest.mark.security
 KEY = "0123456789abcdef0123456789abcdef"
 
 

@@ -11,6 +11,7 @@ from schemas.runtime.settings import Settings, get_settings
 from schemas.spark.session import _protected, scratch
 from tests.security.block_thief import steal
 
+pytestmark = pytest.mark.security
 SHOWN = b"9f3c51e07ab24d68"  # nothing repeats, so compression leaves it readable
 
 
