@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long servers lint format types check bench bench-epochs bench-lists clean
+.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -83,6 +83,9 @@ test-browser: $(STAMP) $(SERVERS_STAMP) chromium ## Airflow and MLflow as people
 
 test-cluster: $(STAMP) ## jobs, a day of the workflow and recommending on a standalone Spark cluster, one of whose workers is killed
 	@$(BIN)/python -m pytest -m cluster tests/jobs/test_cluster.py tests/local/test_cluster.py tests/ml/inference/test_shards.py
+
+test-security: $(STAMP) ## the stack as users start it, attacked by another user of the machine (as root)
+	@$(BIN)/python -m pytest -m security tests
 
 test-long: $(STAMP) ## tests in which recipes learn for a minute
 	@$(BIN)/python -m pytest -m long tests/ml

@@ -19,16 +19,19 @@ from pyspark.sql import SparkSession
 from jobs.cleaning import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
 from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
+from jobs.cleaning.outcomes import Limits
 from jobs.cleaning.stages import Day, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.landing.files import expect_arrival, pieces_by_task
 from jobs.landing.folders import tell_strays
 from jobs.landing.published import ALLOW, blanked_lines, published_files, refuse_missing_files, refuse_shorter_files
+from jobs.landing.readers import Bounds
 from jobs.sessions.closing_dates import expect_possible
 from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.pseudonym_key import pseudonym_key
+from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import read_erased
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
@@ -71,13 +74,15 @@ def clean(
     files = expect_arrival(settings.landing_dir, sources, arrived_on)
     if not allow_missing_files:
         refuse_missing_files(published, files, arrived_on)
+    pseudonym_key(settings)  # makes it for an empty lake
     of = Day(
         arrived_on,
         history,
         tuple(files),
         {source.name: source for source in sources},
-        settings,
-        pseudonym_key(settings),
+        Limits.of(settings),
+        Bounds.set_by(settings),
+        NamedKey.of(settings),
         load_contract("events"),
         load_contract("rejects"),
         read_erased(settings),

@@ -44,17 +44,18 @@ def add_verdict(client: "MlflowClient", version: "ModelVersion", evidence: dict[
 
 
 def gate(run: str) -> dict[str, Any]:
-    """Judge the challenger of a training; a pass is a tag of the version, with the champion it was compared with.
+    """Judge the challenger of a training; a pass is a record in the lake, with the champion it was compared with.
 
-    A refusal removes the tag of an earlier pass.
+    A refusal withdraws an earlier pass. The tags on the version tell people the same; nothing relies on them.
 
     Raises:
-        Refused: the challenger must not be promoted.
+        Refused: the challenger must not be promoted, or the champion with which it is compared went round the gate.
         NothingToDo: the challenger is the champion already.
     """
     from ml.data.pinned_data import read_pin
+    from ml.promotion.gate_records import GateRecord, expect_pass, withdraw_pass, write_record
     from ml.tracking.erasure_tag import warn_of
-    from ml.tracking.registry import by_alias, of_training, tags_of
+    from ml.tracking.registry import by_alias, download, of_training, tags_of, version_uri
     from ml.tracking.runs import connect
     from schemas.runtime.mlflow_rest import CHAMPION, TAG
 
@@ -71,32 +72,33 @@ def gate(run: str) -> dict[str, Any]:
         raise NothingToDo(
             f"version {version.version} is the champion already; in the model registry; there is nothing to promote"
         )
+    number = str(version.version)
+    rival = (
+        None if champion is None else expect_pass(settings, str(champion.version), download(version_uri(settings, champion)))
+    )
     evidence: dict[str, Any] = {}
     try:
         evidence = evidence_of(version)
         needs = inspect(client, settings, version, evidence, pinned.seed)
-        leads = judge(
-            str(version.version),
-            evidence,
-            None if champion is None else str(champion.version),
-            None if champion is None else tags_of(champion).get("digest"),
-        )
+        leads = judge(number, evidence, None if rival is None else rival.version, None if rival is None else rival.digest)
     except Refused as refusal:
+        withdraw_pass(settings, number)
         client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")  # it may have passed before
         add_verdict(client, version, evidence, {"refused": str(refusal)})
         raise
     add_verdict(client, version, evidence, {"refused": None, **needs})
-    measured = NO_CHAMPION if champion is None else str(champion.version)
+    measured = NO_CHAMPION if rival is None else rival.version
+    write_record(settings, GateRecord(version=number, digest=evidence["digest"], champion=measured))
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate_champion", measured)
     client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}gate", "passed")
-    log.info("passed the gate", version=version.version, champion=measured)
+    log.info("passed the gate", version=number, champion=measured)
     return {
-        "version": str(version.version),
+        "version": number,
         "recipe": tags_of(version)["recipe"],
         "champion": measured,
         "leads": leads,
         **needs,
-        **warn_of(str(version.version), tags_of(version)),
+        **warn_of(number, tags_of(version)),
     }
 
 

@@ -1,9 +1,9 @@
 """Batch inference: the day's items for every known user, ranked by the champion, each with a reason.
 
-The champion is resolved once per run. The users are those of the profiles of the day before. An event counts if it happened
-before the day began (00:00 UTC) and had arrived by the day before. Items that the user has interacted with are not recommended
-again, nor are items that the catalogue of the day before lacks. Users without usable history get the items most popular in
-their segment over the last 30 days.
+The champion is resolved once per run; a version whose files did not pass the gate is refused. The users are those of the
+profiles of the day before. An event counts if it happened before the day began (00:00 UTC) and had arrived by the day before.
+Items that the user has interacted with are not recommended again, nor are items that the catalogue of the day before lacks.
+Users without usable history get the items most popular in their segment over the last 30 days.
 
 Users are dealt into shards, and a finished shard is kept until the run ends. If a run is killed, a retry with the same
 champion, snapshots, settings and code makes only the missing shards, and stages the same bytes. CLICKWRIGHT_RECOMMEND_ON
@@ -84,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
     from ml.models import load_recommender
+    from ml.promotion.gate_records import expect_pass
     from ml.tracking.registry import champion, download, provenance, version_uri
     from ml.tracking.runs import connect  # MLflow is heavy, and needed only here
     from schemas.runtime.local_files import digest
@@ -99,6 +100,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     limit_threads()
     version = champion(connect(settings), settings)
     files = download(version_uri(settings, version))
+    expect_pass(settings, str(version.version), files)
     model, item_ids = load_recommender(files)
     log.info("champion", model=settings.registered_model, version=version.version, recipe=model.name, users=len(users))
 

@@ -44,6 +44,7 @@ def challenge(run: str) -> dict[str, Any]:
     """
     limit_threads()
     from ml.data.pinned_data import read_pin
+    from ml.promotion.gate_records import withdraw_pass
     from ml.tracking.registry import by_alias, choose_version, newest_with
     from ml.tracking.runs import connect, finished_runs
     from schemas.runtime.mlflow_rest import CHALLENGER, TAG
@@ -81,6 +82,7 @@ def challenge(run: str) -> dict[str, Any]:
     }
     for key, value in tags.items():
         client.set_model_version_tag(settings.registered_model, version.version, f"{TAG}{key}", value)
+    withdraw_pass(settings, str(version.version))  # the gate judges the new evidence
     client.delete_model_version_tag(settings.registered_model, version.version, f"{TAG}gate")
     choose_version(client, settings, pinned.training, str(version.version))
     said = markdown(evidence) + "\n\n" + links(settings, str(version.version), evidence)

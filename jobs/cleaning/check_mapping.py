@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
-from jobs.cleaning.outcomes import decide
+from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import sentence
 from jobs.landing.files import HOUR, found_file
 from jobs.landing.folders import FOLDER_FORMAT
@@ -89,10 +89,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
             break
     decided = decide(
         pl.concat(accepted),
-        near_duplicate_seconds=settings.near_duplicate_seconds,
-        robot_events_per_day=settings.robot_events_per_day,
-        robot_chain=settings.robot_chain,
-        gap=settings.session_gap,
+        **vars(Limits.of(settings)),
     ).sort("line_number")
     for outcome in WORDS:
         found.add(outcome, decided.filter(pl.col("outcome") == outcome), shown)

@@ -3,6 +3,7 @@
 Every rule first finds suspects with vectorised operations and then examines only those, because good logs have few.
 """
 
+from dataclasses import dataclass
 from datetime import timedelta
 
 import polars as pl
@@ -11,9 +12,29 @@ from jobs.cleaning.candidates import WHO_AND_WHAT
 from jobs.cleaning.event_identity import SAME_EVENT
 from jobs.cleaning.reject_reasons import LineReason
 from schemas.outcomes import Outcome
+from schemas.runtime.settings import Settings
 
 AS_THEY_ARRIVED = ["arrived_at", "source_file", "line_number"]
 ROW = "_row"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The settings that decide about outcomes, without the other settings, some of which are secret."""
+
+    near_duplicate_seconds: float
+    """The same behaviour of a user repeated within this time is a duplicate."""
+    robot_events_per_day: int
+    """A user with more events in a UTC day is treated as a bot."""
+    robot_chain: timedelta
+    """A user active for longer than this, without a pause longer than ``gap``, is treated as a bot."""
+    gap: timedelta
+    """The session gap."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        """The limits of some settings."""
+        return cls(settings.near_duplicate_seconds, settings.robot_events_per_day, settings.robot_chain, settings.session_gap)
 
 
 def decide(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from jobs.cleaning.candidates import (
     wanted_fields,
     without_erased,
 )
-from jobs.cleaning.outcomes import decide
+from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
@@ -27,8 +27,8 @@ from jobs.landing.readers import Bounds, read, refused_file
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
+from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import Erased
-from schemas.runtime.settings import Settings
 from schemas.source import Source
 
 ACCEPTED, REJECTED, READ = "sound", "refused", "read"
@@ -41,14 +41,15 @@ FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "l
 
 @dataclass(frozen=True)
 class Day:
-    """The inputs that all tasks of one cleaning share."""
+    """The inputs that all tasks of one cleaning share. Spark sends them to its tasks, so none of them is secret."""
 
     arrived_on: date
     history: bool
     files: tuple[LandingFile, ...]
     sources: dict[str, Source]
-    settings: Settings
-    key: bytes = field(repr=False)
+    limits: Limits
+    bounds: Bounds
+    key: NamedKey
     events: Contract
     rejects: Contract
     erased: Erased
@@ -88,12 +89,12 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     """
     number, first, last = piece
     file = of.files[number]
-    source = of.sources[file.source]
+    source, key = of.sources[file.source], of.key.read()
     groups = None if first is None or last is None else (first, last)
     wanted = wanted_fields(source)
     whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
-    for raw in whole or read(file.path, source, wanted, groups=groups, bounds=Bounds.set_by(of.settings)):
-        parsed = without_erased(parse(raw, source, of.key, of.arrival(file), of.events), of.erased)
+    for raw in whole or read(file.path, source, wanted, groups=groups, bounds=of.bounds):
+        parsed = without_erased(parse(raw, source, key, of.arrival(file), of.events), of.erased)
         yield parsed.accepted, parsed.rejected
 
 
@@ -121,13 +122,9 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         bucket: its number.
         frames: the rows of :func:`read_files` by kind.
     """
-    settings = of.settings
     decided = decide(
         _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else of.events.polars_schema.to_frame(),
-        near_duplicate_seconds=settings.near_duplicate_seconds,
-        robot_events_per_day=settings.robot_events_per_day,
-        robot_chain=settings.robot_chain,
-        gap=settings.session_gap,
+        **vars(of.limits),
     )
     events = decided.filter(pl.col("outcome") == Outcome.EVENT).select(of.events.columns)
     turned_down = decided.filter(pl.col("outcome") == Outcome.REJECT).partition_by("source", as_dict=True)

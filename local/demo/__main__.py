@@ -33,6 +33,7 @@ from schemas.lake.lake import open_lake
 from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import write_atomically
+from schemas.runtime.mlflow_rest import local_credentials
 from schemas.runtime.settings import Settings, get_settings
 from schemas.runtime.terminal import printable
 
@@ -88,7 +89,7 @@ class Demo:
         with self.step(2, "Airflow and MLflow"):
             self.services.up()
         airflow = self.services.airflow()
-        tracking = Tracking(self.services.mlflow_url, self.settings.registered_model)
+        tracking = Tracking(self.services.mlflow_url, self.settings.registered_model, local_credentials(self.settings))
         driver = Driver(airflow, self.services.airflow_home / "logs", self.console)
         with self.step(3, "History"):
             self.runs.append(driver.history(dataset.HISTORY_ARRIVAL, dataset.HISTORY_SINCE))

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 
 from schemas.runtime.errors import ClickwrightError
-from schemas.runtime.mlflow_rest import CHAMPION, NOT_FOUND, TAG, version_by_alias
+from schemas.runtime.mlflow_rest import CHAMPION, NOT_FOUND, PASSWORD, TAG, USERNAME, version_by_alias
 
 API = "/api/2.0/mlflow"
 TRAINING_TAG = f"{TAG}training"
@@ -18,16 +18,19 @@ class Tracking:
     Args:
         url: such as ``http://127.0.0.1:5000``.
         model: the model's name in the registry.
+        given: the server's credentials (:func:`schemas.runtime.mlflow_rest.credentials`).
     """
 
-    def __init__(self, url: str, model: str) -> None:
+    def __init__(self, url: str, model: str, given: dict[str, str]) -> None:
         self.url = url.rstrip("/")
         self.model = model
-        self._http = httpx.Client(base_url=self.url + API, timeout=60, trust_env=False)
+        self._given = given
+        login = (given[USERNAME], given[PASSWORD]) if given else None
+        self._http = httpx.Client(base_url=self.url + API, timeout=60, trust_env=False, auth=login)
 
     def champion(self) -> dict[str, Any] | None:
         """The version with the alias ``champion`` (``version``, ``run_id``, ``tags``), or None."""
-        version = version_by_alias(self.url, self.model, CHAMPION)
+        version = version_by_alias(self.url, self.model, CHAMPION, self._given)
         if version is None:
             return None
         return {

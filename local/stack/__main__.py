@@ -3,7 +3,8 @@
 A supervisor, the keeper (``watch``), restarts services that end by themselves.
 
 All state is under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor), MLflow's in ``var/mlflow``, pid files in
-``var/run``, logs in ``var/logs``, keys and the password in ``var/secrets``, readable only by their owner.
+``var/run``, logs in ``var/logs``, keys and passwords in ``var/secrets``. Only their owner may read
+files and folders in ``var``.
 """
 
 import argparse
@@ -14,25 +15,29 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 
 import httpx
+import psutil  # type: ignore[import-untyped]
 
 from local.stack.airflow_client import AirflowClient, AirflowError
 from local.stack.configuration import USER, airflow_database, password, passwords_file, write_config, write_spark_config
+from local.stack.mlflow_server import HOST, mlflow_home
+from local.stack.mlflow_server import store as mlflow_store
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
-from schemas.runtime.cli import explain_os_error
+from schemas.runtime.cli import explain_os_error, one_line
 from schemas.runtime.errors import ClickwrightError, ConfigError
-from schemas.runtime.local_files import sqlite_uri
+from schemas.runtime.local_files import private_umask
+from schemas.runtime.local_ports import expect_own_listener
 from schemas.runtime.masking import shown
+from schemas.runtime.mlflow_rest import LOCAL_USER, TOKEN, local_credentials, local_password, local_password_file
 from schemas.runtime.settings import Settings, get_settings
 from schemas.runtime.terminal import printable
 
-HOST = "127.0.0.1"
 START_TIMEOUT_S = 300
 STOP_GRACE_S = 20
 POOLS = {
@@ -58,33 +63,35 @@ class Services:
         self.settings = settings
         self.daemons = Daemons(settings.var / "run", settings.logs)
         self.airflow_home = settings.var / "airflow"
-        self.mlflow_home = settings.var / "mlflow"
+        self.mlflow_home = mlflow_home(settings)
         self.spark_conf = settings.var / "spark" / "conf"
         self.airflow_url = f"http://{HOST}:{settings.airflow_port}"
         self.mlflow_url = f"http://{HOST}:{settings.mlflow_port}"
 
     def airflow(self) -> AirflowClient:
-        """A client for the Airflow of these settings."""
+        """A client for the Airflow of these settings.
+
+        Raises:
+            ClickwrightError: another user's program listens on its port.
+        """
+        expect_own_listener(self.settings.airflow_port, "CLICKWRIGHT_AIRFLOW_PORT")
         return AirflowClient(self.airflow_url, USER, password(self.settings))
 
     @property
     def mlflow_store(self) -> str:
-        return sqlite_uri(self.mlflow_home / "mlflow.db")
+        return mlflow_store(self.settings)
 
     def programs(self) -> list[Daemon]:
         """The programs, in the order of their start."""
-        airflow = [sys.executable, "-m", "airflow"]
-        mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--workers", "1"]
-        mlflow += ["--port", str(self.settings.mlflow_port), "--backend-store-uri", self.mlflow_store]
-        mlflow += ["--serve-artifacts", "--artifacts-destination", str(self.mlflow_home / "artifacts")]
+        airflow, settings = [sys.executable, "-m", "airflow"], self.settings.environment()
         return [
             Daemon("airflow-api-server", [*airflow, "api-server"]),
             # The API server reads the log files directly; the log servers would listen on all interfaces.
             Daemon("airflow-scheduler", [*airflow, "scheduler", "--skip-serve-logs"]),
             Daemon("airflow-dag-processor", [*airflow, "dag-processor"]),
             Daemon("airflow-triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
-            Daemon("mlflow", mlflow, {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}),
-            Daemon(KEEPER, [sys.executable, "-m", "local.stack", "watch"], self.settings.environment()),
+            Daemon("mlflow", [sys.executable, "-m", "local.stack.mlflow_server"], settings),
+            Daemon(KEEPER, [sys.executable, "-m", "local.stack", "watch"], settings),
         ]
 
     def env(self) -> dict[str, str]:
@@ -103,10 +110,14 @@ class Services:
             defaults["SPARK_CONF_DIR"] = str(self.spark_conf)
             defaults["SPARK_HOME"] = spark_starts["spark_home"]
         # AIRFLOW_HOME decides about Airflow's state; variables of another Airflow must not override it.
-        foreign = tuple(f"AIRFLOW__{name}" for name in ("DATABASE__", "CORE__DAGS_FOLDER", "API__", "API_AUTH__"))
+        foreign = [f"AIRFLOW__{name}" for name in ("DATABASE__", "CORE__DAGS_FOLDER", "API__", "API_AUTH__")]
+        login: dict[str, str] = {}
+        if inherited.get("CLICKWRIGHT_MLFLOW_TRACKING_URI", self.mlflow_url) == self.mlflow_url:
+            login, foreign = local_credentials(settings), [*foreign, TOKEN]  # those of the environment are for another server
         return {
             **defaults,
-            **{key: value for key, value in inherited.items() if not key.startswith(foreign)},
+            **{key: value for key, value in inherited.items() if not key.startswith(tuple(foreign))},
+            **login,
             "AIRFLOW_HOME": str(self.airflow_home),
             "CLICKWRIGHT_VAR": str(settings.var),
             "JAVA_HOME": spark_starts["java_home"],
@@ -158,14 +169,22 @@ class Services:
         """Restart services that ended by themselves, as long as this process lives: the program ``keeper``."""
         while True:
             time.sleep(LOOKS_AGAIN_AFTER_S)
+            self.restart_ended()
+
+    def restart_ended(self) -> None:
+        """Look once for services that ended by themselves, and restart them.
+
+        A look that fails is reported, and the next one tries again: a full disk must not end the keeper.
+        """
+        try:
             with self._alone():
                 for daemon in self.programs():
                     if daemon.name != KEEPER and self.daemons.find(daemon.name) is None:
-                        print(
-                            f"warning: {daemon.name} had ended: {self.daemons.last_words(daemon.name)}; restarted",
-                            flush=True,
-                        )
+                        last = self.daemons.last_words(daemon.name)
                         self.daemons.start(daemon, self.env(), self.settings.root)
+                        warn(f"{daemon.name} had ended: {last}; restarted")
+        except (ClickwrightError, OSError, psutil.Error) as error:
+            warn(f"could not look after the services ({one_line(error)}); trying again")
 
     def down(self) -> int:
         """End all services and their child processes. Returns the number of processes ended."""
@@ -173,17 +192,20 @@ class Services:
             return self.daemons.stop(STOP_ORDER, grace_s=STOP_GRACE_S, say=print)
 
     def describe(self) -> str:
-        """The addresses, the password and the logs, as text."""
-        secret = f"{password(self.settings)} (kept in {passwords_file(self.settings)})"
+        """The addresses, the passwords and the logs, as text."""
+        settings = self.settings
         return (
-            f"Airflow  {self.airflow_url}  user {USER}, password {secret}\n"
-            f"MLflow   {self.mlflow_url}\n"
+            f"Airflow  {self.airflow_url}  user {USER}, password {password(settings)} (kept in {passwords_file(settings)})\n"
+            f"MLflow   {self.mlflow_url}  user {LOCAL_USER}, password {local_password(settings)} "
+            f"(kept in {local_password_file(settings)})\n"
             f"Logs     {self.settings.logs}"
         )
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Allow one `up` or `down` at a time; a second one waits."""
+        self.settings.var.mkdir(parents=True, exist_ok=True)
+        self.settings.var.chmod(0o700)  # an older version left it readable for everybody
         self.daemons.run_dir.mkdir(parents=True, exist_ok=True)
         with (self.daemons.run_dir / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
@@ -282,7 +304,9 @@ class Services:
         except AirflowError:
             waiting.append("Airflow")
         try:
-            httpx.get(f"{self.mlflow_url}/health", timeout=5, trust_env=False).raise_for_status()
+            expect_own_listener(self.settings.mlflow_port, "CLICKWRIGHT_MLFLOW_PORT")
+            login = (LOCAL_USER, local_password(self.settings))
+            httpx.get(f"{self.mlflow_url}/health", auth=login, timeout=5, trust_env=False).raise_for_status()
         except httpx.HTTPError:
             waiting.append("MLflow")
         return waiting
@@ -292,6 +316,12 @@ class Services:
         airflow = self.airflow()
         for name, (slots, include_deferred, description) in POOLS.items():
             airflow.create_pool(name, slots, include_deferred=include_deferred, description=description)
+
+
+def warn(message: str) -> None:
+    """Print a warning; a full disk, on which the log of this process lies, is no reason to end."""
+    with suppress(OSError):
+        print(f"warning: {message}", flush=True)
 
 
 def fail(message: str, exit_code: int) -> int:
@@ -305,6 +335,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
     parser.add_argument("command", choices=["up", "down", "status", "watch"])
     command = parser.parse_args(argv).command
+    private_umask()
     try:
         services = Services(get_settings())
         if command == "down":

@@ -127,7 +127,13 @@ def write_config(settings: Settings, home: Path, host: str) -> None:
         # Tasks wait two minutes, not ten seconds, for an API server that starts or restarts.
         "workers": {"execution_api_retries": 12, "execution_api_retry_wait_max": 15},
         "api_auth": {"jwt_secret": private_file(key / "airflow-jwt.key")},
-        "logging": {"base_log_folder": home / "logs", "colored_console_log": False},
+        "logging": {
+            "base_log_folder": home / "logs",
+            "colored_console_log": False,
+            # Airflow's defaults let every user of the machine read the logs.
+            "file_task_handler_new_folder_permissions": "0o700",
+            "file_task_handler_new_file_permissions": "0o600",
+        },
         "scheduler": {
             "catchup_by_default": False,
             "scheduler_idle_sleep_time": 0.5,

@@ -1,6 +1,6 @@
 """The champion's version, without importing MLflow where it is a server."""
 
-from schemas.runtime.mlflow_rest import CHAMPION, version_by_alias
+from schemas.runtime.mlflow_rest import CHAMPION, credentials, version_by_alias
 from schemas.runtime.settings import Settings
 
 
@@ -17,5 +17,5 @@ def champion_version(settings: Settings) -> str | None:
 
         version = by_alias(connect(settings), settings, CHAMPION)
         return None if version is None else str(version.version)
-    found = version_by_alias(where, settings.registered_model, CHAMPION)
+    found = version_by_alias(where, settings.registered_model, CHAMPION, credentials(settings))
     return None if found is None else str(found["version"])

@@ -9,7 +9,7 @@ from mlflow.exceptions import MlflowException
 
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.masking import shown, without_parts
-from schemas.runtime.mlflow_rest import TAG
+from schemas.runtime.mlflow_rest import TAG, TOKEN, WRONG_LOGIN, credentials, is_local
 from schemas.runtime.settings import Settings, get_settings
 
 
@@ -27,12 +27,19 @@ def connect(settings: Settings | None = None) -> MlflowClient:
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
     os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
     uri = settings.mlflow_tracking_uri
+    if is_local(settings):
+        os.environ.pop(TOKEN, None)
+    os.environ.update(credentials(settings))
     mlflow.set_tracking_uri(uri)
     mlflow.set_registry_uri(uri)
     client = MlflowClient()
     try:
         client.search_experiments(max_results=1)
     except MlflowException as error:
+        if error.error_code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+            raise ClickwrightError(
+                f"MLflow refuses the user name or password; at {settings.mlflow_tracking_uri}; {WRONG_LOGIN}"
+            ) from None
         raise ClickwrightError(
             f"MLflow does not answer ({without_parts(str(error).splitlines()[0], uri)[:120]}); at {shown(uri)}; "
             "start it with `make up` or correct CLICKWRIGHT_MLFLOW_TRACKING_URI"

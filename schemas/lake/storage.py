@@ -14,6 +14,7 @@ import pyarrow.dataset as ds
 import pyarrow.fs as fs
 import pyarrow.parquet as pq
 
+from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
 STORE = "s3://"
@@ -90,6 +91,21 @@ def read_bytes(name: str) -> bytes:
     system, path = filesystem(name)
     with system.open_input_stream(path, compression=None) as file:
         return bytes(file.read())
+
+
+def write_bytes(name: str, content: bytes) -> None:
+    """Write a small file atomically: a reader sees either the old content or the new content.
+
+    Args:
+        name: the file; local folders are created if needed.
+        content: the new content.
+    """
+    system, path = filesystem(name)
+    if name.startswith(STORE):  # an object appears when its stream is closed
+        with system.open_output_stream(path, compression=None) as file:
+            file.write(content)
+    else:
+        write_atomically(Path(path), content.decode())
 
 
 def digest(name: str) -> str:

@@ -5,11 +5,15 @@ the first key alone cannot compute pseudonyms, and with all keys a pseudonym can
 So the suppression list, which holds no raw id, stays in force (:func:`schemas.privacy.suppression_list.digest_of`).
 """
 
+import hashlib
 import hmac
 import re
+from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
-from schemas.runtime.settings import Settings
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
 
 PSEUDONYM = re.compile(r"[0-9a-f]{64}")
 SHOWN = 8
@@ -112,6 +116,44 @@ def _permuted_back(key: bytes, name: bytes) -> bytes:
 def _mixed(key: bytes, number: int, changed: bytes, by: bytes) -> bytes:
     mask = hmac.digest(key, b"rotation\x1f%d\x1f" % number + by, "sha256")
     return bytes(a ^ b for a, b in zip(changed, mask[:HALF], strict=True))
+
+
+@dataclass(frozen=True)
+class NamedKey:
+    """The key of the pseudonyms by its name, for work that is sent to other processes.
+
+    What Spark sends to its tasks lies in blocks of memory, in files and in messages. So it names the key by its folder and a
+    digest, and each process reads the key itself: from CLICKWRIGHT_PSEUDONYM_KEY, or from that folder.
+    """
+
+    var: Path
+    """The folder of all state, in which ``secrets`` lies."""
+    sha256: str
+
+    @classmethod
+    def of(cls, settings: Settings) -> "NamedKey":
+        """Name the key of some settings."""
+        return cls(settings.var, _name(settings.pseudonym_secret()))
+
+    def read(self) -> bytes:
+        """The key, as this process finds it.
+
+        Raises:
+            ConfigError: this process has no key, or another one than the process that sent the work.
+        """
+        settings = get_settings().model_copy(update={"var": self.var})
+        here = settings.has_pseudonym_key
+        key = settings.pseudonym_secret() if here else b""
+        if not here or _name(key) != self.sha256:
+            raise ConfigError(
+                f"this process has {'another' if here else 'no'} key of the pseudonyms; in {settings.secrets} or "
+                "CLICKWRIGHT_PSEUDONYM_KEY; give every node of the cluster the key of the driver"
+            )
+        return key
+
+
+def _name(key: bytes) -> str:
+    return hashlib.sha256(b"clickwright key of pseudonyms\x1f" + key).hexdigest()
 
 
 def shortened(text: str) -> str:

@@ -6,9 +6,9 @@ the list; it does not reveal pseudonyms.
 
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from schemas.privacy.pseudonyms import first_name, keys_of
+from schemas.privacy.pseudonyms import NamedKey, first_name, keys_of
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
 
@@ -19,13 +19,15 @@ class Erased:
 
     requests: Mapping[str, str]
     """The id of the request that put a person on the list, by digest of the pseudonym."""
-    key: bytes = field(repr=False)
+    key: NamedKey | None
+    """Read where it is needed: the list is sent to Spark's tasks. An empty list needs none."""
 
     def among(self, pseudonyms: Iterable[str | None]) -> dict[str, str]:
         """The given pseudonyms that are on the list, each with the id of its request."""
-        if not self.requests:
+        if not self.requests or self.key is None:
             return {}
-        digests = {name: digest_of(self.key, name) for name in set(pseudonyms) if name is not None}
+        key = self.key.read()
+        digests = {name: digest_of(key, name) for name in set(pseudonyms) if name is not None}
         return {name: self.requests[digest] for name, digest in digests.items() if digest in self.requests}
 
 
@@ -61,7 +63,7 @@ def read_erased(settings: Settings | None = None) -> Erased:
     """Read the list; it is empty if nobody was erased."""
     settings = settings or get_settings()
     requests = {path.name: path.read_text(encoding="utf-8").strip() for path in settings.erased.glob("[!.]*")}
-    return Erased(requests, settings.pseudonym_secret() if requests else b"")
+    return Erased(requests, NamedKey.of(settings) if requests else None)
 
 
 def mark_erased(settings: Settings, pseudonym: str, request: str) -> None:

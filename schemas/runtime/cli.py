@@ -19,6 +19,7 @@ import structlog
 
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.full_disk import full_disk
+from schemas.runtime.local_files import private_umask
 from schemas.runtime.masking import shown, shown_values
 from schemas.runtime.terminal import printable
 
@@ -100,13 +101,15 @@ def explain_os_error(error: OSError) -> str:
 def run_command(main: Callable[[], dict[str, Any]]) -> int:
     """Run a command's ``main``: print its result as the last line of standard output, or its error as one line.
 
-    Unexpected errors print a traceback above the one-line message. Passwords are masked in all of them.
+    Unexpected errors print a traceback above the one-line message. Passwords are masked in all of them. Files that the command
+    makes are readable by their owner only.
 
     Returns:
         The exit code: 0, or the code of the error.
     """
     _write_utf8()
     configure_logging()
+    private_umask()
     try:
         result = main()
     except ClickwrightError as error:

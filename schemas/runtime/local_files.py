@@ -18,6 +18,11 @@ def digest(directory: Path) -> str:
     return total.hexdigest()
 
 
+def private_umask() -> None:
+    """From now on, files and folders that this process and its children make are readable by their owner only."""
+    os.umask(0o077)
+
+
 def slug(run: str) -> str:
     """Turn a run's name into a folder name that is readable, and different for different runs.
 

@@ -178,6 +178,11 @@ class SparkSettings(SettingsGroup):
     """Spark for jobs that are started from a shell."""
 
     spark_master: str = Field("local[2]", description="Spark master for jobs that are started from a shell")
+    spark_secret: SecretStr | None = Field(
+        None,
+        min_length=32,
+        description="secret of a standalone Spark cluster: the spark.authenticate.secret of its master and workers",
+    )
     spark_shuffle_partitions: int = Field(4, gt=0, description="number of shuffle partitions (spark.sql.shuffle.partitions)")
     spark_driver_memory: str = Field("2g", description="heap size of Spark drivers that are started from a shell")
     spark_driver_java_options: str = Field(

@@ -1,19 +1,37 @@
-"""The Spark session of this process."""
+"""The Spark session of this process. Its driver serves blocks and takes orders only from processes with its secret.
+
+On a local master Spark makes the secret itself, for each application. A standalone cluster has one secret that its master, its
+workers and its drivers share (``CLICKWRIGHT_SPARK_SECRET``); there, messages and files between stages are encrypted too.
+https://spark.apache.org/docs/latest/security.html
+"""
 
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
 from schemas.spark.home import prepared
 
 KEEP_MEMORY = "dirty_decay_ms:60000,muzzy_decay_ms:60000"
 """Options of Polars' allocator: it keeps memory that a task freed for the next task, instead of returning it to the system."""
+
+AUTHENTICATE, SECRET = "spark.authenticate", "spark.authenticate.secret"
+ENCRYPTED = ("spark.network.crypto.enabled", "spark.io.encryption.enabled")
+
+
+def scratch(settings: Settings) -> Path:
+    """The folder of files between stages on this machine; they hold rows, so only their owner may read them."""
+    folder = settings.var / "spark" / "scratch"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder.chmod(0o700)
+    return folder
 
 
 def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
@@ -43,12 +61,45 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
         )
         if settings.spark_master.startswith("local"):  # no other machine connects to this driver
             builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
-    session: SparkSession = builder.getOrCreate()
+    SparkContext._ensure_initialized(conf=_conf_of(builder))  # these become arguments of the Java process, if none runs yet
+    session: SparkSession = _protected(builder, settings).getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     session.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     session.conf.set("spark.sql.shuffle.partitions", settings.spark_shuffle_partitions)
     session.sparkContext.setLogLevel("ERROR")
     return session
+
+
+def _conf_of(builder: Any) -> SparkConf:
+    """The configuration of a builder, without Java's defaults: there is no Java process yet."""
+    return SparkConf(loadDefaults=False).setAll(list(builder._options.items()))
+
+
+def _protected(builder: Any, settings: Settings) -> Any:
+    """Make a session ask for a secret. The secret itself reaches the Java process over its own authenticated connection.
+
+    Args:
+        builder: of the session; the Java process runs already.
+        settings: the settings; they may hold the cluster's secret.
+
+    Raises:
+        ConfigError: a standalone cluster is asked for, and no secret is set.
+    """
+    given = SparkConf()  # of spark-submit, or the defaults file of SPARK_CONF_DIR
+    master = builder._options.get("spark.master") or given.get("spark.master") or ""
+    builder = builder.config(AUTHENTICATE, "true")
+    if master.startswith("local"):
+        return builder.config("spark.local.dir", given.get("spark.local.dir") or str(scratch(settings)))
+    for name in ENCRYPTED:
+        builder = builder.config(name, given.get(name) or "true")
+    if settings.spark_secret is not None:
+        return builder.config(SECRET, settings.spark_secret.get_secret_value())
+    if master.startswith("spark://") and not given.contains(SECRET):
+        raise ConfigError(
+            f"the Spark cluster needs a secret; at {master}; set CLICKWRIGHT_SPARK_SECRET to the {SECRET} of its master and "
+            "workers (docs/cluster.md)"
+        )
+    return builder
 
 
 @contextmanager

@@ -16,12 +16,14 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from playwright.sync_api import HttpCredentials
 from pydantic import SecretStr
 
 from local.stack.__main__ import Services
 from local.stack.airflow_client import GRACE, AirflowClient
 from local.stack.configuration import password
 from schemas.lake.lake import Lake, open_lake
+from schemas.runtime.mlflow_rest import LOCAL_USER, local_credentials, local_password
 from schemas.runtime.settings import ROOT, Settings
 from tests.browser.sequential_reference import in_sequence
 from tests.faults.versions import Partitions, partitions
@@ -68,6 +70,11 @@ class Stack:
 
     def sign_in(self, user: str) -> tuple[str, str, str]:
         return self.services.airflow_url, user, password(self.services.settings, user)
+
+    @property
+    def mlflow_login(self) -> HttpCredentials:
+        """What a person types into the browser's login dialog for MLflow."""
+        return {"username": LOCAL_USER, "password": local_password(self.services.settings)}
 
     def command(self, module: str, *arguments: str) -> dict[str, object]:
         """Run a command in a shell, with the environment of the services."""
@@ -204,12 +211,17 @@ def stack(root: Path, database: str | None = None) -> Iterator[Stack]:
             airflow_database=None if database is None else SecretStr(database),
         )
         services = Services(settings)
+        for name, value in local_credentials(settings).items():
+            patch.setenv(name, value)
         try:
             services.up()
             found = Stack(services, root / "reference")
             first = found.candidate("first", "popularity,item_knn")
+            found.candidate("second", "popularity,item_knn")
+            # Both pass the gate while there is no champion: afterwards the second is not better than the first.
+            for run in ("first", "second"):
+                found.command("ml.gate", "--run", run)
             found.mlflow.set_registered_model_alias(found.model, "champion", first)
-            found.candidate("second", "popularity")
             yield found
         finally:
             services.down()

@@ -81,10 +81,10 @@ def test_champion_that_moved_meanwhile_asks_again(
     trained = len(world.training_runs())
     run = again(world)
     asked(world, run.run_id)
-    with browser.new_page(viewport={"width": 1440, "height": 900}) as page:
+    with browser.new_page(viewport={"width": 1440, "height": 900}, http_credentials=world.mlflow_login) as page:
         move_alias(page, world.services.mlflow_url, world.services.settings.registered_model, "2", "champion")
     assert world.champion() == "2"
-    # The next recommendations use the version that was promoted by hand.
+    # The next recommendations use the version that was promoted by hand: it has passed the gate.
     world.airflow.unpause(RECOMMEND_DAG)
     world.airflow.trigger(RECOMMEND_DAG)
     world.settle(RECOMMEND_DAG)
@@ -96,7 +96,7 @@ def test_champion_that_moved_meanwhile_asks_again(
     assert (tasks["promote"], tasks["rejected"], tasks["ask_again"]) == ("success", "skipped", "success")
     assert world.champion() == "2"
     question = asked(world, f"{run.run_id}.again")
-    assert "champion: version 2, popularity" in question.body
+    assert "champion: version 2, item_knn" in question.body
     assert len(world.training_runs()) == trained
 
 

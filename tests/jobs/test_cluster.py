@@ -14,6 +14,7 @@ import polars as pl
 import psutil
 import pytest
 
+from local.stack.configuration import write_private
 from schemas.publishing.staging import read_manifest
 from schemas.runtime.settings import ROOT, get_settings
 from schemas.spark.home import prepared
@@ -22,6 +23,12 @@ from tests.local.conftest import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.cluster, pytest.mark.timeout(600)]
 DAY = FIRST_DAY + timedelta(days=1)
+SECRET = "shared by the master, the workers and the drivers"
+PROTECTED = {
+    "spark.authenticate": "true",
+    "spark.authenticate.secret": SECRET,
+    "spark.network.crypto.enabled": "true",
+}
 
 
 class Cluster:
@@ -38,7 +45,10 @@ class Cluster:
             "PYTHONPATH": str(ROOT),
             "PYSPARK_PYTHON": sys.executable,
             "CLICKWRIGHT_SPARK_MASTER": self.master,
+            "CLICKWRIGHT_SPARK_SECRET": SECRET,
         }
+        private = folder / "conf" / "spark-defaults.conf"  # of the master and the workers; drivers get the setting
+        write_private(private, "".join(f"{name} {value}\n" for name, value in PROTECTED.items()))
         self.spark_class = str(ready.spark_home / "bin" / "spark-class")
         self.processes: list[subprocess.Popen[bytes]] = []
 
@@ -57,7 +67,8 @@ class Cluster:
 
     def _run(self, *command: str) -> None:
         with (self.folder / "cluster.log").open("ab") as log:
-            self.processes.append(subprocess.Popen([self.spark_class, *command], env=self.env, stdout=log, stderr=log))
+            env = {**self.env, "SPARK_CONF_DIR": str(self.folder / "conf")}
+            self.processes.append(subprocess.Popen([self.spark_class, *command], env=env, stdout=log, stderr=log))
 
     def _until_log(self, words: str, times: int) -> None:
         deadline = time.monotonic() + 60
@@ -128,6 +139,19 @@ def test_cluster_gives_the_same_rows_even_if_a_worker_is_killed(var: Path, clust
     assert job.returncode == 0, said[1][-3000:]
     for table, frame in rows("cluster").items():
         assert frame.equals(expected[table])
+
+
+def test_a_driver_without_the_secret_gets_no_worker(var: Path, cluster: Cluster) -> None:
+    simulate(var, events=500, users=20, days=2)
+    cluster.env["CLICKWRIGHT_SPARK_SECRET"] = "not the secret of this cluster, though long enough"
+    job = cluster.submit("jobs.clean", "--arrived-on", str(DAY), "--run", "stranger")
+    assert job.wait(timeout=200) == 1
+    assert "Registered app clean" not in (cluster.folder / "cluster.log").read_text()
+    del cluster.env["CLICKWRIGHT_SPARK_SECRET"]
+    job = cluster.submit("jobs.clean", "--arrived-on", str(DAY), "--run", "nobody")
+    assert job.wait(timeout=200) == 2
+    assert job.stderr is not None
+    assert "the Spark cluster needs a secret" in job.stderr.read()
 
 
 def worker_that_computes(workers: "list[subprocess.Popen[bytes]]") -> "subprocess.Popen[bytes]":

@@ -12,7 +12,7 @@ from local.stack.airflow_client import DAY_DAG
 from schemas.lake.lake import open_lake, row_counts
 from schemas.runtime.settings import Settings
 from tests.jobs.conftest import line
-from tests.jobs.test_cluster import Cluster, running
+from tests.jobs.test_cluster import SECRET, Cluster, running
 from tests.jobs.test_items_and_profiles import ALIEN
 from tests.local.conftest import free_port
 from tests.local.test_refused_day import deliver
@@ -32,6 +32,7 @@ def services(var: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         }
         monkeypatch.setenv("AIRFLOW_CONN_SPARK_DEFAULT", json.dumps(connection))
         monkeypatch.setenv("CLICKWRIGHT_SPARK_MASTER", cluster.master)
+        monkeypatch.setenv("CLICKWRIGHT_SPARK_SECRET", SECRET)
         services = Services(Settings(var=var, airflow_port=free_port(), mlflow_port=free_port()))
         try:
             services.up()

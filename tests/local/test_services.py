@@ -16,6 +16,7 @@ from local.stack import __main__ as services_module
 from local.stack.__main__ import Services
 from local.stack.airflow_client import AirflowClient, AirflowError
 from local.stack.configuration import password, passwords_file, write_config
+from schemas.runtime.mlflow_rest import local_password
 from schemas.runtime.settings import Settings
 from tests.dags.test_operators import gone, wait_for
 from tests.local.conftest import free_port
@@ -65,7 +66,8 @@ def test_services_listen_on_loopback_only(live: Services, airflow: AirflowClient
     assert set(airflow.health().values()) == {"healthy"}
     airflow.wait_for_dags(["behaviour_day", "train_recommender", "recommend", "probe", "sleeper", "daily"])
     assert airflow.import_errors() == {}
-    assert httpx.get(f"{live.mlflow_url}/health").text == "OK"
+    assert httpx.get(f"{live.mlflow_url}/health").status_code == 401
+    assert httpx.get(f"{live.mlflow_url}/health", auth=("admin", local_password(live.settings))).text == "OK"
     assert live.up() is False
     listening = [
         connection.laddr

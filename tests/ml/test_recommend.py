@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlparse
 
 import numpy as np
 import pandas as pd
@@ -210,11 +212,12 @@ def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
 def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
     as_of = SERVED_ON - timedelta(days=1)
     publish_profiles(walk_lake, as_of, [pseudonym(1)])
-    for run, recipes in (("first", "popularity,markov"), ("second", "popularity")):
+    for run, recipes in (("first", "popularity,markov"), ("second", "popularity,cooccurrence"), ("third", "popularity")):
         pin.main(["--run", run, "--train-until", str(SERVED_ON)])
         train.main(["--run", run, "--recipes", recipes])
         register_challenger.main(["--run", run])
-    gate.main(["--run", "first"])
+    for run in ("first", "second"):
+        gate.main(["--run", run])
     promote.main(["--run", "first"])
     connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in the MLflow UI
     run_all(recommend, "recommend", "by-hand")
@@ -225,8 +228,47 @@ def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
     assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 are by version 2, and @champion is 1"
     run_all(recommend, "recommend", "rolled-back")
     assert served_by(walk_lake) == {"1"}
+    with pytest.raises(Refused, match="version 3 did not pass the gate"):
+        promote.main(["--version", "3"])
+
+
+@pytest.mark.slow
+def test_a_version_that_went_round_the_gate_does_not_recommend(walk_lake: Lake) -> None:
+    """Whoever may write to MLflow can move an alias, set a tag and replace files."""
+    publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1)])
+    for run, recipes in (("first", "popularity,markov"), ("second", "popularity"), ("third", "popularity,cooccurrence")):
+        pin.main(["--run", run, "--train-until", str(SERVED_ON)])
+        train.main(["--run", run, "--recipes", recipes])
+        register_challenger.main(["--run", run])
+    gate.main(["--run", "first"])
+    promote.main(["--run", "first"])
+    client, name = connect(get_settings()), "recommender"
+
+    client.set_registered_model_alias(name, "champion", "2")
+    passed = client.get_model_version(name, "1").tags
+    for tag in ("clickwright.gate", "clickwright.gate_champion", "clickwright.promoted_over", "clickwright.digest"):
+        client.set_model_version_tag(name, "2", tag, passed[tag])
+    for ask in (lambda: run_all(recommend, "recommend", "alias"), lambda: gate.main(["--run", "third"])):
+        with pytest.raises(Refused, match=r"version 2 is refused: it did not pass the gate; .*move @champion"):
+            ask()
+    client.set_registered_model_alias(name, "champion", "1")
     with pytest.raises(Refused, match="version 2 did not pass the gate"):
         promote.main(["--version", "2"])
+
+    weights = next(Path(urlparse(client.get_model_version_download_uri(name, "1")).path).rglob("weights.safetensors"))
+    judged = weights.read_bytes()
+    weights.write_bytes(judged[:-1] + bytes([judged[-1] ^ 1]))
+    for ask in (lambda: run_all(recommend, "recommend", "files"), lambda: gate.main(["--run", "third"])):
+        with pytest.raises(Refused, match="version 1 is refused: its files are not those that passed the gate"):
+            ask()
+    weights.write_bytes(judged)
+    run_all(recommend, "recommend", "restored")
+    assert served_by(walk_lake) == {"1"}
+
+    # A person may vouch for a version that the gate did not judge.
+    assert promote.main(["--version", "2", "--accept-without-gate"])["moved"] is True
+    run_all(recommend, "recommend", "accepted")
+    assert served_by(walk_lake) == {"2"}
 
 
 def served_by(lake: Lake) -> set[str]:

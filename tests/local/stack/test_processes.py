@@ -11,8 +11,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from local.stack.processes import Daemon, Daemons, port_in_use
+from local.stack.__main__ import Services
+from local.stack.processes import Daemon, Daemons, boot_id, port_in_use, start_ticks
+from schemas.runtime.settings import Settings
 from tests.dags.test_operators import gone, wait_for
+from tests.polling import until
 
 # Starts a child in a new session, writes its id, then runs the test's code.
 PARENT = """
@@ -93,21 +96,89 @@ def test_orphan_is_found(daemons: Daemons, start: Callable[[str], psutil.Process
     assert gone(child)
 
 
-def test_reused_process_id_is_left_alone(daemons: Daemons) -> None:
+@pytest.fixture
+def other() -> Iterator["subprocess.Popen[bytes]"]:
+    """Somebody else's program, with a session of its own."""
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True) as process:
+        yield process
+        process.kill()
+
+
+def record(pid: int, started_earlier: int) -> str:
+    return json.dumps({"pid": pid, "boot": boot_id(), "ticks": start_ticks(pid) - started_earlier})
+
+
+def test_reused_process_id_is_left_alone(daemons: Daemons, other: "subprocess.Popen[bytes]") -> None:
     daemons.run_dir.mkdir()
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as other:
-        created = psutil.Process(other.pid).create_time()
-        file = daemons.run_dir / "one.pid"
-        file.write_text(json.dumps({"pid": other.pid, "created": created - 3600}))
-        assert daemons.find("one") is None
-        assert not file.exists()
-        file.write_text(json.dumps({"pid": other.pid, "created": created - 3600}))
-        assert stop(daemons) == (0, [])
-        assert other.poll() is None
-        other.kill()
+    file = daemons.run_dir / "one.pid"
+    file.write_text(record(other.pid, 0))
+    assert daemons.find("one") is not None
+    file.write_text(record(other.pid, 1))
+    assert daemons.find("one") is None
+    assert not file.exists()
+    file.write_text(record(other.pid, 1))
+    (daemons.run_dir / "sessions.jsonl").write_text(record(other.pid, 1))
+    assert stop(daemons) == (0, [])
+    assert other.poll() is None
 
 
-@pytest.mark.parametrize("text", ["", "not json", "{}", '{"pid": 999999999, "created": 1.0}'])
+def test_process_of_an_earlier_boot_is_left_alone(daemons: Daemons, other: "subprocess.Popen[bytes]") -> None:
+    daemons.run_dir.mkdir()
+    before = {**json.loads(record(other.pid, 0)), "boot": "of yesterday"}
+    for name in ("one.pid", "sessions.jsonl"):
+        (daemons.run_dir / name).write_text(json.dumps(before))
+    assert stop(daemons) == (0, [])
+    assert other.poll() is None
+
+
+def test_torn_lines_hide_no_process(daemons: Daemons, start: Callable[[str], psutil.Process]) -> None:
+    """A full disk cuts a line off; the line after it counts all the same."""
+    daemons.run_dir.mkdir()
+    sessions = daemons.run_dir / "sessions.jsonl"
+    sessions.write_bytes(b'{"pid": 1, "boot')
+    child = start("")
+    with sessions.open("ab") as file:
+        file.write(b'[]\n{"pid": "7"}\n\xff\xfe\n{"pid": 12')
+    while daemons.find("one"):
+        time.sleep(0.05)
+    assert stop(daemons)[0] == 1
+    assert gone(child)
+
+
+def test_daemon_is_known_although_its_file_cannot_be_written(daemons: Daemons, tmp_path: Path) -> None:
+    """As on a full disk: here a folder stands in the way. Otherwise the keeper would start it again and again."""
+    (daemons.run_dir / "one.pid").mkdir(parents=True)
+    (daemons.run_dir / "sessions.jsonl").mkdir()
+    daemons.start(Daemon("one", ["sleep", "600"]), {}, tmp_path)
+    found = daemons.find("one")
+    assert found is not None
+    elsewhere = Daemons(daemons.run_dir, daemons.log_dir)  # `make down` knows only the mark
+    assert [stray.pid for stray in elsewhere.strays()] == [found.pid]
+    assert elsewhere.stop(["one"], grace_s=1, say=lambda text: None) == 1
+    found.wait()
+    assert daemons.find("one") is None
+    for name in ("one.pid", "sessions.jsonl"):
+        (daemons.run_dir / name).rmdir()
+
+
+def test_keeper_survives_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing can be written: not its lock, not its log."""
+    (tmp_path / "run").write_text("a file where the folder should be")
+    with open("/dev/full", "w") as log:  # noqa: PTH123
+        monkeypatch.setattr(sys, "stdout", log)
+        Services(Settings(var=tmp_path)).restart_ended()
+        monkeypatch.undo()
+        log.close = lambda: None  # type: ignore[method-assign]
+
+
+def test_files_of_daemons_are_private(daemons: Daemons, tmp_path: Path) -> None:
+    daemons.start(Daemon("one", ["touch", str(tmp_path / "made")]), {}, tmp_path)
+    wait_for_file = tmp_path / "made"
+    until(wait_for_file.exists)
+    assert wait_for_file.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("text", ["", "not json", "{}", "[]", '{"pid": 999999999, "boot": "b", "ticks": 1}'])
 def test_invalid_pid_file_is_ignored(daemons: Daemons, text: str) -> None:
     daemons.run_dir.mkdir()
     (daemons.run_dir / "one.pid").write_text(text)

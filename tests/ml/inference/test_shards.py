@@ -24,7 +24,7 @@ from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import as_pseudonym
 from schemas.publishing.staging import read_manifest
 from schemas.runtime.settings import ROOT, get_settings
-from tests.jobs.test_cluster import running
+from tests.jobs.test_cluster import SECRET, running
 from tests.ml.conftest import pseudonym, publish_profiles, walk_events
 
 SERVED_ON = date(2024, 3, 1)
@@ -164,7 +164,7 @@ def test_spark_makes_the_same_bytes(champion: Lake, master: str, monkeypatch: py
     which = ["--served-on", str(SERVED_ON)]
     here = recommend.main([*which, "--run", "here"])
     command = [sys.executable, "-m", "ml.recommend", *which, "--run", "spark"]
-    on_spark = {"CLICKWRIGHT_RECOMMEND_ON": "spark", "CLICKWRIGHT_SPARK_MASTER": master}
+    on_spark = {"CLICKWRIGHT_RECOMMEND_ON": "spark", "CLICKWRIGHT_SPARK_MASTER": master, "CLICKWRIGHT_SPARK_SECRET": SECRET}
     env = {**os.environ, **on_spark, "CLICKWRIGHT_SPARK_DRIVER_MEMORY": "1g"}
     run = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr[-2000:]

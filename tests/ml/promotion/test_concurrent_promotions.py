@@ -16,6 +16,7 @@ import pytest
 
 from schemas.lake.lake import open_lake
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.settings import get_settings
 from tests.faults.servers import free_ports, postgres, wait_until
 from tests.ml.conftest import pinned
 
@@ -110,11 +111,15 @@ def client(mlflow_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def passed(client: Any, people: list[Person], training: str, champion: str) -> str:
     """A version that a training chose and that passed the gate, compared with a champion."""
-    tags = {"chosen_by": training, "gate": "passed", "gate_champion": champion, "recipe": "markov"}
+    from ml.promotion.gate_records import GateRecord, write_record
+
+    tags = {"chosen_by": training, "recipe": "markov"}
     run = client.create_run("0").info
     noted = {f"clickwright.{key}": value for key, value in tags.items()}
     made = client.create_model_version(MODEL, f"{run.artifact_uri}/model", run_id=run.run_id, tags=noted)
     for person in people:
+        shared = get_settings().model_copy(update={"var": person.var})
+        write_record(shared, GateRecord(version=str(made.version), digest="of no file", champion=champion))
         folder = person.var / "training" / training
         folder.mkdir(parents=True)
         (folder / "data.json").write_text(pinned(training).model_dump_json())
