@@ -42,8 +42,8 @@ def test_raw_ids_of_an_erasure_are_read_in_any_locale(var: Path, tmp_path: Path)
     """An id that is read wrongly would be put on the suppression list as another person."""
     ids = tmp_path / "ids.txt"
     ids.write_text("Åsa Öberg\n", encoding="utf-8")
-    one = run("schemas.erasure", "--from", str(ids), "--date", "2026-11-21")
-    two = run("schemas.erasure", "--from", "-", "--date", "2026-11-21", stdin="Åsa Öberg\n")
+    one = run("schemas.erasure", "--from", str(ids), "--date", "2026-11-21", "--landing-follows")
+    two = run("schemas.erasure", "--from", "-", "--date", "2026-11-21", "--landing-follows", stdin="Åsa Öberg\n")
     requests = [{receipt["request"] for receipt in json.loads(done.stdout)["receipts"].values()} for done in (one, two)]
     from schemas.privacy.pseudonyms import pseudonym
     from schemas.privacy.suppression_list import read_erased

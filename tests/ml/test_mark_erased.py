@@ -14,6 +14,7 @@ from schemas.erasure.receipt import ErasedFrom, Receipt, read_receipt
 from schemas.lake.lake import Lake
 from schemas.privacy.erasure_requests import Request
 from schemas.runtime.errors import ConfigError, NothingToDo
+from schemas.runtime.local_files import private_file
 from schemas.runtime.settings import get_settings
 from tests.ml.conftest import pseudonym
 
@@ -27,6 +28,7 @@ def trained(run: str) -> str:
 
 def erased(lake: Lake, user: int) -> Path:
     """Erase a user of the walk by the pseudonym; returns the receipt."""
+    private_file(get_settings().pseudonym_key_file)  # the walk's lake was made without a key
     folder = get_settings().erasures
     folder.mkdir(parents=True, exist_ok=True)
     request = Request(f"{user:016x}", date(2024, 3, 8), (pseudonym(user),), folder / f"{user:016x}.request.json")

@@ -7,7 +7,7 @@ from schemas.erasure.__main__ import main as erase
 from tests.schemas.lakes import RAW, person
 
 ANNA, BELA, _ = RAW
-DATE = ["--date", "2026-11-21"]
+DATE = ["--date", "2026-11-21", "--landing-follows"]  # nobody is in the lake
 
 
 def test_the_example_of_an_erased_person_leaves_the_report(var: Path) -> None:

@@ -30,6 +30,6 @@ def test_statistics_match_the_table(capsys: pytest.CaptureFixture[str]) -> None:
 def test_one_command_runs_all_maintenance_tasks() -> None:
     write_day("sessions", DAYS[0])
     answer = look_after(["--date", "2026-11-20"])
-    assert list(answer) == ["retention", "compact", "expire", "orphans", "statistics"]
+    assert list(answer) == ["retention", "compact", "expire", "orphans", "statistics", "records"]
     assert answer["statistics"]["tables"]["sessions"]["rows"] == 3
     assert maintenance.__doc__

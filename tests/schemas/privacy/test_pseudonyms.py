@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pyspark import cloudpickle
 
+from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import NamedKey
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import get_settings
@@ -23,12 +24,14 @@ def test_the_name_does_not_hold_the_key(monkeypatch: pytest.MonkeyPatch) -> None
 def test_a_process_with_other_settings_reads_the_key_of_the_named_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    named, key = NamedKey.of(get_settings()), get_settings().pseudonym_secret()
+    key = pseudonym_key(get_settings())
+    named = NamedKey.of(get_settings())
     monkeypatch.setenv("CLICKWRIGHT_VAR", str(tmp_path / "of a worker"))
     assert named.read() == key
 
 
 def test_another_key_is_refused_and_a_missing_one_is_not_made(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pseudonym_key(get_settings())
     named = NamedKey.of(get_settings())
     monkeypatch.setenv("CLICKWRIGHT_PSEUDONYM_KEY", KEY)
     with pytest.raises(ConfigError, match="this process has another key of the pseudonyms"):
