@@ -1,12 +1,19 @@
 """The actions of a person on MLflow's pages."""
 
-from playwright.sync_api import Page, expect
+import contextlib
+
+from playwright.sync_api import Page, TimeoutError, expect
 
 
 def move_alias(page: Page, url: str, model: str, version: str, alias: str) -> None:
     """Move an alias to a version."""
     page.goto(f"{url}/#/models/{model}/versions/{version}")
-    page.get_by_text("Aliases").first.locator("xpath=following::button[1]").click()
+    aliases = page.get_by_text("Aliases").first
+    with contextlib.suppress(TimeoutError):
+        aliases.wait_for()
+    if not aliases.is_visible():  # MLflow's page sometimes stays empty while the machine is busy
+        page.reload()
+    aliases.locator("xpath=following::button[1]").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("combobox").fill(alias)
     dialog.get_by_role("combobox").press("Enter")

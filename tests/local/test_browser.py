@@ -54,10 +54,10 @@ def test_mlflow_asks_for_a_password_and_an_alias_is_moved_by_clicks(
     run = client.create_run("0").info
     for _ in range(2):
         client.create_model_version("clicked", f"{run.artifact_uri}/model", run_id=run.run_id)
-    # Nobody answers the login dialog.
-    with browser.new_page() as stranger, pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
-        stranger.goto(live.mlflow_url)
     login = HttpCredentials(username=LOCAL_USER, password=local_password(live.settings))
     with browser.new_page(viewport={"width": 1440, "height": 900}, http_credentials=login) as page:
         move_alias(page, live.mlflow_url, "clicked", "2", "champion")
     assert str(client.get_model_version_by_alias("clicked", "champion").version) == "2"
+    # Nobody answers the login dialog.
+    with browser.new_page() as stranger, pytest.raises(Error, match="ERR_INVALID_AUTH_CREDENTIALS"):
+        stranger.goto(live.mlflow_url)
