@@ -48,7 +48,7 @@ def made(lake: Lake) -> dict[str, int]:
 
 def sizes(lake: Lake) -> dict[date, list[int]]:
     rows = lake.arrow("sessions").sort_by([("started_at", "ascending")]).to_pylist()
-    return {day: [row["n_events"] for row in rows if row["day"] == day] for day in {row["day"] for row in rows}}
+    return {day: [row["n_events"] for row in rows if row["closed_on"] == day] for day in {row["closed_on"] for row in rows}}
 
 
 def tasks_done(airflow: AirflowClient, run: Run) -> set[str]:
