@@ -1,6 +1,6 @@
 """A client of Airflow for programs: start runs, wait, approve, read why a task failed.
 
-It uses Airflow's public REST API (v2). A failed connection is retried; an error answer is an exception.
+A failed connection is retried; an error answer is an exception.
 """
 
 import time
@@ -8,25 +8,21 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
-from urllib.parse import quote
 
 import httpx
+
+from local.stack.airflow_rest import AirflowError, AirflowRest, check, path_part
 
 GRACE = timedelta(hours=1)
 """An arrival day is from 01:00 UTC to the next 01:00."""
 
+DAY_DAG = "behaviour_day"
+LATE_DAG = "reprocess_day"
+TRAIN_DAG = "train_recommender"
+RECOMMEND_DAG = "recommend"
 ASKED = frozenset({"awaiting_input", "deferred"})
 SETTLES = timedelta(seconds=12)
 FINISHED = frozenset({"success", "failed"})
-RETRIED_STATUS = frozenset({502, 503, 504})
-
-
-class AirflowError(Exception):
-    """Airflow did not answer, or answered with an error."""
-
-    def __init__(self, message: str, status: int | None = None) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -75,22 +71,8 @@ class Approval:
     options: list[str]
 
 
-class AirflowClient:
-    """A user of one Airflow.
-
-    Args:
-        base_url: such as ``http://127.0.0.1:8080``.
-        user: the name of the user, for an auth manager that serves ``/auth/token``.
-        password: the password of the user.
-        patience_s: seconds for which a failed connection is retried.
-    """
-
-    def __init__(self, base_url: str, user: str, password: str, *, patience_s: float = 60.0) -> None:
-        self.base_url = base_url.rstrip("/")
-        self._login = {"username": user, "password": password}
-        self._patience_s = patience_s
-        # trust_env=False: this machine is reached without the environment's proxy.
-        self._http = httpx.Client(base_url=self.base_url, timeout=60, trust_env=False)
+class AirflowClient(AirflowRest):
+    """The actions of one user of Airflow."""
 
     # State
 
@@ -100,7 +82,7 @@ class AirflowClient:
             answer = self._http.get("/api/v2/monitor/health")
         except httpx.HTTPError as error:
             raise AirflowError(f"no Airflow at {self.base_url}: {error}") from None
-        _check(answer)
+        check(answer)
         parts = ("metadatabase", "scheduler", "dag_processor", "triggerer")
         return {part: (answer.json().get(part) or {}).get("status") or "unknown" for part in parts}
 
@@ -143,10 +125,10 @@ class AirflowClient:
     # Start
 
     def pause(self, dag_id: str, paused: bool = True) -> None:
-        self._call("PATCH", f"/dags/{_p(dag_id)}", json={"is_paused": paused})
+        self._call("PATCH", f"/dags/{path_part(dag_id)}", json={"is_paused": paused})
 
     def is_paused(self, dag_id: str) -> bool:
-        return bool(self._call("GET", f"/dags/{_p(dag_id)}")["is_paused"])
+        return bool(self._call("GET", f"/dags/{path_part(dag_id)}")["is_paused"])
 
     def unpause(self, dag_id: str) -> None:
         """Unpause a workflow. While it is paused, all its runs wait, including those of a backfill.
@@ -170,7 +152,7 @@ class AirflowClient:
             start, end = arrival_interval(arrived_on)
             # The dates of a scheduled run of that day, so that a day has one run, however it was started.
             body |= {"logical_date": start, "data_interval_start": start, "data_interval_end": end}
-        return _run(self._call("POST", f"/dags/{_p(dag_id)}/dagRuns", json=body))
+        return _run(self._call("POST", f"/dags/{path_part(dag_id)}/dagRuns", json=body))
 
     def create_backfill(
         self,
@@ -210,13 +192,13 @@ class AirflowClient:
             run_id: the run.
             only_failed: whether to clear only failed tasks and their downstream tasks, instead of all.
         """
-        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/clear"
+        path = f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}/clear"
         self._call("POST", path, json={"dry_run": False, "only_failed": only_failed})
 
     # Progress
 
     def run(self, dag_id: str, run_id: str) -> Run:
-        return _run(self._call("GET", f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}"))
+        return _run(self._call("GET", f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}"))
 
     def runs(self, dag_id: str, first: date | None = None, last: date | None = None) -> list[Run]:
         """The runs of a workflow, oldest first.
@@ -231,15 +213,17 @@ class AirflowClient:
             params["logical_date_gte"] = arrival_interval(first)[0]
         if last is not None:
             params["logical_date_lte"] = arrival_interval(last)[0]
-        return [_run(run) for run in self._all(f"/dags/{_p(dag_id)}/dagRuns", "dag_runs", params)]
+        return [_run(run) for run in self._all(f"/dags/{path_part(dag_id)}/dagRuns", "dag_runs", params)]
 
     def tasks(self, dag_id: str, run_id: str) -> list[Task]:
-        found = self._all(f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances", "task_instances")
+        found = self._all(f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}/taskInstances", "task_instances")
         return [Task(t["task_id"], t["state"], t["try_number"], t["duration"], t["start_date"]) for t in found]
 
     def result(self, dag_id: str, run_id: str, task_id: str) -> Any:
         """The return value of a task (XCom), or None."""
-        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/xcomEntries/return_value"
+        path = (
+            f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}/taskInstances/{path_part(task_id)}/xcomEntries/return_value"
+        )
         answer = self._unless(404, "GET", path, params={"stringify": "false"})
         return None if answer is None else answer["value"]
 
@@ -290,7 +274,7 @@ class AirflowClient:
             task_id: the task.
             try_number: the number of the try, from 1.
         """
-        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/taskInstances/{_p(task_id)}/logs/{try_number}"
+        path = f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}/taskInstances/{path_part(task_id)}/logs/{try_number}"
         content = self._call("GET", path, params={"full_content": "true"}).get("content") or []
         return [line if isinstance(line, dict) else {"event": str(line)} for line in content]
 
@@ -323,7 +307,7 @@ class AirflowClient:
             run_id: the run; ``~`` for all runs.
         """
         settled = datetime.now(UTC) - SETTLES
-        path = f"/dags/{_p(dag_id)}/dagRuns/{_p(run_id)}/hitlDetails"
+        path = f"/dags/{path_part(dag_id)}/dagRuns/{path_part(run_id)}/hitlDetails"
         return [
             Approval(
                 dag_id=detail["task_instance"]["dag_id"],
@@ -339,67 +323,15 @@ class AirflowClient:
 
     def answer(self, approval: Approval, option: str) -> None:
         """Answer a question, as this client's user."""
-        run = f"/dags/{_p(approval.dag_id)}/dagRuns/{_p(approval.run_id)}"
-        path = f"{run}/taskInstances/{_p(approval.task_id)}/-1/hitlDetails"
+        run = f"/dags/{path_part(approval.dag_id)}/dagRuns/{path_part(approval.run_id)}"
+        path = f"{run}/taskInstances/{path_part(approval.task_id)}/-1/hitlDetails"
         self._call("PATCH", path, json={"chosen_options": [option], "params_input": {}})
-
-    # Requests
 
     def _until(self, look: Callable[[], bool], timeout_s: float, what: str) -> None:
         deadline = time.monotonic() + timeout_s
         while not look():
             if time.monotonic() > deadline:
                 raise AirflowError(f"timed out after {timeout_s:.0f} s waiting for {what}")
-            time.sleep(1)
-
-    def _all(self, path: str, key: str, params: dict[str, str] | None = None) -> list[dict[str, Any]]:
-        """Every entry of a listing, page by page."""
-        found: list[dict[str, Any]] = []
-        while True:
-            window = {"limit": "100", "offset": str(len(found))}
-            page = self._call("GET", path, params={**window, **(params or {})})
-            found += page[key]
-            if not page[key] or len(found) >= page["total_entries"]:
-                return found
-
-    def _unless(self, status: int, method: str, path: str, **kwargs: Any) -> dict[str, Any] | None:
-        """Like `_call`, but return None if Airflow answers with ``status``."""
-        try:
-            return self._call(method, path, **kwargs)
-        except AirflowError as error:
-            if error.status == status:
-                return None
-            raise
-
-    def _call(self, method: str, path: str, **kwargs: Any) -> dict[str, Any]:
-        answer = self._send(method, f"/api/v2{path}", **kwargs)
-        if answer.status_code == 401:
-            self._http.headers.pop("Authorization", None)
-            answer = self._send(method, f"/api/v2{path}", **kwargs)
-        _check(answer)
-        return answer.json() if answer.content else {}
-
-    def _send(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
-        """Send a request as the user; retry failed connections for ``patience_s`` seconds."""
-        deadline = time.monotonic() + self._patience_s
-        while True:
-            try:
-                if "Authorization" not in self._http.headers:
-                    login = self._http.post("/auth/token", json=self._login)
-                    if login.status_code not in RETRIED_STATUS:
-                        _check(login)
-                        self._http.headers["Authorization"] = f"Bearer {login.json()['access_token']}"
-                answer = self._http.request(method, path, **kwargs)
-                if answer.status_code not in RETRIED_STATUS:
-                    return answer
-                why = f"status {answer.status_code}"
-            except httpx.TransportError as error:
-                # A POST that may have arrived is not repeated, because it is not idempotent.
-                if method == "POST" and not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
-                    raise AirflowError(f"no answer from {self.base_url}{path}: {error}") from None
-                why = str(error)
-            if time.monotonic() > deadline:
-                raise AirflowError(f"no answer from Airflow at {self.base_url}: {why}; is it up? (`make up`)")
             time.sleep(1)
 
 
@@ -411,15 +343,6 @@ def arrival_interval(arrived_on: date) -> tuple[str, str]:
     """
     start = datetime(arrived_on.year, arrived_on.month, arrived_on.day, tzinfo=UTC) + GRACE
     return start.isoformat(), (start + timedelta(days=1)).isoformat()
-
-
-def _p(part: str) -> str:
-    """Quote a name as one part of a path: run ids contain plus signs and colons.
-
-    >>> _p("manual__1998-04-16T01:00:00+00:00")
-    'manual__1998-04-16T01%3A00%3A00%2B00%3A00'
-    """
-    return quote(part, safe="~")
 
 
 def _run(found: dict[str, Any]) -> Run:
@@ -437,22 +360,4 @@ def _run(found: dict[str, Any]) -> Run:
     )
 
 
-def _check(answer: httpx.Response) -> None:
-    if not answer.is_success:
-        try:
-            detail = answer.json().get("detail")
-        except (ValueError, AttributeError):
-            detail = answer.text[:300]
-        path = answer.request.url.path
-        raise AirflowError(f"Airflow answered {answer.status_code} to {path}: {detail}", answer.status_code)
-
-
 __all__: Sequence[str] = ["AirflowClient", "AirflowError", "Approval", "Run", "Task", "arrival_interval"]
-
-DAY_DAG = "behaviour_day"
-
-LATE_DAG = "reprocess_day"
-
-TRAIN_DAG = "train_recommender"
-
-RECOMMEND_DAG = "recommend"

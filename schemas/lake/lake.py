@@ -10,35 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from pyiceberg.exceptions import NoSuchTableError, TableAlreadyExistsError
+from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.expressions import AlwaysTrue, BooleanExpression
-from pyiceberg.io.pyarrow import _pyarrow_to_schema_without_ids
-from pyiceberg.partitioning import PartitionField, PartitionSpec
-from pyiceberg.schema import assign_fresh_schema_ids
 from pyiceberg.table import DataScan, Table
-from pyiceberg.transforms import IdentityTransform
 
-from schemas.contract import Contract, load_contract, table_names
+from schemas.contract import load_contract, table_names
 from schemas.lake.catalog import NAMESPACE, commit_with_retry, lost_catalog, open_catalog
 from schemas.lake.commit_history import remembered
 from schemas.lake.commits import Commit, _commits, _key, commit_summary
 from schemas.lake.conform import check_filter, conformed, schema_of
-from schemas.lake.evolution import VERSION, check_major, evolve
+from schemas.lake.create_table import create_table
+from schemas.lake.erased_rows import refuse_erased
+from schemas.lake.evolution import check_major, evolve
 from schemas.lake.filters import one_of
 from schemas.lake.pseudonym_key import check_key
-from schemas.lake.storage import location, open_parquet, plain
-from schemas.privacy.personal_data import columns_with_persons, persons_in
-from schemas.privacy.suppression_list import read_erased
-from schemas.runtime.errors import ClickwrightError, Refused
+from schemas.lake.storage import location, plain
+from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import Settings, get_settings
 
-TABLE_PROPERTIES = {
-    # PyIceberg's own retries would not check again whether the commit's inputs are still the newest.
-    "commit.retry.num-retries": "0",
-    # Each commit writes a metadata file with the whole history. Without a limit, a thousand commits leave a thousand files.
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "100",
-}
 warnings.filterwarnings("ignore", message="Delete operation did not match any records")
 Where = str | BooleanExpression | None
 
@@ -292,7 +281,7 @@ class Lake:
         contract = load_contract(name)
 
         def attempt() -> Commit | None:
-            table = self._ensure(contract)
+            table = self._find(name) or create_table(self.catalog, contract)
             refuse_erased(contract, [file for files in files_by_value.values() for file in files])
             superseded = self._superseded(table, field, list(files_by_value), inputs)
             kept = {v: f for v, f in files_by_value.items() if v not in superseded}
@@ -314,25 +303,6 @@ class Lake:
             return next(self._commits(table), None)  # of the table as committed; another writer may have committed since
 
         return commit_with_retry(attempt, f"table {name}", "run publish again: the staged rows still exist")
-
-    def _ensure(self, contract: Contract) -> Table:
-        identifier = (NAMESPACE, contract.name)
-        if (found := self._find(contract.name)) is not None:
-            return found
-        schema = assign_fresh_schema_ids(_pyarrow_to_schema_without_ids(contract.arrow_schema))
-        fields = [
-            PartitionField(schema.find_field(column).field_id, 1000 + i, IdentityTransform(), column)
-            for i, column in enumerate(contract.partition_by)
-        ]
-        try:
-            return self.catalog.create_table(
-                identifier,
-                schema,
-                partition_spec=PartitionSpec(*fields),
-                properties={**TABLE_PROPERTIES, VERSION: str(contract.version)},
-            )
-        except TableAlreadyExistsError:  # another process was first
-            return self.catalog.load_table(identifier)
 
     def _superseded(self, table: Table, field: str, values: list[Any], inputs: dict[str, int]) -> set[Any]:
         """The partitions that were already made from newer inputs."""
@@ -385,29 +355,3 @@ def row_counts(lake: Lake, names: Iterable[str] | None = None) -> dict[str, int]
     """
     tables = names if names is not None else table_names()
     return {n: sum(t.file.record_count for t in lake.table(n).scan().plan_files()) for n in tables if lake.exists(n)}
-
-
-def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
-    """Refuse staged files that hold rows of a person on the suppression list.
-
-    Call it between loading a table and committing to it. An erasure first puts the person on the list and then commits to every
-    table. So a writer that did not see the list loses the commit, and sees the list in its retry.
-
-    Args:
-        contract: contract of the table.
-        files: the staged files.
-
-    Raises:
-        Refused: a file holds such rows.
-    """
-    erased = read_erased()
-    if not erased.requests or not (columns := columns_with_persons(contract)):
-        return
-    for name in files:
-        with open_parquet(name) as file:
-            people = persons_in(contract, file.read(columns=columns))
-        if erased.among(people):
-            raise Refused(
-                f"the staged rows include a person who has been erased; table {contract.name}, in {name}; "
-                "run the build again: it leaves these rows out"
-            )

@@ -35,7 +35,7 @@ from tests.jobs.test_items_and_profiles import ALIEN
 from tests.local.conftest import free_port
 from tests.local.test_refused_day import deliver
 from tests.security.block_thief import steal
-from tests.security.stranger import as_nobody, may_become_another
+from tests.security.stranger import as_nobody
 
 pytestmark = [pytest.mark.slow, pytest.mark.security, pytest.mark.airflow, pytest.mark.timeout(900)]
 DAY = date(1998, 4, 16)
@@ -142,7 +142,6 @@ MLFLOW_PATHS = [
 
 
 def test_a_stranger_gets_no_answer_from_mlflow(stack: Stack) -> None:
-    may_become_another()
     found = as_nobody(partial(statuses, stack.settings.mlflow_port, MLFLOW_PATHS, ("GET", "POST", "PUT", "DELETE")))
     assert set(found.values()) == {401}
 
@@ -155,7 +154,6 @@ def test_assistant_gateway_and_jobs_are_off_for_everybody(stack: Stack) -> None:
 
 
 def test_a_stranger_gets_no_answer_from_airflow(stack: Stack) -> None:
-    may_become_another()
     token = httpx.post(
         f"{stack.services.airflow_url}/auth/token",
         json={"username": "admin", "password": password(stack.settings)},
@@ -203,7 +201,6 @@ def can_read(root: str) -> list[str]:
 
 
 def test_a_stranger_reads_no_file(stack: Stack, day: None) -> None:
-    may_become_another()
     assert as_nobody(partial(can_read, str(stack.settings.var.parent))) == []
 
 
@@ -241,7 +238,6 @@ sys.stdin.read()
 
 
 def test_a_stranger_gets_no_block_of_a_job_of_this_stack(stack: Stack) -> None:
-    may_become_another()
     env = {**stack.services.env(), "CLICKWRIGHT_PSEUDONYM_KEY": KEY}
     with subprocess.Popen([sys.executable, "-c", JOB], cwd=ROOT, env=env, stdin=-1, stdout=-1, text=True) as job:
         assert job.stdin is not None
