@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -37,12 +38,8 @@ def holds(name: str, contract: Contract, persons: Collection[str]) -> int:
         contract: contract of the table.
         persons: the pseudonyms.
     """
-    with open_parquet(name) as file:
-        if not may_hold(file, contract, persons):
-            return 0
-        column = required_person(contract)
-        rows = file.read(columns=None if column is None else [column])
-    return int(pc.sum(rows_of(contract, rows, persons)).as_py() or 0)
+    rows = _columns_with_persons(name, contract, persons)
+    return 0 if rows is None else int(pc.sum(rows_of(contract, rows, persons)).as_py() or 0)
 
 
 def persons_held(name: str, contract: Contract, persons: Collection[str]) -> set[str]:
@@ -53,14 +50,21 @@ def persons_held(name: str, contract: Contract, persons: Collection[str]) -> set
         contract: contract of the table.
         persons: the pseudonyms.
     """
-    with open_parquet(name) as file:
-        if not may_hold(file, contract, persons):
-            return set()
-        column = required_person(contract)
-        rows = file.read(columns=None if column is None else [column])
-    if column is not None:
+    rows = _columns_with_persons(name, contract, persons)
+    if rows is None:
+        return set()
+    if (column := required_person(contract)) is not None:
         return set(persons) & set(pc.unique(rows[column]).to_pylist())
     return {person for person in persons if pc.any(rows_of(contract, rows, [person])).as_py()}
+
+
+def _columns_with_persons(name: str, contract: Contract, persons: Collection[str]) -> pa.Table | None:
+    """What must be read of a file to find persons in it; None if its statistics exclude them."""
+    with open_parquet(name) as file:
+        if not may_hold(file, contract, persons):
+            return None
+        column = required_person(contract)
+        return file.read(columns=None if column is None else [column])
 
 
 def _leaf(file: pq.ParquetFile, position: int) -> int:

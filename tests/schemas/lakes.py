@@ -1,6 +1,7 @@
 """A small lake with three persons in every personal table, published like jobs publish."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -8,12 +9,14 @@ from typing import Any
 import pyarrow as pa
 
 from schemas.contract import load_contract
-from schemas.lake.pseudonym_key import pseudonym_key
+from schemas.lake.lake import Lake
+from schemas.lake.pseudonym_key import expect_key, pseudonym_key
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.publishing import publish
 from schemas.publishing.audit_record import AuditRecord, RuleResult, write_audit
 from schemas.publishing.staging import open_attempt, read_manifest
-from schemas.runtime.settings import get_settings
+from schemas.runtime.errors import ConfigError
+from schemas.runtime.settings import Settings, get_settings
 
 DAYS = [date(2026, 11, 18) + timedelta(days=i) for i in range(3)]
 RAW = ("anna@people.example", "bela@people.example", "zora@people.example")
@@ -23,6 +26,20 @@ FIELD = {"rejects": "arrived_on", "events": "arrived_on", "sessions": "closed_on
 
 def person(raw: str) -> str:
     return pseudonym(pseudonym_key(get_settings()), raw)
+
+
+def first_publishes(machines: Sequence[Settings]) -> list[bool]:
+    """Four concurrent first publishes by each of two machines that share a new lake; whether each was accepted."""
+
+    def publishes(machine: Settings) -> bool:
+        try:
+            expect_key(Lake(machine).catalog, machine, None)
+        except ConfigError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(publishes, [*machines] * 4))
 
 
 def moment(day: date, hour: int) -> datetime:

@@ -143,10 +143,14 @@ def test_files_in_sub_folders_are_read(deliver: Deliver, var: Path) -> None:
     assert events() == ["a", "b"]
 
 
+def build_and_audit(run: str) -> None:
+    build("clean", D, run)
+    audit.main(["--job", "clean", "--run", run])
+
+
 def test_build_that_read_fewer_files_does_not_replace_a_newer_one(deliver: Deliver) -> None:
     deliver(line(event_id="a"))
-    build("clean", D, "slow")
-    audit.main(["--job", "clean", "--run", "slow"])
+    build_and_audit("slow")
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
     run_job("clean", D, "quick")
     told = publish.main(["--job", "clean", "--run", "slow"])
@@ -156,11 +160,9 @@ def test_build_that_read_fewer_files_does_not_replace_a_newer_one(deliver: Deliv
 
 def test_build_that_read_more_files_is_published_although_another_was_faster(deliver: Deliver) -> None:
     deliver(line(event_id="a"))
-    build("clean", D, "less")
-    audit.main(["--job", "clean", "--run", "less"])
+    build_and_audit("less")
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
-    build("clean", D, "more")
-    audit.main(["--job", "clean", "--run", "more"])
+    build_and_audit("more")
     publish.main(["--job", "clean", "--run", "less"])
     publish.main(["--job", "clean", "--run", "more"])
     publish.main(["--job", "clean", "--run", "more"])  # a retry
@@ -170,8 +172,7 @@ def test_build_that_read_more_files_is_published_although_another_was_faster(del
 
 def test_builds_that_read_different_files_are_refused(deliver: Deliver) -> None:
     first = deliver(line(event_id="a"))
-    build("clean", D, "slow")
-    audit.main(["--job", "clean", "--run", "slow"])
+    build_and_audit("slow")
     first.unlink()
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
     run_job("clean", D, "quick")

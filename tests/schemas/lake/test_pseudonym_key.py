@@ -2,7 +2,6 @@
 
 import stat
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from jobs import clean, erase_landing
 from schemas.erasure.__main__ import main as erase
 from schemas.lake.lake import open_lake
-from schemas.lake.pseudonym_key import expect_key, lake_fingerprint, pseudonym_key
+from schemas.lake.pseudonym_key import lake_fingerprint, pseudonym_key
 from schemas.lineage.__main__ import main as lineage
 from schemas.privacy.pseudonyms import fingerprint
 from schemas.privacy.suppression_list import mark_erased
@@ -20,7 +19,7 @@ from schemas.publishing.staging import open_attempt
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import get_settings
 from tests.pipeline import run_jobs_here
-from tests.schemas.lakes import DAYS, RAW, pass_audit, person, stage, write_day
+from tests.schemas.lakes import DAYS, RAW, first_publishes, pass_audit, person, stage, write_day
 
 ANOTHER = "another key of at least 32 characters"
 
@@ -137,15 +136,7 @@ def test_of_two_first_publishes_with_two_keys_one_is_refused(monkeypatch: pytest
     other = other.model_copy(update={"catalog_uri": settings.catalog})
     pseudonym_key(other)
 
-    def first_publish(who: Any) -> bool:
-        try:
-            expect_key(open_lake(settings).catalog, who, None)
-        except ConfigError:
-            return False
-        return True
-
-    with ThreadPoolExecutor(8) as pool:
-        won = list(pool.map(first_publish, [settings, other] * 4))
+    won = first_publishes([settings, other])
     assert won in ([True, False] * 4, [False, True] * 4)
 
 
