@@ -40,7 +40,7 @@ SENTENCES: dict[str, str] = {
     Problem.UNKNOWN_COMPRESSION: "the compression of the file is not known; deliver it plain, as gzip or as Zstandard",
     Problem.TOO_LARGE: "the file becomes too large or has too many lines when it is read (CLICKWRIGHT_LANDING_FILE_*)",
     Problem.BAD_NAME: "the file's name is not UTF-8, or has control characters or backslashes; deliver it under another name",
-    Problem.NOT_A_FILE: "the entry is not a file that can be read (a folder, a pipe, a device, or a link to nothing)",
+    Problem.NOT_A_FILE: "the entry is not a file that can be read (a pipe, a device, a link to a folder or to nothing)",
     Problem.OUTSIDE: "the file is a link that leads out of the landing zone",
     LineReason.ROBOT_DECLARED: "the user agent identifies itself as a bot",
     LineReason.ROBOT_TOO_MANY: "the user has too many events in a day for a person",
