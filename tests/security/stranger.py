@@ -12,14 +12,19 @@ import pytest
 NOBODY = "nobody"
 
 
+def needs_root() -> None:
+    """Fail without root: a skip would hide that nothing was attacked."""
+    if os.geteuid() != 0:
+        pytest.fail("only root may run code as another user; run `make test-security` as root, in a container of its own")
+
+
 def as_nobody(act: Callable[[], Any]) -> Any:
     """What a function returns when `nobody` calls it. JSON must be able to represent it.
 
     The child may read nothing of this user, so the function must not import anything. A user name space would not do: files
     keep their owner in it, so the child would read them. So this needs root, and fails without it.
     """
-    if os.geteuid() != 0:
-        pytest.fail("only root may run code as another user; run `make test-security` as root, in a container of its own")
+    needs_root()
     user = pwd.getpwnam(NOBODY)
     ours, theirs = os.pipe()
     if (child := os.fork()) == 0:

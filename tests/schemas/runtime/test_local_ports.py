@@ -11,7 +11,7 @@ from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_ports import expect_own_listener, listeners
 from schemas.runtime.mlflow_rest import credentials, local_password
 from schemas.runtime.settings import get_settings
-from tests.security.stranger import NOBODY, may_become_another
+from tests.security.stranger import NOBODY, needs_root
 
 pytestmark = pytest.mark.security
 
@@ -26,7 +26,7 @@ def test_own_and_free_ports_are_fine() -> None:
 
 
 def test_a_port_that_another_user_took_gets_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
-    may_become_another()
+    needs_root()
     ours, theirs = os.pipe()
     if (child := os.fork()) == 0:
         os.setuid(pwd.getpwnam(NOBODY).pw_uid)
