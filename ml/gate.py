@@ -1,7 +1,7 @@
 """The gate before a promotion: it refuses a challenger whose evidence is incomplete or not better.
 
 A challenger needs complete evidence. It must be the model that was tested, its training data must still exist, and it must
-pass a smoke test. It must beat popularity and the present champion in NDCG@10 on the same test questions. The gate also
+pass a smoke test. It must beat popularity and the present champion in NDCG@10 on the same test queries. The gate also
 refuses a challenger that is significantly worse than another baseline, or than the champion in a protected slice. Before
 there is a champion, popularity takes its place in the slices; new users are exempt, since they get popular items anyway. A
 lead need not be significant: with few users intervals are wide. The report shows them, and a person decides after the gate.

@@ -23,14 +23,14 @@ from typing import Any
 import pyarrow as pa
 
 from ml.compute.threads import limit_threads
-from ml.inference.eligible_items import offer_of
-from ml.inference.scorer import Origin, Policy, Scorer
-from ml.inference.shards import TABLE, USER_COLUMNS, Inputs, Work, open_inputs
+from ml.inference.batch import Served, make_shards
+from ml.inference.scorer import Origin, Policy
+from ml.inference.shards import TABLE, USER_COLUMNS, Work
 from ml.inference.user_histories import known_events
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import day, log, log_duration, run_id_default
+from schemas.runtime.cli import day, log, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
@@ -58,20 +58,6 @@ def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequen
             f"{table} as of {as_of} are not published; in table {table}; run `behaviour_day` for {as_of} first"
         )
     return rows
-
-
-def finish_shards(scorer: Scorer, inputs: Inputs, work: Work) -> None:
-    """Make the shards that are not finished, one after the other in this process.
-
-    Args:
-        scorer: makes the rows.
-        inputs: users and events of each shard.
-        work: folder of the finished shards.
-    """
-    waiting, began = work.waiting, time.perf_counter()
-    for done, shard in enumerate(waiting, start=1):
-        scorer.finish(shard, inputs, work)
-        log.info("recommending", shards=done, of=len(waiting), seconds=round(time.perf_counter() - began, 1))
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -116,20 +102,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     follows_from = {"inputs": inputs, "model": digest(files), "policy": policy, "origin": origin, "code": code_version()}
     work = Work.of(args.run, follows_from, -(-len(users) // settings.recommend_shard_users))
     with open_attempt("recommend", args.run, inputs) as attempt:
-        if waiting := len(work.waiting):
-            log.info("shards", finished=work.shards - waiting, waiting=waiting)
-            with open_inputs(work) as dealt, log_duration("pytorch"):
-                dealt.write_users(users)
-                dealt.write_events(known_events(lake, args.served_on, inputs["session_events"]))
-                parts = ((dealt.events(shard), dealt.users(shard)) for shard in range(work.shards))
-                offer = offer_of(catalogue, parts, item_ids, args.served_on)
-                scorer = Scorer(model, offer, policy, origin)
-                if settings.recommend_on == "spark":
-                    from ml.inference import spark_shards  # PySpark is needed only here
-
-                    spark_shards.finish_shards(scorer, files, dealt, work)
-                else:
-                    finish_shards(scorer, dealt, work)
+        events = known_events(lake, args.served_on, inputs["session_events"])
+        served = Served(model, item_ids, files, policy, origin)
+        make_shards(served, users, events, catalogue, work, settings.recommend_on)
         work.stage(attempt.folder(TABLE))
         attempt.replaces(TABLE, "served_on", [args.served_on])
         figures = work.figures()

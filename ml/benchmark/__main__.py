@@ -31,7 +31,7 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
     """Fit, evaluate and compare recipes.
 
     Args:
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         models: names of the recipes.
         seeds: for recipes with randomness; the others run once, with the first.
         against: recipe that leads are measured against; None: the best by validation.
@@ -52,7 +52,7 @@ def benchmark(split: "Split", models: Sequence[str], seeds: Sequence[int], again
         "users": split.refit.n_users,
         "items": len(split.catalog),
         "interactions": {"fit": len(split.fit), "refit": len(split.refit)},
-        "questions": {"validation": len(split.validation), "test": len(split.test)},
+        "queries": {"validation": len(split.validation), "test": len(split.test)},
         "against": reference,
         "models": {name: told(found, runs[reference], seeds[0]) for name, found in runs.items()},
     }
@@ -63,7 +63,7 @@ def run(name: str, split: "Split", seed: int, library: "FittedModels") -> dict[s
 
     Args:
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         seed: of everything random.
         library: fitted models that recipes share.
 
@@ -136,7 +136,7 @@ def table(found: dict[str, Any]) -> str:
     """The comparison as a Markdown table, best by validation first."""
     lines = [
         f"{found['users']:,} users, {found['items']:,} items, {found['interactions']['fit']:,} interactions to fit on, "
-        f"{found['questions']['test']:,} test questions",
+        f"{found['queries']['test']:,} test queries",
         "",
         "| model | validation | strict NDCG@10 | strict HR@10 | refit NDCG@10 | refit HR@10 "
         f"| lead over {found['against']}, strict NDCG@10 | CPU s |",

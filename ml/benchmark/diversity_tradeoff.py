@@ -28,13 +28,13 @@ K, BATCH = 10, 256
 
 
 def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> Iterator[Lists]:
-    """The best unseen items of every question, in batches of questions.
+    """The best unseen items of every query, in batches of queries.
 
     Args:
         model: ranks the items.
-        cases: the questions.
+        cases: the queries.
         n_items: number of items.
-        wanted: items per question.
+        wanted: items per query.
     """
     best = Best(model, np.ones(n_items, dtype=bool))
     for first in range(0, len(cases.first), BATCH):
@@ -44,13 +44,13 @@ def candidates(model: Recommender, cases: Cases, n_items: int, wanted: int) -> I
 
 
 def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64]:
-    """The rank of each right item in its question's list, from 1; ``UNRANKED`` if the list lacks it: ``[C]``.
+    """The rank of each right item in its query's list, from 1; ``UNRANKED`` if the list lacks it: ``[C]``.
 
     Args:
-        lists: items of each question, ``[Q, K]``.
-        cases: the questions with C right items.
+        lists: items of each query, ``[Q, K]``.
+        cases: the queries with C right items.
     """
-    row = np.unique(cases.question, return_inverse=True)[1]
+    row = np.unique(cases.query, return_inverse=True)[1]
     there = (lists[row] == cases.target[:, None]) & (cases.target[:, None] >= 0)
     return np.asarray(np.where(there.any(axis=1), there.argmax(axis=1) + 1, metrics.UNRANKED), dtype=np.int64)
 
@@ -72,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     plain: npt.NDArray[np.float64] | None = None
     for weight in map(float, arguments.relevance.split(",")):
         lists = np.vstack([diversified(part, K, weight, of_catalogue).items[:, :K] for part in found])
-        ndcg = metrics.ndcg(*metrics.hits_of(ranks_in(lists, split.test), split.test.question, K))
+        ndcg = metrics.ndcg(*metrics.hits_of(ranks_in(lists, split.test), split.test.query, K))
         by_user = metrics.mean_by_user(ndcg, user)
         plain = by_user if plain is None else plain
         rows[f"{weight:g}"] = {

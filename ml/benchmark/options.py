@@ -45,7 +45,7 @@ def read(arguments: argparse.Namespace) -> "Split":
         raise ConfigError(f"the file has no header with user_id, item_id, timestamp; in {path}; use --split leave-one-out")
     if not (len(split.fit) and len(split.validation) and len(split.test)):
         raise ConfigError(
-            f"there are {len(split.fit)} events to fit on, {len(split.validation)} validation questions, "
-            f"{len(split.test)} test questions; in {path}; change --valid-days or --test-days"
+            f"there are {len(split.fit)} events to fit on, {len(split.validation)} validation queries, "
+            f"{len(split.test)} test queries; in {path}; change --valid-days or --test-days"
         )
     return split

@@ -46,7 +46,7 @@ SHOWN = ("ndcg", "hit_rate")
 
 @dataclass(frozen=True)
 class Planted:
-    """A world's split, and for each test question the probability of a click on each item, up to a factor: ``[Q, I]``."""
+    """A world's split, and for each test query the probability of a click on each item, up to a factor: ``[Q, I]``."""
 
     split: "Split"
     clicks: "Scores"
@@ -128,11 +128,11 @@ def _items(folder: Path, until: date) -> "pa.Table":
 
 
 def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.integer[Any]]) -> "Evaluation":
-    """Evaluate given scores on the test questions, without the metrics of whole lists.
+    """Evaluate given scores on the test queries, without the metrics of whole lists.
 
     Args:
-        scores: one row per test question, ``[Q, I]``.
-        split: with the test questions.
+        scores: one row per test query, ``[Q, I]``.
+        split: with the test queries.
         counts: training interactions of each item, ``[I]``.
     """
     from ml import metrics
@@ -143,19 +143,19 @@ def evaluate_scores(scores: "Scores", split: "Split", counts: npt.NDArray[np.int
     cases = split.test
     scores = scores.copy()
     mask_seen(scores, [cases.histories[case] for case in cases.first])
-    ranks = rank_of_target(scores[question_rows(cases)], cases.target)
-    by_rank = metrics.hits_of(ranks, cases.question, K)
+    ranks = rank_of_target(scores[query_rows(cases)], cases.target)
+    by_rank = metrics.hits_of(ranks, cases.query, K)
     return Evaluation(
         k=K,
         user=cases.user[cases.first],
-        by_question={name: measure(*by_rank) for name, measure in BY_RANK.items()},
+        by_query={name: measure(*by_rank) for name, measure in BY_RANK.items()},
         slices=query_slices(cases, split.catalog, counts),
         shown={},
     )
 
 
-def question_rows(cases: "Cases") -> npt.NDArray[np.int64]:
-    """The question of each case, counted from 0: ``[C]``."""
+def query_rows(cases: "Cases") -> npt.NDArray[np.int64]:
+    """The query of each case, counted from 0: ``[C]``."""
     return np.repeat(np.arange(len(cases.first)), np.diff(np.append(cases.first, len(cases))))
 
 
@@ -163,8 +163,8 @@ def new_items_auc(scores: "Scores", cases: "Cases", counts: npt.NDArray[np.integ
     """AUC among items without training interactions that the user has not seen: clicked items against the others.
 
     Args:
-        scores: one row per question, ``[Q, I]``.
-        cases: the questions.
+        scores: one row per query, ``[Q, I]``.
+        cases: the queries.
         counts: training interactions of each item, ``[I]``.
         seed: of the bootstrap.
 
@@ -230,7 +230,7 @@ def compare(world: Planted, models: Sequence[str], seed: int) -> dict[str, Any]:
         "users": split.fit.n_users,
         "items": {"all": len(split.catalog), "new": int((counts == 0).sum())},
         "interactions": len(split.fit),
-        "questions": len(split.test.first),
+        "queries": len(split.test.first),
         "models": result,
     }
 
@@ -239,7 +239,7 @@ def table(found: dict[str, Any]) -> str:
     """The comparison as a Markdown table, best first."""
     lines = [
         f"{found['users']:,} users, {found['items']['all']:,} items of which {found['items']['new']:,} are new, "
-        f"{found['interactions']:,} clicks to fit on, {found['questions']:,} test questions",
+        f"{found['interactions']:,} clicks to fit on, {found['queries']:,} test queries",
         "",
         "| model | NDCG@10 | share of the optimum | HR@10 | lead over popularity, NDCG@10 | AUC among new items | CPU s |",
         "|---|---|---|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""Evaluation questions made from interactions: about the next event, or about all events in a window."""
+"""Evaluation queries made from interactions: about the next event, or about all events in a window."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,15 +12,15 @@ from ml.data.interactions import DAY_US, Interactions
 
 @dataclass(frozen=True)
 class Cases:
-    """Questions with their answers: given a user's history, which items came next?
+    """Queries with their answers: given a user's history, which items came next?
 
-    One row is one right item. A question has one right item (the next event) or several (a window of time).
+    One row is one right item. A query has one right item (the next event) or several (a window of time).
     """
 
     user: npt.NDArray[np.int64]
     """Index of the user, ``[C]``; meaningful only for equality."""
-    question: npt.NDArray[np.int64]
-    """Question that a row belongs to, ``[C]``, ascending; rows of one question share user and history."""
+    query: npt.NDArray[np.int64]
+    """Query that a row belongs to, ``[C]``, ascending; rows of one query share user and history."""
     target: npt.NDArray[np.int32]
     """The right item, ``[C]``; below 0 if the catalogue does not hold it, so that no model can find it."""
     histories: list[npt.NDArray[np.int32]]
@@ -33,47 +33,47 @@ class Cases:
 
     @cached_property
     def first(self) -> npt.NDArray[np.int64]:
-        """First row of each question, ``[Q]``."""
-        return np.unique(self.question, return_index=True)[1].astype(np.int64)
+        """First row of each query, ``[Q]``."""
+        return np.unique(self.query, return_index=True)[1].astype(np.int64)
 
     def take(self, chosen: npt.NDArray[np.int64]) -> "Cases":
         """Some of the rows."""
         return Cases(
             self.user[chosen],
-            self.question[chosen],
+            self.query[chosen],
             self.target[chosen],
             [self.histories[i] for i in chosen],
             None if self.times is None else [self.times[i] for i in chosen],
         )
 
     def sample(self, n: int) -> "Cases":
-        """The rows of at most ``n`` evenly spread questions, for quick tuning."""
-        questions = np.unique(self.question)
-        chosen = questions[np.linspace(0, len(questions) - 1, min(n, len(questions)), dtype=np.int64)]
-        return self.take(np.flatnonzero(np.isin(self.question, chosen)))
+        """The rows of at most ``n`` evenly spread queries, for quick tuning."""
+        queries = np.unique(self.query)
+        chosen = queries[np.linspace(0, len(queries) - 1, min(n, len(queries)), dtype=np.int64)]
+        return self.take(np.flatnonzero(np.isin(self.query, chosen)))
 
     def translated(self, mapping: npt.NDArray[np.int32]) -> "Cases":
-        """The same questions in another catalogue's indices; ``mapping[i]`` is item i's other index, or -1."""
+        """The same queries in another catalogue's indices; ``mapping[i]`` is item i's other index, or -1."""
         mapped = [mapping[history] for history in self.histories]
         histories = [items[items >= 0] for items in mapped]
         times = None
         if self.times is not None:
             times = [moments[items >= 0] for items, moments in zip(mapped, self.times, strict=True)]
         target = np.where(self.target >= 0, mapping[np.maximum(self.target, 0)], -1).astype(np.int32)
-        return Cases(self.user, self.question, target, histories, times)
+        return Cases(self.user, self.query, target, histories, times)
 
 
 def next_event_cases(events: Interactions, start: int, end: int | None = None, known_by: int = 0) -> Cases:
-    """One question for every event from ``start`` up to ``end``, with its user's history.
+    """One query for every event from ``start`` up to ``end``, with its user's history.
 
     An event whose item the user has already seen is skipped, since seen items are not recommended again. A history holds only
-    events that had arrived by the day of the question; the time of arrival within a day is not recorded.
+    events that had arrived by the day of the query; the time of arrival within a day is not recorded.
 
     Args:
         events: all interactions, including those before ``start``.
         start: first moment, microseconds since 1970.
-        end: first moment after the questions, microseconds; None for no limit.
-        known_by: events that arrived on days starting before this (microseconds) are known to every question.
+        end: first moment after the queries, microseconds; None for no limit.
+        known_by: events that arrived on days starting before this (microseconds) are known to every query.
 
     >>> times, day = np.array([1, 2, 3, 4]), np.zeros(4, np.int64)
     >>> events = Interactions(1, 3, np.zeros(4, np.int32), np.array([0, 2, 0, 1]), times, day)
@@ -81,7 +81,7 @@ def next_event_cases(events: Interactions, start: int, end: int | None = None, k
     >>> cases.target.tolist(), [history.tolist() for history in cases.histories]
     ([2, 1], [[0], [0, 2, 0]])
     """
-    found = _Questions()
+    found = _Queries()
     for u, (first, last) in enumerate(zip(events.starts[:-1], events.starts[1:], strict=True)):
         items, moments = events.item_index[first:last], events.time[first:last]
         begin = int(np.searchsorted(moments, start))
@@ -99,10 +99,10 @@ def next_event_cases(events: Interactions, start: int, end: int | None = None, k
 
 
 def window_cases(events: Interactions, start: int, end: int | None = None, known_by: int = 0) -> Cases:
-    """One question per user: which new items came from ``start`` up to ``end``?
+    """One query per user: which new items came from ``start`` up to ``end``?
 
     This tests a list that is made once for a whole window, from the events that had arrived by then. Users without a new item
-    in the window have no question.
+    in the window have no query.
 
     Args:
         events: all interactions, including those before ``start``.
@@ -113,10 +113,10 @@ def window_cases(events: Interactions, start: int, end: int | None = None, known
     >>> day = np.array([0, 1, 1, 1], dtype=np.int64) * DAY_US
     >>> events = Interactions(1, 3, np.zeros(4, np.int32), np.array([0, 2, 0, 1]), day, day)
     >>> cases = window_cases(events, start=DAY_US)
-    >>> cases.question.tolist(), cases.target.tolist(), cases.histories[0].tolist()
+    >>> cases.query.tolist(), cases.target.tolist(), cases.histories[0].tolist()
     ([0, 0], [2, 1], [0])
     """
-    found = _Questions()
+    found = _Queries()
     for u, (first, last) in enumerate(zip(events.starts[:-1], events.starts[1:], strict=True)):
         items, moments = events.item_index[first:last], events.time[first:last]
         begin = int(np.searchsorted(moments, start))
@@ -150,8 +150,8 @@ class _Past:
         return (items, times) if in_time.all() else (items[in_time], times[in_time])
 
 
-class _Questions:
-    """Collects questions into cases."""
+class _Queries:
+    """Collects queries into cases."""
 
     def __init__(self) -> None:
         self.rows: list[tuple[int, int, int]] = []
@@ -160,7 +160,7 @@ class _Questions:
         self.asked = 0
 
     def ask(self, user: int, targets: list[int], items: npt.NDArray[np.int32], times: npt.NDArray[np.int64]) -> None:
-        """Add one question.
+        """Add one query.
 
         Args:
             user: index of the user.
@@ -175,19 +175,19 @@ class _Questions:
         self.asked += 1
 
     def cases(self, timed: bool) -> Cases:
-        user, question, target = np.array(self.rows, dtype=np.int64).reshape(-1, 3).T
-        return Cases(user, question, target.astype(np.int32), self.histories, self.times if timed else None)
+        user, query, target = np.array(self.rows, dtype=np.int64).reshape(-1, 3).T
+        return Cases(user, query, target.astype(np.int32), self.histories, self.times if timed else None)
 
 
 def in_vocabulary(item_ids: list[str], catalog: Catalog, cases: Cases) -> tuple[Catalog, Cases]:
-    """The catalogue and the questions in the indices of a model that was fitted on other items.
+    """The catalogue and the queries in the indices of a model that was fitted on other items.
 
     Items that the model does not know are dropped from histories, and get the target -1.
 
     Args:
         item_ids: the model's items in index order.
         catalog: the catalogue that ``cases`` refers to.
-        cases: questions to translate.
+        cases: queries to translate.
     """
     known = [catalog.index.get(item) for item in item_ids]
     other = Catalog(

@@ -39,7 +39,7 @@ def by_time(
         items: the catalogue as known before ``train_until``, with the columns ``ITEM_FIELDS``.
         train_until: first day of the test (00:00 UTC).
         valid_days: length of the validation window, which ends there.
-        ask: ``next`` for one question per event, or ``window`` for one question per user about the whole window.
+        ask: ``next`` for one query per event, or ``window`` for one query per user about the whole window.
         least: people who must have met an item that ``items`` lacks; default: the setting.
     """
     valid_from = train_until - timedelta(days=valid_days)
@@ -104,14 +104,14 @@ def _rows(events: Interactions, kept: npt.NDArray[np.bool_]) -> Interactions:
 
 
 def _last(events: Interactions, length: npt.NDArray[np.int64], back: int) -> Cases:
-    """One question per user with at least three events: the event ``back`` from the end, given those before it."""
+    """One query per user with at least three events: the event ``back`` from the end, given those before it."""
     users = np.flatnonzero(length >= 3)
     places = events.starts[1:][users] - back
     begins = events.starts[:-1][users]
     spans = [slice(a, b) for a, b in zip(begins, places, strict=True)]
     return Cases(
         user=users,
-        question=np.arange(len(users)),
+        query=np.arange(len(users)),
         target=events.item_index[places],
         histories=[events.item_index[span] for span in spans],
         times=[events.time[span] for span in spans] if events.timed else None,

@@ -1,4 +1,4 @@
-"""Evaluates a model: each question is ranked against the whole catalogue, metrics are averaged within, then over users.
+"""Evaluates a model: each query is ranked against the whole catalogue, metrics are averaged within, then over users.
 
 Items that the user has already seen are left out of the ranking. Ties count against the model: the right item ranks behind all
 items with the same score. (The lists for coverage, diversity and novelty break ties by item index.)
@@ -37,29 +37,29 @@ class Evaluation:
 
     k: int
     user: npt.NDArray[np.int64]
-    """User of each question, ``[Q]``."""
-    by_question: dict[str, npt.NDArray[np.float64]]
+    """User of each query, ``[Q]``."""
+    by_query: dict[str, npt.NDArray[np.float64]]
     """Each metric of ``BY_RANK``, ``[Q]``."""
     slices: dict[str, npt.NDArray[np.bool_]]
-    """For each slice, whether a question belongs to it, ``[Q]``."""
+    """For each slice, whether a query belongs to it, ``[Q]``."""
     shown: dict[str, float]
     """Metrics of the lists that do not depend on the right answers, and the counts ``cases`` and ``users``."""
     predicted_hit_probability: npt.NDArray[np.float64] | None = None
     """The probability that the model gives to its list, ``[Q]``; None if its scores are not probabilities."""
 
     def by_user(self, measure: str, within: npt.NDArray[np.bool_] | None = None) -> npt.NDArray[np.float64]:
-        """A metric's mean over each user's questions, users in ascending order: ``[users]``.
+        """A metric's mean over each user's queries, users in ascending order: ``[users]``.
 
         Args:
             measure: a name in ``BY_RANK``.
-            within: the questions to use, ``[Q]``; None for all.
+            within: the queries to use, ``[Q]``; None for all.
         """
         chosen = slice(None) if within is None else within
-        return metrics.mean_by_user(self.by_question[measure][chosen], self.user[chosen])
+        return metrics.mean_by_user(self.by_query[measure][chosen], self.user[chosen])
 
     @cached_property
     def metrics(self) -> dict[str, float]:
-        """``ndcg_at_10`` etc. over all questions, ``<slice>_ndcg_at_10`` etc., and ``<slice>_cases``."""
+        """``ndcg_at_10`` etc. over all queries, ``<slice>_ndcg_at_10`` etc., and ``<slice>_cases``."""
         result = dict(self.shown)
         result |= {f"{name}_at_{self.k}": safe_mean(self.by_user(name)) for name in BY_RANK}
         for slice_name in PROTECTED:
@@ -82,18 +82,18 @@ def evaluate(
 
     Args:
         model: fitted on ``catalog``.
-        cases: questions to rank the catalogue for.
+        cases: queries to rank the catalogue for.
         catalog: defines the item indices.
         counts: interactions with each item in training, ``[I]``; they define new items, popularity and novelty.
         k: length of the lists.
     """
     ranks, lists, predicted_hit_probability = rank_cases(model, cases, k=k)
-    hits, relevant = metrics.hits_of(ranks, cases.question, k)
+    hits, relevant = metrics.hits_of(ranks, cases.query, k)
     user = cases.user[cases.first]
     return Evaluation(
         k=k,
         user=user,
-        by_question={name: measure(hits, relevant) for name, measure in BY_RANK.items()},
+        by_query={name: measure(hits, relevant) for name, measure in BY_RANK.items()},
         slices=query_slices(cases, catalog, counts),
         shown={"cases": float(len(cases)), "users": float(len(np.unique(user)))}
         | (of_lists(lists, user, cases, catalog, counts) if len(cases) else {}),
@@ -113,7 +113,7 @@ def of_lists(
     Args:
         lists: recommended items, ``[Q, k]``.
         user: user of each list, ``[Q]``.
-        cases: the questions with their right items.
+        cases: the queries with their right items.
         catalog: defines the item indices.
         counts: interactions with each item in training, ``[I]``.
     """
@@ -149,16 +149,16 @@ def interval(
 
     Args:
         ours: of one model, or of one recipe with several seeds; a user's value is the mean over them.
-        theirs: for a paired comparison, over the same questions.
+        theirs: for a paired comparison, over the same queries.
         seed: of the bootstrap draws.
         measure: a name in ``BY_RANK``.
         slice_name: limits the comparison to a slice of ``ours[0]``, since the items that are new differ between models.
 
     Raises:
-        ValueError: the questions differ.
+        ValueError: the queries differ.
     """
     if not all(np.array_equal(ours[0].user, other.user) for other in theirs):
-        raise ValueError("evaluations can only be compared over the same questions")
+        raise ValueError("evaluations can only be compared over the same queries")
     within = None if slice_name is None else ours[0].slices[slice_name]
     values = np.mean([one.by_user(measure, within) for one in ours], axis=0)
     if theirs:

@@ -1,4 +1,4 @@
-"""An evaluation as a Parquet file with one row per question, so that later runs can be compared with it."""
+"""An evaluation as a Parquet file with one row per query, so that later runs can be compared with it."""
 
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,13 @@ import pyarrow.parquet as pq
 from ml.evaluation.evaluate import BY_RANK, Evaluation
 
 FILE = "test_questions.parquet"
+"""The file in a training run; runs of earlier versions have it, so its name and columns stay."""
 CLAIMED = "claimed"
 IN_SLICE = "in "
 """Prefix of slice columns."""
 
 
-def write_questions(found: Evaluation, folder: Path) -> Path:
+def write_queries(found: Evaluation, folder: Path) -> Path:
     """Write an evaluation without ``shown``; returns the path of the file.
 
     Columns: ``user`` (an arbitrary number), each metric, ``predicted_hit_probability`` if known, ``in <slice>``;
@@ -25,7 +26,7 @@ def write_questions(found: Evaluation, folder: Path) -> Path:
         found: the evaluation.
         folder: the folder of the new file.
     """
-    columns: dict[str, Any] = {"user": found.user} | found.by_question
+    columns: dict[str, Any] = {"user": found.user} | found.by_query
     columns |= {} if found.predicted_hit_probability is None else {CLAIMED: found.predicted_hit_probability}
     columns |= {f"{IN_SLICE}{name}": within for name, within in found.slices.items()}
     table = pa.table({name: pa.array(values) for name, values in columns.items()})
@@ -34,10 +35,10 @@ def write_questions(found: Evaluation, folder: Path) -> Path:
     return path
 
 
-def read_questions(path: Path) -> Evaluation:
-    """Read a file of ``write_questions``; ``shown`` is empty."""
+def read_queries(path: Path) -> Evaluation:
+    """Read a file of ``write_queries``; ``shown`` is empty."""
     table = pq.read_table(path)
     columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
     slices = {name.removeprefix(IN_SLICE): values.astype(bool) for name, values in columns.items() if name.startswith(IN_SLICE)}
-    by_question = {name: columns[name] for name in BY_RANK if name in columns}
-    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_question, slices, {}, columns.get(CLAIMED))
+    by_query = {name: columns[name] for name in BY_RANK if name in columns}
+    return Evaluation(int(table.schema.metadata[b"k"]), columns["user"], by_query, slices, {}, columns.get(CLAIMED))

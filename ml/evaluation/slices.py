@@ -20,12 +20,12 @@ CATEGORIES = 12
 
 
 def query_slices(cases: Cases, catalog: Catalog, counts: npt.NDArray[np.integer[Any]]) -> dict[str, npt.NDArray[np.bool_]]:
-    """For each slice, whether a question belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
+    """For each slice, whether a query belongs to it, ``[Q]``: ``ACTIVITY``, ``new_items``, top ``category: <name>``.
 
-    A question with several right items is in an item slice if one of them is.
+    A query with several right items is in an item slice if one of them is.
 
     Args:
-        cases: the questions.
+        cases: the queries.
         catalog: defines the item indices.
         counts: interactions with each item in training, ``[I]``.
     """

@@ -11,11 +11,11 @@ ROUNDS_AT_ONCE = 200
 
 
 def mean_by_user(values: Floats, users: npt.NDArray[np.integer[Any]]) -> Floats:
-    """Mean of each user's questions, users in ascending order: ``[users]``.
+    """Mean of each user's queries, users in ascending order: ``[users]``.
 
     Args:
-        values: one per question, ``[Q]``.
-        users: the user of each question, ``[Q]``.
+        values: one per query, ``[Q]``.
+        users: the user of each query, ``[Q]``.
 
     >>> mean_by_user(np.array([1.0, 0.0, 1.0]), users=np.array([7, 7, 3]))
     array([1. , 0.5])

@@ -1,6 +1,6 @@
 """Metrics of ranked lists against the right items.
 
-A question has a list of the k best items, and r right items. ``hits`` marks the places of the list with a right item, bool
+A query has a list of the k best items, and r right items. ``hits`` marks the places of the list with a right item, bool
 ``[Q, k]``; ``relevant`` is the number of right items, int ``[Q]``, at least 1. Every metric returns float64 ``[Q]``.
 The definitions are those of Manning, Raghavan and Schütze, Introduction to Information Retrieval (2008), chapter 8, cut at k;
 NDCG is that of Järvelin and Kekäläinen (2002) with gains of 0 and 1.
@@ -18,20 +18,20 @@ UNRANKED = int(np.iinfo(np.int32).max)
 """The rank of a right item that never appears in a list; larger than any other rank."""
 
 
-def hits_of(ranks: Integers, question: Integers, k: int) -> tuple[Hits, Integers]:
-    """``hits`` and ``relevant``, one row per question in ascending order.
+def hits_of(ranks: Integers, query: Integers, k: int) -> tuple[Hits, Integers]:
+    """``hits`` and ``relevant``, one row per query in ascending order.
 
     Args:
-        ranks: rank of each right item in the whole catalogue, 1 is the best, ``[C]``. Right items of a question that share a
+        ranks: rank of each right item in the whole catalogue, 1 is the best, ``[C]``. Right items of a query that share a
             rank (equal scores) take the places up to it.
-        question: the question of each right item, ``[C]``.
+        query: the query of each right item, ``[C]``.
         k: length of the lists.
 
-    >>> hits, relevant = hits_of(np.array([2, 9, 1]), question=np.array([7, 7, 8]), k=3)
+    >>> hits, relevant = hits_of(np.array([2, 9, 1]), query=np.array([7, 7, 8]), k=3)
     >>> hits.astype(int).tolist(), relevant.tolist()
     ([[0, 1, 0], [1, 0, 0]], [2, 1])
     """
-    names, row, relevant = np.unique(question, return_inverse=True, return_counts=True)
+    names, row, relevant = np.unique(query, return_inverse=True, return_counts=True)
     hits = np.zeros((len(names), k), dtype=np.bool_)
     order = np.lexsort((-ranks, row))
     places, rows = ranks[order].astype(np.int64), row[order]
@@ -127,7 +127,7 @@ def mrr(hits: Hits, relevant: Integers) -> Floats:
 
 
 def average_precision(hits: Hits, relevant: Integers) -> Floats:
-    """Sum of the precision at each hit's place / min(r, k); its mean over questions is MAP at k.
+    """Sum of the precision at each hit's place / min(r, k); its mean over queries is MAP at k.
 
     Args:
         hits: places with a right item, ``[Q, k]``.

@@ -25,7 +25,7 @@ from schemas.runtime.settings import get_settings
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-TUNING_QUESTIONS = 2000
+TUNING_QUERIES = 2000
 BLOCKS = 2
 """Spark's blocks of users and of items. With more than two the order of a sum, and so the last digit, varies between runs."""
 
@@ -89,7 +89,7 @@ class ALS(Recommender):
             train: interactions to factorise.
             catalog, log: not used.
             seed: of the initial factors.
-            validation: questions to tune on by NDCG@10, of which at most 2000 are used.
+            validation: queries to tune on by NDCG@10, of which at most 2000 are used.
 
         Raises:
             ConfigError: Java, which Spark needs, is not installed.
@@ -102,7 +102,7 @@ class ALS(Recommender):
         with session_for_a_while("als", settings.model_copy(update=long_job)) as spark:
             self._factorise(spark, train, seed)
             if validation is not None and len(validation):
-                self._search(spark, train, seed, validation.sample(TUNING_QUESTIONS))
+                self._search(spark, train, seed, validation.sample(TUNING_QUERIES))
         return self
 
     def _factorise(self, spark: "SparkSession", train: Interactions, seed: int) -> None:

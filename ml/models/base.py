@@ -75,7 +75,7 @@ class Recommender(ABC):
             train: interactions to learn from.
             catalog: defines the item indices.
             seed: of all random choices.
-            validation: questions to tune on; None keeps the given settings.
+            validation: queries to tune on; None keeps the given settings.
             log: receives metrics after each epoch, from recipes with epochs.
         """
 

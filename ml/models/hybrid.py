@@ -87,7 +87,7 @@ class Hybrid(Recommender):
 
         Args:
             train, catalog, seed, log: passed to every member.
-            validation: questions to tune on; None keeps the given settings.
+            validation: queries to tune on; None keeps the given settings.
         """
         library: FittedModels = {} if self.library is None else self.library
         for place, member in enumerate(self.members):

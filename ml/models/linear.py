@@ -20,7 +20,7 @@ from ml.models.base import WEIGHTS_FILE, Log, Recommender, Scores, read_config, 
 from ml.models.coordinate_ascent import ascend
 from ml.models.scoring import popularity, recency_weights, with_fallback
 
-TUNING_QUESTIONS = 6000
+TUNING_QUERIES = 6000
 ROUNDS = 2
 OF_THE_QUERY = ("half_life", "last")
 """Settings of the history's weights, which do not change the matrix."""
@@ -71,13 +71,13 @@ class LinearRecommender(Recommender):
             train: interactions to count.
             catalog: defines the item indices.
             seed, log: not used.
-            validation: questions to tune on by NDCG@10, of which at most 6000 are used.
+            validation: queries to tune on by NDCG@10, of which at most 6000 are used.
         """
         self.popularity = popularity(train)
         prepared = self.prepare(train, catalog)
         self.matrix = self._matrix(prepared)
         if validation is not None and len(validation) and self.SEARCH:
-            self._search(prepared, validation.sample(TUNING_QUESTIONS))
+            self._search(prepared, validation.sample(TUNING_QUERIES))
         return self
 
     def _matrix(self, prepared: Any) -> sparse.csr_array:

@@ -44,7 +44,7 @@ class Popularity(Recommender):
         Args:
             train: interactions to count.
             catalog, seed, log: not used.
-            validation: questions to choose ``half_life_days`` on by NDCG@10.
+            validation: queries to choose ``half_life_days`` on by NDCG@10.
         """
         if validation is not None and len(validation) and train.timed:
             self.half_life_days = max(self.HALF_LIVES, key=lambda days: self._judged(train, validation, days))

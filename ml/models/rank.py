@@ -89,19 +89,19 @@ class Ranked(NamedTuple):
     ranks: npt.NDArray[np.int64]
     """Rank of the right item of each case, ``[C]``."""
     lists: npt.NDArray[np.int64]
-    """The best ``k`` items of each question, ``[Q, k]``."""
+    """The best ``k`` items of each query, ``[Q, k]``."""
     predicted_hit_probability: npt.NDArray[np.float64] | None
     """See :class:`Evaluation`."""
 
 
 def rank_cases(model: Recommender, cases: Cases, *, k: int = K, batch_size: int = 256) -> Ranked:
-    """Rank all items for every question.
+    """Rank all items for every query.
 
     Args:
         model: fitted on the catalogue of ``cases``.
-        cases: the questions.
+        cases: the queries.
         k: length of the lists.
-        batch_size: questions scored at a time.
+        batch_size: queries scored at a time.
     """
     ranks = np.empty(len(cases), dtype=np.int64)
     lists: list[npt.NDArray[np.int64]] = []
@@ -150,10 +150,10 @@ def ndcg_of(ranks: npt.NDArray[np.int64], cases: Cases, k: int = K) -> float:
 
     Args:
         ranks: rank of the right item of each case, ``[C]``.
-        cases: the questions.
+        cases: the queries.
         k: length of the lists.
     """
-    ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.question, k))
+    ndcg = metrics.ndcg(*metrics.hits_of(ranks, cases.query, k))
     return safe_mean(metrics.mean_by_user(ndcg, cases.user[cases.first]))
 
 

@@ -1,4 +1,4 @@
-"""The evidence for a challenger: every recipe of its training and the champion, measured on the same test questions.
+"""The evidence for a challenger: every recipe of its training and the champion, measured on the same test queries.
 
 The evidence is all that the gate, a person, or a later reader needs to judge the version. It is stored with it as JSON.
 """
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from ml.evaluation.evaluate import Evaluation
 
 JUDGED_BY = "ndcg_at_10"
-BY_QUESTION = ("ndcg", "hit_rate", "mrr")
-"""Metrics with an interval; if a question has one right item, recall equals the hit rate."""
+BY_QUERY = ("ndcg", "hit_rate", "mrr")
+"""Metrics with an interval; if a query has one right item, recall equals the hit rate."""
 OF_LISTS = ("coverage", "diversity", "novelty", "popularity_bias", "personalisation", "exposure_gap")
 CATEGORY = "category: "
 
@@ -40,7 +40,7 @@ def gather(
     """
     from schemas.runtime.mlflow_rest import TAG
 
-    seed, tested = pinned.seed, {other: test_questions(run) for other, run in runs.items()}
+    seed, tested = pinned.seed, {other: test_queries(run) for other, run in runs.items()}
     own = tested[name]
     models = {
         other: {
@@ -98,7 +98,7 @@ def chosen_metrics(metrics: dict[str, float], prefix: str) -> dict[str, float]:
     >>> chosen_metrics({"test_ndcg_at_10": 0.2, "test_cases": 9.0}, "test_")
     {'ndcg_at_10': 0.2}
     """
-    shown = [*(f"{name}_at_10" for name in (*BY_QUESTION, *OF_LISTS)), *exposure_metrics()]
+    shown = [*(f"{name}_at_10" for name in (*BY_QUERY, *OF_LISTS)), *exposure_metrics()]
     return {key: metrics[f"{prefix}{key}"] for key in shown if f"{prefix}{key}" in metrics}
 
 
@@ -119,7 +119,7 @@ def of_test(found: "Evaluation", metrics: dict[str, float], seed: int) -> dict[s
     """
     from ml.evaluation.evaluate import interval
 
-    bounds = {name: interval([found], seed=seed, measure=name) for name in BY_QUESTION}
+    bounds = {name: interval([found], seed=seed, measure=name) for name in BY_QUERY}
     return {
         "test": metrics,
         "intervals": {f"{name}_at_{found.k}": [bound["low"], bound["high"]] for name, bound in bounds.items()},
@@ -130,22 +130,22 @@ def of_test(found: "Evaluation", metrics: dict[str, float], seed: int) -> dict[s
 def calibration(found: "Evaluation") -> dict[str, Any] | None:
     """Predicted hit probabilities against the observed hit rate; None if the model predicts none.
 
-    ``bins`` are rows of mean probability, share of questions with a hit, and number of questions; ``error`` is the expected
-    calibration error over them. Every question has the same weight.
+    ``bins`` are rows of mean probability, share of queries with a hit, and number of queries; ``error`` is the expected
+    calibration error over them. Every query has the same weight.
     """
     from ml.metrics import calibration_error, reliability
 
     if found.predicted_hit_probability is None or not len(found.predicted_hit_probability):
         return None
-    hits = found.by_question["hit_rate"]
+    hits = found.by_query["hit_rate"]
     return {
         "bins": reliability(hits, found.predicted_hit_probability).tolist(),
         "error": calibration_error(hits, found.predicted_hit_probability),
     }
 
 
-def test_questions(run: "Run") -> "Evaluation":
-    """The results of a run for each test question, in the order of the pinned data.
+def test_queries(run: "Run") -> "Evaluation":
+    """The results of a run for each test query, in the order of the pinned data.
 
     Raises:
         ClickwrightError: the run has no such results.
@@ -153,10 +153,10 @@ def test_questions(run: "Run") -> "Evaluation":
     import mlflow
     from mlflow.exceptions import MlflowException
 
-    from ml.evaluation.query_table import FILE, read_questions
+    from ml.evaluation.query_table import FILE, read_queries
 
     try:
-        return read_questions(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
+        return read_queries(Path(mlflow.artifacts.download_artifacts(f"runs:/{run.info.run_id}/{FILE}")))
     except (MlflowException, OSError) as error:
         raise ClickwrightError(
             f"run {run.info.run_id} has no {FILE}; in MLflow; train that recipe again (older code trained it)"
@@ -164,7 +164,7 @@ def test_questions(run: "Run") -> "Evaluation":
 
 
 def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, Any]:
-    """The lead in NDCG@10 with its interval, over all questions and in each protected slice with questions.
+    """The lead in NDCG@10 with its interval, over all queries and in each protected slice with queries.
 
     Args:
         own: evaluation of the challenger.
@@ -178,10 +178,10 @@ def lead_over(own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, A
 
 
 def lead_in(slice_name: str | None, own: "Evaluation", theirs: "Evaluation", seed: int) -> dict[str, float]:
-    """The lead in one slice, or over all questions: ``difference``, ``low``, ``high``, ``users``, ``questions``.
+    """The lead in one slice, or over all queries: ``difference``, ``low``, ``high``, ``users``, ``queries``.
 
     Args:
-        slice_name: its name; None for all questions.
+        slice_name: its name; None for all queries.
         own: evaluation of the challenger.
         theirs: evaluation of the other model.
         seed: of the bootstrap.
@@ -190,7 +190,7 @@ def lead_in(slice_name: str | None, own: "Evaluation", theirs: "Evaluation", see
 
     found = interval([own], [theirs], seed=seed, slice_name=slice_name)
     asked = len(own.user) if slice_name is None else int(own.slices[slice_name].sum())
-    return {"difference": found.pop("mean"), **found, "questions": asked}
+    return {"difference": found.pop("mean"), **found, "queries": asked}
 
 
 def evaluate_champion(settings: Settings, pinned: PinnedData, champion: "ModelVersion") -> tuple["Evaluation", str | None]:

@@ -19,15 +19,16 @@ class SliceLead(_Strict):
     low: float
     high: float
     users: float = 0
-    """Users with a question of the slice."""
-    questions: int = 0
+    """Users with a query of the slice."""
+    queries: int = Field(0, validation_alias=AliasChoices("queries", "questions"))
+    """Evidence of earlier versions calls them questions."""
 
 
 class Lead(SliceLead):
-    """The lead over all questions, and in each protected slice."""
+    """The lead over all queries, and in each protected slice."""
 
     slices: dict[str, SliceLead] | None = Field(None, validation_alias=AliasChoices("slices", "segments"))
-    """By slice; slices without questions are absent. Evidence of earlier versions calls them segments."""
+    """By slice; slices without queries are absent. Evidence of earlier versions calls them segments."""
 
 
 class _Measured(_Strict):

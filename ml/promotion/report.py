@@ -14,7 +14,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 import schemas
 from ml.evaluation.slices import ACTIVITY, ITEM_GROUPS
 from ml.promotion.conditions import TRIED, Condition, conditions
-from ml.promotion.evidence import BY_QUESTION, JUDGED_BY, OF_LISTS
+from ml.promotion.evidence import BY_QUERY, JUDGED_BY, OF_LISTS
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -58,7 +58,7 @@ def render(
         conditions=asked(version, evidence),
         tried=TRIED,
         verdict=verdict,
-        by_question=BY_QUESTION,
+        by_query=BY_QUERY,
         of_lists=OF_LISTS,
         labels=LABELS,
         slices=words_for_slices(),

@@ -44,7 +44,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """Leads with their intervals, one below the other, over a line at zero.
 
     Args:
-        rows: ``name``, ``difference``, ``low``, ``high`` and ``questions``, top row first.
+        rows: ``name``, ``difference``, ``low``, ``high`` and ``queries``, top row first.
         title: of the plot.
     """
     figure, axes = plots.blank(title, height=0.36 * len(rows) + 1.1)
@@ -54,7 +54,7 @@ def forest(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     axes.hlines(places, [row["low"] for row in rows], [row["high"] for row in rows], color=ACCENT, linewidth=2)
     axes.scatter(middles, places, color=ACCENT, s=34, zorder=3)
     for place, row in zip(places, rows, strict=True):
-        for said, right in ((f"{row['difference']:+.4f}", 48), (f"{row['questions']:,} questions", 134)):
+        for said, right in ((f"{row['difference']:+.4f}", 48), (f"{row['queries']:,} queries", 134)):
             axes.annotate(
                 said, (1, place), (right, 0), ("axes fraction", "data"), "offset points",
                 va="center", ha="right", fontsize=8.5, color=INK,
@@ -80,7 +80,7 @@ def reliability(curves: Mapping[str, Mapping[str, Any]]) -> Figure:
         label = f"{plots.named(name)}: calibration error {curve['error']:.3f}"
         axes.plot(said, came, color=colour, linewidth=2, marker="o", markersize=5, label=label)
     axes.set_xlabel("predicted probability of a hit among ten items", color=INK, fontsize=9)
-    axes.set_ylabel("share of questions with a hit", color=INK, fontsize=9)
+    axes.set_ylabel("share of queries with a hit", color=INK, fontsize=9)
     axes.grid(color=GRID)
     axes.legend(frameon=False, fontsize=9, labelcolor=INK, loc="upper left")
     return figure

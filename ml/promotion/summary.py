@@ -61,7 +61,7 @@ def by_slice(evidence: dict[str, Any]) -> list[str]:
         return []
     slices = rival["lead"].get("slices", {}).items()
     rows = [f"| {plain(slice_name.replace('_', ' '))} | {lead['users']:.0f} | {_ahead(lead)} |" for slice_name, lead in slices]
-    return ["", f"| test questions | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
+    return ["", f"| test queries | users | lead over {name} in NDCG@10 |", "|---|---|---|", *rows] if rows else []
 
 
 def _ahead(lead: dict[str, float]) -> str:

@@ -36,7 +36,7 @@ def fit_and_test(
 
     Args:
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         seed: of everything random.
         folder: for the saved model.
         library: fitted models that recipes share.
@@ -67,7 +67,7 @@ def fit(
 
     Args:
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         seed: of everything random.
         library: fitted models that recipes share.
         kept: stores the checkpoints of long fits.
@@ -92,7 +92,7 @@ def refit(
     Args:
         name: of the recipe.
         chosen: its settings.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         seed: of everything random.
         library: fitted models that recipes share.
         kept: stores the checkpoints of long fits.

@@ -30,7 +30,7 @@ def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", 
         client: of MLflow.
         seed: of everything random.
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         library: fitted models that recipes share.
     """
     from ml.tracking.run_checkpoints import RunCheckpoints
@@ -90,7 +90,7 @@ def train_one(
         settings: name the experiment.
         pinned: the pinned data of the training.
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         library: fitted models that recipes share.
 
     Returns:
@@ -166,13 +166,13 @@ def log_run(pinned: PinnedData, name: str, split: "Split", fitted: "Fitted") -> 
     Args:
         pinned: the pinned data of the training.
         name: of the recipe.
-        split: the interactions and the questions.
+        split: the interactions and the queries.
         fitted: the model and its evaluations.
     """
     import mlflow
 
     from ml.evaluation import plots
-    from ml.evaluation.query_table import write_questions
+    from ml.evaluation.query_table import write_queries
     from ml.tracking.datasets import log_data
     from ml.tracking.model_package import log_model
 
@@ -205,7 +205,7 @@ def log_run(pinned: PinnedData, name: str, split: "Split", fitted: "Fitted") -> 
     for title, figure in figures.items():
         mlflow.log_figure(figure, f"plots/{title}.png")
         plots.close(figure)
-    mlflow.log_artifact(str(write_questions(fitted.test, fitted.folder.parent)))  # for paired comparisons
+    mlflow.log_artifact(str(write_queries(fitted.test, fitted.folder.parent)))  # for paired comparisons
     mlflow.set_tags({f"{TAG}model_uri": log_model(fitted.folder, fitted.digest, split.catalog), f"{TAG}digest": fitted.digest})
 
 

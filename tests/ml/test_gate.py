@@ -151,5 +151,5 @@ def test_the_summary_is_a_markdown_table() -> None:
     assert "| popularity | 0.1000 | 0.0900 | 0.1800 | +0.1000 (+0.0800 to +0.1200) |" in text
     assert "| champion: version 4, item_knn |  | 0.1500 | 0.3000 | +0.0400 (+0.0200 to +0.0600) |" in text
     text = markdown(evidence(champion=champion(lead=lead(0.04, new_items=-0.01))))
-    assert "| test questions | users | lead over the champion in NDCG@10 |" in text
+    assert "| test queries | users | lead over the champion in NDCG@10 |" in text
     assert "| new items | 50 | -0.0100 (-0.0300 to +0.0100) |" in text

@@ -79,7 +79,7 @@ class Transformer(Recommender, Factored):
             train: interactions to learn from.
             catalog: defines the item indices; its texts are encoded.
             seed: of weights, order and dropout.
-            validation: questions to choose ``epochs`` on by NDCG@10.
+            validation: queries to choose ``epochs`` on by NDCG@10.
             log: receives the loss and NDCG@10 after each epoch.
         """
         limit_threads()
@@ -138,7 +138,7 @@ class Transformer(Recommender, Factored):
 
         Args:
             cases: sorted as :func:`case_windows` needs them.
-            batch_size: windows, and questions, at a time.
+            batch_size: windows, and queries, at a time.
         """
         from ml.models.rank import mask_seen, ndcg_of, rank_of_target
 

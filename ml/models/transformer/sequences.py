@@ -184,21 +184,21 @@ def pad(row: Tensor, length: int, fill: int) -> Tensor:
 
 @dataclass(frozen=True)
 class CaseWindow:
-    """A stretch of one user's history that answers several questions at once."""
+    """A stretch of one user's history that answers several queries at once."""
 
     row: dict[str, Tensor]
     """The network's input, at most ``length`` events."""
     cases: npt.NDArray[np.int64]
-    """Indices of the questions."""
+    """Indices of the queries."""
     places: npt.NDArray[np.int64]
-    """Position of each question in the row."""
+    """Position of each query in the row."""
 
 
 def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
-    """Windows that ask every question once, each after at least half of ``length`` events if its history has as many.
+    """Windows that ask every query once, each after at least half of ``length`` events if its history has as many.
 
     Args:
-        cases: consecutive for each user, in time order, as from ``next_event_cases``. A question gets its own window if its
+        cases: consecutive for each user, in time order, as from ``next_event_cases``. A query gets its own window if its
             history does not extend the one before, because of a late event.
         length: maximum length of a window.
         n_items: I.
@@ -221,7 +221,7 @@ def case_windows(cases: Cases, length: int, n_items: int) -> list[CaseWindow]:
 
 
 def nested(cases: Cases) -> list[npt.NDArray[np.int64]]:
-    """Runs of questions of one user in which each history extends the one before."""
+    """Runs of queries of one user in which each history extends the one before."""
     starts = [0]
     for case in range(1, len(cases)):
         before, history = cases.histories[case - 1], cases.histories[case]

@@ -33,7 +33,7 @@ def test_leave_one_out(sequences: Path, tmp_path: Path, capsys: pytest.CaptureFi
     arguments = ["--sequences", str(sequences), "--split", "leave-one-out", "--models", QUICK, "--json", str(out)]
     result = main(arguments)
     found = json.loads(out.read_text())
-    assert found["questions"] == {"validation": 120, "test": 120}
+    assert found["queries"] == {"validation": 120, "test": 120}
     assert result["cooccurrence"]["strict"] > result["popularity"]["strict"] + 0.1
     best = found["models"][found["against"]]
     assert best["lead"]["ndcg"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "users": 120}

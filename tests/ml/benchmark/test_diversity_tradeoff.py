@@ -18,7 +18,7 @@ def test_ranks_in_lists() -> None:
     cases = Cases(np.array([0, 0, 1, 1]), np.array([4, 4, 9, 9]), answers, [nobody] * 4, None)
     ranks = diversity_tradeoff.ranks_in(np.array([[3, 7], [1, NO_ITEM]]), cases)
     assert ranks.tolist() == [2, 1, UNRANKED, UNRANKED]
-    assert hits_of(ranks, cases.question, 2)[0].tolist() == [[True, True], [False, False]]
+    assert hits_of(ranks, cases.query, 2)[0].tolist() == [[True, True], [False, False]]
 
 
 def test_relevance_alone_matches_the_benchmark(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_new_items_auc_ignores_other_items() -> None:
     """Two of six items are in training, and one more in the history; the clicked item ranks between the other two."""
     events, _ = tiny([("ann", "a", 1), ("ann", "f", 2), ("ann", "d", 3)], list("abcdef"))
     one = np.zeros(1, dtype=np.int64)
-    cases = Cases(user=one, question=one, target=events.item_index[2:], histories=[events.item_index[:2]], times=None)
+    cases = Cases(user=one, query=one, target=events.item_index[2:], histories=[events.item_index[:2]], times=None)
     counts = np.array([3, 9, 0, 0, 0, 0])
     scores = np.array([[9, 8, 0.5, 0.4, 0.1, 0.9]], dtype=np.float32)
     assert simulated_optimum.new_items_auc(scores, cases, counts, seed=1) == {

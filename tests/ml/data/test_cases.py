@@ -1,4 +1,4 @@
-"""The questions of an evaluation and their histories."""
+"""The queries of an evaluation and their histories."""
 
 from datetime import date
 
@@ -14,14 +14,14 @@ LETTERS = ["a", "b", "c", "d"]
 
 
 def told(cases: Cases) -> list[tuple[int, int, str, str]]:
-    """User, question, right item and history of each row, items as letters."""
+    """User, query, right item and history of each row, items as letters."""
     return [
-        (int(user), int(question), LETTERS[target], "".join(LETTERS[i] for i in history))
-        for user, question, target, history in zip(cases.user, cases.question, cases.target, cases.histories, strict=True)
+        (int(user), int(query), LETTERS[target], "".join(LETTERS[i] for i in history))
+        for user, query, target, history in zip(cases.user, cases.query, cases.target, cases.histories, strict=True)
     ]
 
 
-def test_histories_end_strictly_before_the_question() -> None:
+def test_histories_end_strictly_before_the_query() -> None:
     events, _ = tiny(
         [
             ("ann", "a", 10), ("ann", "b", 20), ("ann", "c", 30), ("ann", "d", 30),
@@ -83,7 +83,7 @@ def test_late_events_are_not_in_the_history() -> None:
     assert told(known) == [(0, 0, "b", "a"), (0, 1, "c", "ab"), (0, 2, "d", "abc")]
 
 
-def test_window_is_one_question_per_user() -> None:
+def test_window_is_one_query_per_user() -> None:
     rows = [
         ("ann", "a", 10), ("ann", "b", DAY_S + 5), ("ann", "c", DAY_S + 9), ("ann", "b", DAY_S + 20), ("ann", "a", DAY_S + 30),
         ("bob", "d", DAY_S + 5),
@@ -91,7 +91,7 @@ def test_window_is_one_question_per_user() -> None:
     ]  # fmt: skip
     events, _ = tiny(rows, LETTERS)
     asked = window_cases(events, start=DAY_S * 1_000_000)
-    # Seen items are not right items, repeated ones count once, and users without new items have no question.
+    # Seen items are not right items, repeated ones count once, and users without new items have no query.
     assert told(asked) == [(0, 0, "b", "a"), (0, 0, "c", "a"), (1, 1, "d", "")]
     late, _ = tiny(rows, LETTERS, arrived={0: 1})
     assert told(window_cases(late, start=DAY_S * 1_000_000))[0] == (0, 0, "b", "")
@@ -107,7 +107,7 @@ def test_duplicate_rows_count_once(make) -> None:  # type: ignore[no-untyped-def
     assert told(make(once, start)) == told(make(twice, start)) == [(0, 0, "b", "a")]
 
 
-def test_sample_takes_whole_questions() -> None:
+def test_sample_takes_whole_queries() -> None:
     events, _ = tiny([(user, item, DAY_S + i) for user in ("ann", "bob", "cid") for i, item in enumerate(LETTERS)], LETTERS)
     part = window_cases(events, start=microseconds(date(1970, 1, 2))).sample(2)
-    assert np.unique(part.question, return_counts=True)[1].tolist() == [4, 4]
+    assert np.unique(part.query, return_counts=True)[1].tolist() == [4, 4]

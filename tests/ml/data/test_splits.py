@@ -75,7 +75,7 @@ def test_leave_one_out() -> None:
     assert ["".join("abcd"[i] for i in h) for h in found.fit.histories()] == [
         "ab",
         "bc",
-    ]  # bob has too few events for a question
+    ]  # bob has too few events for a query
     assert ["".join("abcd"[i] for i in h) for h in found.refit.histories()] == ["abc", "bc"]
     for cases, target, history in ((found.validation, "c", "ab"), (found.test, "d", "abc")):
         assert ["abcd"[i] for i in cases.target] == [target]

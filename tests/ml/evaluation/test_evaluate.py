@@ -85,15 +85,15 @@ def test_interval_pairs_users() -> None:
     assert interval([wrong], [right], seed=0)["mean"] == pytest.approx(-lead["mean"])
 
 
-def test_question_with_several_right_items_has_one_list() -> None:
+def test_query_with_several_right_items_has_one_list() -> None:
     _, catalog = tiny([("ann", "a", 1)], ["a", "b", "c", "d"])
     one = cases([(0, 0, [3]), (0, 1, [3]), (1, 2, [])])
-    asked = replace(one, question=np.array([0, 0, 1]))
+    asked = replace(one, query=np.array([0, 0, 1]))
     found = evaluate(Fixed([4, 2, 3, 1]), asked, catalog, np.ones(4, dtype=np.int64), k=2)
     # Both users get a and c: one of two right items for user 0, the only one for user 1.
-    np.testing.assert_allclose(found.by_question["recall"], [0.5, 1])
-    np.testing.assert_allclose(found.by_question["precision"], [0.5, 0.5])
-    np.testing.assert_allclose(found.by_question["ndcg"], [1 / (1 + 1 / np.log2(3)), 1 / np.log2(3)])
+    np.testing.assert_allclose(found.by_query["recall"], [0.5, 1])
+    np.testing.assert_allclose(found.by_query["precision"], [0.5, 0.5])
+    np.testing.assert_allclose(found.by_query["ndcg"], [1 / (1 + 1 / np.log2(3)), 1 / np.log2(3)])
     assert found.metrics["personalisation_at_2"] == 0.0
     assert len(found.user) == 2
 
@@ -109,7 +109,7 @@ def test_interval_of_one_segment() -> None:
     both = interval([ours, theirs], seed=0, slice_name="new", measure="mrr")
     assert (both["mean"], both["users"]) == (0.625, 1)
     other = evaluate(Fixed([1.0, 2, 3, 4]), asked.take(np.array([0, 1])), catalog, counts)
-    with pytest.raises(ValueError, match="the same questions"):
+    with pytest.raises(ValueError, match="the same queries"):
         interval([ours], [other], seed=0)
 
 

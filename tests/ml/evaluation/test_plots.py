@@ -21,7 +21,7 @@ def texts(svg: str) -> str:
 def test_every_plot_draws_any_name(name: str) -> None:
     groups = {"new": 0.2, "head": 0.5, "tail": 0.3}
     figures = (
-        forest([{"name": name, "difference": 0.1, "low": 0.0, "high": 0.2, "questions": 5}], name),
+        forest([{"name": name, "difference": 0.1, "low": 0.0, "high": 0.2, "queries": 5}], name),
         exposure({name: groups}),
         reliability({f"of {name}": {"bins": [[0.1, 0.2, 50]], "error": 0.1}}),
         plots.comparison([{"name": name, "validation": 0.1, "test": 0.2}], name),

@@ -7,7 +7,7 @@ import numpy as np
 
 from ml.data.splits import Split
 from ml.evaluation.evaluate import evaluate, interval
-from ml.evaluation.query_table import read_questions, write_questions
+from ml.evaluation.query_table import read_queries, write_queries
 from ml.models.cooccurrence import Cooccurrence
 from ml.models.popularity import Popularity
 
@@ -17,8 +17,8 @@ def test_read_evaluation_compares_like_the_written_one(walk: Split, tmp_path: Pa
         evaluate(model.fit(walk.fit, walk.catalog, seed=0), walk.validation, walk.catalog, walk.fit.item_counts)
         for model in (Cooccurrence(), Popularity())
     )
-    assert read_questions(write_questions(ours, tmp_path)).predicted_hit_probability is None
-    kept = read_questions(write_questions(replace(ours, predicted_hit_probability=np.linspace(0, 1, len(ours.user))), tmp_path))
+    assert read_queries(write_queries(ours, tmp_path)).predicted_hit_probability is None
+    kept = read_queries(write_queries(replace(ours, predicted_hit_probability=np.linspace(0, 1, len(ours.user))), tmp_path))
     assert kept.predicted_hit_probability is not None
     assert (kept.predicted_hit_probability[0], kept.predicted_hit_probability[-1]) == (0, 1)
     assert kept.k == 10

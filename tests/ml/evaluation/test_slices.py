@@ -1,4 +1,4 @@
-"""Slices of questions and items."""
+"""Slices of queries and items."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ml.data.catalog import Catalog
 from ml.evaluation.slices import item_groups, query_slices
 
 
-def test_questions_by_activity_new_items_and_category() -> None:
+def test_queries_by_activity_new_items_and_category() -> None:
     catalog = Catalog(["a", "b", "c"], ["", "", ""], [["drama"], ["drama", "war"], []], ["", "", ""])
     histories = [np.arange(0), np.zeros(9, dtype=np.int32), np.zeros(9, dtype=np.int32), np.zeros(50, dtype=np.int32)]
     cases = Cases(np.arange(4), np.array([0, 1, 1, 2]), np.array([0, 1, 2, -1]), histories, None)

@@ -51,7 +51,7 @@ def test_tied_right_items_take_consecutive_places() -> None:
     assert hits.astype(int).tolist() == [[1, 1, 1, 1]]
 
 
-def test_no_questions() -> None:
+def test_no_queries() -> None:
     hits, relevant = metrics.hits_of(np.array([], dtype=np.int64), np.array([], dtype=np.int64), k=4)
     assert hits.shape == (0, 4)
     assert all(len(measure(hits, relevant)) == 0 for measure in BY_RANK.values())

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ml.promotion.evidence_types import Evidence, read_evidence
+from ml.promotion.evidence_types import Evidence, Lead, read_evidence
 from tests.ml.test_gate import champion, evidence, lead, row
 
 
@@ -12,6 +12,13 @@ from tests.ml.test_gate import champion, evidence, lead, row
 def test_stored_evidence_is_read_unchanged(changes: dict[str, Any]) -> None:
     stored = evidence(**changes)
     assert Evidence.model_validate(stored).model_dump(mode="json", exclude_unset=True) == stored
+
+
+def test_a_lead_of_an_earlier_version_is_read() -> None:
+    """It says segments and questions."""
+    figures = {"difference": 0.1, "low": 0.0, "high": 0.2, "users": 3}
+    before = Lead.model_validate(figures | {"questions": 7, "segments": {"cold": figures | {"questions": 2}}})
+    assert before == Lead.model_validate(figures | {"queries": 7, "slices": {"cold": figures | {"queries": 2}}})
 
 
 @pytest.mark.parametrize(

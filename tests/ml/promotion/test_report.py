@@ -21,9 +21,9 @@ def figures(**more: Any) -> dict[str, Any]:
 
 
 def asked(found: dict[str, Any]) -> dict[str, Any]:
-    """A lead with the number of questions, also in its slices."""
+    """A lead with the number of queries, also in its slices."""
     slices = {name: asked(part) for name, part in found.get("slices", {}).items()}
-    return found | {"questions": 1234} | ({"slices": slices} if slices else {})
+    return found | {"queries": 1234} | ({"slices": slices} if slices else {})
 
 
 def whole(**changes: Any) -> dict[str, Any]:
@@ -75,7 +75,7 @@ def test_the_page_shows_every_condition_and_every_model() -> None:
     words = Page(render("5", whole(), {})).words
     assert "By this evidence it may pass the gate" in words
     assert all(asks in words for asks in TRIED)
-    for shown in ("markov", "popularity", "content", "0.2500", "0.1000 to 0.4000", "+0.1000", "1,234 questions", "War"):
+    for shown in ("markov", "popularity", "content", "0.2500", "0.1000 to 0.4000", "+0.1000", "1,234 queries", "War"):
         assert shown in words, shown
     assert "session_events at snapshot 1" in words
 

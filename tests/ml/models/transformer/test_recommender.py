@@ -132,7 +132,7 @@ def test_order_groups_lengths_and_follows_seed_and_epoch() -> None:
     assert list(LengthBucketSampler(lengths, 10, seed=2)) != first
 
 
-def test_case_windows_ask_every_question_once(walk: Split) -> None:
+def test_case_windows_ask_every_query_once(walk: Split) -> None:
     cases = walk.validation
     windows = case_windows(cases, 6, 40)
     assert sorted(case for window in windows for case in window.cases) == list(range(len(cases)))
