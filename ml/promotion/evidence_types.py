@@ -98,3 +98,13 @@ def read_evidence(stored: Mapping[str, Any]) -> tuple[Evidence | None, list[str]
         return Evidence.model_validate(stored), []
     except ValidationError as error:
         return None, list(dict.fromkeys(str(found["loc"][0]) for found in error.errors()))
+
+
+def in_present_words(stored: dict[str, Any]) -> dict[str, Any]:
+    """Evidence with the names of this version, for pages; evidence that is not whole stays as it is.
+
+    Args:
+        stored: the evidence as JSON gave it.
+    """
+    evidence, _ = read_evidence(stored)
+    return stored if evidence is None else evidence.model_dump(mode="json", exclude_unset=True)

@@ -15,6 +15,7 @@ import schemas
 from ml.evaluation.slices import ACTIVITY, ITEM_GROUPS
 from ml.promotion.conditions import TRIED, Condition, conditions
 from ml.promotion.evidence import BY_QUERY, JUDGED_BY, OF_LISTS
+from ml.promotion.evidence_types import in_present_words
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -47,6 +48,7 @@ def render(
         curves: metrics of each epoch, by recipe.
         verdict: of the gate, if it has judged: ``refused`` (a message or None), and for a pass the measurements.
     """
+    evidence = in_present_words(evidence)
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
