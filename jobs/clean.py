@@ -16,7 +16,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.cleaning import check_mapping
+from jobs.checking import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
 from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
 from jobs.cleaning.outcomes import Limits
@@ -138,7 +138,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--check",
         nargs=2,
         metavar=("SOURCE", "FILE"),
-        help="show the outcome of each line of a file; writes nothing, needs no Spark",
+        help="show the outcome of each line of a file, and what to do next; writes nothing, needs no Spark",
+    )
+    what.add_argument(
+        "--check-items",
+        nargs=2,
+        metavar=("SOURCE", "FILE"),
+        help="the same for a file of the catalogue; --check does so for a file in the catalogue's folder",
     )
     parser.add_argument(
         "--history-since",
@@ -155,6 +161,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     if args.check:
         return check_mapping.main(args.check)
+    if args.check_items:
+        return check_mapping.main([*args.check_items, "--items"])
     if args.history_since is not None:
         expect_possible(args.history_since, "--history-since")
     settings = get_settings()

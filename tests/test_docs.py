@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.cleaning.check_mapping import WORDS
+from jobs.checking.tables import WORDS
 from jobs.cleaning.reject_reasons import sentence
 from schemas.contract import load_contract
 from schemas.runtime.settings import PREFIX, Settings

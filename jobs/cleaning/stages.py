@@ -138,7 +138,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         **dict(decided["outcome"].value_counts().iter_rows()),
         Outcome.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
-        "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
+        "set_aside": int(is_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
         "read": frames[READ].rows() if READ in frames else [],
@@ -150,7 +150,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
     }
 
 
-def _set_aside(reasons: pl.Series) -> pl.Series:
+def is_set_aside(reasons: pl.Series) -> pl.Series:
     """Which reasons do not count against a source: its own `skip` rules, erased users, and a user's ids used again."""
     return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in([LineReason.ERASED, LineReason.ID_CONFLICT])
 

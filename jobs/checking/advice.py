@@ -1,0 +1,188 @@
+"""What a person should do next, after a check: for each cause that is known, the lines of the mapping that mend it."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobs.checking.causes import bytes_in, clocks_in, delimiter_in, json_in, number_in
+from jobs.checking.checked import Checked
+from jobs.checking.items import ITEM
+from jobs.checking.names import Absent
+from jobs.landing.readers import Problem
+from schemas.contract import load_contract
+from schemas.outcomes import Outcome
+from schemas.privacy.personal_texts import personal_data_in
+from schemas.source import Source
+
+MOST_WORDS = 20
+LONGEST_WORD = 60
+
+
+@dataclass(frozen=True)
+class Case:
+    """A check, and what is known of its file."""
+
+    found: Checked
+    source: Source
+    path: Path
+    lacking: Sequence[Absent]
+    names: Sequence[str]
+
+    def causes(self, *reasons: str) -> Counter[str]:
+        """The raw texts behind some reasons."""
+        return sum((self.found.causes.get(reason, Counter()) for reason in reasons), Counter())
+
+    def place(self, column: str) -> str:
+        """Where the mapping reads a column."""
+        mapped = self.source.columns[column]
+        return mapped.origins[0] if mapped.origins else column
+
+
+def advice(found: Checked, source: Source, path: Path, lacking: Sequence[Absent], names: Sequence[str]) -> list[str]:
+    """The next steps, the most important first; never empty.
+
+    Args:
+        found: what the check found.
+        source: the mapping.
+        path: the file.
+        lacking: the places that the mapping reads and no line has.
+        names: the names that the file has.
+    """
+    case = Case(found, source, path, lacking, names)
+    steps = [step for advise in _ADVISERS for step in advise(case)]
+    if steps:
+        return [*steps, *_too_many_rejects(case), "Change the mapping, and run this check again."]
+    return [*_too_many_rejects(case)] or [_go_live(case)]
+
+
+def _nothing_read(case: Case) -> Iterator[str]:
+    if not case.found.lines:
+        yield "The file has no line. Give a file with some lines."
+
+
+def _encoding(case: Case) -> Iterator[str]:
+    unread = (Problem.NOT_UTF8, Problem.NO_HEADER, Problem.NOT_JSON, Problem.NO_MATCH, Problem.WRONG_ENCODING)
+    encoding = bytes_in(case.path) if any(case.found.counts[problem] for problem in unread) else None
+    if encoding is not None and encoding != case.source.encoding:
+        yield f"The file is not in {case.source.encoding}: write `encoding: {encoding}`, or deliver UTF-8."
+
+
+def _json(case: Case) -> Iterator[str]:
+    problems = [name for name in case.found.causes if name.startswith("line.not_")]
+    if case.source.format == "json_lines":
+        yield from dict.fromkeys(filter(None, map(json_in, case.causes(*problems))))
+
+
+def _delimiter(case: Case) -> Iterator[str]:
+    texts = case.causes(Problem.WRONG_FIELDS, Problem.NO_HEADER)
+    if case.source.format != "csv" or not texts:
+        return
+    found = delimiter_in([*case.names, *texts], case.source.delimiter)
+    if found is not None:
+        yield f"The lines seem to be divided by {found!r}, not by {case.source.delimiter!r}: write `delimiter: {found!r}`."
+    elif case.found.counts[Problem.NO_HEADER]:
+        wanted = ", ".join(sorted(case.source.paths))
+        yield f"The first line is not a header with {wanted}: correct the paths, or give the names of the columns as `fields:`."
+
+
+def _absent(case: Case) -> Iterator[str]:
+    some = ", ".join(case.names[:MOST_WORDS]) or "no names"
+    for place in case.lacking:
+        said = f"{place.column}: no line has a value at {place.path!r}"
+        if place.nearest is not None:
+            yield f"{said}; the file has {place.nearest!r}: write `path: {place.nearest}`."
+        else:
+            yield f"{said}; the file has {some}: correct the path, or leave the column out."
+
+
+def _unknown_types(case: Case) -> Iterator[str]:
+    words = [word for word, _ in case.causes("event_type.unknown").most_common() if personal_data_in(word) is None]
+    if not words:
+        return
+    shown = [word[:LONGEST_WORD] for word in words[:MOST_WORDS]]
+    allowed = next(rule.allowed for rule in load_contract("events").rules if rule.id == "event_type.allowed")
+    lines = ", ".join(f"{word!r}: ..." for word in shown)
+    either = "|".join(map(re.escape, shown))
+    yield (
+        f"event_types lacks {len(words)} of the source's words: add `event_types: {{{lines}}}`, each one of "
+        f"{', '.join(map(str, allowed))}; or set lines that are not behaviour aside: "
+        f"`skip: {{no_behaviour: {{path: {case.place('event_type')}, pattern: '^(?:{either})$', why: ...}}}}`."
+    )
+
+
+def _times(case: Case) -> Iterator[str]:
+    texts = case.causes(*(name for name in case.found.causes if name.startswith(("event_time.", "lag_seconds."))))
+    yield from clocks_in(texts, case.source)
+
+
+def _numbers(case: Case) -> Iterator[str]:
+    for column in ("value", "propensity", "position", "price", "year"):
+        step = number_in(case.causes(f"{column}.unreadable"))
+        if step is not None:
+            yield f"{column}: {step}"
+            return
+
+
+def _countries(case: Case) -> Iterator[str]:
+    words = [word for word, _ in case.causes("country.pattern").most_common(MOST_WORDS) if personal_data_in(word) is None]
+    if words:
+        lines = ", ".join(f"{word[:LONGEST_WORD]}: ..." for word in words)
+        yield (
+            f"country is not the code of a country (ISO 3166): give the codes of the source's words with `values: {{{lines}}}` "
+            "beside the path, or leave the column out."
+        )
+
+
+def _nobody(case: Case) -> Iterator[str]:
+    if case.found.counts["user_id.required"] and not any(place.column == "user_id" for place in case.lacking):
+        yield (
+            f"{case.found.counts['user_id.required']} lines have no user: give every path that may name one as "
+            "`user_id: {first_of: [...]}`, or set such lines aside with a rule `missing: true` under skip."
+        )
+
+
+def _catalogue(case: Case) -> Iterator[str]:
+    items = case.source.items
+    if case.found.table == "events" and not case.found.counts[Outcome.EVENT] and items is not None:
+        places = {column.path for column in items.columns.values() if column.path is not None}
+        if len(places & set(case.names)) > len(places) / 2:
+            yield "The file looks like the catalogue: try `python -m jobs.clean --check-items` with the same arguments."
+
+
+_ADVISERS: tuple[Callable[[Case], Iterator[str]], ...] = (
+    _nothing_read,
+    _catalogue,
+    _encoding,
+    _json,
+    _delimiter,
+    _absent,
+    _times,
+    _unknown_types,
+    _nobody,
+    _numbers,
+    _countries,
+)
+
+
+def _too_many_rejects(case: Case) -> Iterator[str]:
+    found = case.found
+    rule = next(rule for rule in load_contract("rejects").table_rules if rule.percent_of is not None)
+    counted, limit = found.rejects - found.set_aside, rule.high or 0
+    if found.table == "events" and found.lines and 100 * counted > limit * found.lines:
+        yield (
+            f"{counted} of {found.lines} lines are rejects, more than {limit:g} %: a day of such lines is refused. Mend the "
+            "reasons in the table; set lines that are not behaviour aside under `skip:`, where they do not count."
+        )
+
+
+def _go_live(case: Case) -> str:
+    kept = case.found.counts[ITEM if case.found.table == "items" else Outcome.EVENT]
+    if not kept:
+        return "No line was kept. Read the reasons in the table, and correct the mapping or the file."
+    folder = case.source.items.folder if case.found.table == "items" and case.source.items else case.source.name
+    return (
+        f"Nothing has to change. Look at the examples; then deliver files to <landing>/{folder}/arrived=YYYY-MM-DDTHH/, and "
+        f"name the source in CLICKWRIGHT_SOURCES={case.source.name}."
+    )

@@ -1,0 +1,145 @@
+"""The names that a file has, and the places that a mapping reads although no line has them."""
+
+import csv
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import orjson
+import polars as pl
+
+from jobs.checking.checked import Checked
+from jobs.cleaning.candidates import wanted_fields
+from jobs.landing.readers.lines import numbered_lines
+from schemas.source import Column, Source
+
+FIRST_LINES = 500
+"""Lines of a file that are searched for names."""
+DEEPEST = 6
+ALIKE = 0.6
+"""Least similarity of a name that is proposed, as ``difflib`` measures it."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """A place of the mapping that no line has: the column (or rule) that reads it, the path, and the most similar name."""
+
+    column: str
+    path: str
+    nearest: str | None
+
+
+def names_in(path: Path, source: Source) -> list[str]:
+    """The names of the fields that the first lines of a file have, in their order; paths for nested ones.
+
+    Args:
+        path: the file.
+        source: the mapping, which names the format.
+    """
+    match source.format:
+        case "json_lines":
+            names = dict.fromkeys(name for value in _objects(path) for name in _paths(value))
+        case "csv":
+            names = dict.fromkeys(source.fields or _header(path, source))
+        case "parquet":
+            names = dict.fromkeys(_parquet_names(path))
+        case "pattern":
+            names = {}
+    return list(names)
+
+
+def _objects(path: Path) -> Iterator[Any]:
+    for line in islice(numbered_lines(path), FIRST_LINES):
+        try:
+            yield orjson.loads(line.content)
+        except orjson.JSONDecodeError:
+            continue
+
+
+def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
+    """The paths of all scalars in a value; of a list only its first element.
+
+    >>> list(_paths({"a": 1, "b": {"c": 2}, "d": [{"e": 3}, {"f": 4}]}))
+    ['a', 'b.c', 'd[0].e']
+    """
+    if isinstance(value, dict) and depth < DEEPEST:
+        for name, inner in value.items():
+            yield from _paths(inner, f"{above}.{name}" if above else name, depth + 1)
+    elif isinstance(value, list) and value and depth < DEEPEST:
+        yield from _paths(value[0], f"{above}[0]", depth + 1)
+    elif above:
+        yield above
+
+
+def _header(path: Path, source: Source) -> list[str]:
+    for line in numbered_lines(path):
+        text = line.content.decode(source.encoding, errors="replace")
+        (fields,) = csv.reader([text], delimiter=source.delimiter, quotechar=source.quote)
+        return [field.strip() for field in fields]
+    return []
+
+
+def _parquet_names(path: Path) -> list[str]:
+    try:
+        schema = pl.read_parquet_schema(path)
+    except (pl.exceptions.PolarsError, OSError):
+        return []
+    return [name for column, kind in schema.items() for name in (column, *_fields_of(kind, column))]
+
+
+def _fields_of(kind: pl.DataType, above: str) -> Iterator[str]:
+    if isinstance(kind, pl.List):
+        yield from _fields_of(kind.inner, f"{above}[0]")  # type: ignore[arg-type]
+    elif isinstance(kind, pl.Struct):
+        for field in kind.fields:
+            yield f"{above}.{field.name}"
+            yield from _fields_of(field.dtype, f"{above}.{field.name}")  # type: ignore[arg-type]
+
+
+def absent(found: Checked, source: Source, names: list[str]) -> list[Absent]:
+    """The places that the mapping reads and no line has.
+
+    Args:
+        found: the lines that were read.
+        source: the mapping.
+        names: the names that the file has.
+    """
+    if not found.lines or source.format == "pattern":
+        return []
+    lacking = []
+    for field, place in _places(source, found.table).items():
+        if not found.filled[field] and place not in names:
+            lacking.append(Absent(field, place, nearest(place, names)))
+    return lacking
+
+
+def _places(source: Source, table: str) -> dict[str, str]:
+    """Field -> its place in a line, for the fields that a line should have."""
+    if table == "items":
+        columns: Mapping[str, Column] = source.items.columns if source.items else {}
+        return {name: column.path for name, column in columns.items() if column.path is not None}
+    unasked = {f"skip.{name}" for name, rule in source.skip.items() if rule.missing}
+    return {name: place for name, place in wanted_fields(source).items() if name not in unasked}
+
+
+def nearest(place: str, names: list[str]) -> str | None:
+    """The name that is most similar to a place, or that ends in the same key.
+
+    Args:
+        place: the path or name of the mapping.
+        names: the names that the file has.
+
+    >>> nearest("product_ID", ["who", "at", "product_id"]), nearest("prise", ["price"]), nearest("user.id", ["visitor.id"])
+    ('product_id', 'price', 'visitor.id')
+    >>> nearest("colour", ["who", "at"]) is None
+    True
+    """
+    by_lower = {name.lower(): name for name in reversed(names)}
+    alike = difflib.get_close_matches(place.lower(), by_lower, n=1, cutoff=ALIKE)
+    if alike:
+        return by_lower[alike[0]]
+    last = place.lower().rpartition(".")[2]
+    return next((name for lower, name in by_lower.items() if lower.rpartition(".")[2] == last), None)
