@@ -3,7 +3,7 @@
 import codecs
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -14,6 +14,7 @@ from schemas.json_path import steps_of
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 from schemas.runtime.terminal import printable
+from schemas.shared_rules import with_shared_rules
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
@@ -145,6 +146,16 @@ class Items(_Strict):
     _in_landing = field_validator("folder")(folder_name)
 
 
+class RulesLike(_Strict):
+    """The mapping whose `skip` and bot rules are taken over, and the present names of the values that they read.
+
+    Without ``paths`` all rules are taken over as they are; else those on a value that it renames.
+    """
+
+    source: str
+    paths: dict[str, str] | None = None
+
+
 class Source(_Strict):
     """A source mapping. Unknown keys are errors."""
 
@@ -167,7 +178,13 @@ class Source(_Strict):
     event_types: dict[str, str] = Field(description="the source's event type: the contract's event type")
     skip: dict[str, Skip] = Field({}, description="rule name: the lines that the rule excludes")
     robots: Robots | None = None
+    rules_like: RulesLike | None = Field(None, description="another mapping whose skip and bot rules are taken over")
     items: Items | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_over_rules(cls, mapping: Any) -> Any:
+        return with_shared_rules(mapping, SOURCES) if isinstance(mapping, dict) else mapping
 
     _in_landing = field_validator("name")(folder_name)
 

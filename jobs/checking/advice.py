@@ -135,6 +135,11 @@ def _countries(case: Case) -> Iterator[str]:
         )
 
 
+def _long_items(case: Case) -> Iterator[str]:
+    if any("%" in text for text in case.causes("item_id.length")):
+        yield "item_id holds percent-encoded letters and is too long: write `url_decoded: true` beside its path."
+
+
 def _nobody(case: Case) -> Iterator[str]:
     if case.found.counts["user_id.required"] and not any(place.column == "user_id" for place in case.lacking):
         yield (
@@ -163,6 +168,7 @@ _ADVISERS: tuple[Callable[[Case], Iterator[str]], ...] = (
     _nobody,
     _numbers,
     _countries,
+    _long_items,
 )
 
 
@@ -181,8 +187,10 @@ def _go_live(case: Case) -> str:
     kept = case.found.counts[ITEM if case.found.table == "items" else Outcome.EVENT]
     if not kept:
         return "No line was kept. Read the reasons in the table, and correct the mapping or the file."
+    counted = case.found.rejects - case.found.set_aside
+    look = f"Look at the {counted} rejects: if they are right, n" if counted else "N"
     folder = case.source.items.folder if case.found.table == "items" and case.source.items else case.source.name
     return (
-        f"Nothing has to change. Look at the examples; then deliver files to <landing>/{folder}/arrived=YYYY-MM-DDTHH/, and "
-        f"name the source in CLICKWRIGHT_SOURCES={case.source.name}."
+        f"{look}othing has to change. Look at the examples; then deliver files to <landing>/{folder}/arrived=YYYY-MM-DDTHH/, "
+        f"and name the source in CLICKWRIGHT_SOURCES={case.source.name}."
     )

@@ -119,9 +119,44 @@ def test_web_log(tmp_path: Path) -> None:
         4: ["source.not_served"],
         5: ["source.not_get"],
         6: ["robot.declared"],
-        8: ["line.no_match"],
+        8: ["source.no_request", "source.not_get", "source.not_served"],
     }
     assert "192.0.2" not in repr(found.rejected["masked_line"].to_list())
+
+
+BROWSER = '"-" "Mozilla/5.0 (X11; Linux x86_64)"'
+
+
+@pytest.mark.parametrize(
+    ("line", "page", "address"),
+    [
+        ('2001:db8::7 - - [{}] "GET /jam HTTP/2.0" 200 5 ' + BROWSER, "/jam", "2001:db8::7"),
+        ('192.0.2.7 - - [{}] "GET /find?q=\\"red\\" HTTP/1.1" 200 5 ' + BROWSER, "/find", "192.0.2.7"),
+        ('192.0.2.7 - ann of york [{}] "GET /a HTTP/1.1" 200 5 ' + BROWSER, "/a", "192.0.2.7"),
+        ('192.0.2.7, 10.0.0.9 - - [{}] "GET /b HTTP/1.1" 200 5 ' + BROWSER, "/b", "192.0.2.7"),
+        ('192.0.2.7 - - [{}] "GET /c d HTTP/1.1" 200 5 ' + BROWSER, "/c d", "192.0.2.7"),
+        ('192.0.2.7 - - [{}] "GET https://quince.example/e HTTP/1.1" 200 5 ' + BROWSER, "/e", "192.0.2.7"),
+        ('quince.example:443 192.0.2.7 - - [{}] "GET /f HTTP/1.1" 200 5 ' + BROWSER, "/f", "192.0.2.7"),
+        ('[2001:db8::1]:443 2001:db8::7 - - [{}] "GET /f HTTP/1.1" 200 5 ' + BROWSER, "/f", "2001:db8::7"),
+        ('192.0.2.7 - - [{}] "GET /g HTTP/1.1" 200 5 ' + BROWSER + ' "198.51.100.4" 0.003', "/g", "192.0.2.7"),
+    ],
+)
+def test_pages_of_a_web_log_in_all_its_forms(tmp_path: Path, line: str, page: str, address: str) -> None:
+    found = parsed("web_log", line.format("17/May/2026:12:05:03 +0200") + "\n", tmp_path, "log")
+    someone = pseudonym(KEY, f"{address} Mozilla/5.0 (X11; Linux x86_64)")
+    assert found.accepted.select("item_id", "user_id").rows() == [(page, someone)]
+
+
+def test_a_page_in_the_common_format_is_of_the_address_alone(tmp_path: Path) -> None:
+    found = parsed("web_log", '192.0.2.7 - - [17/May/2026:12:05:03 +0200] "GET /h HTTP/1.1" 200 5\n', tmp_path, "log")
+    assert found.accepted.select("item_id", "user_id").rows() == [("/h", pseudonym(KEY, "192.0.2.7"))]
+
+
+@pytest.mark.parametrize("request_", ["\\x16\\x03\\x01\\x00\\xee", "-", "", "\\x05\\x01", "quit", "SSH-2.0-Go"])
+def test_requests_that_are_not_of_http_are_set_aside(tmp_path: Path, request_: str) -> None:
+    line = f'192.0.2.7 - - [17/May/2026:12:05:03 +0200] "{request_}" 400 226 "-" "-"\n'
+    (why,) = reasons(parsed("web_log", line, tmp_path, "log")).values()
+    assert why[0] == "source.no_request"
 
 
 PRIVATE = {

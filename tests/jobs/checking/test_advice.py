@@ -88,6 +88,7 @@ def test_a_column_that_is_there_but_empty_is_not_absent(tmp_path: Path) -> None:
         ),
         ({"price": "12,50"}, "value: the numbers have a decimal comma: write `decimal: ','` and `thousands: '.'`."),
         ({"land": "Norway"}, "country is not the code of a country (ISO 3166): give the codes of the source's words"),
+        ({"item": "%D0%BF" * 40}, "item_id holds percent-encoded letters and is too long: write `url_decoded: true`"),
         ({"who": None}, "1 lines have no user: give every path that may name one as `user_id: {first_of: [...]}`"),
     ],
 )
@@ -140,6 +141,11 @@ def test_another_encoding(tmp_path: Path) -> None:
     assert checked(tmp_path, CSV, content.encode("latin-1"))["next"][0] == (
         "The file is not in utf-8: write `encoding: cp1252`, or deliver UTF-8."
     )
+
+
+def test_a_few_rejects_of_no_known_cause_are_mentioned(tmp_path: Path) -> None:
+    (step,) = checked(tmp_path, JSON_LINES, lines(*({"item": f"lamp-{n}"} for n in range(9)), {"item": "x" * 300}))["next"]
+    assert step.startswith("Look at the 1 rejects: if they are right, nothing has to change.")
 
 
 def test_too_many_rejects_refuse_a_day(tmp_path: Path) -> None:
