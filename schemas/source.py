@@ -83,6 +83,7 @@ class Column(_Strict):
     joined_by: str = Field(" ", description="separator between the joined values of paths")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
+    optional: bool = Field(False, description="whether all CSV or Parquet files of a day may lack the column")
     separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
     minimum: float | None = Field(None, description="lower bound of the source, where it is stricter than the contract")
     maximum: float | None = Field(None, description="upper bound of the source, where it is stricter than the contract")

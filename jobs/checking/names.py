@@ -14,6 +14,7 @@ import polars as pl
 from jobs.checking.checked import Checked
 from jobs.cleaning.candidates import wanted_fields
 from jobs.landing.readers.lines import numbered_lines
+from jobs.landing.readers.names import names_of
 from schemas.source import Column, Source
 
 FIRST_LINES = 500
@@ -43,7 +44,7 @@ def names_in(path: Path, source: Source) -> list[str]:
         case "json_lines":
             names = dict.fromkeys(name for value in _objects(path) for name in _paths(value))
         case "csv":
-            names = dict.fromkeys(source.fields or _header(path, source))
+            names = dict.fromkeys(source.fields or names_of(path, source) or _first_line(path, source))
         case "parquet":
             names = dict.fromkeys(_parquet_names(path))
         case "pattern":
@@ -74,7 +75,8 @@ def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
         yield above
 
 
-def _header(path: Path, source: Source) -> list[str]:
+def _first_line(path: Path, source: Source) -> list[str]:
+    """The fields of the first line, for a file without any name of the mapping."""
     for line in numbered_lines(path):
         text = line.content.decode(source.encoding, errors="replace")
         (fields,) = csv.reader([text], delimiter=source.delimiter, quotechar=source.quote)
