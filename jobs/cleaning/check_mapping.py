@@ -20,7 +20,8 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
+from jobs.cleaning.candidates import Arrival, masked_lines, shown_fields, wanted_fields
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import sentence
 from jobs.landing.files import HOUR, found_file
@@ -78,7 +79,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     shown = shown_fields(source, events)
     accepted = [events.polars_schema.to_frame()]
     for raw in read(path, source, wanted_fields(source), bounds=Bounds.set_by(settings)):
-        parsed = parse(raw, source, key, arrival, events)
+        parsed = parse_each(raw, source, key, arrival, events)
         found.lines += len(raw)
         found.rejects += len(parsed.rejected)
         accepted.append(parsed.accepted)

@@ -37,6 +37,7 @@ class Problem(StrEnum):
     HEADER_AGAIN = "line.header_again"
     NO_HEADER = "line.no_header"
     NO_MATCH = "line.no_match"
+    FAULT = "line.fault"
     AMBIGUOUS_ID = "line.ambiguous_id"
     REPEATED_NAME = "line.repeated_name"
     DAMAGED = "row.damaged"
