@@ -26,7 +26,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 
-from jobs.cleaning.candidates import Arrival, parse, wanted_fields
+from jobs.cleaning.candidates import Arrival, wanted_fields
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
 from jobs.landing.files import HOUR, LandingFile, found_file
 from jobs.landing.folders import entries, files_in, hour_folders, hour_of
@@ -46,7 +47,14 @@ from schemas.source import SOURCES, Source, load_source
 BROKEN = "a broken line"
 PLACE = "landing"
 """The landing zone's name in a receipt."""
-WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED, Problem.TOO_LARGE, Problem.UNKNOWN_COMPRESSION}
+WHOLE_FILE = {
+    Problem.TRUNCATED,
+    Problem.UNREADABLE,
+    Problem.DAMAGED,
+    Problem.TOO_LARGE,
+    Problem.UNKNOWN_COMPRESSION,
+    Problem.FAULT,
+}
 """Problems of files that cannot be rewritten faithfully."""
 
 
@@ -123,7 +131,7 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
     for raw in read(file.path, source, wanted_fields(source), bounds=Bounds.set_by(get_settings())):
         found.starts += raw["line_number"].to_list()
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
-        parsed = parse(raw, source, key, arrival, events)
+        parsed = parse_each(raw, source, key, arrival, events)
         lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.accepted, parsed.rejected)])
         persons = erased.among(lines["user_id"].unique())
         found.persons |= persons.keys()

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from jobs.cleaning.faults import in_parts
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
 from jobs.landing.files import HOUR, LandingFile
@@ -63,7 +65,8 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
         whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
         for raw in whole or read(file.path, source, wanted, lists, bounds=of.bounds):
-            rows = parse_items(raw, source.items, of.as_of, file, of.items)
+            parse = partial(parse_items, items=source.items, as_of=of.as_of, file=file, contract=of.items)
+            rows = pl.concat(in_parts(raw, parse, file.relative))
             sound = rows["reasons"].list.len() == 0
             yield ACCEPTED, rows.filter(sound).select(*of.items.columns, "arrived_at"), "item_id"
             yield REFUSED, rows.filter(~sound).select("source_file", "line_number", "reasons"), None

@@ -23,7 +23,8 @@ from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
 from jobs.checking.items import ITEM, check_items
 from jobs.checking.names import Absent, absent, names_in
 from jobs.checking.tables import WORDS, show
-from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
+from jobs.cleaning.candidates import Arrival, masked_lines, shown_fields, wanted_fields
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.stages import is_set_aside
 from jobs.landing.files import HOUR, found_file
@@ -52,7 +53,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     shown, wanted = shown_fields(source, events), wanted_fields(source)
     accepted = [events.polars_schema.to_frame()]
     for raw in read(path, source, wanted, bounds=Bounds.set_by(settings)):
-        parsed = parse(raw, source, key, arrival, events)
+        parsed = parse_each(raw, source, key, arrival, events)
         found.read(raw, wanted)
         accepted.append(parsed.accepted)
         _add_rejects(found, parsed.rejected, raw)

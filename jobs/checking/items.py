@@ -1,6 +1,7 @@
 """The outcomes of the lines of a catalogue file, as ``jobs.items`` reads them."""
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import polars as pl
@@ -8,6 +9,7 @@ import polars as pl
 from jobs.catalogue.stages import PERSONAL, parse_items
 from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
 from jobs.cleaning.candidates import masked_lines
+from jobs.cleaning.faults import in_parts
 from jobs.landing.files import found_file
 from jobs.landing.readers import Bounds, read
 from schemas.contract import load_contract
@@ -31,7 +33,8 @@ def check_items(source: Source, path: Path, settings: Settings) -> Checked:
     wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
     lists = frozenset(n for n, kind in contract.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
     for raw in read(path, source, wanted, lists, bounds=Bounds.set_by(settings)):
-        rows = parse_items(raw, source.items, file.arrived_on, file, contract)
+        parse = partial(parse_items, items=source.items, as_of=file.arrived_on, file=file, contract=contract)
+        rows = pl.concat(in_parts(raw, parse, file.relative))
         found.read(raw, wanted)
         sound = rows.filter(pl.col("reasons").list.len() == 0)
         found.add(ITEM, sound, masked_lines(sound.head(EXAMPLES), list(source.items.columns)))

@@ -13,12 +13,12 @@ from jobs.cleaning.candidates import (
     Arrival,
     derived,
     masked_lines,
-    parse,
     reject_rows,
     shown_fields,
     wanted_fields,
     without_erased,
 )
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.parquet_writer import content, write_partitions
@@ -94,7 +94,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     wanted = wanted_fields(source)
     whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
     for raw in whole or read(file.path, source, wanted, groups=groups, bounds=of.bounds):
-        parsed = without_erased(parse(raw, source, key, of.arrival(file), of.events), of.erased)
+        parsed = without_erased(parse_each(raw, source, key, of.arrival(file), of.events), of.erased)
         yield parsed.accepted, parsed.rejected
 
 

@@ -23,6 +23,9 @@ from jobs.landing.readers.json_lines import read_json_lines
 from jobs.landing.readers.lines import UNKNOWN_COMPRESSION, Problem
 from jobs.landing.readers.parquet import Groups, read_parquet
 from jobs.landing.readers.pattern import read_pattern
+from schemas.runtime.cli import log
+from schemas.runtime.local_files import escaped_name
+from schemas.runtime.panics import is_fault
 from schemas.source import Source
 
 __all__ = ["Bounds", "Groups", "Problem", "read", "refused_file"]
@@ -46,6 +49,21 @@ def read(
         groups: read only these row groups, in a format that has them.
         bounds: how large the file may become.
     """
+    last = None
+    try:
+        for frame in _frames(path, source, wanted, lists, groups, bounds):
+            last = frame["line_number"].max() if len(frame) else last
+            yield frame
+    except BaseException as error:
+        if not is_fault(error) or groups is not None:
+            raise
+        log.error("a library failed", file=escaped_name(path), after_line=last, error=type(error).__name__)
+        yield refused_file(Problem.FAULT, wanted, lists)
+
+
+def _frames(
+    path: Path, source: Source, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
+) -> Iterator[pl.DataFrame]:
     if source.format != "parquet":
         problem = Problem.UNKNOWN_COMPRESSION if path.name.endswith(UNKNOWN_COMPRESSION) else None
         if problem is None and text_exceeds(path, bounds):
