@@ -1,7 +1,7 @@
 """Source mappings: YAML files that say how a source's lines become events. To add a source, add a file to ``sources/``."""
 
 import codecs
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,11 +15,11 @@ from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 from schemas.runtime.terminal import printable
 from schemas.shared_rules import with_shared_rules
+from schemas.time_format import time_format
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
-TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
-NAMES_AN_HOUR = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
+TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems allow 255."""
 ONLY_FOR = {
@@ -172,7 +172,15 @@ class Source(_Strict):
     )
     nothing: tuple[str, ...] = Field((), description="texts that mean null, such as '-' or NULL")
     time_zone: str = "UTC"
-    time_format: str = Field("iso", description="iso, epoch_s, epoch_ms, epoch_us, or a format such as %d/%b/%Y:%H:%M:%S %z")
+    time_format: str = Field(
+        "iso", description="iso, epoch_s, epoch_ms, epoch_us, epoch_ns, or a format of strptime such as %d/%b/%Y:%H:%M:%S %z"
+    )
+    time_origin: datetime | None = Field(None, description="epoch formats: the moment from which times count, if not 1970")
+    dates_only: bool = Field(
+        False, description="whether a date without a time of day is read, as midnight in the source's time zone"
+    )
+    decimal: str = Field(".", description="decimal sign of numbers")
+    thousands: str | None = Field(None, description="separator of thousands in numbers, such as . or a blank")
     first_day: date | None = Field(None, description="first arrival day on which the source delivers")
     last_day: date | None = Field(None, description="last arrival day on which the source delivers")
     columns: dict[str, Column]
@@ -198,13 +206,33 @@ class Source(_Strict):
             raise ValueError(f"unknown time zone {value!r}") from None
         return value
 
-    @field_validator("time_format")
-    @classmethod
-    def _names_a_moment(cls, value: str) -> str:
-        if value != "iso" and value not in TICKS_A_SECOND and not any(hour in value for hour in NAMES_AN_HOUR):
-            known = ", ".join(["iso", *TICKS_A_SECOND])
-            raise ValueError(f"unknown time format {value!r}; use {known}, or a format with %H such as %m/%d/%Y %H:%M")
-        return value
+    @model_validator(mode="after")
+    def _names_a_moment(self) -> "Source":
+        if self.time_format in TICKS_A_SECOND:
+            if self.dates_only:
+                raise ValueError(f"dates_only is not for the time format {self.time_format}, whose times are moments")
+            return self
+        if self.time_origin is not None:
+            raise ValueError(f"time_origin is only for the time formats {', '.join(TICKS_A_SECOND)}")
+        if self.time_format != "iso":
+            if "%" not in self.time_format:
+                known = ", ".join(["iso", *TICKS_A_SECOND])
+                raise ValueError(f"unknown time format {self.time_format!r}; use {known}, or a format such as %m/%d/%Y %H:%M")
+            try:
+                time_format(self.time_format, self.dates_only)
+            except ValueError as error:
+                raise ValueError(f"time_format: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_are_unambiguous(self) -> "Source":
+        if self.decimal not in (".", ","):
+            raise ValueError(f"decimal is {self.decimal!r}; use a full stop or a comma")
+        if self.thousands is not None and (len(self.thousands) != 1 or self.thousands.isalnum() or self.thousands in "+-"):
+            raise ValueError(f"thousands is {self.thousands!r}; use one character, such as a full stop, a comma or a blank")
+        if self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; use different signs")
+        return self
 
     @field_validator("delimiter", "quote")
     @classmethod

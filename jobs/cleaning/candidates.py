@@ -16,7 +16,8 @@ import polars as pl
 from jobs.cleaning.event_identity import CONTENT_COLUMNS
 from jobs.cleaning.pseudonymize import with_pseudonyms
 from jobs.cleaning.reject_reasons import LineReason
-from jobs.cleaning.timestamps import utc_time
+from jobs.cleaning.timestamps import reasons as time_reasons
+from jobs.cleaning.timestamps import utc_times
 from schemas.contract import Contract
 from schemas.privacy.suppression_list import Erased
 from schemas.rules import RowRuleKind, to_polars
@@ -29,6 +30,7 @@ LONGEST_MASKED_LINE = 4000
 NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
 AGENT = "agent"
 WHO_AND_WHAT = ["user_id", *CONTENT_COLUMNS]
+EVENT_TIME, EVENT_TYPE = "event_time", "event_type"
 SKIP = "skip."
 """Prefix of a `skip` rule's name: the field that the rule reads."""
 
@@ -95,10 +97,10 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     first_part, raw = raw["user_id"] if "user_id" in raw.columns else None, _assembled(raw, source)
     too_long = (raw["user_id"].cast(pl.String).str.len_chars() > LONGEST_USER_ID).fill_null(False)
     raw = with_pseudonyms(raw, first_part, key)
-    frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
+    frame, why_no_time = _typed(raw, source, arrival)
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(events.columns)
-    broken = _broken(frame, raw, set_aside, source, events)
+    broken = _broken(frame, raw, why_no_time, set_aside, source, events)
     broken = broken.with_columns((too_long & raw["problem"].is_null()).alias(f"user_id.{LineReason.TOO_LONG}"))
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
@@ -217,16 +219,24 @@ def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     return raw.select("line_number", "problem", "line", *columns)
 
 
-def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
+def _typed(raw: pl.DataFrame, source: Source, arrival: Arrival) -> tuple[pl.DataFrame, pl.Series | None]:
+    """The mapped columns in their types, and why a time cannot be read; a value that cannot be read is null."""
+    frame = raw.select("line_number", *[_value(name, source) for name in source.columns if name != EVENT_TIME])
+    times = utc_times(raw[EVENT_TIME], source)
+    why = time_reasons(raw[EVENT_TIME], times, source, arrival.arrived_at)
+    if why is not None:
+        times = times.to_frame().select(pl.when(why.is_null()).then(pl.first())).to_series()
+    return frame.with_columns(times.alias(EVENT_TIME)), why
+
+
+def _value(name: str, source: Source) -> pl.Expr:
     column = pl.col(name)
-    if name == "event_time":
-        return utc_time(column, kind, source).alias(name)
     if name in NUMBERS:
         number = column.cast(NUMBERS[name], strict=False)
         # Engines treat NaN differently, so it becomes a null.
         return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
     text = column.cast(pl.String)
-    if name == "event_type":
+    if name == EVENT_TYPE:
         return text.replace_strict(source.event_types, default=None, return_dtype=pl.String)
     return text.str.to_uppercase() if name == "country" else text
 
@@ -250,8 +260,15 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
 
 
-def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
-    """For every rule of the contract and of the source, which candidates break it.
+def _broken(
+    frame: pl.DataFrame,
+    raw: pl.DataFrame,
+    why_no_time: pl.Series | None,
+    set_aside: pl.DataFrame,
+    source: Source,
+    events: Contract,
+) -> pl.DataFrame:
+    """For every rule of the contract and of the source, which candidates break it, without what only follows from another.
 
     Rules do not apply to lines with a problem. Only its `skip` rules apply to a line that one of them excludes.
     """
@@ -261,16 +278,42 @@ def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, sou
     found = {rule.id: frame.select(to_polars(rule)).to_series() for rule in events.rules}
     for name, column in source.columns.items():
         lost = raw[name].is_not_null() & frame[name].is_null()
-        if name in {*NUMBERS, "event_time"}:
+        if name in NUMBERS:
             found[f"{name}.{LineReason.UNREADABLE}"] = lost
-        if name == "event_type":
+        if name == EVENT_TIME and why_no_time is not None:
+            found |= {
+                f"{name}.{why}": (why_no_time == why).fill_null(False) for why in why_no_time.drop_nulls().unique().sort()
+            }
+        if name == EVENT_TYPE:
             found[f"{name}.{LineReason.UNKNOWN}"] = lost
         if column.minimum is not None or column.maximum is not None:
             low, high = column.minimum, column.maximum
             inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
             found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
+    found = _first_of_each_cause(found, source, events)
     found |= {name: set_aside[name] for name in set_aside.columns}
     return pl.DataFrame([(hit & (readable if name in skips else judged)).alias(name) for name, hit in found.items()])
+
+
+def _first_of_each_cause(found: dict[str, pl.Series], source: Source, events: Contract) -> dict[str, pl.Series]:
+    """One reason for one fault: a value that cannot be read is not also missing, and a wrong time is not also late.
+
+    The audit expects the same of ``rejects``, see :func:`schemas.publishing.validator.unexplained`.
+    """
+    of_rules = {rule.id for rule in events.rules}
+    for column in source.columns:
+        columns = events.together(column)
+        unread = [f"{column}.{LineReason.UNREADABLE}", f"{column}.{LineReason.UNKNOWN}"]
+        of_column = [name for name in found if name.startswith(f"{column}.") and name not in of_rules]
+        causes = of_column if column == EVENT_TIME else [name for name in unread if name in found]
+        rules = [f"{column}.{RowRuleKind.REQUIRED}"]
+        if len(columns) > 1:
+            rules = [name for one in columns for name in found if name in of_rules and name.startswith(f"{one}.")]
+        chain = [*causes, *(name for name in rules if name in found)]
+        seen = pl.Series([False])
+        for name in chain:
+            found[name], seen = found[name] & ~seen, found[name] | seen
+    return found
 
 
 def _refused(

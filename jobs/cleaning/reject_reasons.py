@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from jobs.cleaning.timestamps import UNITS, TimeReason
 from jobs.landing.readers import Problem
 from schemas.contract import Contract
 from schemas.source import Source
@@ -60,6 +61,23 @@ SENTENCES: dict[str, str] = {
 }
 
 
+SENTENCES_OF_TIMES = {
+    str(
+        TimeReason.NO_TIME_OF_DAY
+    ): "a date without a time of day; set dates_only: true in the mapping if the source has no more",
+    **{
+        f"{TimeReason.LOOKS_LIKE}_{unit}": f"the number looks like {unit}; correct time_format in the mapping" for unit in UNITS
+    },
+}
+
+CONSEQUENCES = {
+    "lag_seconds.range": "the event lies in the future of its arrival",
+    "days_late.range": "the event arrived too late, or too early",
+    "event_time.range": "the time lies too far back",
+}
+"""The meaning of a broken rule of the contract where its own sentence does not say it."""
+
+
 def sentence(reason: str, source: Source, events: Contract) -> str:
     """Explain a reason code of a reject in words.
 
@@ -82,8 +100,10 @@ def sentence(reason: str, source: Source, events: Contract) -> str:
         return SENTENCES[reason]
     for rule in events.rules:
         if rule.id == reason:
-            return rule.sentence
+            return f"{CONSEQUENCES[reason]}: {rule.sentence}" if reason in CONSEQUENCES else rule.sentence
     where, _, what = reason.partition(".")
+    if what in SENTENCES_OF_TIMES:
+        return f"{where}: {SENTENCES_OF_TIMES[what]}"
     if where == LineReason.SKIPPED:
         return source.skip[what].why or SENTENCES[LineReason.SKIPPED]
     return f"{where}: {SENTENCES[what]}"

@@ -58,7 +58,7 @@ def test_simulated_columns(tmp_path: Path) -> None:
     assert found.accepted.select("event_id", "user_id", "event_type", "event_time", "item_id").rows() == [
         ("e1", pseudonym(KEY, "u1"), "cart", at, "p1")
     ]
-    assert reasons(found) == {2: ["user_id.required"], 3: ["event_type.required", "event_type.unknown"]}
+    assert reasons(found) == {2: ["user_id.required"], 3: ["event_type.unknown"]}
 
 
 def test_online_retail(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_online_retail(tmp_path: Path) -> None:
         7: ["source.returned", "source.no_customer"],
         8: ["source.adjusted", "source.no_article", "source.no_customer"],
         9: ["value.source_range"],
-        10: ["event_date.required", "event_time.required", "lag_seconds.required", "event_time.unreadable"],
+        10: ["event_time.unreadable"],
     }
 
 
@@ -233,7 +233,7 @@ def test_rees46(tmp_path: Path) -> None:
         ("cart", datetime(2019, 10, 1, 0, 0, 1, tzinfo=UTC), "3001", 35.79),
         ("purchase", datetime(2019, 10, 1, 0, 0, 4, tzinfo=UTC), "3001", None),
     ]
-    assert reasons(found) == {4: ["source.removed_from_cart"], 5: ["event_type.required", "event_type.unknown"]}
+    assert reasons(found) == {4: ["source.removed_from_cart"], 5: ["event_type.unknown"]}
 
 
 def test_retailrocket(tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_ga4(tmp_path: Path) -> None:
         ("view", datetime(2021, 1, 21, 13, 9, 27, 890123, tzinfo=UTC), "L1", "mobile", "Red lamp", 2.5, None),
         ("search", datetime(2021, 1, 21, 13, 9, 27, 890124, tzinfo=UTC), None, None, None, None, "lamp"),
     ]
-    assert reasons(found) == {3: ["source.no_behaviour"], 4: ["event_type.required", "event_type.unknown"]}
+    assert reasons(found) == {3: ["source.no_behaviour"], 4: ["event_type.unknown"]}
 
 
 @pytest.mark.parametrize("name", sorted(TESTED))

@@ -42,8 +42,11 @@ def columns(**changes: Any) -> dict[str, Any]:
         ({"format": "pattern"}, "the format pattern needs a pattern with named groups"),
         ({"format": "pattern", "pattern": r"(?P<u>\w+) (\d+)"}, "the pattern has no group t; it has u"),
         ({"format": "pattern", "pattern": "(?P<u>"}, "not a valid regular expression: unclosed group"),
-        ({"time_format": "rfc"}, "unknown time format 'rfc'; use iso, epoch_s, epoch_ms, epoch_us, or a format with %H"),
-        ({"time_format": "%d/%m/%Y"}, "unknown time format '%d/%m/%Y'"),
+        (
+            {"time_format": "rfc"},
+            "unknown time format 'rfc'; use iso, epoch_s, epoch_ms, epoch_us, epoch_ns, or a format such as",
+        ),
+        ({"time_format": "%d/%m/%Y"}, "time_format: '%d/%m/%Y' names no hour"),
         ({"time_zone": "Mars/Olympus"}, "unknown time zone 'Mars/Olympus'; at time_zone"),
         (columns(item_id={"path": "i", "constant": "x"}), "give one of path, paths and constant; at columns.item_id"),
         (columns(item_id={"paths": ["i"]}), "Tuple should have at least 2 items"),
