@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.cleaning.timestamps import utc_time
+from jobs.cleaning.timestamps import utc_times
 from jobs.landing.readers.lines import open_lines
 from schemas.source import TICKS_A_SECOND, Source
 
@@ -140,9 +140,8 @@ def _ticks_in(texts: Sequence[str]) -> str | None:
 def _reads(form: str, texts: Sequence[str], source: Source) -> bool:
     """Whether a time format reads all texts."""
     other = source.model_copy(update={"time_format": form})
-    column = pl.Series("at", texts, dtype=pl.String)
     try:
-        return pl.select(utc_time(pl.lit(column), column.dtype, other)).to_series().null_count() == 0
+        return utc_times(pl.Series("at", texts, dtype=pl.String), other).null_count() == 0
     except (pl.exceptions.PolarsError, ValueError):
         return False
 
