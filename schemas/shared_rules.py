@@ -39,7 +39,11 @@ def with_shared_rules(mapping: Mapping[str, Any], folder: Path) -> dict[str, Any
     names: Mapping[str, str] = paths if isinstance(paths, Mapping) else {path: path for path in there}
     if unknown := sorted(set(names) - there):
         raise ValueError(f"{wanted['source']} has no rule on {', '.join(unknown)}; it has rules on {', '.join(sorted(there))}")
-    taken = {name: {**rule, "path": names[rule["path"]]} for name, rule in other.items() if rule["path"] in names}
+    without = wanted.get("without") or ()
+    if unknown := sorted(set(without) - set(other)):
+        raise ValueError(f"{wanted['source']} has no rule {', '.join(unknown)}; it has {', '.join(sorted(set(other) - {ROBOTS}))}")
+    kept = {name: rule for name, rule in other.items() if name not in without and rule["path"] in names}
+    taken = {name: {**rule, "path": names[rule["path"]]} for name, rule in kept.items()}
     robots = taken.pop(ROBOTS, None)
     own = {"robots": robots} if robots is not None and mapping.get("robots") is None else {}
     return {**mapping, **own, "skip": {**taken, **(mapping.get("skip") or {})}}

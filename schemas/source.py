@@ -155,6 +155,7 @@ class RulesLike(_Strict):
 
     source: str
     paths: dict[str, str] | None = None
+    without: tuple[str, ...] = Field((), description="the names of skip rules that are not taken over")
 
 
 class Source(_Strict):

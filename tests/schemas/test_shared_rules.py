@@ -47,9 +47,16 @@ def test_the_rules_of_the_mapping_itself_win() -> None:
     assert found.robots.path == "ua"
 
 
+def test_rules_can_be_left_out() -> None:
+    found = source(rules_like={"source": "web_log", "paths": {"page": "key"}, "without": ["asset"]})
+    assert "asset" not in found.skip
+    assert "account" in found.skip
+
+
 @pytest.mark.parametrize(
     ("like", "problem"),
     [
+        ({"source": "web_log", "without": ["assets"]}, "web_log has no rule assets; it has account, address, asset"),
         ({"source": "web_logs"}, "no mapping 'web_logs' to take rules from; known are .*ga4"),
         ({"source": "../web_log"}, "no mapping '../web_log' to take rules from"),
         (
