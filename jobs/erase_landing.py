@@ -12,7 +12,9 @@ If a line of a request found nobody, here or in the lake, its id may be wrong, a
 """
 
 import argparse
+import bz2
 import gzip
+import lzma
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +34,8 @@ from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
 from jobs.landing.files import HOUR, LandingFile, found_file
 from jobs.landing.folders import entries, files_in, hour_folders, hour_of
 from jobs.landing.readers import Bounds, Problem, read
-from jobs.landing.readers.lines import open_lines
+from jobs.landing.readers.compression import compression_of, open_part
+from jobs.landing.readers.lines import rewritable
 from schemas.contract import load_contract
 from schemas.erasure.receipt import Landing, Receipt, nobody_found, read_receipt, receipts, write_receipt
 from schemas.lake.pseudonym_key import pseudonym_key
@@ -53,6 +56,9 @@ WHOLE_FILE = {
     Problem.DAMAGED,
     Problem.TOO_LARGE,
     Problem.UNKNOWN_COMPRESSION,
+    Problem.TRAILING,
+    Problem.CHECKSUM,
+    Problem.UTF16,
     Problem.FAULT,
 }
 """Problems of files that cannot be rewritten faithfully."""
@@ -141,6 +147,7 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
             if hit := [raw_id for raw_id in telling if raw_id in text]:
                 found.of[line] = BROKEN
                 found.persons |= {person for raw_id in hit for person in persons_of(key, raw_id)}
+    found.sound &= source.format == "parquet" or rewritable(file.path, source.encoding)
     return found
 
 
@@ -178,7 +185,8 @@ def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
     starts = sorted(set(lines.starts))
     following = dict(zip(starts, [*starts[1:], None], strict=True))
     blanking = False
-    with open_lines(path) as old, _written(fresh, path.name) as new:
+    kind = compression_of(path)
+    with open_part(path, kind) as old, _written(fresh, kind) as new:
         for number, content in enumerate(old, 1):
             if number in following:
                 blanking = number in lines.of
@@ -186,14 +194,20 @@ def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
 
 
 @contextmanager
-def _written(path: Path, like: str) -> Iterator[IO[bytes]]:
-    """A file to write, compressed according to its name."""
+def _written(path: Path, kind: str | None) -> Iterator[IO[bytes]]:
+    """A file to write, in the compression of another."""
     with path.open("wb") as file:
-        if like.endswith(".gz"):
+        if kind == "gzip":
             with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as packed:
                 yield packed  # type: ignore[misc]
-        elif like.endswith((".zst", ".zstd")):
+        elif kind == "zstandard":
             with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+                yield packed  # type: ignore[misc]
+        elif kind == "bzip2":
+            with bz2.BZ2File(file, "wb") as packed:
+                yield packed  # type: ignore[misc]
+        elif kind == "xz":
+            with lzma.LZMAFile(file, "wb") as packed:
                 yield packed  # type: ignore[misc]
         else:
             yield file

@@ -20,13 +20,15 @@ from schemas.time_format import time_format
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
+WIDE_ENCODINGS = ("utf-16", "utf-32", "utf-8-sig")
+"""Encodings that are not supersets of ASCII, and are read all the same."""
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems allow 255."""
 ONLY_FOR = {
     "delimiter": ("csv",),
     "quote": ("csv",),
     "fields": ("csv",),
-    "encoding": ("csv", "pattern"),
+    "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
 }
 """Options that only some formats have."""
@@ -167,7 +169,7 @@ class Source(_Strict):
     delimiter: str = Field(",", description="csv: separator between fields; one character")
     quote: str | None = Field('"', description="csv: quote character around fields that contain a delimiter; null for none")
     fields: tuple[str, ...] | None = Field(None, description="csv: field names, for files without a header")
-    encoding: str = Field("utf-8", description="csv, pattern: character encoding, such as latin-1")
+    encoding: str = Field("utf-8", description="text formats: character encoding, such as latin-1 or utf-16")
     pattern: str | None = Field(
         None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
     )
@@ -246,6 +248,8 @@ class Source(_Strict):
     @classmethod
     def _keeps_ascii(cls, value: str) -> str:
         ascii_text = "".join(map(chr, range(128)))
+        if (name := codecs.lookup(value).name if _is_encoding(value) else "").startswith(WIDE_ENCODINGS):
+            return name.removesuffix("-sig")  # its readers take away the byte order mark
         try:
             kept = ascii_text.encode(value) == ascii_text.encode()
         except LookupError:
@@ -301,6 +305,13 @@ class Source(_Strict):
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name) is not None
+    except LookupError:
+        return False
 
 
 def _groups(pattern: str | None) -> list[str]:

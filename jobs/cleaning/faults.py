@@ -11,7 +11,7 @@ import polars as pl
 
 from jobs.cleaning.candidates import Arrival, Parsed, parse
 from jobs.landing.readers.frames import problem_frame
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.problems import Problem
 from schemas.contract import Contract
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ClickwrightError

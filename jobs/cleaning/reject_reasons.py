@@ -27,7 +27,7 @@ class LineReason(StrEnum):
 
 SENTENCES: dict[str, str] = {
     Problem.NOT_JSON: "the line is not valid JSON",
-    Problem.NOT_UTF8: "the line is not valid UTF-8",
+    Problem.NOT_UTF8: "the line is not valid UTF-8; if the file has another encoding, name it: `encoding: latin-1`",
     Problem.WRONG_ENCODING: "the line cannot be decoded with the mapping's encoding",
     Problem.TOO_LONG: "the line is longer than 1 MiB",
     Problem.WRONG_FIELDS: "the line has more or fewer fields than the header",
@@ -41,8 +41,12 @@ SENTENCES: dict[str, str] = {
     Problem.DAMAGED: "the row is in a damaged part of the file",
     Problem.EMPTY: "the file is empty, without even a header",
     Problem.TRUNCATED: "the compressed file is truncated; the lines before the cut were read",
-    Problem.UNREADABLE: "the file is corrupt, or not in the format that its name says",
-    Problem.UNKNOWN_COMPRESSION: "the compression of the file is not known; deliver it plain, as gzip or as Zstandard",
+    Problem.TRAILING: "other data follows the compressed data, and was not read; the lines before it were",
+    Problem.CHECKSUM: "the checksum of the compressed data is wrong, so a line that was read may be damaged; deliver it again",
+    Problem.UNREADABLE: "the file is corrupt, or not in the format of its mapping",
+    Problem.UTF16: "the file is in UTF-16; add `encoding: utf-16` to the mapping",
+    Problem.UNKNOWN_COMPRESSION: "the file is in an archive or a compression that is not read, or is encrypted; "
+    "deliver it plain, or as gzip, Zstandard, bzip2, xz or zip",
     Problem.TOO_LARGE: "the file becomes too large or has too many lines when it is read (CLICKWRIGHT_LANDING_FILE_*)",
     Problem.BAD_NAME: "the file's name is not UTF-8, or has control characters or backslashes; deliver it under another name",
     Problem.NOT_A_FILE: "the entry is not a file that can be read (a pipe, a device, a link to a folder or to nothing)",

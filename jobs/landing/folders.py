@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.problems import Problem
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import escaped_name

@@ -7,7 +7,8 @@ A reader yields frames with these columns:
 - ``line`` (string): the text of a line with a problem, if it has one; null otherwise.
 - one column for each wanted field: its text, or the value that the format has (a number, a time); null if it is missing.
 
-Every line that is not blank becomes a row of one frame. Text formats may be compressed (``.gz``, ``.zst``). Of a file that
+Every line that is not blank becomes a row of one frame. Text formats may be compressed (gzip, Zstandard,
+bzip2, xz, zip). Of a file that
 becomes larger than its bounds (``jobs.landing.readers.bounds``) no line is read: it is one row, numbered 0, with a problem.
 """
 
@@ -17,12 +18,13 @@ from pathlib import Path
 import polars as pl
 
 from jobs.landing.readers.bounds import DEFAULT, Bounds, text_exceeds
+from jobs.landing.readers.compression import refusal_of
 from jobs.landing.readers.delimited import read_delimited
 from jobs.landing.readers.frames import problem_frame
 from jobs.landing.readers.json_lines import read_json_lines
-from jobs.landing.readers.lines import UNKNOWN_COMPRESSION, Problem
 from jobs.landing.readers.parquet import Groups, read_parquet
 from jobs.landing.readers.pattern import read_pattern
+from jobs.landing.readers.problems import Problem
 from schemas.runtime.cli import log
 from schemas.runtime.local_files import escaped_name
 from schemas.runtime.panics import is_fault
@@ -65,7 +67,7 @@ def _frames(
     path: Path, source: Source, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
 ) -> Iterator[pl.DataFrame]:
     if source.format != "parquet":
-        problem = Problem.UNKNOWN_COMPRESSION if path.name.endswith(UNKNOWN_COMPRESSION) else None
+        problem = refusal_of(path)
         if problem is None and text_exceeds(path, bounds):
             problem = Problem.TOO_LARGE
         if problem is not None:
@@ -75,7 +77,7 @@ def _frames(
     in_a_text = {name: separator for name, separator in separators.items() if separator is not None}
     match source.format:
         case "json_lines":
-            frames = read_json_lines(path, wanted, lists - set(in_a_text))
+            frames = read_json_lines(path, wanted, lists - set(in_a_text), source.encoding)
         case "csv":
             frames = read_delimited(path, source, wanted)
         case "parquet":

@@ -11,7 +11,8 @@ import numpy as np
 import polars as pl
 
 from jobs.landing.readers.frames import frame_of, problem_frame
-from jobs.landing.readers.lines import BLOCK_BYTES, Block, Problem, RawLine, blocks, text_of
+from jobs.landing.readers.lines import BLOCK_BYTES, Block, RawLine, blocks, text_of
+from jobs.landing.readers.problems import Problem
 from jobs.landing.readers.records import Record, Records
 from schemas.source import Source
 
@@ -32,7 +33,7 @@ def read_delimited(
     """
     records = Records(source.delimiter, source.quote, source.encoding, source.fields, set(wanted.values()))
     empty = True
-    for block in blocks(path, block_bytes):
+    for block in blocks(path, block_bytes, source.encoding):
         empty = False
         if block.problem is not None:
             yield _slow(records.take([], last=True), records, wanted)
@@ -88,7 +89,7 @@ def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) 
 
 def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.DataFrame | None:
     """The frame of a block whose simple lines are split by Polars; None if a record spans several lines."""
-    content = _as_utf8(block.content.replace(b"\r\n", b"\n"), records.encoding)
+    content = block.content.replace(b"\r\n", b"\n")
     if not content:
         return None
     content = _unquoted(content, records)
@@ -97,8 +98,7 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
     for at in np.flatnonzero(~usual & (ends > starts)).tolist():
         line = content[starts[at] : ends[at]].rstrip(b"\r")
         if line:
-            raw = line if records.encoding == "utf-8" else line.decode().encode(records.encoding)
-            lines.append(RawLine(block.first + at, raw, None))
+            lines.append(RawLine(block.first + at, line, None))
     odd = records.singles(lines)
     if odd is None:
         return None
@@ -110,16 +110,6 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
         return None
     frame = frame_of(numbers, columns)
     return pl.concat([frame, _slow(odd, records, wanted)]).sort("line_number") if odd else frame
-
-
-def _as_utf8(content: bytes, encoding: str) -> bytes | None:
-    """A block in UTF-8; None if it contains bytes that are invalid in its encoding."""
-    if encoding == "utf-8" or content.isascii():
-        return content
-    try:
-        return content.decode(encoding).encode()
-    except UnicodeDecodeError:
-        return None
 
 
 def _unquoted(content: bytes, records: Records) -> bytes:

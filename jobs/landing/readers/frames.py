@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.problems import Problem
 
 Numbers = Sequence[int] | np.ndarray | pl.Series
 

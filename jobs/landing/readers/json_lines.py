@@ -7,7 +7,8 @@ from typing import Any
 import orjson
 import polars as pl
 
-from jobs.landing.readers.lines import Problem, RawLine, numbered_lines, text_of
+from jobs.landing.readers.lines import RawLine, not_decoded, numbered_lines, text_of
+from jobs.landing.readers.problems import Problem
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 CHUNK_LINES = 100_000
@@ -15,16 +16,19 @@ CHUNK_BYTES = 8 << 20
 """Lines that are parsed together. Both are bounded: a line may be a mebibyte long, and twenty times as large when parsed."""
 
 
-def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
+def read_json_lines(
+    path: Path, wanted: Mapping[str, str], lists: frozenset[str], encoding: str = "utf-8"
+) -> Iterator[pl.DataFrame]:
     """The frames of a file of JSON Lines.
 
     Args:
         path: the file.
         wanted: field -> path of its value, as steps into nested objects and lists.
         lists: the fields that hold several texts.
+        encoding: of the file.
     """
-    for chunk in _chunks(numbered_lines(path)):
-        yield _frame(chunk, wanted, lists)
+    for chunk in _chunks(numbered_lines(path, encoding)):
+        yield _frame(chunk, wanted, lists, encoding)
 
 
 def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
@@ -39,7 +43,7 @@ def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
         yield chunk
 
 
-def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str]) -> pl.DataFrame:
+def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str], encoding: str) -> pl.DataFrame:
     objects: list[Any] = []
     problems: list[str | None] = []
     texts: list[str | None] = []
@@ -49,7 +53,7 @@ def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str
             try:
                 found = orjson.loads(content)
             except orjson.JSONDecodeError:
-                problem = _why(content)
+                problem = _why(content, encoding)
         objects.append(found if type(found) is dict else {})
         problems.append(problem)
         texts.append(None if problem is None else text_of(content))
@@ -68,11 +72,11 @@ def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str
     return pl.DataFrame(columns)
 
 
-def _why(content: bytes) -> Problem:
+def _why(content: bytes, encoding: str) -> Problem:
     try:
         content.decode()
     except UnicodeDecodeError:
-        return Problem.NOT_UTF8
+        return not_decoded(encoding)
     return Problem.NOT_JSON
 
 

@@ -13,10 +13,10 @@ from polars.datatypes import DataTypeClass
 from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, by_halves, polars_schema
 from jobs.landing.readers.bounds import Bounds
 from jobs.landing.readers.frames import problem_frame
-from jobs.landing.readers.lines import Problem
 from jobs.landing.readers.moments import possible
 from jobs.landing.readers.numbers_as_text import ambiguous, as_text
 from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
+from jobs.landing.readers.problems import Problem
 from schemas.contract import load_contract
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 

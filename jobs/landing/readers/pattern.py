@@ -6,7 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from jobs.landing.readers.frames import frame_of, problem_frame
-from jobs.landing.readers.lines import Block, Problem, blocks, not_decoded, text_of
+from jobs.landing.readers.lines import Block, blocks, not_decoded, text_of
+from jobs.landing.readers.problems import Problem
 from schemas.source import Source
 
 WHOLE = "_whole_line"
@@ -21,7 +22,7 @@ def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Itera
         wanted: field -> name of the group.
     """
     kinds = dict.fromkeys(wanted, pl.String)
-    for block in blocks(path):
+    for block in blocks(path, encoding=source.encoding):
         if block.problem is not None:
             yield problem_frame([block.first], block.problem, [text_of(block.content)], kinds)
             continue
@@ -44,12 +45,12 @@ def _decoded(block: Block, encoding: str, kinds: Mapping[str, type[pl.DataType]]
     """The lines of a block with their numbers, and a frame of those that cannot be decoded."""
     broken: list[tuple[int, str]] = []
     try:
-        lines: list[str | None] = list(block.content.decode(encoding).split("\n")[:-1])
+        lines: list[str | None] = list(block.content.decode().split("\n")[:-1])
     except UnicodeDecodeError:
         lines = []
         for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first):
             try:
-                lines.append(raw.decode(encoding))
+                lines.append(raw.decode())
             except UnicodeDecodeError:
                 lines.append(None)
                 broken.append((number, text_of(raw)))

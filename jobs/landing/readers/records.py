@@ -4,7 +4,8 @@ import csv
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from jobs.landing.readers.lines import LONGEST_LINE, Problem, RawLine, not_decoded, text_of
+from jobs.landing.readers.lines import LONGEST_LINE, RawLine, not_decoded, text_of
+from jobs.landing.readers.problems import Problem
 
 csv.field_size_limit(2 * LONGEST_LINE)
 
@@ -137,7 +138,7 @@ class Records:
 
     def _text(self, line: RawLine) -> str | None:
         try:
-            return line.content.decode(self.encoding)
+            return line.content.decode()
         except UnicodeDecodeError:
             return None
 
