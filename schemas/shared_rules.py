@@ -41,7 +41,9 @@ def with_shared_rules(mapping: Mapping[str, Any], folder: Path) -> dict[str, Any
         raise ValueError(f"{wanted['source']} has no rule on {', '.join(unknown)}; it has rules on {', '.join(sorted(there))}")
     without = wanted.get("without") or ()
     if unknown := sorted(set(without) - set(other)):
-        raise ValueError(f"{wanted['source']} has no rule {', '.join(unknown)}; it has {', '.join(sorted(set(other) - {ROBOTS}))}")
+        raise ValueError(
+            f"{wanted['source']} has no rule {', '.join(unknown)}; it has {', '.join(sorted(set(other) - {ROBOTS}))}"
+        )
     kept = {name: rule for name, rule in other.items() if name not in without and rule["path"] in names}
     taken = {name: {**rule, "path": names[rule["path"]]} for name, rule in kept.items()}
     robots = taken.pop(ROBOTS, None)

@@ -63,7 +63,7 @@ def _nothing_read(case: Case) -> Iterator[str]:
 
 
 def _encoding(case: Case) -> Iterator[str]:
-    unread = (Problem.NOT_UTF8, Problem.NO_HEADER, Problem.NOT_JSON, Problem.NO_MATCH, Problem.WRONG_ENCODING)
+    unread = (Problem.NOT_UTF8, Problem.NO_HEADER, Problem.NOT_JSON, Problem.NO_MATCH, Problem.WRONG_ENCODING, Problem.UTF16)
     encoding = bytes_in(case.path) if any(case.found.counts[problem] for problem in unread) else None
     if encoding is not None and encoding != case.source.encoding:
         yield f"The file is not in {case.source.encoding}: write `encoding: {encoding}`, or deliver UTF-8."

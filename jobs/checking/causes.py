@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from jobs.cleaning.timestamps import utc_times
-from jobs.landing.readers.lines import open_lines
+from jobs.landing.readers.compression import BROKEN, uncompressed
 from schemas.source import TICKS_A_SECOND, Source
 
 PROBE = 1 << 14
@@ -43,9 +43,8 @@ def bytes_in(path: Path) -> str | None:
     (True, 'utf-16')
     """
     try:
-        with open_lines(path) as file:
-            start = file.read(PROBE)
-    except (EOFError, OSError, ValueError):
+        start = next(uncompressed(path, PROBE), b"")[:PROBE]
+    except BROKEN:
         return None
     if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"

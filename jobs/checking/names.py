@@ -42,7 +42,7 @@ def names_in(path: Path, source: Source) -> list[str]:
     """
     match source.format:
         case "json_lines":
-            names = dict.fromkeys(name for value in _objects(path) for name in _paths(value))
+            names = dict.fromkeys(name for value in _objects(path, source.encoding) for name in _paths(value))
         case "csv":
             names = dict.fromkeys(source.fields or names_of(path, source) or _first_line(path, source))
         case "parquet":
@@ -52,8 +52,8 @@ def names_in(path: Path, source: Source) -> list[str]:
     return list(names)
 
 
-def _objects(path: Path) -> Iterator[Any]:
-    for line in islice(numbered_lines(path), FIRST_LINES):
+def _objects(path: Path, encoding: str) -> Iterator[Any]:
+    for line in islice(numbered_lines(path, encoding), FIRST_LINES):
         try:
             yield orjson.loads(line.content)
         except orjson.JSONDecodeError:
@@ -77,8 +77,8 @@ def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
 
 def _first_line(path: Path, source: Source) -> list[str]:
     """The fields of the first line, for a file without any name of the mapping."""
-    for line in numbered_lines(path):
-        text = line.content.decode(source.encoding, errors="replace")
+    for line in numbered_lines(path, source.encoding):
+        text = line.content.decode(errors="replace")
         (fields,) = csv.reader([text], delimiter=source.delimiter, quotechar=source.quote)
         return [field.strip() for field in fields]
     return []

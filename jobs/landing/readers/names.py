@@ -34,7 +34,7 @@ def names_of(path: Path, source: Source) -> list[str] | None:
 
 def _header(path: Path, source: Source) -> list[str] | None:
     records = Records(source.delimiter, source.quote, source.encoding, None, source.paths)
-    for line in islice(numbered_lines(path), MOST_LINES):
+    for line in islice(numbered_lines(path, source.encoding), MOST_LINES):
         records.take([line])
         if records.header is not None:
             return records.header
