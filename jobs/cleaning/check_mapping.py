@@ -20,7 +20,7 @@ import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-from jobs.cleaning.candidates import Arrival, masked_lines, parse, shown_fields, wanted_fields
+from jobs.cleaning.candidates import Arrival, masked_lines, no_candidates, parse, shown_fields, wanted_fields
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import sentence
 from jobs.landing.files import HOUR, found_file
@@ -50,6 +50,9 @@ class Checked:
     """The outcomes of the lines of a file: counts by outcome (for a reject: by reason), and examples as (line, text)."""
 
     lines: int = 0
+    records: int = 0
+    left_out: int = 0
+    """Elements of lists of events that the mapping does not read."""
     rejects: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -76,10 +79,12 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     found = Checked()
     events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
     shown = shown_fields(source, events)
-    accepted = [events.polars_schema.to_frame()]
+    accepted = [no_candidates(events)]
     for raw in read(path, source, wanted_fields(source), bounds=Bounds.set_by(settings)):
         parsed = parse(raw, source, key, arrival, events)
-        found.lines += len(raw)
+        found.lines += parsed.lines
+        found.records += parsed.records
+        found.left_out += parsed.left_out
         found.rejects += len(parsed.rejected)
         accepted.append(parsed.accepted)
         for reason in parsed.rejected["reasons"].explode().unique(maintain_order=True).drop_nulls():
@@ -130,11 +135,13 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
     outcomes = [str(outcome) for outcome in WORDS if found.counts[outcome]]
     outcomes += [name for name, _ in found.counts.most_common() if name not in words]
     what = "" if found.complete else " (the first of the file)"
-    table = Table(title=literal(f"{path.name} as {source.name}: {found.lines:,} lines{what}"), title_justify="left")
+    records = "" if found.records == found.lines else f", {found.records:,} records"
+    title = f"{path.name} as {source.name}: {found.lines:,} lines{records}{what}"
+    table = Table(title=literal(title), title_justify="left")
     for name, justify in (("outcome", "left"), ("lines", "right"), ("share", "right"), ("in words", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for name in outcomes:
-        share = f"{100 * found.counts[name] / max(1, found.lines):.1f} %"
+        share = f"{100 * found.counts[name] / max(1, found.records):.1f} %"
         in_words = words.get(name) or sentence(name, source, events)
         table.add_row(literal(name), f"{found.counts[name]:,}", share, literal(in_words))
     console.print(table)
@@ -146,6 +153,13 @@ def show(found: Checked, source: Source, path: Path, console: Console) -> None:
             last = at == len(found.examples[name]) - 1
             examples.add_row(literal("" if at else name), str(number), literal(text), end_section=last)
     console.print(examples)
+    if found.left_out:
+        console.print(
+            literal(
+                f"{found.left_out:,} elements of lists are left out, because paths such as items[0] read one of them; "
+                'each: "items[]" in the mapping makes an event of each element'
+            )
+        )
 
 
 def source_of(name_or_path: str) -> Source:
@@ -180,6 +194,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "file": str(args.file),
         "complete": found.complete,
         "lines_read": found.lines,
+        "records": found.records,
+        "elements_left_out": found.left_out,
         "events": outcomes[Outcome.EVENT],
         "rejects": found.rejects,
         "duplicates": outcomes[Outcome.EXACT_DUPLICATE] + outcomes[Outcome.NEAR_DUPLICATE],
