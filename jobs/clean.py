@@ -67,7 +67,7 @@ def clean(
         The accounting: counts of lines by outcome and reason.
 
     Raises:
-        ClickwrightError: a file changed while it was read, or lines read are not events plus rejects plus duplicates.
+        ClickwrightError: a file changed while it was read, or the records read are not events plus rejects plus duplicates.
         Refused: the day was published from files, or from lines, that the landing zone no longer holds; or no line has a value
             that every event needs.
     """

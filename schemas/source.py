@@ -2,6 +2,7 @@
 
 import codecs
 from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,18 +11,22 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.contract import load_contract
-from schemas.json_path import steps_of
+from schemas.json_path import inside_columns, lists_of, placed
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 from schemas.runtime.terminal import printable
 from schemas.shared_rules import with_shared_rules
+from schemas.strict_yaml import read_yaml
 from schemas.time_format import time_format
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
+NEEDED_OF_ITEMS = {"item_id", "title"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 WIDE_ENCODINGS = ("utf-16", "utf-32", "utf-8-sig")
 """Encodings that are not supersets of ASCII, and are read all the same."""
+WHOLE_LINE = "_whole_line"
+"""The group of the whole line in a pattern."""
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems allow 255."""
 ONLY_FOR = {
@@ -30,6 +35,7 @@ ONLY_FOR = {
     "fields": ("csv",),
     "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
+    "each": ("json_lines", "parquet"),
 }
 """Options that only some formats have."""
 
@@ -51,6 +57,23 @@ def matchable(pattern: str) -> str:
         why = [line.strip().removeprefix("error: ") for line in str(error).splitlines() if "error: " in line]
         raise ValueError(f"not a valid regular expression: {why[-1] if why else pattern}") from None
     return pattern
+
+
+def whole_line(pattern: str) -> str:
+    r"""The expression that a whole line must match, with the group ``WHOLE_LINE`` around it.
+
+    >>> whole_line("(?P<who>.*)")
+    '^(?P<_whole_line>(?:(?P<who>.*)))$'
+    >>> whole_line("(?x) (?P<who>.*)  # a line feed ends the comment")[-4:]
+    '\n))$'
+
+    Raises:
+        ValueError: the jobs' engine does not support it.
+    """
+    try:
+        return matchable(f"^(?P<{WHOLE_LINE}>(?:{pattern}))$")
+    except ValueError:
+        return matchable(f"^(?P<{WHOLE_LINE}>(?:{pattern}\n))$")
 
 
 def folder_name(name: str) -> str:
@@ -76,30 +99,36 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """The origin of a column's value in a line.
 
-    Give one of ``path``: a field name, or for JSON lines and Parquet a path of ``schemas.json_path``; ``paths``: several paths
-    whose values are joined, of which the first must be present; ``constant``: the same value for every line.
+    Give one of ``path``: a field name or a path of ``schemas.json_path``; ``paths``: several paths whose values are joined, of
+    which the first must be present; ``first_of``: several paths of which the first with a value counts; ``constant``: the same
+    value for every line.
     """
 
     path: str | None = None
     paths: tuple[str, ...] | None = Field(None, min_length=2)
+    first_of: tuple[str, ...] | None = Field(None, min_length=2)
     joined_by: str = Field(" ", description="separator between the joined values of paths")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
     optional: bool = Field(False, description="whether all CSV or Parquet files of a day may lack the column")
+    url_decoded: bool = Field(False, description="whether percent-encoded characters are decoded (RFC 3986, UTF-8)")
+    values: dict[str, str] = Field(
+        {}, description="a word of the source: the value that it stands for; others stay as they are"
+    )
     separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
     minimum: float | None = Field(None, description="lower bound of the source, where it is stricter than the contract")
     maximum: float | None = Field(None, description="upper bound of the source, where it is stricter than the contract")
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":
-        if sum(origin is not None for origin in (self.path, self.paths, self.constant)) != 1:
-            raise ValueError("give one of path, paths and constant")
+        if sum(origin is not None for origin in (self.path, self.paths, self.first_of, self.constant)) != 1:
+            raise ValueError("give one of path, paths, first_of and constant")
         return self
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The paths of its value in a line; none for a constant."""
-        return (self.path,) if self.path is not None else self.paths or ()
+        return (self.path,) if self.path is not None else self.paths or self.first_of or ()
 
 
 class Robots(_Strict):
@@ -172,6 +201,9 @@ class Source(_Strict):
     encoding: str = Field("utf-8", description="text formats: character encoding, such as latin-1 or utf-16")
     pattern: str | None = Field(
         None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
+    )
+    each: str | None = Field(
+        None, description="path of a list whose elements are events, such as items[], or [] for the line itself"
     )
     nothing: tuple[str, ...] = Field((), description="texts that mean null, such as '-' or NULL")
     time_zone: str = "UTC"
@@ -272,16 +304,31 @@ class Source(_Strict):
                 raise ValueError(
                     f"{option} is only for the format {' or '.join(ONLY_FOR[option])}; the format is {self.format}"
                 )
-        if self.format == "pattern":
-            known = set(_groups(self.pattern))
-            if unknown := sorted(path for path in self.paths if path not in known):
-                raise ValueError(f"the pattern has no group {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-        if self.format == "csv" and self.fields is not None and (unknown := sorted(self.paths - set(self.fields))):
-            raise ValueError(f"fields has no {', '.join(unknown)}")
-        if self.format in ("json_lines", "parquet"):
-            for path in sorted(self.paths):
-                steps_of(path)
+        if self.each is not None:
+            lists_of(self.each)
+        for place, path in self._placed_paths:
+            try:
+                self._expect_readable(path, self.each if not place.startswith("items.") else None)
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from None
         return self
+
+    def _expect_readable(self, path: str, each: str | None) -> None:
+        """Check that lines may have a value at a path.
+
+        Raises:
+            ValueError: the format cannot have such a path, or the mapping's fields or groups do not have it.
+        """
+        if self.format in ("json_lines", "parquet"):
+            level, _ = placed(path, each)
+            if level == 0 and each is not None and each.startswith("[]"):
+                raise ValueError(f"each is {each!r}, so a line is a list; begin {path!r} with []")
+            return
+        known = self.groups if self.format == "pattern" else self.fields
+        names = {path, *(name for name, _ in inside_columns(path))}
+        if known is not None and names.isdisjoint(known):
+            has = f"the pattern has no group {path}" if self.format == "pattern" else f"fields has no {path}"
+            raise ValueError(f"{has}; it has {', '.join(sorted(known))}")
 
     @model_validator(mode="after")
     def _fits_the_contracts(self) -> "Source":
@@ -290,6 +337,11 @@ class Source(_Strict):
             raise ValueError(f"unknown columns {', '.join(unknown)}; can map {', '.join(sorted(mappable))}")
         if missing := sorted(NEEDED - set(self.columns)):
             raise ValueError(f"missing columns {', '.join(missing)}")
+        in_catalogue = load_contract("items").mappable
+        if self.items is not None and (unknown := sorted(set(self.items.columns) - in_catalogue)):
+            raise ValueError(f"items: unknown columns {', '.join(unknown)}; can map {', '.join(sorted(in_catalogue))}")
+        if self.items is not None and (missing := sorted(NEEDED_OF_ITEMS - set(self.items.columns))):
+            raise ValueError(f"items: missing columns {', '.join(missing)}")
         allowed = next(r.allowed for r in load_contract("events").rules if r.id == "event_type.allowed")
         if wrong := sorted(set(self.event_types.values()) - set(allowed)):
             raise ValueError(f"unknown event types {', '.join(wrong)}; the contract has {', '.join(allowed)}")
@@ -301,6 +353,36 @@ class Source(_Strict):
         of_columns = {path for column in self.columns.values() for path in column.origins}
         of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
         return of_columns | of_rules
+
+    @property
+    def _placed_paths(self) -> list[tuple[str, str]]:
+        """Every path that the mapping reads, each with its key in the mapping."""
+        found = [(f"columns.{name}", path) for name, column in self.columns.items() for path in column.origins]
+        found += [(f"skip.{name}", rule.path) for name, rule in self.skip.items()]
+        found += [("robots", self.robots.path)] if self.robots else []
+        of_items = self.items.columns.items() if self.items else ()
+        return found + [(f"items.columns.{name}", path) for name, column in of_items for path in column.origins]
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The named groups of the pattern."""
+        return _groups(self.pattern) if self.format == "pattern" else ()
+
+    @property
+    def depth(self) -> int:
+        """How many lists lie within each other in ``each``; 0 if each line is one event."""
+        return 0 if self.each is None else len(lists_of(self.each))
+
+    @property
+    def id_level(self) -> int:
+        """The innermost element from which the event id is read; 0 if it is read from the line, or the source has none."""
+        column = self.columns.get("event_id")
+        return max((placed(path, self.each)[0] for path in column.origins), default=0) if column and self.each else 0
+
+    @property
+    def catalogue(self) -> "Source":
+        """The mapping as it applies to the files of the catalogue, whose lines are one item each."""
+        return self.model_copy(update={"each": None})
 
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
@@ -314,13 +396,13 @@ def _is_encoding(name: str) -> bool:
         return False
 
 
-def _groups(pattern: str | None) -> list[str]:
+def _groups(pattern: str | None) -> tuple[str, ...]:
     import polars as pl
 
     if pattern is None:
         raise ValueError("the format pattern needs a pattern with named groups")
-    groups = pl.Series([""]).str.extract_groups(matchable(pattern)).struct.fields
-    return [name for name in groups if not name.isdigit()]
+    groups = pl.Series([""]).str.extract_groups(whole_line(matchable(pattern))).struct.fields
+    return tuple(name for name in groups if not name.isdigit() and name != WHOLE_LINE)
 
 
 def load_source(name: str, folder: Path = SOURCES) -> Source:
@@ -360,11 +442,13 @@ def read_source(path: Path) -> Source:
         ConfigError: the mapping is not valid.
     """
     try:
-        return Source.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
+        return Source.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
         what, place = str(error), ""
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             what, place = first["msg"].removeprefix("Value error, "), ".".join(map(str, first["loc"]))
+        elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            what, place = f"{error.problem}", f"line {error.problem_mark.line + 1}"
         where = place or "the mapping"
-        raise ConfigError(f"source mapping is not valid: {what}; at {where} in {path}; correct it") from None
+        raise ConfigError(f"source mapping is not valid: {' '.join(what.split())}; at {where} in {path}; correct it") from None

@@ -64,7 +64,7 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
         lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
         whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
-        for raw in whole or read(file.path, source, wanted, lists, bounds=of.bounds):
+        for raw in whole or read(file.path, source.catalogue, wanted, lists, bounds=of.bounds):
             parse = partial(parse_items, items=source.items, as_of=of.as_of, file=file, contract=of.items)
             rows = pl.concat(in_parts(raw, parse, file.relative))
             sound = rows["reasons"].list.len() == 0

@@ -140,6 +140,14 @@ def _long_items(case: Case) -> Iterator[str]:
         yield "item_id holds percent-encoded letters and is too long: write `url_decoded: true` beside its path."
 
 
+def _left_out(case: Case) -> Iterator[str]:
+    if case.found.left_out:
+        yield (
+            f"{case.found.left_out} elements of lists are left out, because paths such as items[0] read one of them: "
+            'write `each: "items[]"` for an event of each element, and items[].id for its values.'
+        )
+
+
 def _nobody(case: Case) -> Iterator[str]:
     if case.found.counts["user_id.required"] and not any(place.column == "user_id" for place in case.lacking):
         yield (
@@ -169,6 +177,7 @@ _ADVISERS: tuple[Callable[[Case], Iterator[str]], ...] = (
     _numbers,
     _countries,
     _long_items,
+    _left_out,
 )
 
 
@@ -176,9 +185,9 @@ def _too_many_rejects(case: Case) -> Iterator[str]:
     found = case.found
     rule = next(rule for rule in load_contract("rejects").table_rules if rule.percent_of is not None)
     counted, limit = found.rejects - found.set_aside, rule.high or 0
-    if found.table == "events" and found.lines and 100 * counted > limit * found.lines:
+    if found.table == "events" and found.records and 100 * counted > limit * found.records:
         yield (
-            f"{counted} of {found.lines} lines are rejects, more than {limit:g} %: a day of such lines is refused. Mend the "
+            f"{counted} of {found.records} lines are rejects, more than {limit:g} %: a day of such lines is refused. Mend the "
             "reasons in the table; set lines that are not behaviour aside under `skip:`, where they do not count."
         )
 

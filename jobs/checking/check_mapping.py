@@ -23,7 +23,7 @@ from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
 from jobs.checking.items import ITEM, check_items
 from jobs.checking.names import Absent, absent, names_in
 from jobs.checking.tables import WORDS, show
-from jobs.cleaning.candidates import Arrival, masked_lines, shown_fields, wanted_fields
+from jobs.cleaning.candidates import Arrival, masked_lines, no_candidates, shown_fields, wanted_fields
 from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.stages import is_set_aside
@@ -51,10 +51,13 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     found = Checked()
     events, arrival, key = load_contract("events"), arrival_of(path, source), secrets.token_bytes(32)
     shown, wanted = shown_fields(source, events), wanted_fields(source)
-    accepted = [events.polars_schema.to_frame()]
+    accepted = [no_candidates(events)]
     for raw in read(path, source, wanted, bounds=Bounds.set_by(settings)):
         parsed = parse_each(raw, source, key, arrival, events)
         found.read(raw, wanted)
+        found.lines += parsed.lines
+        found.records += parsed.records
+        found.left_out += parsed.left_out
         accepted.append(parsed.accepted)
         _add_rejects(found, parsed.rejected, raw)
         if found.lines >= MOST_LINES:
@@ -169,6 +172,8 @@ def _result(found: Checked, source: Source, path: Path, lacking: Sequence[Absent
         "file": str(path),
         "complete": found.complete,
         "lines_read": found.lines,
+        "records": found.records,
+        "elements_left_out": found.left_out,
         **kept,
         "rejects": found.rejects,
         "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in {*outcomes, ITEM}},

@@ -22,6 +22,10 @@ class Checked:
     table: str = "events"
     """The table that the lines are read for: ``events``, or ``items`` for a file of the catalogue."""
     lines: int = 0
+    records: int = 0
+    """Candidates: a line may have several, one for each element of a list."""
+    left_out: int = 0
+    """Elements of lists of events that the mapping does not read."""
     rejects: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
@@ -48,13 +52,12 @@ class Checked:
             some.append((number, shortened(text or "")[:LONGEST_EXAMPLE]))
 
     def read(self, raw: pl.DataFrame, wanted: Mapping[str, str]) -> None:
-        """Count the lines of a frame of a reader, and in how many of them each field has a value.
+        """Count in how many records of a frame of a reader each field has a value.
 
         Args:
             raw: the frame.
             wanted: field -> its place in a line.
         """
-        self.lines += len(raw)
         for name in wanted:
             self.filled[name] += len(raw) - raw[name].null_count()
 

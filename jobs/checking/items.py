@@ -32,10 +32,12 @@ def check_items(source: Source, path: Path, settings: Settings) -> Checked:
     file = found_file(source.name, path, path.parent, datetime.fromtimestamp(path.stat().st_mtime, UTC))
     wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
     lists = frozenset(n for n, kind in contract.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
-    for raw in read(path, source, wanted, lists, bounds=Bounds.set_by(settings)):
+    for raw in read(path, source.catalogue, wanted, lists, bounds=Bounds.set_by(settings)):
         parse = partial(parse_items, items=source.items, as_of=file.arrived_on, file=file, contract=contract)
         rows = pl.concat(in_parts(raw, parse, file.relative))
         found.read(raw, wanted)
+        found.lines += len(rows)
+        found.records += len(rows)
         sound = rows.filter(pl.col("reasons").list.len() == 0)
         found.add(ITEM, sound, masked_lines(sound.head(EXAMPLES), list(source.items.columns)))
         _add_rejects(found, rows.filter(pl.col("reasons").list.len() > 0), raw, list(source.items.columns))

@@ -2,7 +2,7 @@
 
 import csv
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -13,15 +13,18 @@ import polars as pl
 
 from jobs.checking.checked import Checked
 from jobs.cleaning.candidates import wanted_fields
+from jobs.landing.mapped import fields_of
+from jobs.landing.readers.json_values import Paths, exact
 from jobs.landing.readers.lines import numbered_lines
 from jobs.landing.readers.names import names_of
-from schemas.source import Column, Source
+from schemas.source import Source
 
 FIRST_LINES = 500
 """Lines of a file that are searched for names."""
 DEEPEST = 6
 ALIKE = 0.6
 """Least similarity of a name that is proposed, as ``difflib`` measures it."""
+READER = Paths(exact)
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,8 @@ def names_in(path: Path, source: Source) -> list[str]:
     """
     match source.format:
         case "json_lines":
-            names = dict.fromkeys(name for value in _objects(path, source.encoding) for name in _paths(value))
+            found = [name for value in _objects(path, source.encoding) for name in _paths(value)]
+            names = dict.fromkeys(name.replace("[0]", "[]") for name in found) if source.each else dict.fromkeys(found)
         case "csv":
             names = dict.fromkeys(source.fields or names_of(path, source) or _first_line(path, source))
         case "parquet":
@@ -63,9 +67,10 @@ def _objects(path: Path, encoding: str) -> Iterator[Any]:
 def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
     """The paths of all scalars in a value; of a list only its first element.
 
-    >>> list(_paths({"a": 1, "b": {"c": 2}, "d": [{"e": 3}, {"f": 4}]}))
-    ['a', 'b.c', 'd[0].e']
+    >>> list(_paths({"a": 1, "b": {"c": 2}, "d": [{"e": 3}, {"f": 4}], "text": '{"g": 5}'}))
+    ['a', 'b.c', 'd[0].e', 'text.g']
     """
+    value = READER.inside(value) or value
     if isinstance(value, dict) and depth < DEEPEST:
         for name, inner in value.items():
             yield from _paths(inner, f"{above}.{name}" if above else name, depth + 1)
@@ -111,18 +116,28 @@ def absent(found: Checked, source: Source, names: list[str]) -> list[Absent]:
     """
     if not found.lines or source.format == "pattern":
         return []
+    places = _places(source, found.table)
+    filled = {_column(field) for field in places if found.filled[field]}
+    columns = source.items.columns if found.table == "items" and source.items else source.columns
+    any_will_do = {name for name, column in columns.items() if column.first_of is not None}
     lacking = []
-    for field, place in _places(source, found.table).items():
-        if not found.filled[field] and place not in names:
+    for field, place in places.items():
+        there = _column(field) in filled if _column(field) in any_will_do else found.filled[field]
+        if not there and place not in names:
             lacking.append(Absent(field, place, nearest(place, names)))
     return lacking
+
+
+def _column(field: str) -> str:
+    """The column of which a field is a part: ``user_id`` of ``user_id.1``."""
+    name, _, part = field.rpartition(".")
+    return name if part.isdigit() else field
 
 
 def _places(source: Source, table: str) -> dict[str, str]:
     """Field -> its place in a line, for the fields that a line should have."""
     if table == "items":
-        columns: Mapping[str, Column] = source.items.columns if source.items else {}
-        return {name: column.path for name, column in columns.items() if column.path is not None}
+        return fields_of(source.items.columns) if source.items else {}
     unasked = {f"skip.{name}" for name, rule in source.skip.items() if rule.missing}
     return {name: place for name, place in wanted_fields(source).items() if name not in unasked}
 

@@ -36,11 +36,13 @@ def show(found: Checked, source: Source, path: Path, steps: Sequence[str], conso
     outcomes = [name for name in words if found.counts[name]]
     outcomes += [name for name, count in found.counts.most_common() if name not in words and count]
     what = "" if found.complete else " (the first of the file)"
-    table = Table(title=literal(f"{path.name} as {source.name}: {found.lines:,} lines{what}"), title_justify="left")
+    records = "" if found.records == found.lines else f", {found.records:,} records"
+    title = f"{path.name} as {source.name}: {found.lines:,} lines{records}{what}"
+    table = Table(title=literal(title), title_justify="left")
     for name, justify in (("outcome", "left"), ("lines", "right"), ("share", "right"), ("in words", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for name in outcomes:
-        share = f"{100 * found.counts[name] / max(1, found.lines):.1f} %"
+        share = f"{100 * found.counts[name] / max(1, found.records):.1f} %"
         in_words = words.get(name) or sentence(name, source, contract)
         table.add_row(literal(name), f"{found.counts[name]:,}", share, literal(in_words))
     console.print(table)

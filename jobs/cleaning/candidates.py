@@ -18,10 +18,12 @@ from jobs.cleaning.pseudonymize import with_pseudonyms
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.timestamps import reasons as time_reasons
 from jobs.cleaning.timestamps import utc_times
+from jobs.landing.mapped import fields_of, value_of
+from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN
 from schemas.contract import Contract
 from schemas.privacy.suppression_list import Erased
 from schemas.rules import RowRuleKind, to_polars
-from schemas.source import Column, Source
+from schemas.source import Source
 
 EXCERPT = 200
 LONGEST_USER_ID = 10_000
@@ -59,27 +61,36 @@ class Arrival:
 class Parsed:
     """Candidates: ``accepted`` as rows of ``events``; ``rejected`` with ``reasons``, ``masked_line`` and ``readable`` besides.
 
-    ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes.
+    ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes. Both have
+    ``element``, the number of the element in its line (0 for a whole line). ``left_out`` counts the elements of the lists of
+    accepted candidates that the mapping does not read.
     """
 
     accepted: pl.DataFrame
     rejected: pl.DataFrame
+    left_out: int = 0
+
+    @property
+    def lines(self) -> int:
+        """How many lines the candidates come from: those of one line have the numbers from 1, or one has 0."""
+        return sum(int((frame[ELEMENT] <= 1).sum()) for frame in (self.accepted, self.rejected))
+
+    @property
+    def records(self) -> int:
+        """How many candidates there are."""
+        return len(self.accepted) + len(self.rejected)
+
+
+def no_candidates(events: Contract) -> pl.DataFrame:
+    """An empty frame of valid candidates."""
+    return events.polars_schema.to_frame().with_columns(pl.lit(0, pl.Int32).alias(ELEMENT))
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
     """The fields that a reader must return: the inputs of the mapped columns and of the source's `skip` and bot rules."""
-    fields = {
-        part: where
-        for name, column in source.columns.items()
-        for part, where in zip(_parts(name, column), column.origins, strict=True)
-    }
+    fields = fields_of(source.columns)
     fields |= {f"{SKIP}{name}": rule.path for name, rule in source.skip.items()}
     return {**fields, AGENT: source.robots.path} if source.robots else fields
-
-
-def _parts(name: str, column: Column) -> list[str]:
-    """The names of a column's input fields; the first is the column's own name."""
-    return [name if number == 0 else f"{name}.{number}" for number in range(len(column.origins))]
 
 
 def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, events: Contract) -> Parsed:
@@ -92,6 +103,7 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
         arrival: where and when the lines arrived.
         events: the contract.
     """
+    left_out = raw[LEFT_OUT] if LEFT_OUT in raw.columns else None
     raw = _trimmed(raw, source)
     set_aside = _set_aside(raw, source)
     first_part, raw = raw["user_id"] if "user_id" in raw.columns else None, _assembled(raw, source)
@@ -99,12 +111,13 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     raw = with_pseudonyms(raw, first_part, key)
     frame, why_no_time = _typed(raw, source, arrival)
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
-    frame = _with_event_ids(frame).select(events.columns)
+    frame = _with_event_ids(frame).select(*events.columns, ELEMENT)
     broken = _broken(frame, raw, why_no_time, set_aside, source, events)
     broken = broken.with_columns((too_long & raw["problem"].is_null()).alias(f"user_id.{LineReason.TOO_LONG}"))
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
-    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events))
+    unread = 0 if left_out is None else int(left_out.filter(~is_rejected).sum())
+    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events), unread)
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -122,7 +135,7 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
     for frame, hit in ((parsed.accepted, accepted), (parsed.rejected, rejected)):
         if hit is not None:
             gone.append(_nothing_but_the_place(frame.filter(hit), parsed.rejected))
-    return Parsed(kept, pl.concat(gone))
+    return Parsed(kept, pl.concat(gone), parsed.left_out)
 
 
 def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
@@ -133,7 +146,7 @@ def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
 
 def _nothing_but_the_place(frame: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Rejected candidates that keep only source, file, line number and arrival."""
-    known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
+    known = {"source", "source_file", "line_number", ELEMENT, "arrived_on", "arrived_at"}
     blank = {name: pl.lit(None, kind) for name, kind in rejected.schema.items() if name not in known}
     blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
     return frame.with_columns(**blank).select(rejected.columns)
@@ -182,7 +195,7 @@ def shown_fields(source: Source, events: Contract) -> list[str]:
 
 def _trimmed(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     """Texts without surrounding blanks; blank texts and the source's markers for a missing value become null."""
-    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
+    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem", WITHIN)]
     bare = pl.col(texts).str.strip_chars()
     return raw.with_columns(pl.when(~bare.is_in(["", *source.nothing])).then(bare))
 
@@ -207,21 +220,23 @@ def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     """One raw column for each mapped column, with parts joined and constants and defaults filled in."""
-    columns = []
-    for name, column in source.columns.items():
-        value = pl.lit(column.constant) if column.constant is not None else pl.col(name)
-        if column.paths is not None:
-            joined = pl.concat_str(_parts(name, column), separator=column.joined_by, ignore_nulls=True)
-            value = pl.when(pl.col(name).is_not_null()).then(joined)
-        if column.default is not None:
-            value = value.cast(pl.String).fill_null(column.default)
-        columns.append(value.alias(name))
-    return raw.select("line_number", "problem", "line", *columns)
+    columns = [value_of(name, column, raw) for name, column in source.columns.items()]
+    place = [pl.col(name) if name in raw.columns else pl.lit(0, pl.Int32).alias(name) for name in ("line_number", ELEMENT)]
+    raw = raw.select(*place, "problem", "line", *columns, *([WITHIN] if WITHIN in raw.columns else []))
+    return _with_ids_of_elements(raw, source) if WITHIN in raw.columns else raw
+
+
+def _with_ids_of_elements(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Event ids of a line or an outer element get the number of the element: several events have that id."""
+    if "event_id" in source.columns and source.id_level < source.depth:
+        numbered = pl.concat_str(pl.col("event_id").cast(pl.String), pl.lit("#"), pl.col(WITHIN))
+        raw = raw.with_columns(event_id=pl.coalesce(numbered, pl.col("event_id").cast(pl.String)))
+    return raw.drop(WITHIN)
 
 
 def _typed(raw: pl.DataFrame, source: Source, arrival: Arrival) -> tuple[pl.DataFrame, pl.Series | None]:
     """The mapped columns in their types, and why a time cannot be read; a value that cannot be read is null."""
-    frame = raw.select("line_number", *[_value(name, source) for name in source.columns if name != EVENT_TIME])
+    frame = raw.select("line_number", ELEMENT, *[_value(name, source) for name in source.columns if name != EVENT_TIME])
     times = utc_times(raw[EVENT_TIME], source)
     why = time_reasons(raw[EVENT_TIME], times, source, arrival.arrived_at)
     if why is not None:

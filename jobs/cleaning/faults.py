@@ -10,7 +10,7 @@ from typing import TypeVar
 import polars as pl
 
 from jobs.cleaning.candidates import Arrival, Parsed, parse
-from jobs.landing.readers.frames import problem_frame
+from jobs.landing.readers.frames import ELEMENT, LEFT_OUT
 from jobs.landing.readers.problems import Problem
 from schemas.contract import Contract
 from schemas.runtime.cli import log
@@ -20,7 +20,8 @@ from schemas.source import Source
 
 MOST_FAULTS = 20
 """Lines of a frame at which a computation may fail."""
-OF_EVERY_LINE = ("line_number", "problem", "line")
+PLACE = ("line_number", ELEMENT, LEFT_OUT)
+"""What remains known of a line at which a computation fails."""
 
 T = TypeVar("T")
 
@@ -38,7 +39,8 @@ def parse_each(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, 
     parts = in_parts(raw, lambda lines: parse(lines, source, key, arrival, events), arrival.source_file)
     if len(parts) == 1:
         return parts[0]
-    return Parsed(pl.concat(part.accepted for part in parts), pl.concat(part.rejected for part in parts))
+    accepted, rejected = pl.concat(part.accepted for part in parts), pl.concat(part.rejected for part in parts)
+    return Parsed(accepted, rejected, sum(part.left_out for part in parts))
 
 
 def in_parts(raw: pl.DataFrame, compute: Callable[[pl.DataFrame], T], file: str) -> list[T]:
@@ -71,6 +73,6 @@ def in_parts(raw: pl.DataFrame, compute: Callable[[pl.DataFrame], T], file: str)
                     "this is a fault of the mapping or of the job: nothing was published"
                 ) from error
             log.error("a library failed at a line, which is rejected", file=file, line=number, error=type(error).__name__)
-            kinds = {name: kind for name, kind in raw.schema.items() if name not in OF_EVERY_LINE}
-            waiting.append(problem_frame([number], Problem.FAULT, [None], kinds).select(raw.columns))
+            nothing = {name: pl.lit(None, kind) for name, kind in raw.schema.items() if name not in PLACE}
+            waiting.append(lines.with_columns(**{**nothing, "problem": pl.lit(str(Problem.FAULT))}))
     return found

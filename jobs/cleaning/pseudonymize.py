@@ -63,7 +63,7 @@ def _replaced(raw: pl.DataFrame, others: list[str], who: pl.Series, names: pl.Se
         beyond_ascii = (text.str.len_bytes() != text.str.len_chars()) | (own.str.len_bytes() != own.str.len_chars())
         may_hold = text.str.to_lowercase().str.contains(own, literal=True) | encoded | beyond_ascii
         telling = own.str.len_chars() >= SHORTEST_TELLING_ID
-        rows = frame.select((may_hold & telling).fill_null(False)).to_series().arg_true().to_list()
+        rows = frame.select((may_hold & telling & text.is_not_null()).fill_null(False)).to_series().arg_true().to_list()
         if rows:
             texts = raw[name].to_list()
             for row in rows:

@@ -11,8 +11,10 @@ import polars as pl
 
 from jobs.cleaning.candidates import (
     Arrival,
+    Parsed,
     derived,
     masked_lines,
+    no_candidates,
     reject_rows,
     shown_fields,
     wanted_fields,
@@ -24,6 +26,7 @@ from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
 from jobs.landing.readers import Bounds, read, refused_file
+from jobs.landing.readers.frames import ELEMENT
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
@@ -34,6 +37,7 @@ from schemas.source import Source
 ACCEPTED, REJECTED, READ = "sound", "refused", "read"
 
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
+WAS_READ |= {"records": pl.Int64, "left_out": pl.Int64}
 
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
 """Columns of a candidate that follow from its file and its time, so they are not sent through the exchange."""
@@ -71,17 +75,20 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
     """
     for piece in pieces:
         number, first, _ = piece
-        file, lines = of.files[number], 0
-        for accepted, rejected in candidates(of, piece):
-            lines += len(accepted) + len(rejected)
-            yield REJECTED, rejected, None
-            yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
+        file, lines, records, left_out = of.files[number], 0, 0, 0
+        for parsed in candidates(of, piece):
+            lines += parsed.lines
+            records += parsed.records
+            left_out += parsed.left_out
+            yield REJECTED, parsed.rejected, None
+            yield ACCEPTED, parsed.accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
         sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
-        yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
+        was_read = number, first or 0, lines, sha256, file.changed(), records, left_out
+        yield READ, pl.DataFrame([was_read], WAS_READ, orient="row"), None
 
 
-def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """(valid, rejected) candidates of a file or of a piece of it, one frame after the other.
+def candidates(of: Day, piece: Piece) -> Iterator[Parsed]:
+    """The candidates of a file or of a piece of it, one frame after the other.
 
     Args:
         of: the day.
@@ -94,8 +101,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     wanted = wanted_fields(source)
     whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
     for raw in whole or read(file.path, source, wanted, groups=groups, bounds=of.bounds):
-        parsed = without_erased(parse_each(raw, source, key, of.arrival(file), of.events), of.erased)
-        yield parsed.accepted, parsed.rejected
+        yield without_erased(parse_each(raw, source, key, of.arrival(file), of.events), of.erased)
 
 
 def digest_of(file: LandingFile) -> str:
@@ -123,7 +129,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         frames: the rows of :func:`read_files` by kind.
     """
     decided = decide(
-        _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else of.events.polars_schema.to_frame(),
+        _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else no_candidates(of.events),
         **vars(of.limits),
     )
     events = decided.filter(pl.col("outcome") == Outcome.EVENT).select(of.events.columns)
@@ -145,7 +151,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "content": content(events),
         "wrote": {
             "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
-            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
+            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number", ELEMENT]),
         },
     }
 
@@ -167,4 +173,4 @@ def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
         }
     )
     whole = derived(accepted.join(files, on="_file", how="left"), of.history)
-    return whole.select(of.events.columns)
+    return whole.select(*of.events.columns, ELEMENT)

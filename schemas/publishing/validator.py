@@ -86,7 +86,7 @@ class Auditor:
         Args:
             contract: contract of the table.
             table: the staged rows.
-            figures: the figures that the job noted, such as ``lines_read``; percentages refer to them.
+            figures: the figures that the job noted, such as ``records``; percentages refer to them.
         """
         name, parts = contract.name, parts_of(table.files, self.part_rows)
         of_rows = [columns_expectation(contract), *row_expectations(contract)]

@@ -203,7 +203,7 @@ def test_rejects_expectations_and_docs_have_the_same_rules(deliver: Deliver, cle
 def test_too_many_rejects_fail_the_audit(deliver: Deliver, cleaned: Cleaned) -> None:
     deliver(line(), "{", "{")
     cleaned()
-    with pytest.raises(audit.Refused, match=r"rejects \[arrived_on=1998-04-16\].*at most 20 % of lines_read"):
+    with pytest.raises(audit.Refused, match=r"rejects \[arrived_on=1998-04-16\].*at most 20 % of records"):
         audit.main(["--job", "clean", "--run", "r"])
 
 

@@ -7,6 +7,8 @@ import polars as pl
 
 from jobs.landing.readers.problems import Problem
 
+ELEMENT, WITHIN, LEFT_OUT = "element", "within", "left_out"
+"""Columns of records that are elements of a line's list: see ``jobs.landing.readers``."""
 Numbers = Sequence[int] | np.ndarray | pl.Series
 
 

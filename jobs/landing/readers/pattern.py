@@ -8,9 +8,7 @@ import polars as pl
 from jobs.landing.readers.frames import frame_of, problem_frame
 from jobs.landing.readers.lines import Block, blocks, not_decoded, text_of
 from jobs.landing.readers.problems import Problem
-from schemas.source import Source
-
-WHOLE = "_whole_line"
+from schemas.source import WHOLE_LINE, Source, whole_line
 
 
 def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
@@ -22,13 +20,14 @@ def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Itera
         wanted: field -> name of the group.
     """
     kinds = dict.fromkeys(wanted, pl.String)
+    whole = whole_line(source.pattern or "")
     for block in blocks(path, encoding=source.encoding):
         if block.problem is not None:
             yield problem_frame([block.first], block.problem, [text_of(block.content)], kinds)
             continue
         texts, frames = _decoded(block, source.encoding, kinds)
-        groups = texts["line"].str.extract_groups(f"^(?P<{WHOLE}>(?:{source.pattern}))$").struct.unnest()
-        matches = groups[WHOLE].is_not_null()
+        groups = texts["line"].str.extract_groups(whole).struct.unnest()
+        matches = groups[WHOLE_LINE].is_not_null()
         found, other = groups.filter(matches), texts.filter(~matches)
         numbers = texts.filter(matches)["line_number"]
         frames.append(frame_of(numbers, {name: _nonempty(found[where]) for name, where in wanted.items()}))

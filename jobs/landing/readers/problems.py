@@ -7,6 +7,10 @@ class Problem(StrEnum):
     """Why a line could not be read; the sentences are in ``jobs.cleaning.reject_reasons``."""
 
     NOT_JSON = "line.not_json"
+    NOT_AN_OBJECT = "line.not_an_object"
+    NOT_A_LIST = "line.not_a_list"
+    NO_ELEMENTS = "line.no_elements"
+    TOO_MANY_ELEMENTS = "line.too_many_elements"
     NOT_UTF8 = "line.not_utf8"
     WRONG_ENCODING = "line.wrong_encoding"
     TOO_LONG = "line.too_long"

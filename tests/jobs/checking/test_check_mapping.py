@@ -56,6 +56,8 @@ def test_every_line_is_accounted_for(mapping: Path, tmp_path: Path, var: Path) -
         "source": "shop",
         "complete": True,
         "lines_read": 8,
+        "records": 8,
+        "elements_left_out": 0,
         "events": 2,
         "rejects": 4,
         "duplicates": 2,
