@@ -110,6 +110,9 @@ class Column(_Strict):
     joined_by: str = Field(" ", description="separator between the joined values of paths")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
+    digest: bool = Field(
+        False, description="event_id: whether the SHA-256 of its text is the id, for ids of many or of long parts"
+    )
     optional: bool = Field(False, description="whether all CSV or Parquet files of a day may lack the column")
     url_decoded: bool = Field(False, description="whether percent-encoded characters are decoded (RFC 3986, UTF-8)")
     values: dict[str, str] = Field(
@@ -329,6 +332,12 @@ class Source(_Strict):
         if known is not None and names.isdisjoint(known):
             has = f"the pattern has no group {path}" if self.format == "pattern" else f"fields has no {path}"
             raise ValueError(f"{has}; it has {', '.join(sorted(known))}")
+
+    @model_validator(mode="after")
+    def _only_event_ids_are_digests(self) -> "Source":
+        if wrong := sorted(name for name, column in self.columns.items() if column.digest and name != "event_id"):
+            raise ValueError(f"digest is only for event_id; {wrong[0]} has it")
+        return self
 
     @model_validator(mode="after")
     def _fits_the_contracts(self) -> "Source":

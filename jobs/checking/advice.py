@@ -14,7 +14,7 @@ from jobs.landing.readers import Problem
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
 from schemas.privacy.personal_texts import personal_data_in
-from schemas.source import Source
+from schemas.source import NEEDED, Source
 
 MOST_WORDS = 20
 LONGEST_WORD = 60
@@ -33,6 +33,15 @@ class Case:
     def causes(self, *reasons: str) -> Counter[str]:
         """The raw texts behind some reasons."""
         return sum((self.found.causes.get(reason, Counter()) for reason in reasons), Counter())
+
+    def may_lack(self, columns: Sequence[str]) -> bool:
+        """Whether a line of the format may lack keys, and events do not need these columns."""
+        sparse = self.source.format == "json_lines"
+        return all((sparse and name not in NEEDED) or self._is_optional(name) for name in columns)
+
+    def _is_optional(self, name: str) -> bool:
+        column = self.source.columns.get(name)
+        return column is not None and (column.optional or column.default is not None)
 
     def place(self, column: str) -> str:
         """Where the mapping reads a column."""
@@ -54,7 +63,7 @@ def advice(found: Checked, source: Source, path: Path, lacking: Sequence[Absent]
     steps = [step for advise in _ADVISERS for step in advise(case)]
     if steps:
         return [*steps, *_too_many_rejects(case), "Change the mapping, and run this check again."]
-    return [*_too_many_rejects(case)] or [_go_live(case)]
+    return [*_perhaps_absent(case), *_too_many_rejects(case)] + ([] if _refuses(case) else [_go_live(case)])
 
 
 def _nothing_read(case: Case) -> Iterator[str]:
@@ -89,12 +98,23 @@ def _delimiter(case: Case) -> Iterator[str]:
 
 def _absent(case: Case) -> Iterator[str]:
     some = ", ".join(case.names[:MOST_WORDS]) or "no names"
+    by_place: dict[str, list[str]] = {}
     for place in case.lacking:
-        said = f"{place.column}: no line has a value at {place.path!r}"
-        if place.nearest is not None:
-            yield f"{said}; the file has {place.nearest!r}: write `path: {place.nearest}`."
-        else:
+        by_place.setdefault(place.path, []).append(place.column)
+    nearest = {place.path: place.nearest for place in case.lacking}
+    for path, columns in by_place.items():
+        said = f"{', '.join(columns)}: no line has a value at {path!r}"
+        if nearest[path] is not None:
+            yield f"{said}; the file has {nearest[path]!r}: write `path: {nearest[path]}`."
+        elif not case.may_lack(columns):
             yield f"{said}; the file has {some}: correct the path, or leave the column out."
+
+
+def _perhaps_absent(case: Case) -> Iterator[str]:
+    places = [place for place in case.lacking if place.nearest is None and case.may_lack([place.column])]
+    if places:
+        listed = ", ".join(dict.fromkeys(f"{place.column} ({place.path})" for place in places))
+        yield f"No line of this file has a value for {listed}: look whether other lines have."
 
 
 def _unknown_types(case: Case) -> Iterator[str]:
@@ -181,11 +201,21 @@ _ADVISERS: tuple[Callable[[Case], Iterator[str]], ...] = (
 )
 
 
-def _too_many_rejects(case: Case) -> Iterator[str]:
-    found = case.found
+def _limit() -> float:
     rule = next(rule for rule in load_contract("rejects").table_rules if rule.percent_of is not None)
-    counted, limit = found.rejects - found.set_aside, rule.high or 0
-    if found.table == "events" and found.records and 100 * counted > limit * found.records:
+    return rule.high or 0
+
+
+def _refuses(case: Case) -> bool:
+    """Whether a day of such lines has too many rejects."""
+    found = case.found
+    return found.table == "events" and 100 * (found.rejects - found.set_aside) > _limit() * found.records
+
+
+def _too_many_rejects(case: Case) -> Iterator[str]:
+    if _refuses(case):
+        found, limit = case.found, _limit()
+        counted = found.rejects - found.set_aside
         yield (
             f"{counted} of {found.records} lines are rejects, more than {limit:g} %: a day of such lines is refused. Mend the "
             "reasons in the table; set lines that are not behaviour aside under `skip:`, where they do not count."

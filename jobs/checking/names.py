@@ -2,6 +2,7 @@
 
 import csv
 import difflib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -22,8 +23,9 @@ from schemas.source import Source
 FIRST_LINES = 500
 """Lines of a file that are searched for names."""
 DEEPEST = 6
-ALIKE = 0.6
+ALIKE = 0.75
 """Least similarity of a name that is proposed, as ``difflib`` measures it."""
+LOOKUP = re.compile(r"\[[^\]]*=")
 READER = Paths(exact)
 
 
@@ -120,12 +122,12 @@ def absent(found: Checked, source: Source, names: list[str]) -> list[Absent]:
     filled = {_column(field) for field in places if found.filled[field]}
     columns = source.items.columns if found.table == "items" and source.items else source.columns
     any_will_do = {name for name, column in columns.items() if column.first_of is not None}
-    lacking = []
+    lacking: dict[str, Absent] = {}
     for field, place in places.items():
-        there = _column(field) in filled if _column(field) in any_will_do else found.filled[field]
-        if not there and place not in names:
-            lacking.append(Absent(field, place, nearest(place, names)))
-    return lacking
+        column = _column(field) if _column(field) in any_will_do else field
+        if not (column in filled or found.filled[field]) and place not in names:
+            lacking.setdefault(column, Absent(column, place, nearest(place, names)))
+    return list(lacking.values())
 
 
 def _column(field: str) -> str:
@@ -143,7 +145,7 @@ def _places(source: Source, table: str) -> dict[str, str]:
 
 
 def nearest(place: str, names: list[str]) -> str | None:
-    """The name that is most similar to a place, or that ends in the same key.
+    """The name whose last key is most similar to that of a place.
 
     Args:
         place: the path or name of the mapping.
@@ -154,9 +156,11 @@ def nearest(place: str, names: list[str]) -> str | None:
     >>> nearest("colour", ["who", "at"]) is None
     True
     """
+    if LOOKUP.search(place):
+        return None
     by_lower = {name.lower(): name for name in reversed(names)}
-    alike = difflib.get_close_matches(place.lower(), by_lower, n=1, cutoff=ALIKE)
-    if alike:
-        return by_lower[alike[0]]
-    last = place.lower().rpartition(".")[2]
-    return next((name for lower, name in by_lower.items() if lower.rpartition(".")[2] == last), None)
+    if place.lower() in by_lower:
+        return by_lower[place.lower()]
+    by_last = {lower.rpartition(".")[2]: name for lower, name in by_lower.items()}
+    alike = difflib.get_close_matches(place.lower().rpartition(".")[2], by_last, n=1, cutoff=ALIKE)
+    return by_last[alike[0]] if alike else None

@@ -1,5 +1,6 @@
 """The fields that a mapping's columns read, and the raw values that columns make of them."""
 
+import hashlib
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -63,7 +64,19 @@ def value_of(name: str, column: Column, raw: pl.DataFrame) -> pl.Expr:
         value = value.cast(pl.String).replace(column.values)
     if column.default is not None:
         value = value.cast(pl.String).fill_null(column.default)
+    if column.digest:
+        value = value.cast(pl.String).map_batches(digests, return_dtype=pl.String)
     return value.alias(name)
+
+
+def digests(texts: pl.Series) -> pl.Series:
+    """The SHA-256 of each text; null for null.
+
+    >>> digests(pl.Series(["a", None])).to_list()[0][:8]
+    'ca978112'
+    """
+    made = [None if text is None else hashlib.sha256(text.encode()).hexdigest() for text in texts]
+    return pl.Series(texts.name, made, dtype=pl.String)
 
 
 def decoded(texts: pl.Series) -> pl.Series:

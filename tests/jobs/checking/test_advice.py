@@ -62,10 +62,18 @@ def test_columns_that_no_line_has_are_named_with_the_most_similar_name(tmp_path:
 
 def test_nested_names_are_searched_too(tmp_path: Path) -> None:
     content = json.dumps(GOOD | {"item": None, "product": {"ids": [{"sku": "lamp"}]}}) + "\n"
-    result = checked(tmp_path, JSON_LINES.replace("{path: item}", "{path: product.id.sku}"), content)
+    result = checked(tmp_path, JSON_LINES.replace("{path: item}", "{path: product.sku}"), content)
     assert result["next"][0] == (
-        "item_id: no line has a value at 'product.id.sku'; the file has 'product.ids[0].sku': write `path: product.ids[0].sku`."
+        "item_id: no line has a value at 'product.sku'; the file has 'product.ids[0].sku': write `path: product.ids[0].sku`."
     )
+
+
+def test_values_that_few_lines_have_are_a_question_and_not_a_fault(tmp_path: Path) -> None:
+    """A line of JSON may lack any key: a search has a query, and a page has none."""
+    mapping = JSON_LINES.replace("columns:\n  user_id", "columns:\n  text: {path: query}\n  user_id", 1)
+    steps = checked(tmp_path, mapping, lines({}))["next"]
+    assert steps[0] == "No line of this file has a value for text (query): look whether other lines have."
+    assert steps[1].startswith("Nothing has to change.")
 
 
 def test_a_column_that_is_there_but_empty_is_not_absent(tmp_path: Path) -> None:
