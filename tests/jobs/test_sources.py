@@ -291,7 +291,9 @@ def snowplow(**values: str) -> str:
 
 
 PRODUCT = '{"schema": "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0", "data": [{"data": {"sku": "L1"}}]}'
-ADDED = '{"schema": "iglu:x/unstruct_event/jsonschema/1-0-0", "data": {"schema": "iglu:x", "data": {"sku": "L1", "unit_price": 2.5}}}'
+ADDED = (
+    '{"schema": "iglu:x/unstruct_event/jsonschema/1-0-0", "data": {"schema": "x", "data": {"sku": "L1", "unit_price": 2.5}}}'
+)
 
 
 def test_snowplow(tmp_path: Path) -> None:
@@ -328,7 +330,7 @@ def test_segment(tmp_path: Path) -> None:
         "segment",
         '{"type": "track", "event": "Product Viewed", "messageId": "m1", "anonymousId": "anon-1", "userId": null,'
         ' "timestamp": "2026-03-02T08:00:00.000Z", "properties": {"product_id": "L1", "price": 2.5}}\n'
-        '{"type": "identify", "messageId": "m2", "anonymousId": "anon-1", "userId": "ann", "timestamp": "2026-03-02T08:01:00Z"}\n'
+        '{"type": "identify", "messageId": "m2", "anonymousId": "anon-1", "userId": "ann", "timestamp": "2026-03-02T08:01Z"}\n'
         '{"type": "track", "event": "Order Completed", "messageId": "m3", "anonymousId": "anon-1", "userId": "ann",'
         ' "timestamp": "2026-03-02T08:02:00Z", "properties": {"revenue": 5, "products": [{"product_id": "L1", "price": 2.5},'
         ' {"product_id": "L2"}]}}\n'
@@ -451,7 +453,7 @@ def test_alb(tmp_path: Path) -> None:
         return (
             "https 2026-03-02T08:00:01.186641Z app/shop/50dc6c495c0c9188 192.0.2.77:2817 10.0.0.1:80 0.086 0.048 0.037 "
             f'{status} {status} 0 57 "{request_}" "Mozilla/5.0 (X11)" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2 '
-            f'arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/73 "Root=1-58337281-1d84f3d73c47ec4e58577259"{end}\n'
+            f'arn:aws:elasticloadbalancing:us-east-2:123456789012:targetgroup/t/73 "Root=1-58337281-1d84f3d7"{end}\n'
         )
 
     found = parsed(
@@ -480,7 +482,7 @@ def test_s3_access(tmp_path: Path) -> None:
     def line(request_id: str, operation: str, key: str, agent: str = '"Mozilla/5.0 (X11)"') -> str:
         return (
             f"79a59df bucket [02/Mar/2026:08:00:00 +0000] 192.0.2.3 - {request_id} {operation} {key} "
-            f'"GET /{key} HTTP/1.1" 200 - 113 113 7 6 "-" {agent} - host= SigV4 ECDHE AuthHeader bucket.s3.example TLSV1.2 - -\n'
+            f'"GET /{key} HTTP/1.1" 200 - 113 113 7 6 "-" {agent} - host= SigV4 ECDHE AuthHeader bucket.example TLSV1.2 - -\n'
         )
 
     found = parsed(
@@ -504,7 +506,7 @@ def test_amazon_reviews(tmp_path: Path) -> None:
         "amazon_reviews",
         '{"rating": 5.0, "title": "Fine", "text": "Shines", "asin": "B1", "parent_asin": "B0", "user_id": "AF",'
         ' "timestamp": 1588687728923, "helpful_vote": 0, "verified_purchase": true}\n'
-        '{"rating": 0.0, "title": "", "text": "", "asin": "B1", "parent_asin": "B0", "user_id": "AF", "timestamp": 1588687728923}\n',
+        '{"rating": 0.0, "title": "", "text": "", "parent_asin": "B0", "user_id": "AF", "timestamp": 1588687728923}\n',
         tmp_path,
         "jsonl",
     )

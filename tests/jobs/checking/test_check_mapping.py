@@ -110,7 +110,7 @@ def test_known_source_by_name(tmp_path: Path) -> None:
 
 
 def test_errors_in_the_arguments(mapping: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"no source 'shop'; .* known are ga4, movielens"):
+    with pytest.raises(ConfigError, match=r"no source 'shop'; .* known are alb, amazon_reviews"):
         check_mapping.main(["shop", str(mapping)])
     with pytest.raises(ConfigError, match=r"source mapping not found; at .*none\.yaml"):
         check_mapping.main([str(tmp_path / "none.yaml"), str(mapping)])
