@@ -292,7 +292,7 @@ def snowplow(**values: str) -> str:
 
 PRODUCT = '{"schema": "iglu:com.snowplowanalytics.snowplow/contexts/jsonschema/1-0-0", "data": [{"data": {"sku": "L1"}}]}'
 ADDED = (
-    '{"schema": "iglu:x/unstruct_event/jsonschema/1-0-0", "data": {"schema": "x", "data": {"sku": "L1", "unit_price": 2.5}}}'
+    '{"schema": "iglu:x/unstruct_event/jsonschema/1", "data": {"schema": "x", "data": {"sku": "L1", "unit_price": 2.5}}}'
 )
 
 
