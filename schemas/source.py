@@ -35,7 +35,7 @@ ONLY_FOR = {
     "fields": ("csv",),
     "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
-    "each": ("json_lines", "parquet"),
+    "each": ("json_lines",),
 }
 """Options that only some formats have."""
 
@@ -387,6 +387,11 @@ class Source(_Strict):
         """The innermost element from which the event id is read; 0 if it is read from the line, or the source has none."""
         column = self.columns.get("event_id")
         return max((placed(path, self.each)[0] for path in column.origins), default=0) if column and self.each else 0
+
+    @property
+    def person_level(self) -> int:
+        """The innermost element from which the user id is read; 0 if it is read from the line."""
+        return max((placed(path, self.each)[0] for path in self.columns["user_id"].origins), default=0) if self.each else 0
 
     @property
     def catalogue(self) -> "Source":

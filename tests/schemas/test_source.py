@@ -67,7 +67,7 @@ def items(**more: Any) -> dict[str, Any]:
         ({**columns(item_id={"path": "i[].id"}), "each": "items[]"}, "'i[].id' reads the elements of another list than each"),
         ({**columns(item_id={"path": "[].id"}), "each": "[]"}, "each is '[]', so a line is a list; begin 't' with []"),
         ({"each": "items"}, "'items' names no list whose elements are events; end it with []"),
-        ({"format": "csv", "each": "items[]"}, "each is only for the format json_lines or parquet; the format is csv"),
+        ({"format": "csv", "each": "items[]"}, "each is only for the format json_lines; the format is csv"),
         (columns(item_id={"path": '["i]'}), "is not a valid path at character 1"),
         (columns(item_id={"first_of": ["i"]}), "Tuple should have at least 2 items"),
         (columns(country={"path": "c", "values": {"Norway": 47}}), "valid string; at columns.country.values.Norway"),

@@ -94,7 +94,7 @@ def _frames(
         case "csv":
             frames = _with_json(read_delimited(path, source, _with_texts(wanted)), wanted)
         case "parquet":
-            frames = read_parquet(path, wanted, lists - set(in_a_text), groups, bounds)
+            frames = _with_json(read_parquet(path, _with_texts(wanted), lists - set(in_a_text), groups, bounds), wanted)
         case "pattern":
             groups_of = {name: where for name, where in _with_texts(wanted).items() if where in source.groups}
             frames = _with_json(read_pattern(path, source, groups_of), wanted)
@@ -116,7 +116,7 @@ def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str]) -> Ite
             values = [frame[name]] if name in frame.columns else []
             for column, steps in found:
                 text = frame[f"{INSIDE}{column}"] if f"{INSIDE}{column}" in frame.columns else None
-                if text is not None and text.null_count() < len(text):
+                if text is not None and text.dtype == pl.String and text.null_count() < len(text):
                     values.append(inside_texts(name, text, steps) if steps else text)
             value = pl.select(pl.coalesce(*values)).to_series() if values else pl.Series([None] * len(frame), dtype=pl.String)
             frame = frame.with_columns(value.alias(name))

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from jobs.cleaning.candidates import Arrival, parse, wanted_fields
@@ -115,3 +117,13 @@ def test_an_id_of_the_element_stays_as_it_is(tmp_path: Path) -> None:
     found = events(tmp_path, line, columns, each="items[]")
     assert found[0]["event_id"] == "1"
     assert len(found[1]["event_id"]) == 64
+
+
+def test_a_path_reads_inside_the_json_of_a_parquet_column(tmp_path: Path) -> None:
+    rows = [{"u": "ann-1234", "t": TIME, "properties": '{"sku": "Q"}'}, {"u": "bob-1234", "t": TIME, "properties": "none"}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "part.parquet")
+    mapping = {**BASE, "item_id": {"path": "properties.sku"}}
+    source = Source.model_validate({"name": "s", "format": "parquet", "columns": mapping, "event_types": {"view": "view"}})
+    (frame,) = read(tmp_path / "part.parquet", source, wanted_fields(source))
+    assert frame["item_id"].to_list() == ["Q", None]
+    assert frame.columns == ["line_number", "problem", "line", *wanted_fields(source)]
