@@ -80,6 +80,7 @@ class Column(_Strict):
     path: str | None = None
     paths: tuple[str, ...] | None = Field(None, min_length=2)
     joined_by: str = Field(" ", description="separator between the joined values of paths")
+    person: tuple[str, ...] | None = Field(None, min_length=1, description="user_id: those of paths that name the person")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
     separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
@@ -204,6 +205,17 @@ class Source(_Strict):
                 time_format(self.time_format, self.dates_only)
             except ValueError as error:
                 raise ValueError(f"time_format: {error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def _person_is_part_of_the_id(self) -> "Source":
+        for name, column in self.columns.items():
+            if column.person is not None and name != "user_id":
+                raise ValueError(f"person is only for user_id; {name} has it")
+            if unknown := sorted(set(column.person or ()) - set(column.origins)):
+                raise ValueError(
+                    f"person of user_id names {', '.join(unknown)}; use paths of user_id: {', '.join(column.origins)}"
+                )
         return self
 
     @model_validator(mode="after")
