@@ -291,6 +291,11 @@ class Source(_Strict):
         of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
         return of_columns | of_rules
 
+    @property
+    def of_catalogue(self) -> "Source":
+        """The same mapping for lines of the catalogue, which are read with the rules of event lines."""
+        return self.model_copy(update={"columns": self.items.columns if self.items else {}, "skip": {}, "robots": None})
+
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)

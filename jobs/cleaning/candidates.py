@@ -114,7 +114,7 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     raw, changed = _redacted(raw)
     frame, why_no_time = _typed(raw, source, arrival)
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
-    frame = _with_short_descriptions(_with_event_ids(frame).select(events.columns), events, changed)
+    frame = with_short_descriptions(_with_event_ids(frame).select(events.columns), events, changed)
     broken = _broken(frame, raw, why_no_time, set_aside, source, events)
     sound = raw["problem"].is_null()
     broken = broken.with_columns((too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **_not_exact(not_exact, sound))
@@ -236,6 +236,17 @@ def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     return raw.select("line_number", "problem", "line", *columns)
 
 
+def raw_columns(raw: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """The mapped columns of a frame of a reader: trimmed, joined and filled, and which ids are rounded numbers.
+
+    Args:
+        raw: a frame of a reader.
+        source: the mapping.
+    """
+    exact, rounded = _with_exact_ids(_trimmed(raw, source))
+    return _assembled(exact, source), rounded
+
+
 def _with_exact_ids(raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
     """Ids with whole numbers written alike, and for each id with rounded numbers which they are."""
     rounded = dict[str, pl.Series]()
@@ -285,9 +296,15 @@ def _at_most(texts: pl.Series, length: int) -> pl.Series:
     return texts.str.slice(0, length) if (texts.str.len_bytes() > length).any() else texts
 
 
-def _with_short_descriptions(frame: pl.DataFrame, events: Contract, changed: Counter[str]) -> pl.DataFrame:
-    """Candidates whose describing texts are cut to the contract's length; the id of a person, event or item is never cut."""
-    for rule in events.rules:
+def with_short_descriptions(frame: pl.DataFrame, contract: Contract, changed: Counter[str]) -> pl.DataFrame:
+    """Rows whose describing texts are cut to the contract's length; the id of a person, event or item is never cut.
+
+    Args:
+        frame: the rows.
+        contract: their contract.
+        changed: is increased by the number of texts that were cut, as ``cut.<column>``.
+    """
+    for rule in contract.rules:
         if rule.kind is RowRuleKind.LENGTH and rule.column not in IDS and frame.schema[rule.column] == pl.String:
             long = int((frame[rule.column].str.len_chars() > rule.high).sum())
             if long:
