@@ -117,7 +117,9 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     frame = with_short_descriptions(_with_event_ids(frame).select(events.columns), events, changed)
     broken = _broken(frame, raw, why_no_time, set_aside, source, events)
     sound = raw["problem"].is_null()
-    broken = broken.with_columns((too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **_not_exact(not_exact, sound))
+    broken = broken.with_columns(
+        (too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **_not_exact(not_exact, sound, broken)
+    )
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     raw = _with_masked_values(raw, persons, is_rejected)
     rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
@@ -269,8 +271,11 @@ def _former_names(trimmed: pl.DataFrame, persons: pl.Series, source: Source, key
     return dict(zip(pseudonyms(key, before.filter(other)), pseudonyms(key, persons.filter(other)), strict=True))
 
 
-def _not_exact(rounded: dict[str, pl.Series], sound: pl.Series) -> dict[str, pl.Series]:
-    return {f"{name}.{LineReason.NOT_EXACT}": flags & sound for name, flags in rounded.items()}
+def _not_exact(rounded: dict[str, pl.Series], sound: pl.Series, broken: pl.DataFrame) -> dict[str, pl.Series]:
+    """The reasons of ids that are rounded numbers; such an id is not also missing."""
+    found = {f"{name}.{LineReason.NOT_EXACT}": flags & sound for name, flags in rounded.items()}
+    missing = {f"{name}.{RowRuleKind.REQUIRED}": flags for name, flags in rounded.items()}
+    return {**{rule: broken[rule] & ~flags for rule, flags in missing.items() if rule in broken.columns}, **found}
 
 
 def _parts_of_the_person(raw: pl.DataFrame, source: Source) -> list[pl.Series]:
