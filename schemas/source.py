@@ -108,6 +108,7 @@ class Column(_Strict):
     paths: tuple[str, ...] | None = Field(None, min_length=2)
     first_of: tuple[str, ...] | None = Field(None, min_length=2)
     joined_by: str = Field(" ", description="separator between the joined values of paths")
+    person: tuple[str, ...] | None = Field(None, min_length=1, description="user_id: those of paths that name the person")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
     digest: bool = Field(
@@ -263,6 +264,17 @@ class Source(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _person_is_part_of_the_id(self) -> "Source":
+        for name, column in self.columns.items():
+            if column.person is not None and name != "user_id":
+                raise ValueError(f"person is only for user_id; {name} has it")
+            if unknown := sorted(set(column.person or ()) - set(column.origins)):
+                raise ValueError(
+                    f"person of user_id names {', '.join(unknown)}; use paths of user_id: {', '.join(column.origins)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _numbers_are_unambiguous(self) -> "Source":
         if self.decimal not in (".", ","):
             raise ValueError(f"decimal is {self.decimal!r}; use a full stop or a comma")
@@ -394,9 +406,10 @@ class Source(_Strict):
         return max((placed(path, self.each)[0] for path in self.columns["user_id"].origins), default=0) if self.each else 0
 
     @property
-    def catalogue(self) -> "Source":
-        """The mapping as it applies to the files of the catalogue, whose lines are one item each."""
-        return self.model_copy(update={"each": None})
+    def of_catalogue(self) -> "Source":
+        """The same mapping for lines of the catalogue: each is one item, and is read with the rules of event lines."""
+        columns = self.items.columns if self.items else {}
+        return self.model_copy(update={"columns": columns, "skip": {}, "robots": None, "each": None})
 
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""

@@ -58,6 +58,7 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
         found.lines += parsed.lines
         found.records += parsed.records
         found.left_out += parsed.left_out
+        found.changed.update(parsed.changed)
         accepted.append(parsed.accepted)
         _add_rejects(found, parsed.rejected, raw)
         if found.lines >= MOST_LINES:
@@ -174,6 +175,7 @@ def _result(found: Checked, source: Source, path: Path, lacking: Sequence[Absent
         "lines_read": found.lines,
         "records": found.records,
         "elements_left_out": found.left_out,
+        "changed_texts": dict(sorted(found.changed.items())),
         **kept,
         "rejects": found.rejects,
         "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in {*outcomes, ITEM}},

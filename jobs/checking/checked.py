@@ -26,6 +26,8 @@ class Checked:
     """Candidates: a line may have several, one for each element of a list."""
     left_out: int = 0
     """Elements of lists of events that the mapping does not read."""
+    changed: Counter[str] = field(default_factory=Counter)
+    """Texts that lost something: ``redacted.<kind>`` for personal data, ``cut.<column>`` for a text that was too long."""
     rejects: int = 0
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.catalogue.stages import PERSONAL, parse_items
+from jobs.catalogue.stages import PERSONAL, lists_of, parse_items
 from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
-from jobs.cleaning.candidates import masked_lines
+from jobs.cleaning.candidates import masked_lines, wanted_fields
 from jobs.cleaning.faults import in_parts
 from jobs.landing.files import found_file
 from jobs.landing.readers import Bounds, read
@@ -30,10 +30,10 @@ def check_items(source: Source, path: Path, settings: Settings) -> Checked:
     assert source.items is not None
     found, contract = Checked(table="items"), load_contract("items")
     file = found_file(source.name, path, path.parent, datetime.fromtimestamp(path.stat().st_mtime, UTC))
-    wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
-    lists = frozenset(n for n, kind in contract.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
-    for raw in read(path, source.catalogue, wanted, lists, bounds=Bounds.set_by(settings)):
-        parse = partial(parse_items, items=source.items, as_of=file.arrived_on, file=file, contract=contract)
+    wanted = wanted_fields(source.of_catalogue)
+    lists = frozenset(name for name in wanted if name.split(".")[0] in lists_of(contract))
+    for raw in read(path, source.of_catalogue, wanted, lists, bounds=Bounds.set_by(settings)):
+        parse = partial(parse_items, source=source, as_of=file.arrived_on, file=file, contract=contract, changed=found.changed)
         rows = pl.concat(in_parts(raw, parse, file.relative))
         found.read(raw, wanted)
         found.lines += len(rows)

@@ -19,6 +19,7 @@ WORDS = {
     Outcome.EXACT_DUPLICATE: "a copy of an earlier event",
     Outcome.NEAR_DUPLICATE: "the same behaviour repeated within seconds",
 }
+CHANGES = {"redacted": "{} in them was replaced", "cut": "{} was longer than the contract allows, and was cut"}
 
 
 def show(found: Checked, source: Source, path: Path, steps: Sequence[str], console: Console) -> None:
@@ -54,6 +55,9 @@ def show(found: Checked, source: Source, path: Path, steps: Sequence[str], conso
             last = at == len(found.examples[name]) - 1
             examples.add_row(literal("" if at else name), str(number), literal(text), end_section=last)
     console.print(examples)
+    for name, count in sorted(found.changed.items()):
+        what, _, of = name.partition(".")
+        console.print(literal(f"{count:,} texts: {CHANGES[what].format(of)}"))
     console.print("What to do next", style="bold")
     for number, step in enumerate(steps, 1):
         console.print(literal(f"{number}. {step}"))

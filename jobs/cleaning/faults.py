@@ -4,6 +4,7 @@ Polars panics at some values, and other libraries raise errors at them. A frame 
 these lines are found, and they become rejects. If there are many, the fault is not that of a line, and the job ends.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -40,7 +41,11 @@ def parse_each(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, 
     if len(parts) == 1:
         return parts[0]
     accepted, rejected = pl.concat(part.accepted for part in parts), pl.concat(part.rejected for part in parts)
-    return Parsed(accepted, rejected, sum(part.left_out for part in parts))
+    changed, former = Counter[str](), dict[str, str]()
+    for part in parts:
+        changed.update(part.changed)
+        former |= part.former
+    return Parsed(accepted, rejected, sum(part.left_out for part in parts), changed, former)
 
 
 def in_parts(raw: pl.DataFrame, compute: Callable[[pl.DataFrame], T], file: str) -> list[T]:

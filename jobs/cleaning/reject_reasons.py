@@ -20,6 +20,7 @@ class LineReason(StrEnum):
     UNKNOWN = "unknown"
     TOO_LONG = "too_long"
     PERSONAL = "personal"
+    NOT_EXACT = "not_exact"
     SOURCE_RANGE = "source_range"
     SKIPPED = "source"
     """Followed by a dot and the name of the source's `skip` rule."""
@@ -63,6 +64,7 @@ SENTENCES: dict[str, str] = {
     LineReason.UNREADABLE: "the value cannot be read as the column's type",
     LineReason.TOO_LONG: "the value is too long",
     LineReason.PERSONAL: "the text holds an email address, a telephone number or a card number",
+    LineReason.NOT_EXACT: "the id is a rounded number, so it may stand for several; deliver it as a text or a whole number",
     LineReason.UNKNOWN: "the mapping has no entry for this value",
     LineReason.SOURCE_RANGE: "the value is outside the range that the source allows",
     LineReason.SKIPPED: "excluded by a `skip` rule of the source",

@@ -1,6 +1,7 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -34,8 +35,9 @@ from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import Erased
 from schemas.source import Source
 
-ACCEPTED, REJECTED, READ = "sound", "refused", "read"
+ACCEPTED, REJECTED, READ, CHANGED = "sound", "refused", "read", "changed"
 
+WAS_CHANGED = {"change": pl.String, "texts": pl.Int64}
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
 WAS_READ |= {"records": pl.Int64, "left_out": pl.Int64}
 
@@ -76,13 +78,17 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
     for piece in pieces:
         number, first, _ = piece
         file, lines, records, left_out = of.files[number], 0, 0, 0
+        changed = Counter[str]()
         for parsed in candidates(of, piece):
             lines += parsed.lines
             records += parsed.records
             left_out += parsed.left_out
+            changed.update(parsed.changed)
             yield REJECTED, parsed.rejected, None
             yield ACCEPTED, parsed.accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
         sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
+        if changed:
+            yield CHANGED, pl.DataFrame(sorted(changed.items()), WAS_CHANGED, orient="row"), None
         was_read = number, first or 0, lines, sha256, file.changed(), records, left_out
         yield READ, pl.DataFrame([was_read], WAS_READ, orient="row"), None
 
@@ -93,6 +99,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[Parsed]:
     Args:
         of: the day.
         piece: the file's number, and its first and last row group.
+        changed: is increased by how many texts lost something.
     """
     number, first, last = piece
     file = of.files[number]
@@ -147,6 +154,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "set_aside": int(is_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
+        "changed": frames[CHANGED].rows() if CHANGED in frames else [],
         "read": frames[READ].rows() if READ in frames else [],
         "content": content(events),
         "wrote": {
