@@ -70,6 +70,7 @@ def test_every_line_is_accounted_for(mapping: Path, tmp_path: Path, var: Path) -
             "user_id.required": 1,
         },
         "absent": {},
+        "changed_texts": {},
     }
     assert not var.exists()
 
