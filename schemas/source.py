@@ -27,6 +27,10 @@ ONLY_FOR = {
     "delimiter": ("csv",),
     "quote": ("csv",),
     "fields": ("csv",),
+    "escape": ("csv",),
+    "comment": ("csv", "pattern"),
+    "header": ("csv",),
+    "extra_fields": ("csv",),
     "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
 }
@@ -156,6 +160,12 @@ class Source(_Strict):
     delimiter: str = Field(",", description="csv: separator between fields; one character")
     quote: str | None = Field('"', description="csv: quote character around fields that contain a delimiter; null for none")
     fields: tuple[str, ...] | None = Field(None, description="csv: field names, for files without a header")
+    escape: str | None = Field(None, description="csv: character that escapes a quote or a delimiter, such as a backslash")
+    comment: str | None = Field(None, min_length=1, description="csv, pattern: how lines begin that are not data, such as #")
+    header: Literal["w3c"] | None = Field(None, description="csv: w3c if lines `#Fields: ...` name the fields, and change them")
+    extra_fields: bool = Field(
+        False, description="csv: whether a record may have more fields than the header; they are ignored"
+    )
     encoding: str = Field("utf-8", description="text formats: character encoding, such as latin-1 or utf-16")
     pattern: str | None = Field(
         None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
@@ -190,7 +200,7 @@ class Source(_Strict):
             raise ValueError(f"unknown time format {value!r}; use {known}, or a format with %H such as %m/%d/%Y %H:%M")
         return value
 
-    @field_validator("delimiter", "quote")
+    @field_validator("delimiter", "quote", "escape")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
         if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n"):
@@ -229,6 +239,14 @@ class Source(_Strict):
             known = set(_groups(self.pattern))
             if unknown := sorted(path for path in self.paths if path not in known):
                 raise ValueError(f"the pattern has no group {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+        if self.format == "csv":
+            marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+            if len(set(marks)) < len(marks):
+                raise ValueError(
+                    "delimiter, quote and escape are not three characters; for a file without quotes write quote: null"
+                )
+            if self.header is not None and self.fields is not None:
+                raise ValueError("give one of header and fields: a w3c header names the fields itself")
         if self.format == "csv" and self.fields is not None and (unknown := sorted(self.paths - set(self.fields))):
             raise ValueError(f"fields has no {', '.join(unknown)}")
         if self.format in ("json_lines", "parquet"):
