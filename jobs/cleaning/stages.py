@@ -153,9 +153,8 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
 def _set_aside(reasons: pl.Series) -> pl.Series:
     """Which reasons do not count against a source: its own `skip` rules and comments, headers that are
     repeated, erased users, and a user's ids used again."""
-    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in(
-        [LineReason.ERASED, LineReason.ID_CONFLICT, Problem.HEADER_AGAIN]
-    )
+    also = [str(reason) for reason in (LineReason.ERASED, LineReason.ID_CONFLICT, Problem.HEADER_AGAIN)]
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in(also)
 
 
 def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
