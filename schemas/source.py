@@ -33,6 +33,10 @@ ONLY_FOR = {
     "delimiter": ("csv",),
     "quote": ("csv",),
     "fields": ("csv",),
+    "escape": ("csv",),
+    "comment": ("csv", "pattern"),
+    "header": ("csv",),
+    "extra_fields": ("csv",),
     "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
     "each": ("json_lines",),
@@ -202,6 +206,12 @@ class Source(_Strict):
     delimiter: str = Field(",", description="csv: separator between fields; one character")
     quote: str | None = Field('"', description="csv: quote character around fields that contain a delimiter; null for none")
     fields: tuple[str, ...] | None = Field(None, description="csv: field names, for files without a header")
+    escape: str | None = Field(None, description="csv: character that escapes a quote or a delimiter, such as a backslash")
+    comment: str | None = Field(None, min_length=1, description="csv, pattern: how lines begin that are not data, such as #")
+    header: Literal["w3c"] | None = Field(None, description="csv: w3c if lines `#Fields: ...` name the fields, and change them")
+    extra_fields: bool = Field(
+        False, description="csv: whether a record may have more fields than the header; they are ignored"
+    )
     encoding: str = Field("utf-8", description="text formats: character encoding, such as latin-1 or utf-16")
     pattern: str | None = Field(
         None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
@@ -284,7 +294,7 @@ class Source(_Strict):
             raise ValueError(f"decimal and thousands are both {self.decimal!r}; use different signs")
         return self
 
-    @field_validator("delimiter", "quote")
+    @field_validator("delimiter", "quote", "escape")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
         if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n"):
@@ -319,6 +329,14 @@ class Source(_Strict):
                 raise ValueError(
                     f"{option} is only for the format {' or '.join(ONLY_FOR[option])}; the format is {self.format}"
                 )
+        if self.format == "csv":
+            marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+            if len(set(marks)) < len(marks):
+                raise ValueError(
+                    "delimiter, quote and escape are not three characters; for a file without quotes write quote: null"
+                )
+            if self.header is not None and self.fields is not None:
+                raise ValueError("give one of header and fields: a w3c header names the fields itself")
         if self.each is not None:
             lists_of(self.each)
         for place, path in self._placed_paths:

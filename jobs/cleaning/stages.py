@@ -26,7 +26,7 @@ from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
-from jobs.landing.readers import Bounds, read, refused_file
+from jobs.landing.readers import Bounds, Problem, read, refused_file
 from jobs.landing.readers.frames import ELEMENT
 from schemas.contract import Contract
 from schemas.lake.storage import digest
@@ -165,8 +165,10 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
 
 
 def is_set_aside(reasons: pl.Series) -> pl.Series:
-    """Which reasons do not count against a source: its own `skip` rules, erased users, and a user's ids used again."""
-    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in([LineReason.ERASED, LineReason.ID_CONFLICT])
+    """Which reasons do not count against a source: its own `skip` rules and comments, headers that are
+    repeated, erased users, and a user's ids used again."""
+    also = [str(reason) for reason in (LineReason.ERASED, LineReason.ID_CONFLICT, Problem.HEADER_AGAIN)]
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in(also)
 
 
 def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:

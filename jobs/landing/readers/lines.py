@@ -3,6 +3,7 @@
 import codecs
 import io
 from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -120,18 +121,39 @@ def _without_marks(content: bytes) -> bytes:
 
 def _as_utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
     """A text in UTF-8, with line feeds at the ends of its lines. The pieces stay as they are if the text is so already."""
-    decoder = None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)(NOT_DECODED)
     returns: bool | None = None
-    for piece in pieces:
+    for piece in _from_first_line(_decoded(pieces, encoding)):
         if returns is None:
-            _refuse_other(piece[:START], encoding)
-        if decoder is not None:
-            piece = decoder.decode(piece).encode("utf-8", "surrogatepass")
-        if returns is None and piece:
             returns = _only_returns(piece)
         yield piece.replace(b"\r", b"\n") if returns else piece
-    if decoder is not None and (last := decoder.decode(b"", final=True)):
-        yield last.encode("utf-8", "surrogatepass")
+
+
+def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    _refuse_other(first[:START], encoding)
+    if encoding == "utf-8":
+        yield first
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(NOT_DECODED)
+    for piece in chain([first], pieces):
+        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def _from_first_line(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, the first of which reaches beyond the first line, so that it shows how lines end."""
+    start = b""
+    try:
+        for piece in pieces:
+            start += piece
+            if b"\n" in start or len(start) > LONGEST_LINE:
+                break
+    except BROKEN:
+        yield start
+        raise
+    yield start
+    yield from pieces
 
 
 def _only_returns(start: bytes) -> bool:
@@ -164,7 +186,7 @@ def rewritable(path: Path, encoding: str) -> bool:
         return False
     try:
         with open_part(path, compression_of(path)) as file:
-            return not _only_returns(next(_pieces(file, BLOCK_BYTES), b""))
+            return not _only_returns(next(_from_first_line(_pieces(file, BLOCK_BYTES)), b""))
     except BROKEN:
         return False
 

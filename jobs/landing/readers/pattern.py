@@ -26,6 +26,10 @@ def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Itera
             yield problem_frame([block.first], block.problem, [text_of(block.content)], kinds)
             continue
         texts, frames = _decoded(block, source.encoding, kinds)
+        if source.comment is not None:
+            is_comment = texts["line"].str.starts_with(source.comment)
+            comments, texts = texts.filter(is_comment), texts.filter(~is_comment)
+            frames.append(problem_frame(comments["line_number"], Problem.COMMENT, comments["line"], kinds))
         groups = texts["line"].str.extract_groups(whole).struct.unnest()
         matches = groups[WHOLE_LINE].is_not_null()
         found, other = groups.filter(matches), texts.filter(~matches)

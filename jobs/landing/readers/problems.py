@@ -18,6 +18,7 @@ class Problem(StrEnum):
     BROKEN_QUOTES = "line.broken_quotes"
     HEADER_AGAIN = "line.header_again"
     NO_HEADER = "line.no_header"
+    COMMENT = "source.comment"
     NO_MATCH = "line.no_match"
     FAULT = "line.fault"
     AMBIGUOUS_ID = "line.ambiguous_id"
