@@ -21,7 +21,9 @@ from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.timestamps import reasons as time_reasons
 from jobs.cleaning.timestamps import utc_times
 from jobs.landing.mapped import fields_of, parts_of, value_of
+from jobs.landing.readers import Problem
 from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN
+from jobs.landing.readers.json_values import quick
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import redacted_texts
 from schemas.privacy.suppression_list import Erased
@@ -453,7 +455,7 @@ def _refused(
     problem = lines["problem"]
     masked = pl.Series(
         [
-            text if unread is None else _shape(line)
+            text if unread is None else _excerpt(unread, line)
             for text, unread, line in zip(masked_lines(lines, shown), problem, lines["line"], strict=True)
         ],
         dtype=pl.String,
@@ -479,6 +481,14 @@ def _with_short_texts(rejected: pl.DataFrame, events: Contract) -> pl.DataFrame:
     longest = {rule.column: rule.high for rule in events.rules if rule.kind is RowRuleKind.LENGTH and rule.high is not None}
     texts = [name for name, kind in events.polars_schema.items() if kind == pl.String and name in events.mappable]
     return rejected.with_columns(pl.col(name).str.slice(0, longest.get(name, EXCERPT) + 1) for name in texts)
+
+
+def _excerpt(problem: str, line: str | None) -> str | None:
+    """The shape of an unreadable line; of a list also how many elements it has."""
+    shape = _shape(line)
+    if problem == Problem.NOT_AN_OBJECT and line is not None and type(found := quick(line)) is list:
+        return f"a list of {len(found)} elements: {shape}"
+    return shape
 
 
 def _shape(line: str | None) -> str | None:

@@ -67,6 +67,7 @@ def test_a_day_of_orders_is_published_and_its_records_balance(var: Path, monkeyp
         (6, 0, "source.empty"),
         (7, 0, "line.not_an_object"),
     ]
+    assert rejects["line"].to_list()[-1] == 'a list of 1 elements: ["aa aaaaaa"]'
     assert pl.DataFrame(lake.arrow("landing_files"))["lines"].to_list() == [7]
 
 

@@ -100,7 +100,7 @@ class _Parsed:
         return [[at for at, of_line in enumerate(counts) for _ in range(of_line[level])] for level in range(len(self.units))]
 
     def exactly(self, level: int, steps: tuple[Step, ...]) -> Callable[[int], Any]:
-        """A function that gives the value of a unit once more, with its number as it is written.
+        """A function that gives the value of a unit once more, with its number as written; None if it is nested too deeply.
 
         Args:
             level: the level of the units.
@@ -109,18 +109,23 @@ class _Parsed:
         get, expand = self.exact_paths.getter(steps), expands(self.source.each, self.exact_paths)
         known: dict[int, list[Any]] = {}
 
+        def units_of(line: int) -> list[Any]:
+            try:
+                records = expand(exact(self.lines[line].content.decode()))
+            except ValueError:
+                return []
+            return [] if isinstance(records, Problem) else units(records)[level]
+
         def value(unit: int) -> Any:
             lines = self.lines_of_units[level]
             line = lines[unit]
             if line not in known:
-                records = expand(exact(self.lines[line].content.decode()))
-                assert not isinstance(records, Problem)
                 known.clear()
-                known[line] = units(records)[level]
+                known[line] = units_of(line)
             first = unit
             while first > 0 and lines[first - 1] == line:
                 first -= 1
-            return get(known[line][unit - first])
+            return get(known[line][unit - first]) if known[line] else None
 
         return value
 

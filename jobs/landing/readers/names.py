@@ -7,7 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.landing.readers.lines import numbered_lines
-from jobs.landing.readers.records import Records
+from jobs.landing.readers.records import Form, Records
+from schemas.json_path import inside_columns
 from schemas.source import Source
 
 MOST_LINES = 1_000
@@ -33,7 +34,8 @@ def names_of(path: Path, source: Source) -> list[str] | None:
 
 
 def _header(path: Path, source: Source) -> list[str] | None:
-    records = Records(source.delimiter, source.quote, source.encoding, None, source.paths)
+    inside = {name for path in source.paths for name, _ in inside_columns(path)}
+    records = Records(Form.of(source), source.paths | inside)
     for line in islice(numbered_lines(path, source.encoding), MOST_LINES):
         records.take([line])
         if records.header is not None:

@@ -105,6 +105,11 @@ def test_json_that_programs_write_beside_the_standard_is_read(tmp_path: Path, li
     assert rows == [(1, None, "first", None), (2, None, *found)]
 
 
+def test_an_id_in_a_line_that_only_one_parser_reads_is_not_there(tmp_path: Path) -> None:
+    line = '{"id": 1.5, "deep": ' + "[" * 1_010 + "]" * 1_010 + "}"
+    assert read_lines(tmp_path, line, {"user_id": "id"}) == [(1, None, None)]
+
+
 def test_lines_that_are_no_objects_say_so(tmp_path: Path) -> None:
     lines = ['[{"id": 1}, {"id": 2}]', "7", '"text"', "null", '{"id": 1', '{"id": nan}', "[" * 100_000]
     assert [row[1] for row in read_lines(tmp_path, "\n".join(lines), {"item_id": "id"})] == [
