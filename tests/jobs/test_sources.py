@@ -18,7 +18,7 @@ KEY = b"a key of the tests"
 TESTED = {
     *("movielens", "online_retail", "web_log", "open_bandit", "rees46", "retailrocket", "ga4", "simulated_parquet"),
     *("snowplow", "segment", "matomo", "posthog", "mixpanel"),
-    *("nginx_json", "alb", "s3_access"),
+    *("nginx_json", "iis", "cloudfront", "alb", "s3_access"),
     *("amazon_reviews", "otto", "yoochoose", "yoochoose_buys", "hm"),
 }
 ELSEWHERE = {"simulated"}  # simulate/test_cleaned.py checks it against the planted truth
@@ -442,6 +442,69 @@ def test_nginx_json(tmp_path: Path) -> None:
         4: ["source.account"],
         5: ["robot.declared"],
     }
+
+
+def test_iis(tmp_path: Path) -> None:
+    """The fields may change inside a file; the lines of the format itself are no rejects that count."""
+    found = parsed(
+        "iis",
+        "#Software: Microsoft Internet Information Services 10.0\n#Version: 1.0\n#Date: 2026-03-02 08:00:00\n"
+        "#Fields: date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip "
+        "cs(User-Agent) cs(Referer) sc-status\n"
+        "2026-03-02 08:00:01 10.0.0.1 GET /caf%C3%A9 - 443 - 192.0.2.77 Mozilla/5.0+(Windows+NT+10.0) - 200\n"
+        "2026-03-02 08:00:02 10.0.0.1 POST /cart - 443 - 192.0.2.77 Mozilla/5.0+(Windows+NT+10.0) - 200\n"
+        "#Fields: date time c-ip cs-method cs-uri-stem sc-status cs(User-Agent)\n"
+        "2026-03-02 08:00:03 192.0.2.77 GET /lamps 200 Mozilla/5.0+(Windows+NT+10.0)\n"
+        "2026-03-02 08:00:04 192.0.2.77 GET /style.css 200 Mozilla/5.0+(Windows+NT+10.0)\n",
+        tmp_path,
+        "log",
+    )
+    someone = pseudonym(KEY, "192.0.2.77 Mozilla/5.0+(Windows+NT+10.0)")
+    assert kept(found, "user_id", "event_time", "item_id") == [
+        (someone, datetime(2026, 3, 2, 8, 0, 1, tzinfo=UTC), "/café"),
+        (someone, datetime(2026, 3, 2, 8, 0, 3, tzinfo=UTC), "/lamps"),
+    ]
+    assert {line: why for line, why in reasons(found).items() if line in (6, 9)} == {6: ["source.not_get"], 9: ["source.asset"]}
+    assert all(why[0].startswith("source.") for why in reasons(found).values())
+
+
+CLOUDFRONT_FIELDS = (
+    "date time x-edge-location sc-bytes c-ip cs-method cs(Host) cs-uri-stem sc-status cs(Referer) cs(User-Agent) cs-uri-query "
+    "cs(Cookie) x-edge-result-type x-edge-request-id x-host-header cs-protocol cs-bytes time-taken x-forwarded-for "
+    "ssl-protocol ssl-cipher x-edge-response-result-type "
+    "cs-protocol-version fle-status fle-encrypted-fields c-port time-to-first-byte "
+    "x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
+)
+
+
+def test_cloudfront(tmp_path: Path) -> None:
+    """The fields are named with blanks between them, and divided by tabs."""
+
+    def line(number: int, agent: str, page: str) -> str:
+        values = {
+            "date": "2026-03-02",
+            "time": f"08:00:0{number}",
+            "c-ip": "192.0.2.77",
+            "cs-method": "GET",
+            "sc-status": "200",
+        }
+        values |= {"cs-uri-stem": page, "cs(User-Agent)": agent, "x-edge-request-id": f"r{number}=="}
+        return "\t".join(values.get(name, "-") for name in CLOUDFRONT_FIELDS.split()) + "\n"
+
+    found = parsed(
+        "cloudfront",
+        f"#Version: 1.0\n#Fields: {CLOUDFRONT_FIELDS}\n"
+        + line(1, "Mozilla/5.0%20(X11)", "/caf%C3%A9")
+        + line(2, "Googlebot/2.1", "/lamps")
+        + line(3, "Mozilla/5.0%20(X11)", "/users/ann"),
+        tmp_path,
+        "log",
+    )
+    assert kept(found, "event_id", "user_id", "event_time", "item_id") == [
+        ("r1==", pseudonym(KEY, "192.0.2.77 Mozilla/5.0%20(X11)"), datetime(2026, 3, 2, 8, 0, 1, tzinfo=UTC), "/café")
+    ]
+    assert {line: why for line, why in reasons(found).items() if line > 3} == {4: ["robot.declared"], 5: ["source.account"]}
+    assert all(why[0].startswith("source.") for line, why in reasons(found).items() if line < 3)
 
 
 def test_alb(tmp_path: Path) -> None:
