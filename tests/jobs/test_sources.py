@@ -1,6 +1,7 @@
 """Every shipped mapping on a few lines of its source: which become events, and why the others do not."""
 
 import json
+import re
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,22 @@ ELSEWHERE = {"simulated"}  # simulate/test_cleaned.py checks it against the plan
 
 def test_every_shipped_mapping_has_a_test() -> None:
     assert {path.stem for path in SOURCES.glob("*.yaml")} == TESTED | ELSEWHERE
+
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "sources.md"
+DOCUMENTED = dict(re.findall(r"^`(\w+)\.yaml`:\n\n```text\n(.*?)```", PAGE.read_text(), re.MULTILINE | re.DOTALL))
+
+
+def test_a_line_of_each_mapping_is_documented() -> None:
+    in_columns = {"simulated_parquet"}
+    assert {path.stem for path in SOURCES.glob("*.yaml")} - set(DOCUMENTED) == in_columns
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED))
+def test_the_documented_line_becomes_an_event(tmp_path: Path, name: str) -> None:
+    found = parsed(name, DOCUMENTED[name], tmp_path, "txt")
+    assert len(found.accepted) >= 1
+    assert all(why[0].startswith("source.") for why in reasons(found).values())
 
 
 def parsed(name: str, text: str, folder: Path, suffix: str = "csv") -> Parsed:
