@@ -16,9 +16,10 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jobs.cleaning import check_mapping
+from jobs.checking import check_mapping
 from jobs.cleaning.accounting import accounts, digest_of, landing_rows
 from jobs.cleaning.commit_notes import CONTENT_DIGEST, TOUCHED, date_ranges
+from jobs.cleaning.expected_columns import expect_columns, expect_values
 from jobs.cleaning.outcomes import Limits
 from jobs.cleaning.stages import Day, decide_and_write, read_files
 from jobs.exchange.exchange import buckets_for, exchange
@@ -66,8 +67,9 @@ def clean(
         The accounting: counts of lines by outcome and reason.
 
     Raises:
-        ClickwrightError: a file changed while it was read, or lines read are not events plus rejects plus duplicates.
-        Refused: the day was published from files, or from lines, that the landing zone no longer holds.
+        ClickwrightError: a file changed while it was read, or the records read are not events plus rejects plus duplicates.
+        Refused: the day was published from files, or from lines, that the landing zone no longer holds; or no line has a value
+            that every event needs.
     """
     attempt.builds_on("landing_files", lake.published_manifests("landing_files", [str(arrived_on)]))
     published = published_files(lake, arrived_on)
@@ -91,6 +93,7 @@ def clean(
     tasks, buckets = pieces_by_task(files, of.sources), buckets_for(sum(file.size for file in files))
     results = exchange(spark, tasks, buckets, partial(read_files, of), partial(decide_and_write, of))
     figures = accounts(results, files, sum(map(len, tasks)))
+    expect_values(figures, sources, arrived_on)
     landed = landing_rows(results, files, arrived_on)
     if not allow_missing_files:
         refuse_shorter_files(published, landed, blanked_lines(settings), arrived_on)
@@ -138,7 +141,13 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--check",
         nargs=2,
         metavar=("SOURCE", "FILE"),
-        help="show the outcome of each line of a file; writes nothing, needs no Spark",
+        help="show the outcome of each line of a file, and what to do next; writes nothing, needs no Spark",
+    )
+    what.add_argument(
+        "--check-items",
+        nargs=2,
+        metavar=("SOURCE", "FILE"),
+        help="the same for a file of the catalogue; --check does so for a file in the catalogue's folder",
     )
     parser.add_argument(
         "--history-since",
@@ -155,6 +164,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     args = parser.parse_args(argv)
     if args.check:
         return check_mapping.main(args.check)
+    if args.check_items:
+        return check_mapping.main([*args.check_items, "--items"])
     if args.history_since is not None:
         expect_possible(args.history_since, "--history-since")
     settings = get_settings()
@@ -164,6 +175,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     files = expect_arrival(settings.landing_dir, sources, args.arrived_on)  # before the JVM starts
     if not allowed:
         refuse_missing_files(published_files(lake, args.arrived_on), files, args.arrived_on)
+    expect_columns(files, {source.name: source for source in sources})
     pseudonym_key(settings)
     tell_strays(settings.landing_dir, settings.source_names)
     spark = spark_session(f"clean {args.arrived_on}")

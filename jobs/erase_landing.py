@@ -1,7 +1,8 @@
 """Find erased users in the landing zone, and blank their lines if Clickwright may rewrite it.
 
 The source's mapping tells which user a line belongs to, as in cleaning. A blanked line stays as an empty line (in Parquet as a
-row of nulls), so that the other lines keep their numbers. Without ``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the
+row of nulls), so that the other lines keep their numbers; where a line holds events of several persons (``each`` of a mapping),
+only the elements of erased ones become null. Without ``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the
 receipts list the files that still contain erased users. A broken line has no user: to search those for a raw id, give it with
 ``--from``. The receipts also list what was not searched, because no mapping reads it: folders of other sources, folders without
 an arrival hour, hidden files.
@@ -12,7 +13,9 @@ If a line of a request found nobody, here or in the lake, its id may be wrong, a
 """
 
 import argparse
+import bz2
 import gzip
+import lzma
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,12 +29,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import zstandard
 
-from jobs.cleaning.candidates import Arrival, parse, wanted_fields
+from jobs.cleaning.candidates import Arrival, wanted_fields
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.pseudonymize import SHORTEST_TELLING_ID
+from jobs.landing.blank_elements import without_elements
 from jobs.landing.files import HOUR, LandingFile, found_file
 from jobs.landing.folders import entries, files_in, hour_folders, hour_of
 from jobs.landing.readers import Bounds, Problem, read
-from jobs.landing.readers.lines import open_lines
+from jobs.landing.readers.compression import compression_of, open_part
+from jobs.landing.readers.frames import ELEMENT
+from jobs.landing.readers.lines import rewritable
 from schemas.contract import load_contract
 from schemas.erasure.receipt import Landing, Receipt, nobody_found, read_receipt, receipts, write_receipt
 from schemas.lake.pseudonym_key import pseudonym_key
@@ -46,7 +53,17 @@ from schemas.source import SOURCES, Source, load_source
 BROKEN = "a broken line"
 PLACE = "landing"
 """The landing zone's name in a receipt."""
-WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED, Problem.TOO_LARGE, Problem.UNKNOWN_COMPRESSION}
+WHOLE_FILE = {
+    Problem.TRUNCATED,
+    Problem.UNREADABLE,
+    Problem.DAMAGED,
+    Problem.TOO_LARGE,
+    Problem.UNKNOWN_COMPRESSION,
+    Problem.TRAILING,
+    Problem.CHECKSUM,
+    Problem.UTF16,
+    Problem.FAULT,
+}
 """Problems of files that cannot be rewritten faithfully."""
 
 
@@ -54,8 +71,10 @@ WHOLE_FILE = {Problem.TRUNCATED, Problem.UNREADABLE, Problem.DAMAGED, Problem.TO
 class Lines:
     """The lines of erased users in a landing file."""
 
-    of: dict[int, str] = field(default_factory=dict)
-    """Line -> the erasure request of its user."""
+    of: dict[int, set[str]] = field(default_factory=dict)
+    """Line -> the erasure requests of its users."""
+    parts: dict[int, set[int]] = field(default_factory=dict)
+    """Line that also holds events of other users -> the numbers of the elements to take out."""
     starts: list[int] = field(default_factory=list)
     """The lines on which records start."""
     sound: bool = True
@@ -123,32 +142,42 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
     for raw in read(file.path, source, wanted_fields(source), bounds=Bounds.set_by(get_settings())):
         found.starts += raw["line_number"].to_list()
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
-        parsed = parse(raw, source, key, arrival, events)
-        lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.accepted, parsed.rejected)])
-        persons = erased.among(lines["user_id"].unique())
+        parsed = parse_each(raw, source, key, arrival, events)
+        lines = pl.concat([frame.select("line_number", ELEMENT, "user_id") for frame in (parsed.accepted, parsed.rejected)])
+        former = parsed.former
+        listed = erased.among([*lines["user_id"].unique(), *former])
+        persons = {former.get(name, name): request for name, request in listed.items()}
         found.persons |= persons.keys()
         hits = lines.filter(pl.col("user_id").is_in(list(persons)))
-        found.of |= {line: persons[user] for line, user in hits.iter_rows()}
+        for line, _, user in hits.iter_rows():
+            found.of.setdefault(line, set()).add(persons[user])
+        if source.person_level:
+            others = lines.join(hits, on=["line_number", ELEMENT], how="anti")["line_number"]
+            mixed = hits.filter(pl.col("line_number").is_in(others.implode()))
+            for line, element in mixed.select("line_number", ELEMENT).iter_rows():
+                found.parts.setdefault(line, set()).add(element)
         for line, text in raw.filter(pl.col("line").is_not_null()).select("line_number", "line").iter_rows():
             if hit := [raw_id for raw_id in telling if raw_id in text]:
-                found.of[line] = BROKEN
+                found.of[line] = {BROKEN}
                 found.persons |= {person for raw_id in hit for person in persons_of(key, raw_id)}
+    found.sound &= source.format == "parquet" or rewritable(file.path, source.encoding)
     return found
 
 
-def blank(path: Path, lines: Lines) -> None:
+def blank(path: Path, lines: Lines, source: Source) -> None:
     """Blank lines of a file by one rename: readers see either the old file or the new one.
 
     Args:
         path: the file.
         lines: the lines to blank, and the starts of its records.
+        source: the mapping.
     """
     fresh = path.with_name(f".{path.name}.blanked")
     try:
         if path.suffix == ".parquet":
             _blank_rows(path, fresh, lines.of)
         else:
-            _blank_text(path, fresh, lines)
+            _blank_text(path, fresh, lines, source)
         fresh.replace(path)
     finally:
         fresh.unlink(missing_ok=True)
@@ -165,27 +194,39 @@ def _blank_rows(path: Path, fresh: Path, rows: Collection[int]) -> None:
     pq.write_table(pa.table(columns, schema=schema), fresh, compression=codec)
 
 
-def _blank_text(path: Path, fresh: Path, lines: Lines) -> None:
+def _blank_text(path: Path, fresh: Path, lines: Lines, source: Source) -> None:
     """A record extends to the start of the next one: in CSV it may span several lines."""
     starts = sorted(set(lines.starts))
     following = dict(zip(starts, [*starts[1:], None], strict=True))
     blanking = False
-    with open_lines(path) as old, _written(fresh, path.name) as new:
+    kind = compression_of(path)
+    with open_part(path, kind) as old, _written(fresh, kind) as new:
         for number, content in enumerate(old, 1):
             if number in following:
                 blanking = number in lines.of
-            new.write(b"\n" if blanking else content)
+            kept = content
+            if blanking:
+                parts = lines.parts.get(number)
+                rest = without_elements(content, source.each, source.person_level, parts) if parts and source.each else b""
+                kept = rest or b"\n"
+            new.write(kept)
 
 
 @contextmanager
-def _written(path: Path, like: str) -> Iterator[IO[bytes]]:
-    """A file to write, compressed according to its name."""
+def _written(path: Path, kind: str | None) -> Iterator[IO[bytes]]:
+    """A file to write, in the compression of another."""
     with path.open("wb") as file:
-        if like.endswith(".gz"):
+        if kind == "gzip":
             with gzip.GzipFile(fileobj=file, mode="wb", mtime=0, filename="") as packed:
                 yield packed  # type: ignore[misc]
-        elif like.endswith((".zst", ".zstd")):
+        elif kind == "zstandard":
             with zstandard.ZstdCompressor().stream_writer(file, closefd=False) as packed:
+                yield packed  # type: ignore[misc]
+        elif kind == "bzip2":
+            with bz2.BZ2File(file, "wb") as packed:
+                yield packed  # type: ignore[misc]
+        elif kind == "xz":
+            with lzma.LZMAFile(file, "wb") as packed:
                 yield packed  # type: ignore[misc]
         else:
             yield file
@@ -210,8 +251,8 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
         lines = lines_of_erased(file, source, key, erased, raw_ids)
         met |= {digest_of(key, person) for person in lines.persons}
         counts: dict[str, int] = defaultdict(int)
-        for request in lines.of.values():
-            for concerned in done if request == BROKEN else [request]:
+        for requests in lines.of.values():
+            for concerned in done if BROKEN in requests else requests:
                 counts[concerned] += 1
         for request, n in counts.items():
             if ours and lines.sound:
@@ -222,7 +263,7 @@ def forget(settings: Settings, open_receipts: dict[str, Receipt], raw_ids: Colle
         if not lines.sound:
             log.warning("a damaged or too large file, not searched as a whole", file=file.relative)
         if counts and ours and lines.sound:
-            blank(file.path, lines)
+            blank(file.path, lines, source)
     answer = {request: with_landing(receipt, done[request], met) for request, receipt in open_receipts.items()}
     for receipt in answer.values():
         write_receipt(settings, receipt)

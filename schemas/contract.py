@@ -36,6 +36,8 @@ SUFFIX = ".odcs.yaml"
 CLASSES = ("none", "pseudonym", "personal")
 SAME_ROW_AS = "sameRowAs"
 MADE_BY = "madeBy"
+FOLLOWS_FROM = "followsFrom"
+"""Custom property of a column: the column from which it is computed."""
 DEFAULT = "default"
 
 
@@ -103,6 +105,16 @@ class Contract:
     def mappable(self) -> set[str]:
         """The columns that a source may map; a job makes the others itself."""
         return {str(p.name) for p in self.properties if custom(p, MADE_BY) is None}
+
+    def together(self, column: str) -> list[str]:
+        """The column and those computed from it or with it, the original first. Of their broken rules the first is the reason.
+
+        >>> load_contract("events").together("lag_seconds"), load_contract("events").together("value")
+        (['event_time', 'event_date', 'lag_seconds', 'days_late'], ['value'])
+        """
+        origin = {str(p.name): str(custom(p, FOLLOWS_FROM) or p.name) for p in self.properties}
+        root = origin.get(column, column)
+        return [root, *(name for name, of in origin.items() if of == root and name != root)]
 
     @property
     def quarantine(self) -> str | None:

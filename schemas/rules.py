@@ -80,12 +80,12 @@ class TableRuleKind(StrEnum):
 class TableRule:
     """A condition that all staged rows of a table must meet together.
 
-    Both ``percent_of`` and ``besides`` name a figure that the job noted, such as ``lines_read``. With ``percent_of``, the
+    Both ``percent_of`` and ``besides`` name a figure that the job noted, such as ``records``. With ``percent_of``, the
     bounds are percentages of that figure. The rows counted by ``besides`` are not included.
 
-    >>> rule = TableRule(TableRuleKind.ROW_COUNT, high=20, percent_of="lines_read", besides="set_aside")
+    >>> rule = TableRule(TableRuleKind.ROW_COUNT, high=20, percent_of="records", besides="set_aside")
     >>> rule.sentence
-    'the number of rows must be at most 20 % of lines_read, set_aside not counted'
+    'the number of rows must be at most 20 % of records, set_aside not counted'
     """
 
     kind: TableRuleKind

@@ -1,32 +1,45 @@
 """Source mappings: YAML files that say how a source's lines become events. To add a source, add a file to ``sources/``."""
 
 import codecs
-from datetime import date
+from datetime import date, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from schemas.contract import load_contract
-from schemas.json_path import steps_of
+from schemas.json_path import inside_columns, lists_of, placed
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 from schemas.runtime.terminal import printable
+from schemas.shared_rules import with_shared_rules
+from schemas.strict_yaml import read_yaml
+from schemas.time_format import time_format
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
-TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000}
-NAMES_AN_HOUR = ("%H", "%I", "%k", "%l", "%T", "%R", "%X", "%c", "%s")
+NEEDED_OF_ITEMS = {"item_id", "title"}
+TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
+WIDE_ENCODINGS = ("utf-16", "utf-32", "utf-8-sig")
+"""Encodings that are not supersets of ASCII, and are read all the same."""
+WHOLE_LINE = "_whole_line"
+"""The group of the whole line in a pattern."""
 LONGEST_NAME = 200
 """Bytes of a folder's name; file systems allow 255."""
 ONLY_FOR = {
     "delimiter": ("csv",),
     "quote": ("csv",),
     "fields": ("csv",),
-    "encoding": ("csv", "pattern"),
+    "escape": ("csv",),
+    "comment": ("csv", "pattern"),
+    "header": ("csv",),
+    "extra_fields": ("csv",),
+    "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
+    "each": ("json_lines",),
 }
 """Options that only some formats have."""
 
@@ -48,6 +61,23 @@ def matchable(pattern: str) -> str:
         why = [line.strip().removeprefix("error: ") for line in str(error).splitlines() if "error: " in line]
         raise ValueError(f"not a valid regular expression: {why[-1] if why else pattern}") from None
     return pattern
+
+
+def whole_line(pattern: str) -> str:
+    r"""The expression that a whole line must match, with the group ``WHOLE_LINE`` around it.
+
+    >>> whole_line("(?P<who>.*)")
+    '^(?P<_whole_line>(?:(?P<who>.*)))$'
+    >>> whole_line("(?x) (?P<who>.*)  # a line feed ends the comment")[-4:]
+    '\n))$'
+
+    Raises:
+        ValueError: the jobs' engine does not support it.
+    """
+    try:
+        return matchable(f"^(?P<{WHOLE_LINE}>(?:{pattern}))$")
+    except ValueError:
+        return matchable(f"^(?P<{WHOLE_LINE}>(?:{pattern}\n))$")
 
 
 def folder_name(name: str) -> str:
@@ -73,29 +103,40 @@ class _Strict(BaseModel):
 class Column(_Strict):
     """The origin of a column's value in a line.
 
-    Give one of ``path``: a field name, or for JSON lines and Parquet a path of ``schemas.json_path``; ``paths``: several paths
-    whose values are joined, of which the first must be present; ``constant``: the same value for every line.
+    Give one of ``path``: a field name or a path of ``schemas.json_path``; ``paths``: several paths whose values are joined, of
+    which the first must be present; ``first_of``: several paths of which the first with a value counts; ``constant``: the same
+    value for every line.
     """
 
     path: str | None = None
     paths: tuple[str, ...] | None = Field(None, min_length=2)
+    first_of: tuple[str, ...] | None = Field(None, min_length=2)
     joined_by: str = Field(" ", description="separator between the joined values of paths")
+    person: tuple[str, ...] | None = Field(None, min_length=1, description="user_id: those of paths that name the person")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
+    digest: bool = Field(
+        False, description="event_id: whether the SHA-256 of its text is the id, for ids of many or of long parts"
+    )
+    optional: bool = Field(False, description="whether all CSV or Parquet files of a day may lack the column")
+    url_decoded: bool = Field(False, description="whether percent-encoded characters are decoded (RFC 3986, UTF-8)")
+    values: dict[str, str] = Field(
+        {}, description="a word of the source: the value that it stands for; others stay as they are"
+    )
     separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
     minimum: float | None = Field(None, description="lower bound of the source, where it is stricter than the contract")
     maximum: float | None = Field(None, description="upper bound of the source, where it is stricter than the contract")
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Column":
-        if sum(origin is not None for origin in (self.path, self.paths, self.constant)) != 1:
-            raise ValueError("give one of path, paths and constant")
+        if sum(origin is not None for origin in (self.path, self.paths, self.first_of, self.constant)) != 1:
+            raise ValueError("give one of path, paths, first_of and constant")
         return self
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The paths of its value in a line; none for a constant."""
-        return (self.path,) if self.path is not None else self.paths or ()
+        return (self.path,) if self.path is not None else self.paths or self.first_of or ()
 
 
 class Robots(_Strict):
@@ -145,6 +186,17 @@ class Items(_Strict):
     _in_landing = field_validator("folder")(folder_name)
 
 
+class RulesLike(_Strict):
+    """The mapping whose `skip` and bot rules are taken over, and the present names of the values that they read.
+
+    Without ``paths`` all rules are taken over as they are; else those on a value that it renames.
+    """
+
+    source: str
+    paths: dict[str, str] | None = None
+    without: tuple[str, ...] = Field((), description="the names of skip rules that are not taken over")
+
+
 class Source(_Strict):
     """A source mapping. Unknown keys are errors."""
 
@@ -154,20 +206,43 @@ class Source(_Strict):
     delimiter: str = Field(",", description="csv: separator between fields; one character")
     quote: str | None = Field('"', description="csv: quote character around fields that contain a delimiter; null for none")
     fields: tuple[str, ...] | None = Field(None, description="csv: field names, for files without a header")
-    encoding: str = Field("utf-8", description="csv, pattern: character encoding, such as latin-1")
+    escape: str | None = Field(None, description="csv: character that escapes a quote or a delimiter, such as a backslash")
+    comment: str | None = Field(None, min_length=1, description="csv, pattern: how lines begin that are not data, such as #")
+    header: Literal["w3c"] | None = Field(None, description="csv: w3c if lines `#Fields: ...` name the fields, and change them")
+    extra_fields: bool = Field(
+        False, description="csv: whether a record may have more fields than the header; they are ignored"
+    )
+    encoding: str = Field("utf-8", description="text formats: character encoding, such as latin-1 or utf-16")
     pattern: str | None = Field(
         None, description="pattern: regular expression for a whole line, with named groups (?P<name>...)"
     )
+    each: str | None = Field(
+        None, description="path of a list whose elements are events, such as items[], or [] for the line itself"
+    )
     nothing: tuple[str, ...] = Field((), description="texts that mean null, such as '-' or NULL")
     time_zone: str = "UTC"
-    time_format: str = Field("iso", description="iso, epoch_s, epoch_ms, epoch_us, or a format such as %d/%b/%Y:%H:%M:%S %z")
+    time_format: str = Field(
+        "iso", description="iso, epoch_s, epoch_ms, epoch_us, epoch_ns, or a format of strptime such as %d/%b/%Y:%H:%M:%S %z"
+    )
+    time_origin: datetime | None = Field(None, description="epoch formats: the moment from which times count, if not 1970")
+    dates_only: bool = Field(
+        False, description="whether a date without a time of day is read, as midnight in the source's time zone"
+    )
+    decimal: str = Field(".", description="decimal sign of numbers")
+    thousands: str | None = Field(None, description="separator of thousands in numbers, such as . or a blank")
     first_day: date | None = Field(None, description="first arrival day on which the source delivers")
     last_day: date | None = Field(None, description="last arrival day on which the source delivers")
     columns: dict[str, Column]
     event_types: dict[str, str] = Field(description="the source's event type: the contract's event type")
     skip: dict[str, Skip] = Field({}, description="rule name: the lines that the rule excludes")
     robots: Robots | None = None
+    rules_like: RulesLike | None = Field(None, description="another mapping whose skip and bot rules are taken over")
     items: Items | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_over_rules(cls, mapping: Any) -> Any:
+        return with_shared_rules(mapping, SOURCES) if isinstance(mapping, dict) else mapping
 
     _in_landing = field_validator("name")(folder_name)
 
@@ -180,15 +255,46 @@ class Source(_Strict):
             raise ValueError(f"unknown time zone {value!r}") from None
         return value
 
-    @field_validator("time_format")
-    @classmethod
-    def _names_a_moment(cls, value: str) -> str:
-        if value != "iso" and value not in TICKS_A_SECOND and not any(hour in value for hour in NAMES_AN_HOUR):
-            known = ", ".join(["iso", *TICKS_A_SECOND])
-            raise ValueError(f"unknown time format {value!r}; use {known}, or a format with %H such as %m/%d/%Y %H:%M")
-        return value
+    @model_validator(mode="after")
+    def _names_a_moment(self) -> "Source":
+        if self.time_format in TICKS_A_SECOND:
+            if self.dates_only:
+                raise ValueError(f"dates_only is not for the time format {self.time_format}, whose times are moments")
+            return self
+        if self.time_origin is not None:
+            raise ValueError(f"time_origin is only for the time formats {', '.join(TICKS_A_SECOND)}")
+        if self.time_format != "iso":
+            if "%" not in self.time_format:
+                known = ", ".join(["iso", *TICKS_A_SECOND])
+                raise ValueError(f"unknown time format {self.time_format!r}; use {known}, or a format such as %m/%d/%Y %H:%M")
+            try:
+                time_format(self.time_format, self.dates_only)
+            except ValueError as error:
+                raise ValueError(f"time_format: {error}") from None
+        return self
 
-    @field_validator("delimiter", "quote")
+    @model_validator(mode="after")
+    def _person_is_part_of_the_id(self) -> "Source":
+        for name, column in self.columns.items():
+            if column.person is not None and name != "user_id":
+                raise ValueError(f"person is only for user_id; {name} has it")
+            if unknown := sorted(set(column.person or ()) - set(column.origins)):
+                raise ValueError(
+                    f"person of user_id names {', '.join(unknown)}; use paths of user_id: {', '.join(column.origins)}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _numbers_are_unambiguous(self) -> "Source":
+        if self.decimal not in (".", ","):
+            raise ValueError(f"decimal is {self.decimal!r}; use a full stop or a comma")
+        if self.thousands is not None and (len(self.thousands) != 1 or self.thousands.isalnum() or self.thousands in "+-"):
+            raise ValueError(f"thousands is {self.thousands!r}; use one character, such as a full stop, a comma or a blank")
+        if self.thousands == self.decimal:
+            raise ValueError(f"decimal and thousands are both {self.decimal!r}; use different signs")
+        return self
+
+    @field_validator("delimiter", "quote", "escape")
     @classmethod
     def _one_character(cls, value: str | None) -> str | None:
         if value is not None and (len(value) != 1 or not value.isascii() or value in "\r\n"):
@@ -199,6 +305,8 @@ class Source(_Strict):
     @classmethod
     def _keeps_ascii(cls, value: str) -> str:
         ascii_text = "".join(map(chr, range(128)))
+        if (name := codecs.lookup(value).name if _is_encoding(value) else "").startswith(WIDE_ENCODINGS):
+            return name.removesuffix("-sig")  # its readers take away the byte order mark
         try:
             kept = ascii_text.encode(value) == ascii_text.encode()
         except LookupError:
@@ -221,15 +329,44 @@ class Source(_Strict):
                 raise ValueError(
                     f"{option} is only for the format {' or '.join(ONLY_FOR[option])}; the format is {self.format}"
                 )
-        if self.format == "pattern":
-            known = set(_groups(self.pattern))
-            if unknown := sorted(path for path in self.paths if path not in known):
-                raise ValueError(f"the pattern has no group {', '.join(unknown)}; it has {', '.join(sorted(known))}")
-        if self.format == "csv" and self.fields is not None and (unknown := sorted(self.paths - set(self.fields))):
-            raise ValueError(f"fields has no {', '.join(unknown)}")
+        if self.format == "csv":
+            marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark is not None]
+            if len(set(marks)) < len(marks):
+                raise ValueError(
+                    "delimiter, quote and escape are not three characters; for a file without quotes write quote: null"
+                )
+            if self.header is not None and self.fields is not None:
+                raise ValueError("give one of header and fields: a w3c header names the fields itself")
+        if self.each is not None:
+            lists_of(self.each)
+        for place, path in self._placed_paths:
+            try:
+                self._expect_readable(path, self.each if not place.startswith("items.") else None)
+            except ValueError as error:
+                raise ValueError(f"{place}: {error}") from None
+        return self
+
+    def _expect_readable(self, path: str, each: str | None) -> None:
+        """Check that lines may have a value at a path.
+
+        Raises:
+            ValueError: the format cannot have such a path, or the mapping's fields or groups do not have it.
+        """
         if self.format in ("json_lines", "parquet"):
-            for path in sorted(self.paths):
-                steps_of(path)
+            level, _ = placed(path, each)
+            if level == 0 and each is not None and each.startswith("[]"):
+                raise ValueError(f"each is {each!r}, so a line is a list; begin {path!r} with []")
+            return
+        known = self.groups if self.format == "pattern" else self.fields
+        names = {path, *(name for name, _ in inside_columns(path))}
+        if known is not None and names.isdisjoint(known):
+            has = f"the pattern has no group {path}" if self.format == "pattern" else f"fields has no {path}"
+            raise ValueError(f"{has}; it has {', '.join(sorted(known))}")
+
+    @model_validator(mode="after")
+    def _only_event_ids_are_digests(self) -> "Source":
+        if wrong := sorted(name for name, column in self.columns.items() if column.digest and name != "event_id"):
+            raise ValueError(f"digest is only for event_id; {wrong[0]} has it")
         return self
 
     @model_validator(mode="after")
@@ -239,6 +376,11 @@ class Source(_Strict):
             raise ValueError(f"unknown columns {', '.join(unknown)}; can map {', '.join(sorted(mappable))}")
         if missing := sorted(NEEDED - set(self.columns)):
             raise ValueError(f"missing columns {', '.join(missing)}")
+        in_catalogue = load_contract("items").mappable
+        if self.items is not None and (unknown := sorted(set(self.items.columns) - in_catalogue)):
+            raise ValueError(f"items: unknown columns {', '.join(unknown)}; can map {', '.join(sorted(in_catalogue))}")
+        if self.items is not None and (missing := sorted(NEEDED_OF_ITEMS - set(self.items.columns))):
+            raise ValueError(f"items: missing columns {', '.join(missing)}")
         allowed = next(r.allowed for r in load_contract("events").rules if r.id == "event_type.allowed")
         if wrong := sorted(set(self.event_types.values()) - set(allowed)):
             raise ValueError(f"unknown event types {', '.join(wrong)}; the contract has {', '.join(allowed)}")
@@ -251,18 +393,61 @@ class Source(_Strict):
         of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
         return of_columns | of_rules
 
+    @property
+    def _placed_paths(self) -> list[tuple[str, str]]:
+        """Every path that the mapping reads, each with its key in the mapping."""
+        found = [(f"columns.{name}", path) for name, column in self.columns.items() for path in column.origins]
+        found += [(f"skip.{name}", rule.path) for name, rule in self.skip.items()]
+        found += [("robots", self.robots.path)] if self.robots else []
+        of_items = self.items.columns.items() if self.items else ()
+        return found + [(f"items.columns.{name}", path) for name, column in of_items for path in column.origins]
+
+    @cached_property
+    def groups(self) -> tuple[str, ...]:
+        """The named groups of the pattern."""
+        return _groups(self.pattern) if self.format == "pattern" else ()
+
+    @property
+    def depth(self) -> int:
+        """How many lists lie within each other in ``each``; 0 if each line is one event."""
+        return 0 if self.each is None else len(lists_of(self.each))
+
+    @property
+    def id_level(self) -> int:
+        """The innermost element from which the event id is read; 0 if it is read from the line, or the source has none."""
+        column = self.columns.get("event_id")
+        return max((placed(path, self.each)[0] for path in column.origins), default=0) if column and self.each else 0
+
+    @property
+    def person_level(self) -> int:
+        """The innermost element from which the user id is read; 0 if it is read from the line."""
+        return max((placed(path, self.each)[0] for path in self.columns["user_id"].origins), default=0) if self.each else 0
+
+    @property
+    def of_catalogue(self) -> "Source":
+        """The same mapping for lines of the catalogue: each is one item, and is read with the rules of event lines."""
+        columns = self.items.columns if self.items else {}
+        return self.model_copy(update={"columns": columns, "skip": {}, "robots": None, "each": None})
+
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
 
 
-def _groups(pattern: str | None) -> list[str]:
+def _is_encoding(name: str) -> bool:
+    try:
+        return codecs.lookup(name) is not None
+    except LookupError:
+        return False
+
+
+def _groups(pattern: str | None) -> tuple[str, ...]:
     import polars as pl
 
     if pattern is None:
         raise ValueError("the format pattern needs a pattern with named groups")
-    groups = pl.Series([""]).str.extract_groups(matchable(pattern)).struct.fields
-    return [name for name in groups if not name.isdigit()]
+    groups = pl.Series([""]).str.extract_groups(whole_line(matchable(pattern))).struct.fields
+    return tuple(name for name in groups if not name.isdigit() and name != WHOLE_LINE)
 
 
 def load_source(name: str, folder: Path = SOURCES) -> Source:
@@ -302,11 +487,13 @@ def read_source(path: Path) -> Source:
         ConfigError: the mapping is not valid.
     """
     try:
-        return Source.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (ValidationError, yaml.YAMLError) as error:
+        return Source.model_validate(read_yaml(path.read_text(encoding="utf-8")))
+    except (ValidationError, yaml.YAMLError, UnicodeDecodeError) as error:
         what, place = str(error), ""
         if isinstance(error, ValidationError):
             first = error.errors()[0]
             what, place = first["msg"].removeprefix("Value error, "), ".".join(map(str, first["loc"]))
+        elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            what, place = f"{error.problem}", f"line {error.problem_mark.line + 1}"
         where = place or "the mapping"
-        raise ConfigError(f"source mapping is not valid: {what}; at {where} in {path}; correct it") from None
+        raise ConfigError(f"source mapping is not valid: {' '.join(what.split())}; at {where} in {path}; correct it") from None

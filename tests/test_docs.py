@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.cleaning.check_mapping import WORDS
-from jobs.cleaning.reject_reasons import sentence
+from jobs.checking.tables import WORDS
+from jobs.cleaning.reject_reasons import SENTENCES, sentence
 from schemas.contract import load_contract
 from schemas.runtime.settings import PREFIX, Settings
-from schemas.source import Source
+from schemas.source import SOURCES, Column, Skip, Source
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"
@@ -133,3 +133,34 @@ def test_the_sample_check_has_the_words_of_the_code() -> None:
     words = {str(fate): text for fate, text in WORDS.items()}
     assert len(rows) > 5
     assert dict(rows) == {name: words.get(name) or sentence(name, mapping(page), events) for name, _ in rows}
+
+
+SOURCES_PAGE = ROOT / "docs" / "sources.md"
+
+
+def table_codes(text: str) -> set[str]:
+    """The codes in the first column of the tables of a text, each without what follows a colon."""
+    firsts = re.findall(r"^\| (.+?) \|", text, re.MULTILINE)
+    return {code.partition(":")[0] for first in firsts for code in re.findall(r"`([^`]+)`", first)}
+
+
+def test_every_key_of_a_mapping_is_in_the_table_of_options() -> None:
+    options = SOURCES_PAGE.read_text().partition("## Options")[2].partition("\n## ")[0]
+    keys = {*Source.model_fields, *Column.model_fields, *Skip.model_fields, "rules_like", "robots"}
+    in_words = {"unless", "missing"}  # of the row of skip
+    assert keys - table_codes(options) - in_words == set()
+    assert all(f"`{key}`" in options or f"`{key}: " in options for key in in_words)
+
+
+def test_every_mapping_is_in_the_table_of_mappings() -> None:
+    shipped = SOURCES_PAGE.read_text().partition("## Shipped mappings")[2].partition("\n## ")[0]
+    assert table_codes(shipped) == {path.name for path in SOURCES.glob("*.yaml")}
+
+
+def test_every_reason_of_a_reject_is_in_the_table_of_reasons() -> None:
+    page = SOURCES_PAGE.read_text().partition("## Reasons of rejects")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `([^`]+)` \| (.+) \|$", page, re.MULTILINE))
+    codes = {str(code): text for code, text in SENTENCES.items()}
+    named = {code if "." in code else f"<column>.{code}": text for code, text in codes.items()}
+    named["source.<rule>"] = named.pop("<column>.source")
+    assert {code: rows.get(code) for code in named} == named

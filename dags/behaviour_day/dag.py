@@ -15,7 +15,7 @@ midnight from counting as late. Every table is built, audited and published, so 
 
 Events that arrive late, and days that are repaired, change days that are already published. So do landing files that
 arrive after their day was read. Each such day becomes a partition of the asset `late_days`, and `reprocess_day` rebuilds
-it. A day on which no source is active is skipped. Every run keeps the balance: lines read = events + rejects + duplicates.
+it. A day on which no source is active is skipped. Every run keeps the balance: records = events + rejects + duplicates.
 
 **Rerun.** Clear the run, clear a task together with its downstream tasks, or start a *backfill* over any range of days.
 A rerun replaces the same rows: the order and the parallelism do not matter, and no row is written twice. A manual run

@@ -6,29 +6,42 @@ be kept.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 import polars as pl
 
-from jobs.cleaning.event_identity import CONTENT_COLUMNS
-from jobs.cleaning.pseudonymize import with_pseudonyms
+from jobs.cleaning.event_identity import CONTENT_COLUMNS, content_of
+from jobs.cleaning.number_texts import exact_ids, numbers
+from jobs.cleaning.pseudonymize import TYPED, pseudonyms, telling_parts, with_pseudonyms, without_ids
 from jobs.cleaning.reject_reasons import LineReason
-from jobs.cleaning.timestamps import utc_time
+from jobs.cleaning.timestamps import reasons as time_reasons
+from jobs.cleaning.timestamps import utc_times
+from jobs.landing.mapped import fields_of, parts_of, value_of
+from jobs.landing.readers import Problem
+from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN
+from jobs.landing.readers.json_values import quick
 from schemas.contract import Contract
+from schemas.privacy.personal_texts import redacted_texts
 from schemas.privacy.suppression_list import Erased
 from schemas.rules import RowRuleKind, to_polars
-from schemas.source import Column, Source
+from schemas.source import Source
 
 EXCERPT = 200
 LONGEST_USER_ID = 10_000
 """Characters of a raw user id; an address with a user agent, the longest id of a mapping here, stays below that."""
 LONGEST_MASKED_LINE = 4000
-NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
+LONGEST_SEARCHED = 20_000
+"""Characters of a text that are searched for personal data; the rest is left out. No column is longer than half."""
+NUMBERS = {"value": pl.Float64(), "propensity": pl.Float64(), "position": pl.Int32()}
 AGENT = "agent"
 WHO_AND_WHAT = ["user_id", *CONTENT_COLUMNS]
+EVENT_TIME, EVENT_TYPE = "event_time", "event_type"
+IDS = ("user_id", "event_id", "item_id")
+REDACTED, CUT = "redacted", "cut"
 SKIP = "skip."
 """Prefix of a `skip` rule's name: the field that the rule reads."""
 
@@ -57,27 +70,40 @@ class Arrival:
 class Parsed:
     """Candidates: ``accepted`` as rows of ``events``; ``rejected`` with ``reasons``, ``masked_line`` and ``readable`` besides.
 
-    ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes.
+    ``readable`` is false for lines that could not be parsed and for lines that a `skip` rule of the source excludes. Both have
+    ``element``, the number of the element in its line (0 for a whole line). ``left_out`` counts the elements of the lists of
+    accepted candidates that the mapping does not read.
     """
 
     accepted: pl.DataFrame
     rejected: pl.DataFrame
+    left_out: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+    """How many texts lost something: ``redacted.<kind>`` for personal data, ``cut.<column>`` for a text that was too long."""
+    former: dict[str, str] = field(default_factory=dict)
+    """For ids that were written as 17850.0, the pseudonym of that text and the present one: an erasure holds for both."""
+
+    @property
+    def lines(self) -> int:
+        """How many lines the candidates come from: those of one line have the numbers from 1, or one has 0."""
+        return sum(int((frame[ELEMENT] <= 1).sum()) for frame in (self.accepted, self.rejected))
+
+    @property
+    def records(self) -> int:
+        """How many candidates there are."""
+        return len(self.accepted) + len(self.rejected)
+
+
+def no_candidates(events: Contract) -> pl.DataFrame:
+    """An empty frame of valid candidates."""
+    return events.polars_schema.to_frame().with_columns(pl.lit(0, pl.Int32).alias(ELEMENT))
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
     """The fields that a reader must return: the inputs of the mapped columns and of the source's `skip` and bot rules."""
-    fields = {
-        part: where
-        for name, column in source.columns.items()
-        for part, where in zip(_parts(name, column), column.origins, strict=True)
-    }
+    fields = fields_of(source.columns)
     fields |= {f"{SKIP}{name}": rule.path for name, rule in source.skip.items()}
     return {**fields, AGENT: source.robots.path} if source.robots else fields
-
-
-def _parts(name: str, column: Column) -> list[str]:
-    """The names of a column's input fields; the first is the column's own name."""
-    return [name if number == 0 else f"{name}.{number}" for number in range(len(column.origins))]
 
 
 def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, events: Contract) -> Parsed:
@@ -90,19 +116,31 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
         arrival: where and when the lines arrived.
         events: the contract.
     """
-    raw = _trimmed(raw, source)
+    left_out = raw[LEFT_OUT] if LEFT_OUT in raw.columns else None
+    trimmed = _trimmed(raw, source)
+    raw, not_exact = _with_exact_ids(trimmed)
     set_aside = _set_aside(raw, source)
-    first_part, raw = raw["user_id"] if "user_id" in raw.columns else None, _assembled(raw, source)
+    parts = _parts_of_the_person(raw, source)
+    raw = _assembled(raw, source)
     too_long = (raw["user_id"].cast(pl.String).str.len_chars() > LONGEST_USER_ID).fill_null(False)
-    raw = with_pseudonyms(raw, first_part, key)
-    frame = raw.select("line_number", *[_typed(name, raw.schema[name], source) for name in source.columns])
+    persons, raw = [raw["user_id"].cast(pl.String), *parts], with_pseudonyms(raw, parts, key)
+    former = _former_names(trimmed, persons[0], source, key)
+    raw, changed = _redacted(raw)
+    frame, why_no_time = _typed(raw, source, arrival)
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
-    frame = _with_event_ids(frame).select(events.columns)
-    broken = _broken(frame, raw, set_aside, source, events)
-    broken = broken.with_columns((too_long & raw["problem"].is_null()).alias(f"user_id.{LineReason.TOO_LONG}"))
+    frame = _with_event_ids(frame).select(*events.columns, ELEMENT)
+    frame = with_short_descriptions(frame, events, changed)
+    broken = _broken(frame, raw, why_no_time, set_aside, source, events)
+    sound = raw["problem"].is_null()
+    broken = broken.with_columns(
+        (too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **_not_exact(not_exact, sound, broken)
+    )
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
+    raw = _with_masked_values(raw, persons, is_rejected)
     rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
-    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events))
+    unread = 0 if left_out is None else int(left_out.filter(~is_rejected).sum())
+    rejected = _with_short_texts(_without_private(rejected, source), events)
+    return Parsed(frame.filter(~is_rejected), rejected, unread, changed, former)
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -112,7 +150,7 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
         parsed: the candidates of a file.
         erased: the suppression list.
     """
-    accepted, rejected = (_turned_away(frame, erased) for frame in (parsed.accepted, parsed.rejected))
+    accepted, rejected = (_turned_away(frame, erased, parsed.former) for frame in (parsed.accepted, parsed.rejected))
     if accepted is None and rejected is None:
         return parsed
     kept = parsed.accepted if accepted is None else parsed.accepted.filter(~accepted)
@@ -120,18 +158,18 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
     for frame, hit in ((parsed.accepted, accepted), (parsed.rejected, rejected)):
         if hit is not None:
             gone.append(_nothing_but_the_place(frame.filter(hit), parsed.rejected))
-    return Parsed(kept, pl.concat(gone))
+    return Parsed(kept, pl.concat(gone), parsed.left_out, parsed.changed, parsed.former)
 
 
-def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
+def _turned_away(frame: pl.DataFrame, erased: Erased, former: dict[str, str]) -> pl.Series | None:
     """Which candidates belong to erased users; None if there are none."""
-    persons = erased.among(frame["user_id"].unique())
+    persons = {former.get(name, name) for name in erased.among([*frame["user_id"].unique(), *former])}
     return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
 
 
 def _nothing_but_the_place(frame: pl.DataFrame, rejected: pl.DataFrame) -> pl.DataFrame:
     """Rejected candidates that keep only source, file, line number and arrival."""
-    known = {"source", "source_file", "line_number", "arrived_on", "arrived_at"}
+    known = {"source", "source_file", "line_number", ELEMENT, "arrived_on", "arrived_at"}
     blank = {name: pl.lit(None, kind) for name, kind in rejected.schema.items() if name not in known}
     blank |= {"reasons": pl.lit([str(LineReason.ERASED)]), "readable": pl.lit(False)}
     return frame.with_columns(**blank).select(rejected.columns)
@@ -180,7 +218,7 @@ def shown_fields(source: Source, events: Contract) -> list[str]:
 
 def _trimmed(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     """Texts without surrounding blanks; blank texts and the source's markers for a missing value become null."""
-    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem")]
+    texts = [name for name, kind in raw.schema.items() if kind == pl.String and name not in ("line", "problem", WITHIN)]
     bare = pl.col(texts).str.strip_chars()
     return raw.with_columns(pl.when(~bare.is_in(["", *source.nothing])).then(bare))
 
@@ -205,28 +243,129 @@ def _set_aside(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
 
 def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     """One raw column for each mapped column, with parts joined and constants and defaults filled in."""
-    columns = []
-    for name, column in source.columns.items():
-        value = pl.lit(column.constant) if column.constant is not None else pl.col(name)
-        if column.paths is not None:
-            joined = pl.concat_str(_parts(name, column), separator=column.joined_by, ignore_nulls=True)
-            value = pl.when(pl.col(name).is_not_null()).then(joined)
-        if column.default is not None:
-            value = value.cast(pl.String).fill_null(column.default)
-        columns.append(value.alias(name))
-    return raw.select("line_number", "problem", "line", *columns)
+    columns = [value_of(name, column, raw) for name, column in source.columns.items()]
+    place = [pl.col(name) if name in raw.columns else pl.lit(0, pl.Int32).alias(name) for name in ("line_number", ELEMENT)]
+    raw = raw.select(*place, "problem", "line", *columns, *([WITHIN] if WITHIN in raw.columns else []))
+    return _with_ids_of_elements(raw, source) if WITHIN in raw.columns else raw
 
 
-def _typed(name: str, kind: pl.DataType, source: Source) -> pl.Expr:
-    column = pl.col(name)
-    if name == "event_time":
-        return utc_time(column, kind, source).alias(name)
+def _with_ids_of_elements(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Event ids of a line or an outer element get the number of the element: several events have that id."""
+    if "event_id" in source.columns and source.id_level < source.depth:
+        numbered = pl.concat_str(pl.col("event_id").cast(pl.String), pl.lit("#"), pl.col(WITHIN))
+        raw = raw.with_columns(event_id=pl.coalesce(numbered, pl.col("event_id").cast(pl.String)))
+    return raw.drop(WITHIN)
+
+
+def raw_columns(raw: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """The mapped columns of a frame of a reader: trimmed, joined and filled, and which ids are rounded numbers.
+
+    Args:
+        raw: a frame of a reader.
+        source: the mapping.
+    """
+    exact, rounded = _with_exact_ids(_trimmed(raw, source))
+    return _assembled(exact, source), rounded
+
+
+def _with_exact_ids(raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """Ids with whole numbers written alike, and for each id with rounded numbers which they are."""
+    rounded = dict[str, pl.Series]()
+    for name in raw.columns:
+        of = name.split(".")[0]
+        if of in IDS:
+            texts, flags = exact_ids(raw[name])
+            raw = raw.with_columns(texts.alias(name))
+            if flags is not None:
+                rounded[of] = rounded[of] | flags if of in rounded else flags
+    return raw, rounded
+
+
+def _former_names(trimmed: pl.DataFrame, persons: pl.Series, source: Source, key: bytes) -> dict[str, str]:
+    """The pseudonyms of ids as earlier versions read them, where they differ."""
+    before = _assembled(trimmed, source)["user_id"].cast(pl.String)
+    other = (before != persons).fill_null(False)
+    if not other.any():
+        return {}
+    return dict(zip(pseudonyms(key, before.filter(other)), pseudonyms(key, persons.filter(other)), strict=True))
+
+
+def _not_exact(rounded: dict[str, pl.Series], sound: pl.Series, broken: pl.DataFrame) -> dict[str, pl.Series]:
+    """The reasons of ids that are rounded numbers; such an id is not also missing."""
+    found = {f"{name}.{LineReason.NOT_EXACT}": flags & sound for name, flags in rounded.items()}
+    missing = {f"{name}.{RowRuleKind.REQUIRED}": flags for name, flags in rounded.items()}
+    return {**{rule: broken[rule] & ~flags for rule, flags in missing.items() if rule in broken.columns}, **found}
+
+
+def _parts_of_the_person(raw: pl.DataFrame, source: Source) -> list[pl.Series]:
+    """The parts of an id made from several fields that name the person too."""
+    column = source.columns["user_id"]
+    parts = dict(zip(column.origins, parts_of("user_id", column), strict=True))
+    return telling_parts({path: raw[name] for path, name in parts.items()}, source) if len(parts) > 1 else []
+
+
+def _redacted(raw: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+    """Texts without personal data, and how many pieces of each kind were replaced."""
+    changed = Counter[str]()
+    for name, kind in raw.schema.items():
+        if kind == pl.String and name not in (*TYPED, "user_id", "line", "problem"):
+            texts, found = redacted_texts(_at_most(raw[name], LONGEST_SEARCHED), of_items=name in IDS, names=raw["user_id"])
+            raw = raw.with_columns(texts)
+            if found:
+                changed.update({f"{REDACTED}.{what}": count for what, count in found.items()})
+    return raw, changed
+
+
+def _at_most(texts: pl.Series, length: int) -> pl.Series:
+    return texts.str.slice(0, length) if (texts.str.len_bytes() > length).any() else texts
+
+
+def with_short_descriptions(frame: pl.DataFrame, contract: Contract, changed: Counter[str]) -> pl.DataFrame:
+    """Rows whose describing texts are cut to the contract's length; the id of a person, event or item is never cut.
+
+    Args:
+        frame: the rows.
+        contract: their contract.
+        changed: is increased by the number of texts that were cut, as ``cut.<column>``.
+    """
+    for rule in contract.rules:
+        if rule.kind is RowRuleKind.LENGTH and rule.column not in IDS and frame.schema[rule.column] == pl.String:
+            long = int((frame[rule.column].str.len_chars() > rule.high).sum())
+            if long:
+                changed[f"{CUT}.{rule.column}"] += long
+                frame = frame.with_columns(pl.col(rule.column).str.slice(0, rule.high))
+    return frame
+
+
+def _with_masked_values(raw: pl.DataFrame, persons: list[pl.Series], is_rejected: pl.Series) -> pl.DataFrame:
+    """Rejected lines whose values, such as a rating, hold no id or other personal data: a wrong value may be anything."""
+    typed = [name for name in TYPED if raw.schema.get(name) == pl.String]
+    rows = is_rejected.arg_true()
+    if not len(rows) or not typed:
+        return raw
+    lines = raw[rows]
+    for own in persons:
+        lines = without_ids(lines, typed, own.gather(rows), raw["user_id"].gather(rows))
+    texts = {name: redacted_texts(lines[name], True, lines["user_id"])[0] for name in typed}
+    return raw.with_columns(**{name: raw[name].scatter(rows, values) for name, values in texts.items()})
+
+
+def _typed(raw: pl.DataFrame, source: Source, arrival: Arrival) -> tuple[pl.DataFrame, pl.Series | None]:
+    """The mapped columns in their types, and why a time cannot be read; a value that cannot be read is null."""
+    columns = [_value(raw[name], name, source).alias(name) for name in source.columns if name != EVENT_TIME]
+    frame = pl.DataFrame([raw["line_number"], raw[ELEMENT], *columns])
+    times = utc_times(raw[EVENT_TIME], source)
+    why = time_reasons(raw[EVENT_TIME], times, source, arrival.arrived_at)
+    if why is not None:
+        times = times.to_frame().select(pl.when(why.is_null()).then(pl.first())).to_series()
+    return frame.with_columns(times.alias(EVENT_TIME)), why
+
+
+def _value(values: pl.Series, name: str, source: Source) -> pl.Series:
     if name in NUMBERS:
-        number = column.cast(NUMBERS[name], strict=False)
-        # Engines treat NaN differently, so it becomes a null.
-        return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
-    text = column.cast(pl.String)
-    if name == "event_type":
+        return numbers(values, NUMBERS[name], source)
+    text = values.cast(pl.String)
+    if name == EVENT_TYPE:
         return text.replace_strict(source.event_types, default=None, return_dtype=pl.String)
     return text.str.to_uppercase() if name == "country" else text
 
@@ -243,15 +382,22 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     missing = frame["event_id"].is_null()
     if not missing.any():
         return frame
-    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in WHO_AND_WHAT]], separator="\x1f")
+    said = content_of(["source", "user_id"])
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame.filter(missing).select(said).to_series()]
     ids = frame["event_id"].to_list() if not missing.all() else [None] * len(frame)
     made = iter(digests)
     return frame.with_columns(event_id=pl.Series([i if i is not None else next(made) for i in ids], dtype=pl.String))
 
 
-def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, source: Source, events: Contract) -> pl.DataFrame:
-    """For every rule of the contract and of the source, which candidates break it.
+def _broken(
+    frame: pl.DataFrame,
+    raw: pl.DataFrame,
+    why_no_time: pl.Series | None,
+    set_aside: pl.DataFrame,
+    source: Source,
+    events: Contract,
+) -> pl.DataFrame:
+    """For every rule of the contract and of the source, which candidates break it, without what only follows from another.
 
     Rules do not apply to lines with a problem. Only its `skip` rules apply to a line that one of them excludes.
     """
@@ -261,16 +407,42 @@ def _broken(frame: pl.DataFrame, raw: pl.DataFrame, set_aside: pl.DataFrame, sou
     found = {rule.id: frame.select(to_polars(rule)).to_series() for rule in events.rules}
     for name, column in source.columns.items():
         lost = raw[name].is_not_null() & frame[name].is_null()
-        if name in {*NUMBERS, "event_time"}:
+        if name in NUMBERS:
             found[f"{name}.{LineReason.UNREADABLE}"] = lost
-        if name == "event_type":
+        if name == EVENT_TIME and why_no_time is not None:
+            found |= {
+                f"{name}.{why}": (why_no_time == why).fill_null(False) for why in why_no_time.drop_nulls().unique().sort()
+            }
+        if name == EVENT_TYPE:
             found[f"{name}.{LineReason.UNKNOWN}"] = lost
         if column.minimum is not None or column.maximum is not None:
             low, high = column.minimum, column.maximum
             inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
             found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
+    found = _first_of_each_cause(found, source, events)
     found |= {name: set_aside[name] for name in set_aside.columns}
     return pl.DataFrame([(hit & (readable if name in skips else judged)).alias(name) for name, hit in found.items()])
+
+
+def _first_of_each_cause(found: dict[str, pl.Series], source: Source, events: Contract) -> dict[str, pl.Series]:
+    """One reason for one fault: a value that cannot be read is not also missing, and a wrong time is not also late.
+
+    The audit expects the same of ``rejects``, see :func:`schemas.publishing.validator.unexplained`.
+    """
+    of_rules = {rule.id for rule in events.rules}
+    for column in source.columns:
+        columns = events.together(column)
+        unread = [f"{column}.{LineReason.UNREADABLE}", f"{column}.{LineReason.UNKNOWN}"]
+        of_column = [name for name in found if name.startswith(f"{column}.") and name not in of_rules]
+        causes = of_column if column == EVENT_TIME else [name for name in unread if name in found]
+        rules = [f"{column}.{RowRuleKind.REQUIRED}"]
+        if len(columns) > 1:
+            rules = [name for one in columns for name in found if name in of_rules and name.startswith(f"{one}.")]
+        chain = [*causes, *(name for name in rules if name in found)]
+        seen = pl.Series([False])
+        for name in chain:
+            found[name], seen = found[name] & ~seen, found[name] | seen
+    return found
 
 
 def _refused(
@@ -283,7 +455,7 @@ def _refused(
     problem = lines["problem"]
     masked = pl.Series(
         [
-            text if unread is None else _shape(line)
+            text if unread is None else _excerpt(unread, line)
             for text, unread, line in zip(masked_lines(lines, shown), problem, lines["line"], strict=True)
         ],
         dtype=pl.String,
@@ -309,6 +481,14 @@ def _with_short_texts(rejected: pl.DataFrame, events: Contract) -> pl.DataFrame:
     longest = {rule.column: rule.high for rule in events.rules if rule.kind is RowRuleKind.LENGTH and rule.high is not None}
     texts = [name for name, kind in events.polars_schema.items() if kind == pl.String and name in events.mappable]
     return rejected.with_columns(pl.col(name).str.slice(0, longest.get(name, EXCERPT) + 1) for name in texts)
+
+
+def _excerpt(problem: str, line: str | None) -> str | None:
+    """The shape of an unreadable line; of a list also how many elements it has."""
+    shape = _shape(line)
+    if problem == Problem.NOT_AN_OBJECT and line is not None and type(found := quick(line)) is list:
+        return f"a list of {len(found)} elements: {shape}"
+    return shape
 
 
 def _shape(line: str | None) -> str | None:

@@ -9,12 +9,13 @@ from datetime import timedelta
 import polars as pl
 
 from jobs.cleaning.candidates import WHO_AND_WHAT
-from jobs.cleaning.event_identity import SAME_EVENT
+from jobs.cleaning.event_identity import CONTENT_COLUMNS, SAME_EVENT
 from jobs.cleaning.reject_reasons import LineReason
+from jobs.landing.readers.frames import ELEMENT
 from schemas.outcomes import Outcome
 from schemas.runtime.settings import Settings
 
-AS_THEY_ARRIVED = ["arrived_at", "source_file", "line_number"]
+AS_THEY_ARRIVED = ["arrived_at", "source_file", "line_number", ELEMENT]
 ROW = "_row"
 
 
@@ -48,7 +49,7 @@ def decide(
     """Give every valid candidate its ``outcome``, and its ``reason`` if it is rejected.
 
     Args:
-        candidates: rows of ``events``; of each user that occurs, all lines of the arrival.
+        candidates: rows of ``events`` with their ``element``; of each user that occurs, all lines of the arrival.
         near_duplicate_seconds: the same behaviour of a user repeated within this time is a duplicate.
         robot_events_per_day: a user with more events in a UTC day is treated as a bot.
         robot_chain: a user active for longer than this, without a pause longer than ``gap``, is treated as a bot.
@@ -83,13 +84,14 @@ def _set(
 def same_ids(frame: pl.DataFrame) -> tuple[dict[Outcome, pl.Series], pl.Series, str]:
     """Among a user's lines with the same event id the first to arrive counts; equal content is a duplicate, other a conflict.
 
-    Another user's or source's event with the same id is another event: a stranger who guesses ids silences nobody.
+    Rows without ``element`` are whole lines. Another user's or source's event with the same id is another event: a stranger who
+    guesses ids silences nobody.
     """
     same_id = frame.select(pl.col("event_id").hash(seed=0) ^ pl.col("user_id").hash(seed=1)).to_series()
     suspects = frame.filter(same_id.is_duplicated())
     if suspects.is_empty():
         return {}, pl.Series([], dtype=pl.UInt32), LineReason.ID_CONFLICT
-    suspects = suspects.sort(*SAME_EVENT, *AS_THEY_ARRIVED)
+    suspects = suspects.sort(*SAME_EVENT, *(name for name in AS_THEY_ARRIVED if name in suspects.columns))
     again = suspects.select(pl.int_range(pl.len()).over(SAME_EVENT) > 0).to_series()
     same = suspects.select(
         pl.all_horizontal(pl.col(c).eq_missing(pl.col(c).first().over(SAME_EVENT)) for c in WHO_AND_WHAT)
@@ -143,7 +145,7 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
         frame: as for :func:`runaways`; events without an item are never near duplicates.
         seconds: the longest time between the two.
     """
-    same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
+    same = ["user_id", "event_date", *(name for name in CONTENT_COLUMNS if name != "event_time")]
     events = frame.filter((pl.col("outcome") == Outcome.EVENT) & pl.col("item_id").is_not_null())
     if events.is_empty():
         return pl.Series([], dtype=pl.UInt32)

@@ -1,6 +1,7 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -11,19 +12,22 @@ import polars as pl
 
 from jobs.cleaning.candidates import (
     Arrival,
+    Parsed,
     derived,
     masked_lines,
-    parse,
+    no_candidates,
     reject_rows,
     shown_fields,
     wanted_fields,
     without_erased,
 )
+from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
-from jobs.landing.readers import Bounds, read, refused_file
+from jobs.landing.readers import Bounds, Problem, read, refused_file
+from jobs.landing.readers.frames import ELEMENT
 from schemas.contract import Contract
 from schemas.lake.storage import digest
 from schemas.outcomes import Outcome
@@ -31,9 +35,11 @@ from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import Erased
 from schemas.source import Source
 
-ACCEPTED, REJECTED, READ = "sound", "refused", "read"
+ACCEPTED, REJECTED, READ, CHANGED = "sound", "refused", "read", "changed"
 
+WAS_CHANGED = {"change": pl.String, "texts": pl.Int64}
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
+WAS_READ |= {"records": pl.Int64, "left_out": pl.Int64}
 
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
 """Columns of a candidate that follow from its file and its time, so they are not sent through the exchange."""
@@ -71,21 +77,29 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
     """
     for piece in pieces:
         number, first, _ = piece
-        file, lines = of.files[number], 0
-        for accepted, rejected in candidates(of, piece):
-            lines += len(accepted) + len(rejected)
-            yield REJECTED, rejected, None
-            yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
+        file, lines, records, left_out = of.files[number], 0, 0, 0
+        changed = Counter[str]()
+        for parsed in candidates(of, piece):
+            lines += parsed.lines
+            records += parsed.records
+            left_out += parsed.left_out
+            changed.update(parsed.changed)
+            yield REJECTED, parsed.rejected, None
+            yield ACCEPTED, parsed.accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
         sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
-        yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
+        if changed:
+            yield CHANGED, pl.DataFrame(sorted(changed.items()), WAS_CHANGED, orient="row"), None
+        was_read = number, first or 0, lines, sha256, file.changed(), records, left_out
+        yield READ, pl.DataFrame([was_read], WAS_READ, orient="row"), None
 
 
-def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """(valid, rejected) candidates of a file or of a piece of it, one frame after the other.
+def candidates(of: Day, piece: Piece) -> Iterator[Parsed]:
+    """The candidates of a file or of a piece of it, one frame after the other.
 
     Args:
         of: the day.
         piece: the file's number, and its first and last row group.
+        changed: is increased by how many texts lost something.
     """
     number, first, last = piece
     file = of.files[number]
@@ -94,8 +108,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     wanted = wanted_fields(source)
     whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
     for raw in whole or read(file.path, source, wanted, groups=groups, bounds=of.bounds):
-        parsed = without_erased(parse(raw, source, key, of.arrival(file), of.events), of.erased)
-        yield parsed.accepted, parsed.rejected
+        yield without_erased(parse_each(raw, source, key, of.arrival(file), of.events), of.erased)
 
 
 def digest_of(file: LandingFile) -> str:
@@ -123,7 +136,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         frames: the rows of :func:`read_files` by kind.
     """
     decided = decide(
-        _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else of.events.polars_schema.to_frame(),
+        _complete(of, frames[ACCEPTED]) if ACCEPTED in frames else no_candidates(of.events),
         **vars(of.limits),
     )
     events = decided.filter(pl.col("outcome") == Outcome.EVENT).select(of.events.columns)
@@ -138,21 +151,24 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         **dict(decided["outcome"].value_counts().iter_rows()),
         Outcome.REJECT: len(rejects),
         "late": int((events["days_late"] > 0).sum()),
-        "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
+        "set_aside": int(is_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
+        "changed": frames[CHANGED].rows() if CHANGED in frames else [],
         "read": frames[READ].rows() if READ in frames else [],
         "content": content(events),
         "wrote": {
             "events": write_partitions(events, of.events, of.folders["events"], ["user_id", "event_time", "event_id"]),
-            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number"]),
+            "rejects": write_partitions(rejects, of.rejects, of.folders["rejects"], ["source_file", "line_number", ELEMENT]),
         },
     }
 
 
-def _set_aside(reasons: pl.Series) -> pl.Series:
-    """Which reasons do not count against a source: its own `skip` rules, erased users, and a user's ids used again."""
-    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in([LineReason.ERASED, LineReason.ID_CONFLICT])
+def is_set_aside(reasons: pl.Series) -> pl.Series:
+    """Which reasons do not count against a source: its own `skip` rules and comments, headers that are
+    repeated, erased users, and a user's ids used again."""
+    also = [str(reason) for reason in (LineReason.ERASED, LineReason.ID_CONFLICT, Problem.HEADER_AGAIN)]
+    return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in(also)
 
 
 def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
@@ -167,4 +183,4 @@ def _complete(of: Day, accepted: pl.DataFrame) -> pl.DataFrame:
         }
     )
     whole = derived(accepted.join(files, on="_file", how="left"), of.history)
-    return whole.select(of.events.columns)
+    return whole.select(*of.events.columns, ELEMENT)

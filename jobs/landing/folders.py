@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.problems import Problem
 from schemas.runtime.cli import log
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import escaped_name
@@ -18,6 +18,23 @@ from schemas.runtime.local_files import escaped_name
 FOLDER_FORMAT = "arrived=%Y-%m-%dT%H"
 IGNORED = (".", "_")
 """Names that begin so are hidden or temporary."""
+UNFINISHED = (
+    ".tmp",
+    ".temp",
+    ".part",
+    ".partial",
+    ".filepart",
+    ".inprogress",
+    ".in-progress",
+    ".crdownload",
+    "._copying_",
+    "~",
+)
+"""Names that end so are of files that are still being written, by Flume, WinSCP, rsync, Flink, browsers, Hadoop, editors."""
+BEING_WRITTEN = ".inprogress."
+"""Stands in names that Flink makes unique at their end."""
+CHECKSUMS = (".crc", ".md5", ".sha1", ".sha256", ".sha512")
+"""Names that end so are of checksums beside files."""
 
 
 def hour_of(name: str) -> datetime | None:
@@ -52,10 +69,15 @@ def entries(folder: Path) -> list[Path]:
 
 
 def files_in(folder: Path) -> list[Path]:
-    """The entries of an arrival hour and of its sub-folders, by name; a link to a folder is an entry itself."""
+    """The entries of an arrival hour and of its sub-folders, by name; a link to a folder is an entry itself.
+
+    Files that are still being written, and checksums, are left alone.
+    """
     found: list[Path] = []
     for path in entries(folder):
-        found += files_in(path) if path.is_dir() and not path.is_symlink() else [path]
+        name = path.name.lower()
+        if not name.endswith((*UNFINISHED, *CHECKSUMS)) and BEING_WRITTEN not in name:
+            found += files_in(path) if path.is_dir() and not path.is_symlink() else [path]
     return found
 
 

@@ -69,7 +69,7 @@ def count_expectation(rule: TableRule, figures: dict[str, Any], counted_in: str 
 
     Args:
         rule: the table rule.
-        figures: the figures that the job noted, such as ``lines_read``; percentages refer to them.
+        figures: the figures that the job noted, such as ``records``; percentages refer to them.
         counted_in: a column whose sum is the number of rows, if the audited rows are a list of files.
     """
     scale = _figure(rule.percent_of, rule, figures) / 100 if rule.percent_of is not None else 1.0

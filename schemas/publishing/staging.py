@@ -182,7 +182,7 @@ class Attempt:
             ds.write_dataset(rows, self.folder(table), format="parquet", partitioning=target, max_partitions=4096)
 
     def note(self, **figures: Any) -> None:
-        """Add figures to the manifest and the commit, such as ``lines_read``."""
+        """Add figures to the manifest and the commit, such as ``records``."""
         self.notes.update(figures)
 
     def manifest(self) -> Manifest:

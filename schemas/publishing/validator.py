@@ -38,6 +38,8 @@ ROWS = "rows"
 NO_VALUES = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 """Counts only. Samples of the values that break a rule would put personal texts and scripts of rejected lines into pages: Great
 Expectations does not escape them, and neither an erasure nor the retention of ``rejects`` finds them there."""
+OPEN = "open: "
+"""Prefix of a column that says which candidates an expectation counts."""
 KEY_ROWS = 4
 """Parts of key columns have this many times more rows than parts of whole rows, as keys are narrow."""
 
@@ -84,7 +86,7 @@ class Auditor:
         Args:
             contract: contract of the table.
             table: the staged rows.
-            figures: the figures that the job noted, such as ``lines_read``; percentages refer to them.
+            figures: the figures that the job noted, such as ``records``; percentages refer to them.
         """
         name, parts = contract.name, parts_of(table.files, self.part_rows)
         of_rows = [columns_expectation(contract), *row_expectations(contract)]
@@ -124,8 +126,16 @@ class Auditor:
             reasons.update(rows["reasons"].combine_chunks().flatten().to_pylist())
             readable = rows.filter(rows["candidate"].is_valid())["candidate"].combine_chunks()
             candidates = pa.Table.from_struct_array(readable).cast(contract.arrow_schema)
+            given = pl.Series(rows.filter(rows["candidate"].is_valid())["reasons"].combine_chunks())
+            open_rules = unexplained(contract, given)
+            for name, is_open in open_rules.items():
+                candidates = candidates.append_column(f"{OPEN}{name}", is_open.to_arrow())
             name = f"{contract.name} (rejected candidates)" + (f", part {part} of {len(parts)}" if len(parts) > 1 else "")
-            results = self._run(name, candidates, row_expectations(contract))
+            expectations = [
+                _where(e, f"{OPEN}{e.meta['rule']}" if e.meta["rule"] in open_rules else None)
+                for e in row_expectations(contract)
+            ]
+            results = self._run(name, candidates, expectations)
             seen.update({_rule_id(r): int(r.result["unexpected_count"]) for r in results})
         return seen, reasons
 
@@ -194,6 +204,41 @@ def _keys(contract: Contract, rule: TableRule, table: StagedTable, rows: int) ->
         batches = rows_of(table.paths, schema).to_batches(columns=columns)
         keys = [pl.DataFrame(batch).filter(of_part) for batch in batches if batch.num_rows]
         yield pl.concat(keys).to_arrow().cast(schema) if keys else schema.empty_table()
+
+
+def unexplained(contract: Contract, reasons: pl.Series) -> dict[str, pl.Series]:
+    """For each rule that another reason may explain, the candidates of which no other reason explains it.
+
+    A time that cannot be read is null, and so are the values computed from it: its own reason explains them.
+
+    Args:
+        contract: contract of the table that the candidates were meant for.
+        reasons: the reasons of each candidate.
+
+    >>> from schemas.contract import load_contract
+    >>> given = pl.Series([["event_time.unreadable"], ["event_time.required"], ["value.range"]])
+    >>> unexplained(load_contract("events"), given)["event_time.required"].to_list()
+    [False, True, True]
+    """
+    if not len(reasons):
+        return {}
+    rules = {rule.id for rule in contract.rules}
+    frame, found = reasons.alias("reasons").to_frame(), {}
+    listed = frame["reasons"].explode().drop_nulls().unique().to_list()
+    for rule in contract.rules:
+        columns = contract.together(rule.column)
+        others = [r for r in listed if r != rule.id and r.split(".")[0] in columns and (r not in rules or len(columns) > 1)]
+        if others:
+            by_other = pl.col("reasons").list.eval(pl.element().is_in(others)).list.any()
+            found[rule.id] = frame.select(pl.col("reasons").list.contains(rule.id) | ~by_other).to_series()
+    return found
+
+
+def _where(expectation: Expectation, flag: str | None) -> Expectation:
+    """An expectation that applies only to rows with a flag."""
+    if flag is None:
+        return expectation
+    return expectation.copy(update={"row_condition": f"`{flag}` == True", "condition_parser": "pandas"})
 
 
 def _together(results: list[RuleResult]) -> list[RuleResult]:

@@ -21,6 +21,7 @@ from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.full_disk import full_disk
 from schemas.runtime.local_files import private_umask
 from schemas.runtime.masking import shown, shown_values
+from schemas.runtime.panics import is_panic, raised_at
 from schemas.runtime.terminal import printable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
@@ -123,6 +124,11 @@ def run_command(main: Callable[[], dict[str, Any]]) -> int:
 
         sys.stderr.write(printable(shown(traceback.format_exc()), keep="\n"))
         return _fail(f"{type(error).__name__}: {one_line(error)[:500]}", ClickwrightError.exit_code)
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        why = f"a library failed ({one_line(error)[:200]}); at {raised_at(error)}; report it with the lines above"
+        return _fail(why, ClickwrightError.exit_code)
     print(json.dumps(shown_values(result), default=str), flush=True)
     return 0
 

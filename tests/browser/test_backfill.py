@@ -66,7 +66,7 @@ def test_refused_day_shows_its_reason_in_the_log(world: Stack, admin: AirflowPag
         admin.picture(pictures / "refused.png")
     admin.open_task(DAY_DAG, refused.run_id, "clean.audit")
     expect(admin.page.get_by_text("audit failed: rejects [arrived_on=").first).to_be_visible()
-    expect(admin.page.get_by_text("the number of rows must be at most 20 % of lines_read").first).to_be_visible()
+    expect(admin.page.get_by_text("the number of rows must be at most 20 % of records").first).to_be_visible()
     events = world.lake.partitions("events", "arrived_on")
     assert set(events) == {*HISTORY, *WEEK, YESTERDAY} - {CLEARED, RETRIED}
 

@@ -88,5 +88,5 @@ def test_broken_lines_besides_skipped_ones_fail_the_audit(deliver: Deliver, clea
     staff = [f"staff-{i},1998-04-16T09:00:00Z,1" for i in range(8)]
     deliver("who,at,item", "ann,1998-04-16T09:00:00Z,1", *staff, *["broken"] * 3, source="shop", name="part.csv.gz")
     cleaned(sources=[SHOP])
-    with pytest.raises(audit.Refused, match="at most 20 % of lines_read, set_aside not counted"):
+    with pytest.raises(audit.Refused, match="at most 20 % of records, set_aside not counted"):
         audit.main(["--job", "clean", "--run", "r"])

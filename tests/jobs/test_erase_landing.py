@@ -4,7 +4,7 @@ import gzip
 import json
 import os
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +14,8 @@ import zstandard
 
 from jobs import erase_landing
 from jobs.cleaning.candidates import Arrival, parse, reject_rows, wanted_fields, without_erased
-from jobs.erase_landing import landing_files, lines_of_erased
+from jobs.erase_landing import blank, landing_files, lines_of_erased
+from jobs.landing.files import found_file
 from jobs.landing.readers import read
 from schemas.contract import load_contract
 from schemas.erasure.__main__ import main as erase
@@ -24,7 +25,7 @@ from schemas.privacy.pseudonyms import pseudonym
 from schemas.privacy.suppression_list import read_erased
 from schemas.runtime.errors import NobodyFound, NothingToDo
 from schemas.runtime.settings import get_settings
-from schemas.source import load_source
+from schemas.source import Source, load_source
 from tests.jobs.conftest import Deliver, line
 
 ANNA, BELA = "anna@people.example", "bela@people.example"
@@ -60,7 +61,7 @@ def test_lines_of_erased_users_are_rejected_without_content(deliver: Deliver, er
     assert parsed.accepted["line_number"].to_list() == [3]
     rejects = reject_rows(parsed.rejected, load_contract("rejects"), events).sort("line_number")
     assert rejects["line_number"].to_list() == [1, 2, 4]
-    assert rejects["reasons"].to_list() == [["person.erased"], ["person.erased"], ["event_type.required", "event_type.unknown"]]
+    assert rejects["reasons"].to_list() == [["person.erased"], ["person.erased"], ["event_type.unknown"]]
     gone = rejects.filter(rejects["line_number"] < 3)
     assert gone["line"].to_list() == gone["candidate"].to_list() == [None, None]
     assert pseudonym(key, ANNA) not in str(parsed.rejected.to_dicts())
@@ -121,6 +122,33 @@ def test_multiline_record_is_blanked_as_a_whole(var: Path, ours: None, erased: C
     assert list(found.of) == [4]
     erase_landing.main([])
     assert path.read_text().split("\n") == "\n".join([header, rows[0], "\n", rows[2], ""]).split("\n")
+
+
+def test_only_the_elements_of_an_erased_user_leave_a_line_of_several_persons(
+    var: Path, ours: None, erased: Callable[[str], str]
+) -> None:
+    source = Source.model_validate(
+        {
+            "name": "batches",
+            "each": "[].acts[]",
+            "columns": {
+                "user_id": {"path": "[].who"},
+                "event_type": {"constant": "view"},
+                "event_time": {"path": "[].acts[].at"},
+            },
+            "event_types": {"view": "view"},
+        }
+    )
+    anna, bela = f'{{"who": "{ANNA}", "acts": [{{"at": 1}}, {{"at": 2}}]}}', f'{{"who": "{BELA}", "acts": [{{"at": 3.10}}]}}'
+    path = var / "landing" / "batches" / "arrived=1998-04-16T15" / "part.jsonl"
+    path.parent.mkdir(parents=True)
+    path.write_text(f"[{bela}, {anna}, {bela}]\n[{anna}]\n[{bela}]\n")
+    erased(ANNA)
+    file = found_file("batches", path, var / "landing", datetime(1998, 4, 16, 16, tzinfo=UTC))
+    lines = lines_of_erased(file, source, pseudonym_key(get_settings()), read_erased())
+    assert sorted(lines.of) == [1, 2]
+    blank(path, lines, source)
+    assert path.read_text() == f"[{bela}, null, {bela}]\n\n[{bela}]\n"
 
 
 def test_parquet_rows_become_nulls(var: Path, ours: None, erased: Callable[[str], str]) -> None:

@@ -40,9 +40,7 @@ def test_refused_day_reports_its_reason_and_can_be_repaired(live: Services, airf
     assert ended.state == "failed"
     ((task, message),) = airflow.failures("behaviour_day", run.run_id).items()
     assert task == "clean.audit"
-    assert message.startswith(
-        f"audit failed: rejects [arrived_on={DAY}]: the number of rows must be at most 20 % of lines_read"
-    )
+    assert message.startswith(f"audit failed: rejects [arrived_on={DAY}]: the number of rows must be at most 20 % of records")
     assert "observed 10" in message
     assert Path(message.split("see ")[1].split(",")[0]).exists()
     assert {table for table, rows in row_counts(lake).items() if rows != before.get(table, 0)} <= {"items"}

@@ -92,7 +92,7 @@ def stage(table: str, day: date, people: Sequence[str] = RAW, run: str | None = 
     with open_attempt("test", run, {}) as attempt:
         each = 1 if table in ("sessions", "profiles") else each
         attempt.write_arrow(table, rows_of(table, people, day, each), replaces=(FIELD[table], [day]))
-        attempt.note(lines_read=1000, set_aside=0)
+        attempt.note(records=1000, set_aside=0)
     return run
 
 

@@ -7,7 +7,7 @@ costs neither the time nor the memory of the whole file.
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobs.landing.readers.lines import COMPRESSED, pieces_of
+from jobs.landing.readers.compression import compression_of, uncompressed
 from schemas.runtime.setting_groups import SourceSettings
 
 FREE_BYTES = 16 << 20
@@ -16,6 +16,7 @@ FREE_LINES = 100_000
 """A file may always have as many lines as this. """
 LINES_A_BYTE = 2
 """Beyond that, a line needs half a stored byte: its time and ids differ from those of the others."""
+PIECE = 1 << 20
 
 _default = SourceSettings.model_fields
 
@@ -60,12 +61,12 @@ def text_exceeds(path: Path, bounds: Bounds) -> bool:
     """
     stored = path.stat().st_size
     most_bytes, most_lines = bounds.bytes_of(stored), bounds.lines_of(stored)
-    if not path.name.endswith(COMPRESSED):
+    if compression_of(path) is None:
         return stored > most_bytes
     size = lines = 0
-    for piece in pieces_of(path):
+    for piece in uncompressed(path, PIECE):
         size += len(piece)
-        lines += piece.count(b"\n")
+        lines += max(piece.count(b"\n"), piece.count(b"\r"))
         if size > most_bytes or lines > most_lines:
             return True
     return False

@@ -11,11 +11,14 @@ import numpy as np
 import polars as pl
 
 from jobs.landing.readers.frames import frame_of, problem_frame
-from jobs.landing.readers.lines import BLOCK_BYTES, Block, Problem, RawLine, blocks, text_of
-from jobs.landing.readers.records import Record, Records
+from jobs.landing.readers.lines import BLOCK_BYTES, Block, RawLine, blocks, text_of
+from jobs.landing.readers.problems import Problem
+from jobs.landing.readers.records import Form, Record, Records
 from schemas.source import Source
 
 LINE_FEED, FIRST_BEYOND_ASCII = 10, 128
+LOOKED_AT = 2
+"""Columns in which a header line inside the file is looked for."""
 
 
 def read_delimited(
@@ -30,21 +33,21 @@ def read_delimited(
         block_bytes: about how much of the file is in memory at a time.
         at_once: whether Polars splits the simple lines, many at once; the rows are the same.
     """
-    records = Records(source.delimiter, source.quote, source.encoding, source.fields, set(wanted.values()))
+    records = Records(Form.of(source), set(wanted.values()))
     empty = True
-    for block in blocks(path, block_bytes):
+    for block in blocks(path, block_bytes, source.encoding):
         empty = False
         if block.problem is not None:
-            yield _slow(records.take([], last=True), records, wanted)
+            yield _slow(records.take([], last=True), wanted)
             yield problem_frame([block.first], block.problem, [text_of(block.content)], _kinds(wanted))
             continue
         if records.header is None:
             above, block = _down_to_header(block, records)
-            yield _slow(above, records, wanted)
-        simple = at_once and records.header is not None and not records.kept
+            yield _slow(above, wanted)
+        simple = at_once and records.header is not None and not records.kept and not records.ambiguous
         quick = _quick(block, records, wanted) if simple else None
-        yield _slow(records.take(_lines(block)), records, wanted) if quick is None else quick
-    yield _slow(records.take([], last=True), records, wanted)
+        yield _slow(records.take(_lines(block)), wanted) if quick is None else quick
+    yield _slow(records.take([], last=True), wanted)
     if empty and records.header is None:
         yield problem_frame([0], Problem.EMPTY, [None], _kinds(wanted))
 
@@ -68,14 +71,14 @@ def _down_to_header(block: Block, records: Records) -> tuple[list[Record], Block
     return found, Block(number, block.content[start:], None)
 
 
-def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) -> pl.DataFrame:
+def _slow(found: Sequence[Record], wanted: Mapping[str, str]) -> pl.DataFrame:
     """The frame of records that were parsed one by one."""
-    header = records.header or []
     sound = [record for record in found if record.problem is None]
-    columns = {}
+    columns: dict[str, pl.Series] = {}
     for name, where in wanted.items():
-        at = header.index(where) if where in header else None
-        texts = [None if at is None else record.fields[at] or None for record in sound]
+        places = {id(record.header): record.header for record in sound}
+        at = {key: header.index(where) if where in header else None for key, header in places.items()}
+        texts = [None if (n := at[id(record.header)]) is None else record.fields[n] or None for record in sound]
         columns[name] = pl.Series(texts, dtype=pl.String)
     broken = [record for record in found if record.problem is not None]
     frames = [frame_of([record.number for record in sound], columns)]
@@ -88,38 +91,35 @@ def _slow(found: Sequence[Record], records: Records, wanted: Mapping[str, str]) 
 
 def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.DataFrame | None:
     """The frame of a block whose simple lines are split by Polars; None if a record spans several lines."""
-    content = _as_utf8(block.content.replace(b"\r\n", b"\n"), records.encoding)
+    content = block.content.replace(b"\r\n", b"\n")
     if not content:
         return None
     content = _unquoted(content, records)
     usual, starts, ends = _usual(content, records)
+    columns = _columns(content, usual, starts, ends, records, wanted)
+    if columns is not None and (headers := _headers(content, usual, columns, records)):
+        usual[headers] = False
+        columns = _columns(content, usual, starts, ends, records, wanted)
     lines = []
     for at in np.flatnonzero(~usual & (ends > starts)).tolist():
         line = content[starts[at] : ends[at]].rstrip(b"\r")
         if line:
-            raw = line if records.encoding == "utf-8" else line.decode().encode(records.encoding)
-            lines.append(RawLine(block.first + at, raw, None))
+            lines.append(RawLine(block.first + at, line, None))
     odd = records.singles(lines)
-    if odd is None:
+    if odd is None or columns is None:
         return None
-    numbers = np.flatnonzero(usual) + block.first
-    if len(numbers) < len(starts):
+    frame = frame_of(np.flatnonzero(usual) + block.first, columns)
+    return pl.concat([frame, _slow(odd, wanted)]).sort("line_number") if odd else frame
+
+
+def _columns(
+    content: bytes, usual: np.ndarray, starts: np.ndarray, ends: np.ndarray, records: Records, wanted: Mapping[str, str]
+) -> dict[str, pl.Series] | None:
+    """The wanted columns of the simple lines of a block; None if Polars finds another number of lines."""
+    count = int(usual.sum())
+    if count < len(starts):
         content = np.frombuffer(content, np.uint8)[np.repeat(usual, ends + 1 - starts)].tobytes()
-    columns = _split(content, len(numbers), records, wanted)
-    if columns is None:
-        return None
-    frame = frame_of(numbers, columns)
-    return pl.concat([frame, _slow(odd, records, wanted)]).sort("line_number") if odd else frame
-
-
-def _as_utf8(content: bytes, encoding: str) -> bytes | None:
-    """A block in UTF-8; None if it contains bytes that are invalid in its encoding."""
-    if encoding == "utf-8" or content.isascii():
-        return content
-    try:
-        return content.decode(encoding).encode()
-    except UnicodeDecodeError:
-        return None
+    return _split(content, count, records, wanted)
 
 
 def _unquoted(content: bytes, records: Records) -> bytes:
@@ -139,8 +139,10 @@ def _unquoted(content: bytes, records: Records) -> bytes:
     before = np.searchsorted(delimiters, quotes)
     holds_delimiter = ~opens & (before != np.concatenate([[0], before[:-1]]))
     between = np.diff(np.searchsorted(delimiters, np.concatenate([[0], ends])))
-    plain = (in_line % 2 == 0) & (between == len(records.header or ()) - 1) & (ends - starts > in_line)
+    plain = (in_line % 2 == 0) & _enough(between, records) & (ends - starts > in_line)
     plain[line[~at_edge | holds_delimiter]] = False
+    if records.form.escape:
+        plain[np.searchsorted(ends, np.flatnonzero(codes == ord(records.form.escape)))] = False
     keep = np.ones(len(codes), dtype=bool)
     keep[quotes[plain[line]]] = False
     return codes[keep].tobytes()
@@ -152,15 +154,45 @@ def _usual(content: bytes, records: Records) -> tuple[np.ndarray, np.ndarray, np
     ends = np.flatnonzero(codes == LINE_FEED)
     starts = np.concatenate([[0], ends[:-1] + 1])
     between = np.searchsorted(np.flatnonzero(codes == ord(records.delimiter)), np.concatenate([[0], ends]))
-    usual = (np.diff(between) == len(records.header or ()) - 1) & (ends > starts)
-    marks = [np.flatnonzero(codes == ord(mark)) for mark in ("\r", "\0", records.quote) if mark and mark.encode() in content]
+    usual = _enough(np.diff(between), records) & (ends > starts)
+    marks = [
+        np.flatnonzero(codes == ord(mark))
+        for mark in ("\r", "\0", records.quote, records.form.escape)
+        if mark and mark.encode() in content
+    ]
     if not _is_text(content):
         marks.append(np.flatnonzero(codes >= FIRST_BEYOND_ASCII))
-    if records.names_itself:
-        marks.append(_places(content, records.header_line))
+    if records.comment:
+        marks.append(_comments(content, records))
     for mark in marks:
         usual[np.searchsorted(ends, mark)] = False
     return usual, starts, ends
+
+
+def _enough(delimiters: np.ndarray, records: Records) -> np.ndarray:
+    """Which lines have the delimiters of a record, by their numbers."""
+    wanted = len(records.header or ()) - 1
+    return delimiters >= wanted if records.form.extra_fields else delimiters == wanted
+
+
+def _comments(content: bytes, records: Records) -> np.ndarray:
+    """The places at which comments start."""
+    first = [0] if content.startswith(records.comment) else []
+    return np.array([*first, *(_places(content, b"\n" + records.comment) + 1)], dtype=np.int64)
+
+
+def _headers(content: bytes, usual: np.ndarray, columns: Mapping[str, pl.Series], records: Records) -> list[int]:
+    """Which simple lines are headers again: these have a name where others have a value."""
+    found: list[int] = []
+    names = [column.is_in(records.names).fill_null(False) for column in list(columns.values())[:LOOKED_AT]]
+    if not any(has.any() for has in names):
+        return found
+    at, lines = np.flatnonzero(usual), content.split(b"\n")
+    for has in names:
+        for hit in has.arg_true():
+            if records.is_header_again(lines[at[hit]].decode().split(records.delimiter)):
+                found.append(int(at[hit]))
+    return found
 
 
 def _is_text(content: bytes) -> bool:
@@ -175,7 +207,7 @@ def _places(content: bytes, text: bytes) -> np.ndarray:
     places, at = [], content.find(text)
     while at >= 0:
         places.append(at)
-        at = content.find(text, at + len(text))
+        at = content.find(text, at + len(text) - 1)
     return np.array(places, dtype=np.int64)
 
 
@@ -193,6 +225,7 @@ def _split(content: bytes, lines: int, records: Records, wanted: Mapping[str, st
         separator=records.delimiter,
         quote_char=None,
         infer_schema=False,
+        truncate_ragged_lines=records.form.extra_fields,
     )
     if len(read) != lines:
         return None

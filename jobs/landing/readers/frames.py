@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import polars as pl
 
-from jobs.landing.readers.lines import Problem
+from jobs.landing.readers.problems import Problem
 
+ELEMENT, WITHIN, LEFT_OUT = "element", "within", "left_out"
+"""Columns of records that are elements of a line's list: see ``jobs.landing.readers``."""
 Numbers = Sequence[int] | np.ndarray | pl.Series
 
 

@@ -1,30 +1,41 @@
-"""JSON Lines: one object on each line."""
+"""JSON Lines: one object on each line, or, with ``each`` in the mapping, an object or a list of several events."""
 
 from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import orjson
 import polars as pl
 
-from jobs.landing.readers.lines import Problem, RawLine, numbered_lines, text_of
-from schemas.json_path import Element, Key, Lookup, Step, steps_of
+from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN
+from jobs.landing.readers.json_columns import list_column, text_column
+from jobs.landing.readers.json_elements import Record, expands, left_out, lists_read_by_position, units
+from jobs.landing.readers.json_values import Paths, exact, quick
+from jobs.landing.readers.lines import RawLine, not_decoded, numbered_lines, text_of
+from jobs.landing.readers.problems import Problem
+from schemas.json_path import Step, placed
+from schemas.source import Source
 
 CHUNK_LINES = 100_000
 CHUNK_BYTES = 8 << 20
 """Lines that are parsed together. Both are bounded: a line may be a mebibyte long, and twenty times as large when parsed."""
+EXPANDED_BYTES = 64 << 20
+"""The most bytes that the values of a whole line become when each of its elements gets them."""
 
 
-def read_json_lines(path: Path, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
+def read_json_lines(path: Path, source: Source, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
     """The frames of a file of JSON Lines.
 
     Args:
         path: the file.
+        source: the mapping, which says whether the elements of a list are events.
         wanted: field -> path of its value, as steps into nested objects and lists.
         lists: the fields that hold several texts.
     """
-    for chunk in _chunks(numbered_lines(path)):
-        yield _frame(chunk, wanted, lists)
+    places = {name: placed(where, source.each) for name, where in wanted.items()}
+    for lines in _chunks(numbered_lines(path, source.encoding)):
+        yield _frame(_Parsed(lines, source), places, lists, lists_read_by_position(wanted, source.each))
 
 
 def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
@@ -39,86 +50,186 @@ def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
         yield chunk
 
 
-def _frame(chunk: list[RawLine], wanted: Mapping[str, str], lists: frozenset[str]) -> pl.DataFrame:
-    objects: list[Any] = []
-    problems: list[str | None] = []
-    texts: list[str | None] = []
-    for _, content, problem in chunk:
-        found: Any = None
-        if problem is None:
+class _Parsed:
+    """Some lines, parsed: by level the line itself and the elements of each list of ``each`` (``units``).
+
+    Args:
+        lines: the lines.
+        source: the mapping.
+    """
+
+    def __init__(self, lines: list[RawLine], source: Source) -> None:
+        self.lines, self.source = lines, source
+        self.paths, self.exact_paths = Paths(quick), Paths(exact)
+        self.problems: list[str | None] = []
+        objects: list[Any] = []
+        for _, content, problem in lines:
+            found: Any = None
+            if problem is None:
+                try:
+                    found = orjson.loads(content)
+                except orjson.JSONDecodeError:
+                    found, problem = _leniently(content, source.encoding)
+                if problem is None and source.each is None and type(found) is not dict:
+                    problem = Problem.NOT_AN_OBJECT
+            objects.append({} if problem is not None else found)
+            self.problems.append(problem)
+        self.units = [objects]
+        self.records: list[list[Record]] | None = None
+        if source.each is not None:
+            self._expand(objects)
+
+    def _expand(self, objects: list[Any]) -> None:
+        expand, depth = expands(self.source.each, self.paths), self.source.depth
+        nothing = [Record(({}, *[None] * depth), (0,) * depth)]
+        self.records, self.units = [], [[] for _ in range(depth + 1)]
+        for at, line in enumerate(objects):
+            records = nothing if self.problems[at] is not None else expand(line)
+            if isinstance(records, Problem):
+                self.problems[at], records = records, nothing
+            self.records.append(records)
+            for known, more in zip(self.units, units(records), strict=True):
+                known += more
+
+    @cached_property
+    def lines_of_units(self) -> list[list[int]]:
+        """By level, the index of the line of each unit."""
+        if self.records is None:
+            return [list(range(len(self.lines)))]
+        counts = [[len(level) for level in units(records)] for records in self.records]
+        return [[at for at, of_line in enumerate(counts) for _ in range(of_line[level])] for level in range(len(self.units))]
+
+    def exactly(self, level: int, steps: tuple[Step, ...]) -> Callable[[int], Any]:
+        """A function that gives the value of a unit once more, with its number as written; None if it is nested too deeply.
+
+        Args:
+            level: the level of the units.
+            steps: the path of the value.
+        """
+        get, expand = self.exact_paths.getter(steps), expands(self.source.each, self.exact_paths)
+        known: dict[int, list[Any]] = {}
+
+        def units_of(line: int) -> list[Any]:
             try:
-                found = orjson.loads(content)
-            except orjson.JSONDecodeError:
-                problem = _why(content)
-        objects.append(found if type(found) is dict else {})
-        problems.append(problem)
-        texts.append(None if problem is None else text_of(content))
-    columns: dict[str, pl.Series] = {
-        "line_number": pl.Series([line.number for line in chunk], dtype=pl.Int64),
-        "problem": pl.Series(problems, dtype=pl.String),
-        "line": pl.Series(texts, dtype=pl.String),
-    }
-    for name, where in wanted.items():
-        get = _getter(where)
-        if name in lists:
-            columns[name] = pl.Series([_texts(get(o)) for o in objects], dtype=pl.List(pl.String))
-        else:
-            values = [get(o) for o in objects]
-            columns[name] = pl.Series([v if type(v) is str else _text(v) for v in values], dtype=pl.String)
-    return pl.DataFrame(columns)
+                records = expand(exact(self.lines[line].content.decode()))
+            except ValueError:
+                return []
+            return [] if isinstance(records, Problem) else units(records)[level]
 
+        def value(unit: int) -> Any:
+            lines = self.lines_of_units[level]
+            line = lines[unit]
+            if line not in known:
+                known.clear()
+                known[line] = units_of(line)
+            first = unit
+            while first > 0 and lines[first - 1] == line:
+                first -= 1
+            return get(known[line][unit - first]) if known[line] else None
 
-def _why(content: bytes) -> Problem:
-    try:
-        content.decode()
-    except UnicodeDecodeError:
-        return Problem.NOT_UTF8
-    return Problem.NOT_JSON
-
-
-def _getter(where: str) -> Callable[[dict[str, Any]], Any]:
-    first, *rest = steps_of(where)
-    if not isinstance(first, Key):
-        return lambda _: None
-    name = first.name
-    if not rest:
-        return lambda o: o.get(name)
-    takers = [_taker(step) for step in rest]
-
-    def get(value: Any) -> Any:
-        value = value.get(name)
-        for take in takers:
-            value = take(value)
         return value
 
-    return get
+
+def _leniently(content: bytes, encoding: str) -> tuple[Any, Problem | None]:
+    try:
+        return exact(content.decode()), None
+    except UnicodeDecodeError:
+        return None, not_decoded(encoding)
+    except ValueError:
+        return None, Problem.NOT_JSON
 
 
-def _taker(step: Step) -> Callable[[Any], Any]:
-    """Follow a path by one step; None if the value does not have that step."""
-    match step:
-        case Key(name):
-            return lambda v: v.get(name) if type(v) is dict else None
-        case Element(number):
-            return lambda v: v[number] if type(v) is list and number < len(v) else None
-        case Lookup(name, text):
-            return lambda v: next((e for e in _objects(v) if _text(e.get(name)) == text), None)
+def _frame(
+    parsed: _Parsed,
+    places: Mapping[str, tuple[int, tuple[Step, ...]]],
+    lists: frozenset[str],
+    by_position: Mapping[tuple[int, tuple[Step, ...]], set[int]],
+) -> pl.DataFrame:
+    """The frame of some lines."""
+    texts = [
+        None if problem is None else text_of(line.content) for problem, line in zip(parsed.problems, parsed.lines, strict=True)
+    ]
+    of_lines = {
+        "line_number": pl.Series([line.number for line in parsed.lines], dtype=pl.Int64),
+        "problem": pl.Series(parsed.problems, dtype=pl.String),
+        "line": pl.Series(texts, dtype=pl.String),
+    }
+    if by_position:
+        of_lines[LEFT_OUT] = _left_out(parsed, by_position)
+    columns = {}
+    for name, (level, steps) in places.items():
+        get = parsed.paths.getter(steps)
+        values = [get(unit) for unit in parsed.units[level]]
+        if name in lists:
+            columns[name] = list_column(map(parsed.paths.inside, values))
+        else:
+            columns[name] = text_column(name, values, parsed.exactly(level, steps))
+    if parsed.records is None:
+        return pl.DataFrame({**of_lines, **columns})
+    return _of_elements(parsed, of_lines, columns, {name: level for name, (level, _) in places.items()})
 
 
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    return (element for element in value if type(element) is dict) if type(value) is list else iter(())
+def _left_out(parsed: _Parsed, by_position: Mapping[tuple[int, tuple[Step, ...]], set[int]]) -> pl.Series:
+    counts = [0] * len(parsed.lines)
+    for (level, steps), positions in by_position.items():
+        get, inside = parsed.paths.getter(steps), parsed.paths.inside
+        for line, unit in zip(parsed.lines_of_units[level], parsed.units[level], strict=True):
+            counts[line] += left_out(inside(get(unit)), positions)
+    return pl.Series(counts, dtype=pl.Int64)
 
 
-def _text(value: Any) -> str | None:
-    """A scalar as text; None for an object or a list."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str | int | float):
-        return str(value)
-    return None
+def _of_elements(
+    parsed: _Parsed, of_lines: Mapping[str, pl.Series], columns: Mapping[str, pl.Series], levels: Mapping[str, int]
+) -> pl.DataFrame:
+    """The frame with a row for each element, which also gets the values of its line."""
+    assert parsed.records is not None
+    rows_of: list[list[int]] = [[] for _ in parsed.units]
+    """By level, the unit of each row."""
+    element, within = list[int](), list[str | None]()
+    for records in parsed.records:
+        before: tuple[int, ...] | None = None
+        for number, (_, numbers) in enumerate(records, 1):
+            for level, of_level in enumerate(rows_of):
+                again = before is not None and numbers[:level] == before[:level]
+                of_level.append((of_level[-1] if of_level else -1) + (not again))
+            before = numbers
+            element.append(number if numbers[0] else 0)
+            inner = numbers[parsed.source.id_level :]
+            within.append(".".join(map(str, inner)) if any(inner) else None)
+    frame = pl.DataFrame(
+        {
+            **{name: column.gather(rows_of[0]) for name, column in of_lines.items()},
+            ELEMENT: pl.Series(element, dtype=pl.Int32),
+            WITHIN: pl.Series(within, dtype=pl.String),
+            **{name: column.gather(rows_of[levels[name]]) for name, column in columns.items()},
+        }
+    )
+    if LEFT_OUT in frame.columns:
+        frame = frame.with_columns(pl.when(pl.col(ELEMENT) <= 1).then(LEFT_OUT).otherwise(0).alias(LEFT_OUT))
+    shared = [name for name, level in levels.items() if level < parsed.source.depth]
+    return without_too_large(frame, shared, {line.number: line.content for line in parsed.lines})
 
 
-def _texts(value: Any) -> list[str] | None:
-    if not isinstance(value, list):
-        return None
-    return [text for element in value if (text := _text(element)) is not None]
+def without_too_large(frame: pl.DataFrame, shared: list[str], contents: Mapping[int, bytes]) -> pl.DataFrame:
+    """Refuse lines whose own values would become too large when each of many elements gets them.
+
+    Args:
+        frame: rows of elements.
+        shared: the columns that several elements of a line have in common.
+        contents: line number -> the line.
+    """
+    texts = [name for name in shared if frame.schema[name] == pl.String]
+    size = pl.sum_horizontal(pl.lit(0, pl.Int64), *[pl.col(name).str.len_bytes().fill_null(0) for name in texts])
+    large = frame.select((size.sum().over("line_number") > EXPANDED_BYTES).alias("large"))["large"]
+    if not large.any():
+        return frame
+    kept = frame.filter(~large | (frame[ELEMENT] <= 1))
+    refused = large.filter(~large | (frame[ELEMENT] <= 1))
+    known = ("line_number", "problem", "line", ELEMENT)
+    lines = [text_of(contents[n]) if hit else None for n, hit in zip(kept["line_number"], refused, strict=True)]
+    return kept.with_columns(
+        pl.when(refused).then(pl.lit(str(Problem.TOO_MANY_ELEMENTS))).otherwise("problem").alias("problem"),
+        pl.when(refused).then(pl.Series(lines, dtype=pl.String)).otherwise("line").alias("line"),
+        pl.when(refused).then(0).otherwise(ELEMENT).cast(pl.Int32).alias(ELEMENT),
+        *[pl.when(~refused).then(pl.col(n)).alias(n) for n in frame.columns if n not in known],
+    )

@@ -1,51 +1,34 @@
 """Raw lines of a file, plain or compressed, each with its number; broken parts become lines with a problem."""
 
-import gzip
+import codecs
 import io
-import zlib
-from collections.abc import Iterator
-from contextlib import suppress
-from enum import StrEnum
+from collections.abc import Generator, Iterator
+from itertools import chain
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
-import zstandard
+from jobs.landing.readers.compression import BROKEN, compression_of, open_part, parts, problem_of, unreadable_start
+from jobs.landing.readers.problems import Problem
 
 LONGEST_LINE = 1 << 20
 BLOCK_BYTES = 8 << 20
 EXCERPT_BYTES = 200
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-GZIP, ZSTANDARD = (".gz",), (".zst", ".zstd")
-COMPRESSED = GZIP + ZSTANDARD
-UNKNOWN_COMPRESSION = (".bz2", ".xz", ".lzma", ".lz4", ".br", ".sz", ".zip", ".7z", ".Z", ".tar", ".tgz")
-"""Names of compressed files that are not read: their bytes, read as lines, would each be a reject."""
-COMPRESSED_AT_A_TIME = 1 << 10
-"""Bytes given to Zstandard at once. It answers with all that they become: 4 bytes may be a block of 128 KiB."""
-BROKEN = (EOFError, gzip.BadGzipFile, zlib.error, zstandard.ZstdError)
-"""The errors of compressed files that are cut off or corrupt."""
+WIDE = ("utf-16", "utf-32")
+"""Encodings in which a line end has several bytes."""
+WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+START = 512
+"""Bytes by which a text's encoding is recognised."""
+NOT_DECODED = "clickwright.not_decoded"
 
 
-class Problem(StrEnum):
-    """Why a line could not be read; the sentences are in ``jobs.cleaning.reject_reasons``."""
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    """Bytes that cannot be decoded become half a surrogate pair, which makes their line invalid as UTF-8."""
+    assert isinstance(error, UnicodeDecodeError)
+    return "\udcff", error.end
 
-    NOT_JSON = "line.not_json"
-    NOT_UTF8 = "line.not_utf8"
-    WRONG_ENCODING = "line.wrong_encoding"
-    TOO_LONG = "line.too_long"
-    WRONG_FIELDS = "line.wrong_fields"
-    BROKEN_QUOTES = "line.broken_quotes"
-    HEADER_AGAIN = "line.header_again"
-    NO_HEADER = "line.no_header"
-    NO_MATCH = "line.no_match"
-    DAMAGED = "row.damaged"
-    EMPTY = "file.empty"
-    TRUNCATED = "file.truncated"
-    UNREADABLE = "file.unreadable"
-    UNKNOWN_COMPRESSION = "file.unknown_compression"
-    TOO_LARGE = "file.too_large"
-    BAD_NAME = "file.bad_name"
-    NOT_A_FILE = "file.not_a_file"
-    OUTSIDE = "file.outside"
+
+codecs.register_error(NOT_DECODED, _mark)
 
 
 class RawLine(NamedTuple):
@@ -67,38 +50,145 @@ class Block(NamedTuple):
     problem: Problem | None
 
 
-def blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[Block]:
-    """The lines of a file in blocks. The rest of a line that is too long is skipped in pieces.
+def blocks(path: Path, size: int = BLOCK_BYTES, encoding: str = "utf-8") -> Iterator[Block]:
+    """The lines of a file in blocks, in UTF-8. The rest of a line that is too long is skipped in pieces.
+
+    Members of an archive follow one another, and a problem of a member has a line number of its own.
 
     Args:
         path: the file, plain or compressed.
         size: bytes of a block, about.
+        encoding: of the file; bytes that it does not have make their line invalid as UTF-8.
     """
-    number, rest = 1, b""
+    archive, number = compression_of(path) == "zip", 1
+    for part in parts(path):
+        problem = part.problem
+        if part.file is not None:
+            number, problem = yield from _blocks_of(part.file, number, size, encoding)
+        if problem is not None:
+            yield Block(number if archive else 0, b"", problem)
+            number += archive
+
+
+def _blocks_of(
+    file: io.BufferedIOBase, number: int, size: int, encoding: str
+) -> Generator[Block, None, tuple[int, Problem | None]]:
+    """The blocks of a text whose first line has a number; returns the number after its last line, and its problem."""
+    rest, whole, problem = b"", True, None
+    pieces = _as_utf8(_pieces(file, size), encoding)
     try:
-        with open_lines(path) as file:
-            for piece in _pieces(file, size):
-                if number == 1 and not rest:
-                    piece = piece.removeprefix(BYTE_ORDER_MARK)
-                end = piece.rfind(b"\n") + 1
-                if not end:
-                    rest += piece
-                    if len(rest) > LONGEST_LINE + 2:
-                        excerpt = rest[:EXCERPT_BYTES]
-                        while piece and not piece.endswith(b"\n"):
-                            piece = file.readline(LONGEST_LINE)
-                        yield Block(number, excerpt, Problem.TOO_LONG)
-                        number, rest = number + 1, b""
-                    continue
-                content, rest = rest + piece[:end], piece[end:]
-                yield from _without_long_lines(number, content)
-                number += content.count(b"\n")
-            if rest:
-                yield from _without_long_lines(number, rest + b"\n")
-    except EOFError:
-        yield Block(0, b"", Problem.TRUNCATED)
+        for piece in pieces:
+            end = piece.rfind(b"\n") + 1
+            if not end:
+                rest += piece
+                if len(rest) > LONGEST_LINE + 2:
+                    yield Block(number, rest[:EXCERPT_BYTES], Problem.TOO_LONG)
+                    number, rest = number + 1, b""
+                    while piece and b"\n" not in piece:
+                        piece = next(pieces, b"")
+                    rest = piece[piece.find(b"\n") + 1 :] if piece else b""
+                    end = rest.rfind(b"\n") + 1
+                    if end:
+                        content, rest = rest[:end], rest[end:]
+                        yield from _without_long_lines(number, _without_marks(content))
+                        number += content.count(b"\n")
+                continue
+            content, rest = rest + piece[:end], piece[end:]
+            yield from _without_long_lines(number, _without_marks(content))
+            number += content.count(b"\n")
+    except BROKEN as error:
+        problem = problem_of(error)
+        whole = problem in (Problem.TRAILING, Problem.CHECKSUM)
+    except _NotTextError as error:
+        return number, error.problem
+    if rest and whole:
+        yield from _without_long_lines(number, _without_marks(rest + b"\n"))
+        number += 1
+    return number, problem
+
+
+class _NotTextError(Exception):
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(str(problem))
+        self.problem = problem
+
+
+def _without_marks(content: bytes) -> bytes:
+    """Whole lines without byte order marks: files with one each may have been put on end."""
+    content = content.removeprefix(BYTE_ORDER_MARK)
+    return content.replace(b"\n" + BYTE_ORDER_MARK, b"\n") if b"\n" + BYTE_ORDER_MARK in content else content
+
+
+def _as_utf8(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    """A text in UTF-8, with line feeds at the ends of its lines. The pieces stay as they are if the text is so already."""
+    returns: bool | None = None
+    for piece in _from_first_line(_decoded(pieces, encoding)):
+        if returns is None:
+            returns = _only_returns(piece)
+        yield piece.replace(b"\r", b"\n") if returns else piece
+
+
+def _decoded(pieces: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    first = next(pieces, b"")
+    _refuse_other(first[:START], encoding)
+    if encoding == "utf-8":
+        yield first
+        yield from pieces
+        return
+    decoder = codecs.getincrementaldecoder(encoding)(NOT_DECODED)
+    for piece in chain([first], pieces):
+        yield decoder.decode(piece).encode("utf-8", "surrogatepass")
+    yield decoder.decode(b"", final=True).encode("utf-8", "surrogatepass")
+
+
+def _from_first_line(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The pieces, the first of which reaches beyond the first line, so that it shows how lines end."""
+    start = b""
+    try:
+        for piece in pieces:
+            start += piece
+            if b"\n" in start or len(start) > LONGEST_LINE:
+                break
     except BROKEN:
-        yield Block(0, b"", Problem.UNREADABLE)
+        yield start
+        raise
+    yield start
+    yield from pieces
+
+
+def _only_returns(start: bytes) -> bool:
+    """Whether lines end with carriage returns alone."""
+    return b"\r" in start and b"\n" not in start
+
+
+def _refuse_other(start: bytes, encoding: str) -> None:
+    """Raise the problem of a text that is another format or in UTF-16 though nobody said so."""
+    if (problem := unreadable_start(start)) is not None:
+        raise _NotTextError(problem)
+    if not encoding.startswith(WIDE) and _is_wide(start):
+        raise _NotTextError(Problem.UTF16)
+
+
+def _is_wide(start: bytes) -> bool:
+    """Whether a text is in UTF-16: it has its mark, or nearly every second byte is 0, as in Latin script."""
+    zeros = max(start[0::2].count(0), start[1::2].count(0))
+    return start.startswith(WIDE_MARKS) or (len(start) >= 8 and start.count(0) == zeros and zeros > 0.4 * len(start))
+
+
+def rewritable(path: Path, encoding: str) -> bool:
+    """Whether single lines of a file can be replaced: it is not an archive, and its lines end with a line feed.
+
+    Args:
+        path: the file.
+        encoding: of the file.
+    """
+    if compression_of(path) == "zip" or encoding.startswith(WIDE):
+        return False
+    try:
+        with open_part(path, compression_of(path)) as file:
+            return not _only_returns(next(_from_first_line(_pieces(file, BLOCK_BYTES)), b""))
+    except BROKEN:
+        return False
 
 
 def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
@@ -116,12 +206,6 @@ def _pieces(file: io.BufferedIOBase, size: int) -> Iterator[bytes]:
         yield b"".join(gathered)
         raise
     yield b"".join(gathered)
-
-
-def pieces_of(path: Path) -> Iterator[bytes]:
-    """The bytes of a file in pieces, up to its end or to the place where it is broken."""
-    with suppress(*BROKEN), open_lines(path) as file:
-        yield from _pieces(file, BLOCK_BYTES)
 
 
 def _without_long_lines(number: int, content: bytes) -> Iterator[Block]:
@@ -151,9 +235,14 @@ def _long_line(content: bytes, start: int) -> tuple[int, int] | None:
     return None
 
 
-def numbered_lines(path: Path) -> Iterator[RawLine]:
-    """Every line that is not blank, without its line end."""
-    for block in blocks(path):
+def numbered_lines(path: Path, encoding: str = "utf-8") -> Iterator[RawLine]:
+    """Every line that is not blank, in UTF-8 without its line end.
+
+    Args:
+        path: the file, plain or compressed.
+        encoding: of the file.
+    """
+    for block in blocks(path, encoding=encoding):
         if block.problem is not None:
             yield RawLine(*block)
             continue
@@ -172,6 +261,10 @@ def text_of(content: bytes) -> str:
     try:
         return content.decode()
     except UnicodeDecodeError:
+        pass
+    try:
+        return content.decode("utf-8", "surrogatepass").encode("utf-8", "replace").decode()
+    except UnicodeDecodeError:
         return content.decode("latin-1")
 
 
@@ -182,46 +275,3 @@ def not_decoded(encoding: str) -> Problem:
     ('line.not_utf8', 'line.wrong_encoding')
     """
     return Problem.NOT_UTF8 if encoding == "utf-8" else Problem.WRONG_ENCODING
-
-
-def open_lines(path: Path) -> io.BufferedIOBase:
-    """The bytes of a file, uncompressed."""
-    if path.name.endswith(GZIP):
-        return gzip.open(path, "rb")
-    if path.name.endswith(ZSTANDARD):
-        return io.BufferedReader(_Zstandard(path.open("rb")), 1 << 20)
-    return path.open("rb")
-
-
-class _Zstandard(io.RawIOBase):
-    """Decompresses Zstandard. Unlike ``zstandard.open``, and like ``gzip``, it raises EOFError if the file is truncated."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._frame: zstandard.ZstdDecompressionObj | None = None
-        self._compressed = b""
-        self._ready = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        while not self._ready:
-            compressed = self._compressed or self._file.read(COMPRESSED_AT_A_TIME)
-            if not compressed:
-                if self._frame is not None:
-                    raise EOFError("the file ends in the middle of a frame")
-                return 0
-            if self._frame is None:
-                self._frame = zstandard.ZstdDecompressor().decompressobj()
-            self._ready = memoryview(self._frame.decompress(compressed))
-            self._compressed = self._frame.unused_data if self._frame.eof else b""
-            self._frame = None if self._frame.eof else self._frame
-        given = self._ready[: len(buffer)]
-        self._ready = self._ready[len(given) :]
-        buffer[: len(given)] = given
-        return len(given)

@@ -1,28 +1,39 @@
 """Parquet: typed columns as they are, in batches of rows. The line number is the row number, from 1."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from polars.datatypes import DataTypeClass
 
-from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, polars_schema
+from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, by_halves, polars_schema
 from jobs.landing.readers.bounds import Bounds
 from jobs.landing.readers.frames import problem_frame
-from jobs.landing.readers.lines import Problem
 from jobs.landing.readers.moments import possible
+from jobs.landing.readers.numbers_as_text import ambiguous, as_text
 from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
+from jobs.landing.readers.problems import Problem
+from schemas.contract import load_contract
 from schemas.json_path import Element, Key, Lookup, Step, steps_of
 
 BATCH_ROWS = 1 << 18
 SMALLEST_BATCH = 1 << 10
 BATCH_BYTES = 64 << 20
 """About the most bytes that the rows of a batch become."""
-NOT_TEXT = object()
+MOST_FAILURES = 200
+"""Conversions of a batch that may fail; the rest of its rows are then damaged together."""
+MAP = ["key", "value"]
+"""The fields of an entry of a map."""
+IDS = ("user_id", "event_id", "item_id")
+NOT_OPENED = (*BROKEN, *NOT_CONVERTED, MemoryError)
+"""The errors of a file whose footer is damaged: a name that is not text, a size that is not possible."""
 Groups = tuple[int, int]
 """The first and the last of some consecutive row groups, from 0."""
+Kinds = Mapping[str, pl.DataType | type[pl.DataType]]
 
 
 def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
@@ -34,7 +45,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
     """
     try:
         footer = pq.read_metadata(path)
-    except BROKEN:
+    except NOT_OPENED:
         return []
     pieces: list[tuple[Groups, int]] = []
     for group in range(footer.num_row_groups):
@@ -62,15 +73,14 @@ def read_parquet(
         groups: the row groups to read; all of them without it.
         bounds: how large it may become; a piece that becomes larger is one row with a problem, like a file.
     """
-    kinds: dict[str, pl.DataType | type[pl.DataType]] = {
-        name: pl.List(pl.String) if name in lists else pl.String for name in wanted
-    }
+    kinds: Kinds = {name: pl.List(pl.String) if name in lists else pl.String for name in wanted}
     if path.stat().st_size == 0:
         yield problem_frame([0], Problem.EMPTY, [None], kinds)
         return
     try:
-        file = pq.ParquetFile(path)
-    except BROKEN:
+        file = pq.ParquetFile(path, coerce_int96_timestamp_unit="us")  # nanoseconds reach only the years 1678 to 2262
+        schema, names = polars_schema(file.schema_arrow), file.schema_arrow.names
+    except NOT_OPENED:
         yield problem_frame([0], Problem.UNREADABLE, [None], kinds)
         return
     with file:
@@ -78,20 +88,24 @@ def read_parquet(
             if groups is None or groups[0] == 0:
                 yield problem_frame([0], Problem.TOO_LARGE, [None], kinds)
             return
-        yield from _frames(file, path, wanted, kinds, groups, bounds)
+        twice = {name for name in names if names.count(name) > 1} & {_top(where, schema) for where in wanted.values()}
+        if twice:
+            yield from _all_refused(file, groups, Problem.REPEATED_NAME, kinds)
+            return
+        yield from _frames(file, path, wanted, kinds, schema, groups, bounds)
 
 
 def _frames(
     file: pq.ParquetFile,
     path: Path,
     wanted: Mapping[str, str],
-    kinds: Mapping[str, pl.DataType | type[pl.DataType]],
+    kinds: Kinds,
+    schema: pl.Schema,
     groups: Groups | None,
     bounds: Bounds,
 ) -> Iterator[pl.DataFrame]:
     """The frames of an open file. ``kinds`` are the types of the fields of rows that cannot be read."""
-    schema = polars_schema(file.schema_arrow)
-    values = {name: _value(where, schema, kinds[name] != pl.String) for name, where in wanted.items()}
+    values = _Values(schema, wanted, [name for name in kinds if kinds[name] != pl.String])
     tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
     first, last = groups or (0, file.num_row_groups - 1)
     row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
@@ -105,51 +119,81 @@ def _frames(
         end = row + file.metadata.row_group(group).num_rows
         try:
             for batch in file.iter_batches(batch_rows, row_groups=[group], columns=tops):
-                yield _frame(batch, row, values)
+                for start, count, frame in by_halves(batch, values.frame, MOST_FAILURES):
+                    yield _place(frame, row + start) if frame is not None else _damaged(row + start, count, kinds)
                 row += batch.num_rows
         except (*BROKEN, *NOT_CONVERTED):
             for start in range(row, end, BATCH_ROWS):
-                damaged = range(start, min(end, start + BATCH_ROWS))
-                yield problem_frame(damaged, Problem.DAMAGED, [None] * len(damaged), kinds)
+                yield _damaged(start, min(end - start, BATCH_ROWS), kinds)
         row = end
 
 
-def _frame(batch: pa.RecordBatch, first: int, values: Mapping[str, pl.Expr]) -> pl.DataFrame:
-    numbers = pl.int_range(first, first + batch.num_rows, dtype=pl.Int64, eager=True)
-    frame, readable = _as_polars(pa.record_batch([as_plain(values) for values in batch.columns], batch.schema.names))
-    problem = pl.DataFrame({"problem": readable}).select(
-        pl.when(~pl.col("problem")).then(pl.lit(str(Problem.NOT_UTF8))).alias("problem")
-    )
-    columns = pl.DataFrame({n: pl.Series([None] * len(numbers), dtype=pl.String) for n in values})
-    if batch.num_columns:
-        columns = frame.with_columns(**values).select(list(values))  # not select alone: constants must fill the frame
-    if not readable.all():
-        columns = columns.select(pl.when(readable).then(pl.all()))
-    return pl.DataFrame([numbers.alias("line_number"), *problem, pl.Series("line", [None] * len(numbers), pl.String), *columns])
+def _all_refused(file: pq.ParquetFile, groups: Groups | None, problem: Problem, kinds: Kinds) -> Iterator[pl.DataFrame]:
+    first, last = groups or (0, file.num_row_groups - 1)
+    row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
+    end = row + sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
+    for start in range(row, end, BATCH_ROWS):
+        rows = range(start, min(end, start + BATCH_ROWS))
+        yield problem_frame(rows, problem, [None] * len(rows), kinds)
 
 
-def _as_polars(batch: pa.RecordBatch) -> tuple[pl.DataFrame, pl.Series]:
-    """A batch, and which of its rows are valid UTF-8: Arrow accepts any bytes as text, Polars does not."""
-    everything = pl.Series([True]).new_from_index(0, batch.num_rows)
-    try:
-        batch.validate(full=True)
-    except pa.ArrowInvalid:
-        texts = [field.name for field in batch.schema if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)]
-        columns = {name: batch.column(name) for name in batch.schema.names}
-        decoded = {name: [_decoded(value) for value in columns[name].cast(pa.binary()).to_pylist()] for name in texts}
-        readable = pl.Series([all(text is not NOT_TEXT for text in row) for row in zip(*decoded.values(), strict=True)])
-        good = {name: [None if text is NOT_TEXT else text for text in column] for name, column in decoded.items()}
-        table = pa.table(columns | {name: pa.array(column, pa.string()) for name, column in good.items()})
-        table.validate(full=True)
-        return pl.DataFrame(table), readable
-    return pl.DataFrame(pa.Table.from_batches([batch])), everything
+def _damaged(first: int, count: int, kinds: Kinds) -> pl.DataFrame:
+    return problem_frame(range(first, first + count), Problem.DAMAGED, [None] * count, kinds)
 
 
-def _decoded(value: bytes | None) -> object:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return NOT_TEXT
+def _place(frame: pl.DataFrame, first: int) -> pl.DataFrame:
+    numbers = pl.int_range(first, first + len(frame), dtype=pl.Int64, eager=True).alias("line_number")
+    return frame.select(numbers, pl.all())
+
+
+class _Values:
+    """The wanted values of rows.
+
+    Args:
+        schema: the columns of the file.
+        wanted: field -> path of its value.
+        lists: the fields that hold several texts.
+    """
+
+    def __init__(self, schema: pl.Schema, wanted: Mapping[str, str], lists: Collection[str]) -> None:
+        self.values: dict[str, pl.Expr] = {}
+        self.ambiguous: list[pl.Expr] = []
+        for name, where in wanted.items():
+            value, kind = _value(where, schema, name in lists)
+            if name.partition(".")[0] in IDS and (unsure := ambiguous(value, kind)) is not None:
+                self.ambiguous.append(unsure)
+            self.values[name] = value if name in numbers() or name in lists else as_text(value, kind)
+
+    def frame(self, rows: pa.RecordBatch) -> pl.DataFrame:
+        """The frame of some rows, without their numbers."""
+        bad, plain = np.zeros(rows.num_rows, dtype=bool), {}
+        for name, column in zip(rows.schema.names, rows.columns, strict=True):
+            plain[name], wrong = as_plain(column)
+            if wrong is not None:
+                bad |= wrong
+        nothing = pl.Series([None] * rows.num_rows, dtype=pl.String)
+        if not plain:
+            return pl.DataFrame(dict.fromkeys(["problem", "line", *self.values], nothing))
+        frame = pl.DataFrame(pa.table(plain)).with_columns(_bad=pl.Series(bad))
+        unsure = pl.any_horizontal(*self.ambiguous) if self.ambiguous else pl.lit(False)
+        problem = (
+            pl.when("_bad").then(pl.lit(str(Problem.NOT_UTF8))).when(unsure).then(pl.lit(str(Problem.AMBIGUOUS_ID)))
+        ).alias("_problem")
+        # Not select alone: constants must fill the frame.
+        found = (
+            frame.with_columns(problem).with_columns(**self.values).select(pl.col("_problem").alias("problem"), *self.values)
+        )
+        if found["problem"].null_count() < len(found):
+            read = found["problem"].is_null()
+            found = found.with_columns(pl.when(read).then(pl.exclude("problem")))
+        return found.insert_column(1, nothing.alias("line"))
+
+
+@cache
+def numbers() -> frozenset[str]:
+    """The fields that the contracts hold as numbers or times."""
+    schemas = (load_contract(name).polars_schema for name in ("events", "items"))
+    return frozenset(name for schema in schemas for name, kind in schema.items() if kind.is_numeric() or kind.is_temporal())
 
 
 def _top(where: str, schema: pl.Schema) -> str:
@@ -160,8 +204,8 @@ def _top(where: str, schema: pl.Schema) -> str:
     return first.name if isinstance(first, Key) else where
 
 
-def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
-    """The value at a path: a text, a number or a time; null if the schema has no such value there."""
+def _value(where: str, schema: pl.Schema, several: bool) -> tuple[pl.Expr, pl.DataType]:
+    """The value at a path, and its type: a text, a number or a time; null if the schema has no such value there."""
     top = _top(where, schema)
     value: pl.Expr | None = pl.col(top) if top in schema else None
     kind: pl.DataType = schema.get(top, pl.Null())
@@ -170,14 +214,16 @@ def _value(where: str, schema: pl.Schema, several: bool) -> pl.Expr:
             value, kind = _step(value, kind, step)
     if several:
         fits = isinstance(kind, pl.List) and not kind.inner.is_nested()
-        return value.cast(pl.List(pl.String)) if value is not None and fits else pl.lit(None, pl.List(pl.String))
+        return value.cast(pl.List(pl.String)) if value is not None and fits else pl.lit(None, pl.List(pl.String)), pl.Null()
     if value is None or kind.is_nested():
-        return pl.lit(None, pl.String)
+        return pl.lit(None, pl.String), pl.String()
     value = possible(value, kind)
     if kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String):
-        return value
+        return value, kind
+    if isinstance(kind, pl.Duration):
+        return value.dt.to_string("iso"), pl.String()
     has_text = isinstance(kind, pl.Boolean | pl.Date | pl.Time | pl.Categorical | pl.Enum | pl.Null)
-    return value.cast(pl.String, strict=False) if has_text else pl.lit(None, pl.String)
+    return value.cast(pl.String, strict=False) if has_text else pl.lit(None, pl.String), pl.String()
 
 
 def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:
@@ -189,6 +235,9 @@ def _step(value: pl.Expr, kind: pl.DataType, step: Step) -> tuple[pl.Expr | None
     match step:
         case Key(name) if isinstance(kind, pl.Struct) and name in (fields := dict(kind)):
             return value.struct.field(name), _instance(fields[name])
+        case Key(name) if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct) and list(dict(kind.inner)) == MAP:
+            at_key, entry = _step(value, kind, Lookup(MAP[0], name))
+            return (None, entry) if at_key is None else _step(at_key, entry, Key(MAP[1]))
         case Element(number) if isinstance(kind, pl.List):
             return value.list.get(number, null_on_oob=True), _instance(kind.inner)
         case Lookup(name, text) if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct) and name in dict(kind.inner):

@@ -6,10 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from jobs.landing.readers.frames import frame_of, problem_frame
-from jobs.landing.readers.lines import Block, Problem, blocks, not_decoded, text_of
-from schemas.source import Source
-
-WHOLE = "_whole_line"
+from jobs.landing.readers.lines import Block, blocks, not_decoded, text_of
+from jobs.landing.readers.problems import Problem
+from schemas.source import WHOLE_LINE, Source, whole_line
 
 
 def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
@@ -21,13 +20,18 @@ def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Itera
         wanted: field -> name of the group.
     """
     kinds = dict.fromkeys(wanted, pl.String)
-    for block in blocks(path):
+    whole = whole_line(source.pattern or "")
+    for block in blocks(path, encoding=source.encoding):
         if block.problem is not None:
             yield problem_frame([block.first], block.problem, [text_of(block.content)], kinds)
             continue
         texts, frames = _decoded(block, source.encoding, kinds)
-        groups = texts["line"].str.extract_groups(f"^(?P<{WHOLE}>(?:{source.pattern}))$").struct.unnest()
-        matches = groups[WHOLE].is_not_null()
+        if source.comment is not None:
+            is_comment = texts["line"].str.starts_with(source.comment)
+            comments, texts = texts.filter(is_comment), texts.filter(~is_comment)
+            frames.append(problem_frame(comments["line_number"], Problem.COMMENT, comments["line"], kinds))
+        groups = texts["line"].str.extract_groups(whole).struct.unnest()
+        matches = groups[WHOLE_LINE].is_not_null()
         found, other = groups.filter(matches), texts.filter(~matches)
         numbers = texts.filter(matches)["line_number"]
         frames.append(frame_of(numbers, {name: _nonempty(found[where]) for name, where in wanted.items()}))
@@ -44,12 +48,12 @@ def _decoded(block: Block, encoding: str, kinds: Mapping[str, type[pl.DataType]]
     """The lines of a block with their numbers, and a frame of those that cannot be decoded."""
     broken: list[tuple[int, str]] = []
     try:
-        lines: list[str | None] = list(block.content.decode(encoding).split("\n")[:-1])
+        lines: list[str | None] = list(block.content.decode().split("\n")[:-1])
     except UnicodeDecodeError:
         lines = []
         for number, raw in enumerate(block.content.split(b"\n")[:-1], block.first):
             try:
-                lines.append(raw.decode(encoding))
+                lines.append(raw.decode())
             except UnicodeDecodeError:
                 lines.append(None)
                 broken.append((number, text_of(raw)))

@@ -2,11 +2,20 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from jobs.landing.readers.lines import LONGEST_LINE, Problem, RawLine, not_decoded, text_of
+from jobs.landing.readers.escaped import Escaped
+from jobs.landing.readers.lines import LONGEST_LINE, RawLine, not_decoded, text_of
+from jobs.landing.readers.problems import Problem
+from schemas.source import Source
 
 csv.field_size_limit(2 * LONGEST_LINE)
+
+W3C_FIELDS = "#Fields:"
+W3C_DIRECTIVES = (W3C_FIELDS, "#Version:", "#Software:", "#Start-Date:", "#End-Date:", "#Date:", "#Remark:")
+"""The lines of a log in the W3C's extended format that are not records (W3C, WD-logfile-960323)."""
+LEAST_NAMES = 2
 
 
 class Record(NamedTuple):
@@ -16,38 +25,73 @@ class Record(NamedTuple):
     fields: Sequence[str]
     problem: Problem | None = None
     text: str | None = None
+    header: Sequence[str] = ()
+    """The names of its fields."""
+
+
+@dataclass(frozen=True)
+class Form:
+    """How a file writes its records; see the options of :class:`schemas.source.Source`."""
+
+    delimiter: str = ","
+    quote: str | None = '"'
+    escape: str | None = None
+    comment: str | None = None
+    extra_fields: bool = False
+    w3c: bool = False
+    names: tuple[str, ...] | None = None
+    encoding: str = "utf-8"
+
+    @classmethod
+    def of(cls, source: Source) -> "Form":
+        """The form that a mapping names."""
+        return cls(
+            source.delimiter,
+            source.quote,
+            source.escape,
+            source.comment,
+            source.extra_fields,
+            source.header == "w3c",
+            source.fields,
+            source.encoding,
+        )
 
 
 class Records:
     r"""Turns lines into records; keeps back a record that may continue on the next line.
 
-    A quote that is not closed at the end of a field costs only the line on which it opens.
+    A quote that is not closed at the end of a field costs only the line on which it opens. A header line inside the file is
+    followed: the lines after it are read by it.
 
     Args:
-        delimiter: between two fields.
-        quote: around a field; None in a file without quotes.
-        encoding: of the file.
-        header: names of the fields, for a file that does not name them.
-        known: a line is the header if it has at least one of these names.
+        form: how the file writes them.
+        known: the names of the mapping; a line is the header if it has at least one of them.
 
-    >>> records = Records(",", '"', "utf-8", None, {"user"})
+    >>> records = Records(Form(), {"user"})
     >>> lines = [b"user,item", b'ann,"a', b'b"', b"bob"]
     >>> found = records.take([RawLine(number, content, None) for number, content in enumerate(lines, 1)], last=True)
     >>> [(record.number, list(record.fields), record.problem and str(record.problem)) for record in found]
     [(2, ['ann', 'a\nb'], None), (4, ['bob'], 'line.wrong_fields')]
     """
 
-    def __init__(self, delimiter: str, quote: str | None, encoding: str, header: Sequence[str] | None, known: set[str]) -> None:
-        self.delimiter, self.quote, self.encoding, self.known = delimiter, quote, encoding, known
-        self.header = list(header) if header is not None else None
-        self.names_itself = header is None
+    def __init__(self, form: Form, known: set[str]) -> None:
+        self.form, self.known = form, known
+        self.delimiter, self.quote = form.delimiter, form.quote
+        self.comment = ("#" if form.w3c else form.comment or "").encode()
+        self.header = list(form.names) if form.names is not None else None
         self.kept: list[RawLine] = []
-        self._heading: list[str] = []
+        self._heading = list(form.names or ())
 
     @property
-    def header_line(self) -> bytes:
-        """The header as it appears in a file without quotes."""
-        return self.delimiter.join(self._heading).encode()
+    def ambiguous(self) -> bool:
+        """Whether the header has a name of the mapping twice."""
+        header = self.header or []
+        return any(header.count(name) > 1 for name in self.known)
+
+    @property
+    def names(self) -> list[str]:
+        """The names by which a header line inside the file is found."""
+        return sorted({*self._heading, *(self.header or ()), *self.known})
 
     def take(self, lines: Sequence[RawLine], last: bool = False) -> list[Record]:
         """The records of the lines kept back so far and of these.
@@ -62,6 +106,10 @@ class Records:
             if not lines[at].content:
                 at += 1
                 continue
+            if (directive := self._directive(lines[at])) is not None:
+                records.append(directive)
+                at += 1
+                continue
             record, taken = self.record(lines, at)
             if record is None and not last and sum(len(line.content) for line in lines[at:]) <= LONGEST_LINE:
                 self.kept = lines[at:]
@@ -69,8 +117,7 @@ class Records:
             record = record or _refused(lines[at], Problem.BROKEN_QUOTES)
             at += taken
             if self.header is None and self._is_header(record):
-                self._heading = list(record.fields)
-                self.header = [name.strip() for name in record.fields]
+                self._follow(record.fields)
             else:
                 records.append(self.checked(record))
         return records
@@ -85,7 +132,9 @@ class Records:
         first = lines[at]
         text = self._text(first)
         if text is None:
-            return _refused(first, not_decoded(self.encoding)), 1
+            return _refused(first, not_decoded(self.form.encoding)), 1
+        if self.form.escape is not None and self.form.escape in text:
+            return self._escaped(lines, at)
         fields = self._split(text)
         if fields is not None:
             return Record(first.number, fields, None, text), 1
@@ -100,24 +149,29 @@ class Records:
             pieces.append(piece)
             if piece.count(self.quote) % 2:  # only an odd count closes the quote
                 fields = self._split("\n".join(pieces))
-                if fields is None or (self.header is not None and len(fields) != len(self.header)):
+                if fields is None or not self._fits(fields):
                     return _refused(first, Problem.BROKEN_QUOTES), 1
                 return Record(first.number, fields, None, "\n".join(pieces)), len(pieces)
         return None, 1
 
     def singles(self, lines: Sequence[RawLine]) -> list[Record] | None:
-        """The records of lines that are parsed one by one; None if a record continues on the next line."""
+        """The records of lines that are parsed one by one; None if one continues on the next line, or the header changes."""
+        before, records = (self.header, self._heading), []
         texts = [self._text(line) for line in lines]
-        rows = None if None in texts else self._split_all([text or "" for text in texts])
+        special = self.comment or self.form.escape or None in texts
+        rows = None if special else self._split_all([text or "" for text in texts])
         if rows is not None:
             found = zip(lines, rows, texts, strict=True)
-            return [self.checked(Record(line.number, fields, None, text)) for line, fields, text in found]
-        records = []
-        for line in lines:
-            record, _ = self.record([line])
-            if record is None:
-                return None
-            records.append(self.checked(record))
+            records = [self.checked(Record(line.number, fields, None, text)) for line, fields, text in found]
+        else:
+            for line in lines:
+                record = self._directive(line) or self.record([line])[0]
+                if record is None:
+                    break
+                records.append(record if record.problem is not None else self.checked(record))
+        if len(records) < len(lines) or self.header != before[0]:
+            self.header, self._heading = before
+            return None
         return records
 
     def checked(self, record: Record) -> Record:
@@ -126,18 +180,64 @@ class Records:
             return record
         if self.header is None:
             return record._replace(problem=Problem.NO_HEADER)
-        if self._heading == list(record.fields):
+        if self.is_header_again(record.fields):
+            self._follow(record.fields)
             return record._replace(problem=Problem.HEADER_AGAIN)
-        if len(record.fields) != len(self.header):
-            return record._replace(problem=Problem.WRONG_FIELDS)
-        return record
+        if not self._fits(record.fields):
+            directive = (record.text or "").startswith(W3C_DIRECTIVES)
+            return record._replace(problem=Problem.COMMENT if directive else Problem.WRONG_FIELDS)
+        return record._replace(problem=Problem.REPEATED_NAME) if self.ambiguous else record._replace(header=self.header)
+
+    def _fits(self, fields: Sequence[str]) -> bool:
+        """Whether a record has a field for each name of the header."""
+        wanted = len(self.header or fields)
+        return len(fields) >= wanted if self.form.extra_fields else len(fields) == wanted
+
+    def _follow(self, fields: Sequence[str]) -> None:
+        self._heading, self.header = list(fields), [name.strip() for name in fields]
+
+    def _directive(self, line: RawLine) -> Record | None:
+        """A line that is a comment, or in a log of the W3C a directive, of which ``#Fields`` names the fields."""
+        if not self.comment or not line.content.startswith(self.comment):
+            return None
+        text = self._text(line)
+        if self.form.w3c and text is not None and text.startswith(W3C_FIELDS):
+            self._follow(text.removeprefix(W3C_FIELDS).split())
+        return _refused(line, Problem.COMMENT)
+
+    def _escaped(self, lines: Sequence[RawLine], at: int) -> tuple[Record | None, int]:
+        """Like :meth:`record`, for a line with the escape character."""
+        found, size, pieces = Escaped(self.delimiter, self.quote, self.form.escape or ""), 0, list[str]()
+        for line in lines[at:]:
+            piece = self._text(line)
+            size += len(line.content)
+            if piece is None or size > LONGEST_LINE:
+                break
+            pieces.append(piece)
+            if found.feed(piece):
+                if found.broken or (len(pieces) > 1 and not self._fits(found.fields)):
+                    break
+                return Record(lines[at].number, found.fields, None, "\n".join(pieces)), len(pieces)
+        else:
+            return None, 1
+        return _refused(lines[at], Problem.BROKEN_QUOTES), 1
+
+    def is_header_again(self, fields: Sequence[str]) -> bool:
+        """Whether a line inside the file is a header: it has two names of the mapping, and half of those of the header."""
+        names = {name.strip() for name in fields}
+        if list(fields) == self._heading:
+            return True
+        if (has := len(names & self.known)) == 0:
+            return False
+        had = len(set(self.header or ()) & self.known)
+        return names == set(self.header or ()) or (has >= LEAST_NAMES and 2 * has >= had)
 
     def _is_header(self, record: Record) -> bool:
         return record.problem is None and not self.known.isdisjoint(name.strip() for name in record.fields)
 
     def _text(self, line: RawLine) -> str | None:
         try:
-            return line.content.decode(self.encoding)
+            return line.content.decode()
         except UnicodeDecodeError:
             return None
 

@@ -37,6 +37,27 @@ def test_temporary_files_are_ignored(tmp_path: Path) -> None:
     assert arrival_files(tmp_path, "s", "s", D) == []
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a.jsonl.tmp",
+        "a.jsonl.crc",
+        "_SUCCESS",
+        "a.PART",
+        "a.parquet.inprogress.3f",
+        "a.jsonl._COPYING_",
+        "a.jsonl~",
+        "b.tmp/a.jsonl",
+    ],
+)
+def test_files_being_written_and_checksums_are_left_alone(tmp_path: Path, name: str) -> None:
+    deliver(tmp_path, "s", "1998-04-16T01", "date=1998-04-16/shard=1/a.jsonl")
+    deliver(tmp_path, "s", "1998-04-16T01", name)
+    assert [file.relative for file in arrival_files(tmp_path, "s", "s", D)] == [
+        "s/arrived=1998-04-16T01/date=1998-04-16/shard=1/a.jsonl"
+    ]
+
+
 def test_missing_day_error(tmp_path: Path) -> None:
     with pytest.raises(ClickwrightError, match=r"movielens has no files for 1998-04-16; expected in .*T01.*; deliver"):
         expect_arrival(tmp_path, [load_source("movielens")], D)

@@ -4,9 +4,10 @@ import re
 import subprocess
 import sys
 
+import polars as pl
 import pytest
 
-from schemas.runtime.cli import run_id_default
+from schemas.runtime.cli import run_command, run_id_default
 from schemas.runtime.settings import ROOT
 
 COMMAND = f"{sys.executable} -c 'from schemas.runtime.cli import run_id_default; print(run_id_default())'"
@@ -31,3 +32,15 @@ def test_a_run_depends_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.node", lambda: "elsewhere")
     assert run_id_default() != here
     assert run_id_default().rpartition("-")[0] == here.rpartition("-")[0]
+
+
+def test_panic_of_a_library_is_one_line(capfd: pytest.CaptureFixture[str]) -> None:
+    """It is not an ``Exception``, so it passed every handler."""
+
+    def panics() -> dict[str, object]:
+        pl.Series([2**63 - 1]).cast(pl.Datetime("us")).cast(pl.String)
+        return {}
+
+    assert run_command(panics) == 1
+    *_, last = capfd.readouterr().err.splitlines()
+    assert last.startswith("error: a library failed (invalid or out-of-range datetime); at tests/schemas/runtime/test_cli.py:")

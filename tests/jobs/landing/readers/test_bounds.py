@@ -3,8 +3,10 @@
 import bz2
 import gzip
 import json
+import lzma
 import subprocess
 import sys
+import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -60,8 +62,11 @@ def zstandard_packer() -> object:
     return zstandard.ZstdCompressor(level=3).compressobj()
 
 
+PACKERS = [("gz", gzip_packer), ("zst", zstandard_packer), ("bz2", bz2.BZ2Compressor), ("xz", lzma.LZMACompressor)]
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "packer"), [("a.jsonl.gz", gzip_packer), ("a.jsonl.zst", zstandard_packer)])
+@pytest.mark.parametrize(("name", "packer"), PACKERS)
 @pytest.mark.parametrize("piece", [bytes(MEBIBYTE), b"{}\n" * (MEBIBYTE // 3), b"\n" * MEBIBYTE])
 def test_compressed_bomb_is_one_row(tmp_path: Path, name: str, packer: Callable[[], object], piece: bytes) -> None:
     path = in_pieces(200 << 20, piece, packer, tmp_path / name)
@@ -154,9 +159,19 @@ def test_bounds_are_settings(tmp_path: Path) -> None:
     assert frame.select("line_number", "problem").rows() == REFUSED
 
 
+@pytest.mark.slow
+def test_zip_bomb_is_one_row(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(4):
+            archive.writestr(f"{number}.jsonl", bytes(50 << 20))
+    rows, seconds, megabytes = read_in_child(tmp_path / "a.zip")
+    assert rows == REFUSED
+    assert (seconds < 10, megabytes < 200) == (True, True), (seconds, megabytes)
+
+
 def test_compression_that_is_not_known_is_named(tmp_path: Path) -> None:
-    (tmp_path / "a.jsonl.bz2").write_bytes(bz2.compress(b"{}\n" * 1000))
-    (frame,) = read(tmp_path / "a.jsonl.bz2", TEXT, WANTED)
+    (tmp_path / "a.jsonl.7z").write_bytes(b"7z\xbc\xaf\x27\x1c" + b"{}\n" * 1000)
+    (frame,) = read(tmp_path / "a.jsonl.7z", TEXT, WANTED)
     assert frame.select("line_number", "problem").rows() == [(0, "file.unknown_compression")]
 
 

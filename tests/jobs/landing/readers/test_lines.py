@@ -8,7 +8,8 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.landing.readers.lines import LONGEST_LINE, Problem, blocks, numbered_lines
+from jobs.landing.readers.lines import LONGEST_LINE, blocks, numbered_lines
+from jobs.landing.readers.problems import Problem
 
 
 def lines_of(path: Path) -> list[tuple[int, bytes, Problem | None]]:
@@ -52,9 +53,41 @@ def test_truncated_compressed_file(tmp_path: Path, name: str, compress: object) 
 
 
 @pytest.mark.parametrize("name", ["log.gz", "log.zst"])
-def test_content_does_not_match_the_extension(tmp_path: Path, name: str) -> None:
+def test_plain_file_named_as_a_compressed_one(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"plain text, and not a little of it")
-    assert lines_of(tmp_path / name) == [(0, b"", Problem.UNREADABLE)]
+    assert lines_of(tmp_path / name) == [(1, b"plain text, and not a little of it", None)]
+
+
+def test_lines_that_end_with_carriage_returns_only(path: Path) -> None:
+    path.write_bytes(b"a\rb\r")
+    assert lines_of(path) == [(1, b"a", None), (2, b"b", None)]
+
+
+def test_byte_order_marks_of_files_put_on_end(path: Path) -> None:
+    path.write_bytes(b"\xef\xbb\xbfa\n\xef\xbb\xbfb\n")
+    assert lines_of(path) == [(1, b"a", None), (2, b"b", None)]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "latin-1"])
+@pytest.mark.parametrize("size", [1, 3, 1 << 20])
+def test_encodings_are_read_as_utf8(path: Path, encoding: str, size: int) -> None:
+    path.write_bytes("smørrebrød\r\n\nÅse\n".encode(encoding))
+    assert b"".join(block.content for block in blocks(path, size, encoding)).decode() == "smørrebrød\r\n\nÅse\n"
+
+
+def test_bytes_that_an_encoding_does_not_have_cost_their_line(path: Path) -> None:
+    half = "\ud83d".encode("utf-16-le", "surrogatepass")
+    path.write_bytes("a\n".encode("utf-16") + half + "\nb\n".encode("utf-16-le"))
+    first, second, third = (content for _, content, _ in numbered_lines(path, "utf-16"))
+    assert (first, third) == (b"a", b"b")
+    with pytest.raises(UnicodeDecodeError):
+        second.decode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_utf16_that_nobody_named(path: Path, encoding: str) -> None:
+    path.write_bytes("user,item\nann,a\n".encode(encoding))
+    assert lines_of(path) == [(0, b"", Problem.UTF16)]
 
 
 def test_concatenated_compressed_parts(tmp_path: Path) -> None:
@@ -63,7 +96,9 @@ def test_concatenated_compressed_parts(tmp_path: Path) -> None:
         assert [content for _, content, _ in lines_of(tmp_path / name)] == [b"a", b"bc", b"d"]
 
 
-@given(st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line)), st.integers(1, 40))
+@given(
+    st.lists(st.binary(max_size=20).filter(lambda line: b"\n" not in line and line[:3] != b"\xef\xbb\xbf")), st.integers(1, 40)
+)
 def test_blocks_of_any_size_hold_the_same_lines(
     tmp_path_factory: pytest.TempPathFactory, lines: list[bytes], size: int
 ) -> None:
