@@ -11,7 +11,8 @@ from jobs.checking.tables import WORDS
 from jobs.cleaning.reject_reasons import SENTENCES, sentence
 from schemas.contract import load_contract
 from schemas.runtime.settings import PREFIX, Settings
-from schemas.source import SOURCES, Column, Skip, Source
+from schemas.source import SOURCES, Source
+from schemas.source_parts import Column, Skip
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

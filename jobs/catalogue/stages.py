@@ -23,7 +23,8 @@ from jobs.landing.readers.bounds import DEFAULT
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import holding_personal_data
 from schemas.rules import to_polars
-from schemas.source import Column, Source
+from schemas.source import Source
+from schemas.source_parts import Column
 
 LOGGED_LINES = 20
 NEWEST = ["arrived_at", "source_file", "line_number"]

@@ -13,7 +13,8 @@ from jobs.landing.files import LandingFile
 from jobs.landing.readers.names import names_of
 from schemas.json_path import Key, steps_of
 from schemas.runtime.errors import Refused
-from schemas.source import NEEDED, Column, Source
+from schemas.source import NEEDED, Source
+from schemas.source_parts import Column
 
 SHOWN = 20
 """Names of a file that a message shows."""

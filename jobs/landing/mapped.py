@@ -6,7 +6,7 @@ from urllib.parse import unquote
 
 import polars as pl
 
-from schemas.source import Column
+from schemas.source_parts import Column
 
 PERCENT_ENCODED = "%[0-9A-Fa-f]{2}"
 

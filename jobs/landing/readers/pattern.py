@@ -8,7 +8,8 @@ import polars as pl
 from jobs.landing.readers.frames import frame_of, problem_frame
 from jobs.landing.readers.lines import Block, blocks, not_decoded, text_of
 from jobs.landing.readers.problems import Problem
-from schemas.source import WHOLE_LINE, Source, whole_line
+from schemas.source import Source
+from schemas.source_parts import WHOLE_LINE, whole_line
 
 
 def read_pattern(path: Path, source: Source, wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
