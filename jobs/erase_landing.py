@@ -125,7 +125,9 @@ def lines_of_erased(file: LandingFile, source: Source, key: bytes, erased: Erase
         found.sound &= raw.filter(pl.col("problem").is_in(list(WHOLE_FILE))).is_empty()
         parsed = parse(raw, source, key, arrival, events)
         lines = pl.concat([frame.select("line_number", "user_id") for frame in (parsed.accepted, parsed.rejected)])
-        persons = erased.among(lines["user_id"].unique())
+        former = parsed.former
+        listed = erased.among([*lines["user_id"].unique(), *former])
+        persons = {former.get(name, name): request for name, request in listed.items()}
         found.persons |= persons.keys()
         hits = lines.filter(pl.col("user_id").is_in(list(persons)))
         found.of |= {line: persons[user] for line, user in hits.iter_rows()}

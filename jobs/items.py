@@ -4,8 +4,10 @@ Reads the catalogue files of the sources in the landing zone, writes the partiti
 landing zone no longer holds come from the newest published catalogue. A catalogue that lacks too many of the known items is
 refused. There is nothing to do on a day without a new catalogue file, because the previous partition still holds, or if no
 source has a catalogue. A catalogue file that arrives late is new to the next day that is processed.
-A line that breaks a rule of the contract is left out, counted by rule in the commit, and logged with its file and line. So is
-an item with an email address, a telephone number or a card number where everybody would read it (reason ``title.personal``).
+Lines are read with the rules of event lines: blanks around texts, texts that mean nothing, numbers, whole numbers as ids.
+A line that breaks a rule of the contract, or has a price or a year that cannot be read, is left out, counted by reason in the
+commit, and logged with its file and line. So is an item with an email address, a telephone number or a card number where
+everybody would read it (reason ``title.personal``). A describing text that is too long is cut and counted.
 
 ``python -m jobs.items --as-of 1998-04-16``
 """
@@ -74,13 +76,18 @@ def build_items(
     attempt.wrote("items", [path for result in results for path in result["wrote"]])
     for row in [row for result in results for row in result["examples"]][:LOGGED_LINES]:
         log.warning("item left out", file=row["source_file"], line=row["line_number"], reasons=row["reasons"])
-    reasons = Counter[str]()
+    reasons, cut = Counter[str](), Counter[str]()
     for result in results:
         reasons.update(result["reasons"])
+        cut.update(Counter(dict(map(tuple, result["changed"]))))
     kept = sum(result["kept"] for result in results)
     if kept:
         log.warning("items kept from the published catalogue, as their files are gone", items=kept, published=str(before))
-    figures = {"refused_items": dict(sorted(reasons.items())), "kept_items": kept}
+    figures = {
+        "refused_items": dict(sorted(reasons.items())),
+        "kept_items": kept,
+        "cut_items": {name.removeprefix("cut."): n for name, n in sorted(cut.items())},
+    }
     attempt.note(files=len(files), **{NEW_FILES: new_files(lake, list(files))}, **figures)
     return figures
 

@@ -80,6 +80,7 @@ class Column(_Strict):
     path: str | None = None
     paths: tuple[str, ...] | None = Field(None, min_length=2)
     joined_by: str = Field(" ", description="separator between the joined values of paths")
+    person: tuple[str, ...] | None = Field(None, min_length=1, description="user_id: those of paths that name the person")
     constant: str | None = None
     default: str | None = Field(None, description="value for lines that have none")
     separator: str | None = Field(None, min_length=1, description="separator of the values, for a column that is a list")
@@ -207,6 +208,17 @@ class Source(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _person_is_part_of_the_id(self) -> "Source":
+        for name, column in self.columns.items():
+            if column.person is not None and name != "user_id":
+                raise ValueError(f"person is only for user_id; {name} has it")
+            if unknown := sorted(set(column.person or ()) - set(column.origins)):
+                raise ValueError(
+                    f"person of user_id names {', '.join(unknown)}; use paths of user_id: {', '.join(column.origins)}"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _numbers_are_unambiguous(self) -> "Source":
         if self.decimal not in (".", ","):
             raise ValueError(f"decimal is {self.decimal!r}; use a full stop or a comma")
@@ -278,6 +290,11 @@ class Source(_Strict):
         of_columns = {path for column in self.columns.values() for path in column.origins}
         of_rules = {rule.path for rule in self.skip.values()} | ({self.robots.path} if self.robots else set())
         return of_columns | of_rules
+
+    @property
+    def of_catalogue(self) -> "Source":
+        """The same mapping for lines of the catalogue, which are read with the rules of event lines."""
+        return self.model_copy(update={"columns": self.items.columns if self.items else {}, "skip": {}, "robots": None})
 
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""

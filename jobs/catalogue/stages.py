@@ -1,5 +1,6 @@
 """The two stages of a catalogue: tasks read its files, then tasks keep the newest line of each item."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -8,6 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from jobs.cleaning.candidates import raw_columns, wanted_fields, with_short_descriptions
+from jobs.cleaning.number_texts import numbers
+from jobs.cleaning.reject_reasons import LineReason
+from jobs.cleaning.stages import WAS_CHANGED
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
 from jobs.landing.files import HOUR, LandingFile
@@ -16,12 +21,12 @@ from jobs.landing.readers.bounds import DEFAULT
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import holding_personal_data
 from schemas.rules import to_polars
-from schemas.source import Items, Source
+from schemas.source import Column, Source
 
 LOGGED_LINES = 20
 NEWEST = ["arrived_at", "source_file", "line_number"]
 ARRIVED = r"/arrived=([0-9-]+T[0-9]{2})/"
-ACCEPTED, REFUSED, KNOWN = "accepted", "refused", "known"
+ACCEPTED, REFUSED, KNOWN, CHANGED = "accepted", "refused", "known", "changed"
 SHOWN = ("item_id", "title", "categories", "brand")
 """Columns that other people read in recommendations, reasons and ads."""
 PERSONAL = "personal"
@@ -59,14 +64,16 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         file = of.files[number]
         source = of.sources[file.source]
         assert source.items is not None
-        wanted = {name: column.path for name, column in source.items.columns.items() if column.path is not None}
-        lists = frozenset(n for n, kind in of.items.polars_schema.items() if isinstance(kind, pl.List) and n in wanted)
+        wanted, changed = wanted_fields(source.of_catalogue), Counter[str]()
+        lists = frozenset(name for name in wanted if name.split(".")[0] in _lists(of.items))
         whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
         for raw in whole or read(file.path, source, wanted, lists, bounds=of.bounds):
-            rows = parse_items(raw, source.items, of.as_of, file, of.items)
+            rows = parse_items(raw, source, of.as_of, file, of.items, changed)
             sound = rows["reasons"].list.len() == 0
             yield ACCEPTED, rows.filter(sound).select(*of.items.columns, "arrived_at"), "item_id"
             yield REFUSED, rows.filter(~sound).select("source_file", "line_number", "reasons"), None
+        if changed:
+            yield CHANGED, pl.DataFrame(sorted(changed.items()), WAS_CHANGED, orient="row"), None
 
 
 def known_items(of: Catalogue, path: str) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
@@ -86,23 +93,22 @@ def known_items(of: Catalogue, path: str) -> Iterator[tuple[str, pl.DataFrame, s
         yield ACCEPTED, whole.select(*of.items.columns, "arrived_at"), "item_id"
 
 
-def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile, contract: Contract) -> pl.DataFrame:
+def parse_items(
+    raw: pl.DataFrame, source: Source, as_of: date, file: LandingFile, contract: Contract, changed: Counter[str]
+) -> pl.DataFrame:
     """Rows of ``items`` with their file, line and ``reasons``; an item that occurs several times has several rows.
 
     Args:
-        raw: a frame of a reader.
-        items: the mapping of the catalogue.
+        raw: a frame of a reader, with the columns of :func:`jobs.cleaning.candidates.wanted_fields`.
+        source: the mapping.
         as_of: the arrival day up to which files count.
         file: the file of the lines.
         contract: the contract of ``items``.
+        changed: is increased by the number of describing texts that were cut.
     """
-    schema = contract.polars_schema
-    constants = {name: column.constant for name, column in items.columns.items() if column.constant is not None}
-    given = raw.with_columns(**{name: pl.lit(text) for name, text in constants.items()})
-    mapped = [pl.col(name).cast(schema[name], strict=False) for name in items.columns]
-    there = {*items.columns, "line_number"}
-    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in there]
-    frame = given.select("problem", "line_number", *mapped, *absent)
+    schema, frame, unread = contract.polars_schema, *_typed_columns(raw, source, contract)
+    absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
+    frame = frame.with_columns(absent)
     frame = frame.with_columns(
         as_of=pl.lit(as_of),
         first_seen=pl.lit(file.arrived_on),
@@ -110,12 +116,49 @@ def parse_items(raw: pl.DataFrame, items: Items, as_of: date, file: LandingFile,
         source_file=pl.lit(file.relative),
         arrived_at=pl.lit(file.arrived_at).cast(pl.Datetime("us", "UTC")),
     )
-    broken = [pl.when(to_polars(rule)).then(pl.lit(rule.id)) for rule in contract.rules]
+    frame = with_short_descriptions(frame, contract, changed)
+    broken = [pl.when(hit).then(pl.lit(reason)) for reason, hit in unread.items()]
+    broken += [pl.when(to_polars(rule)).then(pl.lit(rule.id)) for rule in contract.rules]
     of_line = pl.concat_list("problem")
     frame = frame.with_columns(**{f"{PERSONAL}.{name}": holding_personal_data(_as_text(frame, name)) for name in SHOWN})
     broken += [pl.when(pl.col(f"{PERSONAL}.{name}")).then(pl.lit(f"{name}.{PERSONAL}")) for name in SHOWN]
     reasons = pl.when(pl.col("problem").is_not_null()).then(of_line).otherwise(pl.concat_list(broken).list.drop_nulls())
     return frame.with_columns(reasons=reasons).drop("problem", *(f"{PERSONAL}.{name}" for name in SHOWN))
+
+
+def _lists(contract: Contract) -> set[str]:
+    return {name for name, kind in contract.polars_schema.items() if isinstance(kind, pl.List)}
+
+
+def _typed_columns(raw: pl.DataFrame, source: Source, contract: Contract) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """The mapped columns in their types, by the rules of event lines, and for each reason which values cannot be read."""
+    schema, columns, lists = contract.polars_schema, source.of_catalogue.columns, _lists(contract)
+    single = source.of_catalogue.model_copy(update={"columns": {n: c for n, c in columns.items() if n not in lists}})
+    mapped, rounded = raw_columns(raw, single)
+    frame = raw.select("problem", "line_number")
+    unread = {f"{name}.{LineReason.NOT_EXACT}": flags for name, flags in rounded.items()}
+    for name, column in columns.items():
+        if name in lists:
+            frame = frame.with_columns(raw.with_columns(_list_of(raw, name, column, source.nothing).alias(name))[name])
+            continue
+        kind = schema[name]
+        values = numbers(mapped[name], kind, source) if kind.is_numeric() else mapped[name].cast(kind, strict=False)
+        frame = frame.with_columns(values.alias(name))
+        if kind != pl.String:
+            unread[f"{name}.{LineReason.UNREADABLE}"] = mapped[name].is_not_null() & values.is_null()
+    return frame, unread
+
+
+def _list_of(raw: pl.DataFrame, name: str, column: Column, nothing: tuple[str, ...]) -> pl.Expr:
+    """The texts of a column that is a list, without blank ones and those that mean nothing."""
+    parts = [field for field in raw.columns if field.split(".")[0] == name]
+    if column.constant is not None:
+        return pl.lit([column.constant])
+    trimmed = pl.concat_list([pl.col(part).fill_null([]) for part in parts]).list.eval(pl.element().str.strip_chars())
+    kept = trimmed.list.eval(pl.element().filter(~pl.element().is_in(["", *nothing])))
+    there = pl.any_horizontal(pl.col(part).is_not_null() for part in parts)
+    found = pl.when(there).then(kept)
+    return found if column.default is None else found.fill_null(pl.lit([column.default]))
 
 
 def _as_text(frame: pl.DataFrame, name: str) -> pl.Series:
@@ -149,6 +192,7 @@ def write_newest(of: Catalogue, bucket: int, frames: dict[str, pl.DataFrame]) ->
     yield {
         "wrote": write_partitions(rows, of.items, of.folder, ["item_id"]),
         "reasons": dict(reasons),
+        "changed": frames[CHANGED].rows() if CHANGED in frames else [],
         "examples": refused.head(LOGGED_LINES).to_dicts(),
         "known": known["item_id"].n_unique(),
         "lacking": known.join(rows, on="item_id", how="anti")["item_id"].n_unique(),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from jobs.cleaning.candidates import CUT, REDACTED
 from jobs.landing.files import LandingFile
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
@@ -66,12 +67,14 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
             raise ClickwrightError(
                 f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
             )
-    outcomes, reasons = Counter[str](), Counter[str]()
+    outcomes, reasons, changed = Counter[str](), Counter[str](), Counter[str]()
     for result in results:
         outcomes.update(
             {outcome: result.get(outcome, 0) for outcome in Outcome} | {n: result[n] for n in ("late", "set_aside")}
         )
         reasons.update(result["reasons"])
+        for change, texts in result["changed"]:
+            changed[change] += texts
     figures = {
         "lines_read": sum(lines for lines, _ in read.values()),
         "events": outcomes[Outcome.EVENT],
@@ -82,6 +85,7 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
         "late_events": outcomes["late"],
         "set_aside": outcomes["set_aside"],
         "reasons": dict(sorted(reasons.items())),
+        **changes(changed),
     }
     accounted = figures["events"] + figures["rejects"] + figures["duplicates"]
     if figures["lines_read"] != accounted or len(read) != pieces:
@@ -90,3 +94,18 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
             "accounted for; in jobs.clean; this is a fault of the job: nothing was published"
         )
     return figures
+
+
+def changes(changed: Counter[str]) -> dict[str, dict[str, int]]:
+    """Figures of texts that lost something: personal data by its kind, and the end of texts that were too long by column.
+
+    Args:
+        changed: the counts of :class:`jobs.cleaning.candidates.Parsed`.
+
+    >>> changes(Counter({"redacted.email": 2, "cut.surface": 1}))
+    {'redacted_texts': {'email': 2}, 'cut_texts': {'surface': 1}}
+    """
+    return {
+        name: {what.partition(".")[2]: count for what, count in sorted(changed.items()) if what.startswith(f"{kind}.")}
+        for name, kind in (("redacted_texts", REDACTED), ("cut_texts", CUT))
+    }

@@ -6,19 +6,22 @@ be kept.
 """
 
 import hashlib
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 import polars as pl
 
-from jobs.cleaning.event_identity import CONTENT_COLUMNS
-from jobs.cleaning.pseudonymize import with_pseudonyms
+from jobs.cleaning.event_identity import CONTENT_COLUMNS, content_of
+from jobs.cleaning.number_texts import exact_ids, numbers
+from jobs.cleaning.pseudonymize import TYPED, pseudonyms, telling_parts, with_pseudonyms, without_ids
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.timestamps import reasons as time_reasons
 from jobs.cleaning.timestamps import utc_times
 from schemas.contract import Contract
+from schemas.privacy.personal_texts import redacted_texts
 from schemas.privacy.suppression_list import Erased
 from schemas.rules import RowRuleKind, to_polars
 from schemas.source import Column, Source
@@ -27,10 +30,14 @@ EXCERPT = 200
 LONGEST_USER_ID = 10_000
 """Characters of a raw user id; an address with a user agent, the longest id of a mapping here, stays below that."""
 LONGEST_MASKED_LINE = 4000
-NUMBERS = {"value": pl.Float64, "propensity": pl.Float64, "position": pl.Int32}
+LONGEST_SEARCHED = 20_000
+"""Characters of a text that are searched for personal data; the rest is left out. No column is longer than half."""
+NUMBERS = {"value": pl.Float64(), "propensity": pl.Float64(), "position": pl.Int32()}
 AGENT = "agent"
 WHO_AND_WHAT = ["user_id", *CONTENT_COLUMNS]
 EVENT_TIME, EVENT_TYPE = "event_time", "event_type"
+IDS = ("user_id", "event_id", "item_id")
+REDACTED, CUT = "redacted", "cut"
 SKIP = "skip."
 """Prefix of a `skip` rule's name: the field that the rule reads."""
 
@@ -64,6 +71,10 @@ class Parsed:
 
     accepted: pl.DataFrame
     rejected: pl.DataFrame
+    changed: Counter[str] = field(default_factory=Counter)
+    """How many texts lost something: ``redacted.<kind>`` for personal data, ``cut.<column>`` for a text that was too long."""
+    former: dict[str, str] = field(default_factory=dict)
+    """For ids that were written as 17850.0, the pseudonym of that text and the present one: an erasure holds for both."""
 
 
 def wanted_fields(source: Source) -> dict[str, str]:
@@ -92,19 +103,27 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
         arrival: where and when the lines arrived.
         events: the contract.
     """
-    raw = _trimmed(raw, source)
+    trimmed = _trimmed(raw, source)
+    raw, not_exact = _with_exact_ids(trimmed)
     set_aside = _set_aside(raw, source)
-    first_part, raw = raw["user_id"] if "user_id" in raw.columns else None, _assembled(raw, source)
+    parts = _parts_of_the_person(raw, source)
+    raw = _assembled(raw, source)
     too_long = (raw["user_id"].cast(pl.String).str.len_chars() > LONGEST_USER_ID).fill_null(False)
-    raw = with_pseudonyms(raw, first_part, key)
+    persons, raw = [raw["user_id"].cast(pl.String), *parts], with_pseudonyms(raw, parts, key)
+    former = _former_names(trimmed, persons[0], source, key)
+    raw, changed = _redacted(raw)
     frame, why_no_time = _typed(raw, source, arrival)
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
-    frame = _with_event_ids(frame).select(events.columns)
+    frame = with_short_descriptions(_with_event_ids(frame).select(events.columns), events, changed)
     broken = _broken(frame, raw, why_no_time, set_aside, source, events)
-    broken = broken.with_columns((too_long & raw["problem"].is_null()).alias(f"user_id.{LineReason.TOO_LONG}"))
+    sound = raw["problem"].is_null()
+    broken = broken.with_columns(
+        (too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **_not_exact(not_exact, sound, broken)
+    )
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
+    raw = _with_masked_values(raw, persons, is_rejected)
     rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
-    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events))
+    return Parsed(frame.filter(~is_rejected), _with_short_texts(_without_private(rejected, source), events), changed, former)
 
 
 def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
@@ -114,7 +133,7 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
         parsed: the candidates of a file.
         erased: the suppression list.
     """
-    accepted, rejected = (_turned_away(frame, erased) for frame in (parsed.accepted, parsed.rejected))
+    accepted, rejected = (_turned_away(frame, erased, parsed.former) for frame in (parsed.accepted, parsed.rejected))
     if accepted is None and rejected is None:
         return parsed
     kept = parsed.accepted if accepted is None else parsed.accepted.filter(~accepted)
@@ -122,12 +141,12 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
     for frame, hit in ((parsed.accepted, accepted), (parsed.rejected, rejected)):
         if hit is not None:
             gone.append(_nothing_but_the_place(frame.filter(hit), parsed.rejected))
-    return Parsed(kept, pl.concat(gone))
+    return Parsed(kept, pl.concat(gone), parsed.changed, parsed.former)
 
 
-def _turned_away(frame: pl.DataFrame, erased: Erased) -> pl.Series | None:
+def _turned_away(frame: pl.DataFrame, erased: Erased, former: dict[str, str]) -> pl.Series | None:
     """Which candidates belong to erased users; None if there are none."""
-    persons = erased.among(frame["user_id"].unique())
+    persons = {former.get(name, name) for name in erased.among([*frame["user_id"].unique(), *former])}
     return frame["user_id"].is_in(list(persons)).fill_null(False) if persons else None
 
 
@@ -219,9 +238,103 @@ def _assembled(raw: pl.DataFrame, source: Source) -> pl.DataFrame:
     return raw.select("line_number", "problem", "line", *columns)
 
 
+def raw_columns(raw: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """The mapped columns of a frame of a reader: trimmed, joined and filled, and which ids are rounded numbers.
+
+    Args:
+        raw: a frame of a reader.
+        source: the mapping.
+    """
+    exact, rounded = _with_exact_ids(_trimmed(raw, source))
+    return _assembled(exact, source), rounded
+
+
+def _with_exact_ids(raw: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
+    """Ids with whole numbers written alike, and for each id with rounded numbers which they are."""
+    rounded = dict[str, pl.Series]()
+    for name in raw.columns:
+        of = name.split(".")[0]
+        if of in IDS:
+            texts, flags = exact_ids(raw[name])
+            raw = raw.with_columns(texts.alias(name))
+            if flags is not None:
+                rounded[of] = rounded[of] | flags if of in rounded else flags
+    return raw, rounded
+
+
+def _former_names(trimmed: pl.DataFrame, persons: pl.Series, source: Source, key: bytes) -> dict[str, str]:
+    """The pseudonyms of ids as earlier versions read them, where they differ."""
+    before = _assembled(trimmed, source)["user_id"].cast(pl.String)
+    other = (before != persons).fill_null(False)
+    if not other.any():
+        return {}
+    return dict(zip(pseudonyms(key, before.filter(other)), pseudonyms(key, persons.filter(other)), strict=True))
+
+
+def _not_exact(rounded: dict[str, pl.Series], sound: pl.Series, broken: pl.DataFrame) -> dict[str, pl.Series]:
+    """The reasons of ids that are rounded numbers; such an id is not also missing."""
+    found = {f"{name}.{LineReason.NOT_EXACT}": flags & sound for name, flags in rounded.items()}
+    missing = {f"{name}.{RowRuleKind.REQUIRED}": flags for name, flags in rounded.items()}
+    return {**{rule: broken[rule] & ~flags for rule, flags in missing.items() if rule in broken.columns}, **found}
+
+
+def _parts_of_the_person(raw: pl.DataFrame, source: Source) -> list[pl.Series]:
+    """The parts of an id made from several fields that name the person too."""
+    column = source.columns["user_id"]
+    parts = dict(zip(column.origins, _parts("user_id", column), strict=True))
+    return telling_parts({path: raw[name] for path, name in parts.items()}, source) if len(parts) > 1 else []
+
+
+def _redacted(raw: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
+    """Texts without personal data, and how many pieces of each kind were replaced."""
+    changed = Counter[str]()
+    for name, kind in raw.schema.items():
+        if kind == pl.String and name not in (*TYPED, "user_id", "line", "problem"):
+            texts, found = redacted_texts(_at_most(raw[name], LONGEST_SEARCHED), of_items=name in IDS, names=raw["user_id"])
+            raw = raw.with_columns(texts)
+            if found:
+                changed.update({f"{REDACTED}.{what}": count for what, count in found.items()})
+    return raw, changed
+
+
+def _at_most(texts: pl.Series, length: int) -> pl.Series:
+    return texts.str.slice(0, length) if (texts.str.len_bytes() > length).any() else texts
+
+
+def with_short_descriptions(frame: pl.DataFrame, contract: Contract, changed: Counter[str]) -> pl.DataFrame:
+    """Rows whose describing texts are cut to the contract's length; the id of a person, event or item is never cut.
+
+    Args:
+        frame: the rows.
+        contract: their contract.
+        changed: is increased by the number of texts that were cut, as ``cut.<column>``.
+    """
+    for rule in contract.rules:
+        if rule.kind is RowRuleKind.LENGTH and rule.column not in IDS and frame.schema[rule.column] == pl.String:
+            long = int((frame[rule.column].str.len_chars() > rule.high).sum())
+            if long:
+                changed[f"{CUT}.{rule.column}"] += long
+                frame = frame.with_columns(pl.col(rule.column).str.slice(0, rule.high))
+    return frame
+
+
+def _with_masked_values(raw: pl.DataFrame, persons: list[pl.Series], is_rejected: pl.Series) -> pl.DataFrame:
+    """Rejected lines whose values, such as a rating, hold no id or other personal data: a wrong value may be anything."""
+    typed = [name for name in TYPED if raw.schema.get(name) == pl.String]
+    rows = is_rejected.arg_true()
+    if not len(rows) or not typed:
+        return raw
+    lines = raw[rows]
+    for own in persons:
+        lines = without_ids(lines, typed, own.gather(rows), raw["user_id"].gather(rows))
+    texts = {name: redacted_texts(lines[name], True, lines["user_id"])[0] for name in typed}
+    return raw.with_columns(**{name: raw[name].scatter(rows, values) for name, values in texts.items()})
+
+
 def _typed(raw: pl.DataFrame, source: Source, arrival: Arrival) -> tuple[pl.DataFrame, pl.Series | None]:
     """The mapped columns in their types, and why a time cannot be read; a value that cannot be read is null."""
-    frame = raw.select("line_number", *[_value(name, source) for name in source.columns if name != EVENT_TIME])
+    columns = [_value(raw[name], name, source).alias(name) for name in source.columns if name != EVENT_TIME]
+    frame = pl.DataFrame([raw["line_number"], *columns])
     times = utc_times(raw[EVENT_TIME], source)
     why = time_reasons(raw[EVENT_TIME], times, source, arrival.arrived_at)
     if why is not None:
@@ -229,13 +342,10 @@ def _typed(raw: pl.DataFrame, source: Source, arrival: Arrival) -> tuple[pl.Data
     return frame.with_columns(times.alias(EVENT_TIME)), why
 
 
-def _value(name: str, source: Source) -> pl.Expr:
-    column = pl.col(name)
+def _value(values: pl.Series, name: str, source: Source) -> pl.Series:
     if name in NUMBERS:
-        number = column.cast(NUMBERS[name], strict=False)
-        # Engines treat NaN differently, so it becomes a null.
-        return (pl.when(number.is_not_nan()).then(number) if NUMBERS[name].is_float() else number).alias(name)
-    text = column.cast(pl.String)
+        return numbers(values, NUMBERS[name], source)
+    text = values.cast(pl.String)
     if name == EVENT_TYPE:
         return text.replace_strict(source.event_types, default=None, return_dtype=pl.String)
     return text.str.to_uppercase() if name == "country" else text
@@ -253,7 +363,7 @@ def _with_event_ids(frame: pl.DataFrame) -> pl.DataFrame:
     missing = frame["event_id"].is_null()
     if not missing.any():
         return frame
-    said = pl.concat_str([pl.col("source"), *[pl.col(c).cast(pl.String).fill_null("") for c in WHO_AND_WHAT]], separator="\x1f")
+    said = content_of(["source", "user_id"])
     digests = [hashlib.sha256(text.encode()).hexdigest() for text in frame.filter(missing).select(said).to_series()]
     ids = frame["event_id"].to_list() if not missing.all() else [None] * len(frame)
     made = iter(digests)

@@ -5,8 +5,29 @@ import polars as pl
 SAME_EVENT = ["user_id", "source", "event_id"]
 """Rows that are equal in these columns are copies of one event. Ids of other users and sources are other ids."""
 
-CONTENT_COLUMNS = ["event_type", "event_time", "item_id", "value", "text"]
-"""The content of a user's event."""
+CONTENT_COLUMNS = ["event_type", "event_time", "item_id", "value", "text", "surface", "position"]
+"""The content of a user's event: copies are equal in these columns."""
+
+ALWAYS_IN_DIGESTS = ["event_type", "event_time", "item_id", "value", "text"]
+"""The content that is part of every digest; the other columns of the content are part of it where they have a value."""
+
+
+def content_of(columns: list[str]) -> pl.Expr:
+    """The text from which the id of an event without one is made.
+
+    A column that an event leaves empty does not change it, so that ids made before a source mapped the column stay.
+
+    Args:
+        columns: columns that precede the content, such as the source and the user.
+
+    >>> rows = pl.DataFrame({"u": "ann", **dict.fromkeys(ALWAYS_IN_DIGESTS, "x"), "surface": ["home", None], "position": None})
+    >>> rows.select(content_of(["u"]).str.replace_all("\x1f", "|", literal=True)).to_series().to_list()
+    ['ann|x|x|x|x|x|surface=home', 'ann|x|x|x|x|x']
+    """
+    always = [pl.col(name).cast(pl.String).fill_null("") for name in [*columns, *ALWAYS_IN_DIGESTS]]
+    others = [name for name in CONTENT_COLUMNS if name not in ALWAYS_IN_DIGESTS]
+    said = [pl.concat_str(pl.lit(f"{name}="), pl.col(name).cast(pl.String)) for name in others]
+    return pl.concat_str(*always, *said, separator="\x1f", ignore_nulls=True)
 
 
 def first_arrivals(events: pl.DataFrame) -> pl.DataFrame:

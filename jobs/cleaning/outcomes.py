@@ -9,7 +9,7 @@ from datetime import timedelta
 import polars as pl
 
 from jobs.cleaning.candidates import WHO_AND_WHAT
-from jobs.cleaning.event_identity import SAME_EVENT
+from jobs.cleaning.event_identity import CONTENT_COLUMNS, SAME_EVENT
 from jobs.cleaning.reject_reasons import LineReason
 from schemas.outcomes import Outcome
 from schemas.runtime.settings import Settings
@@ -143,7 +143,7 @@ def near_duplicates(frame: pl.DataFrame, seconds: float) -> pl.Series:
         frame: as for :func:`runaways`; events without an item are never near duplicates.
         seconds: the longest time between the two.
     """
-    same = ["user_id", "event_date", "event_type", "item_id", "value", "text"]
+    same = ["user_id", "event_date", *(name for name in CONTENT_COLUMNS if name != "event_time")]
     events = frame.filter((pl.col("outcome") == Outcome.EVENT) & pl.col("item_id").is_not_null())
     if events.is_empty():
         return pl.Series([], dtype=pl.UInt32)

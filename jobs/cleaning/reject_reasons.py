@@ -19,6 +19,7 @@ class LineReason(StrEnum):
     UNREADABLE = "unreadable"
     UNKNOWN = "unknown"
     TOO_LONG = "too_long"
+    NOT_EXACT = "not_exact"
     SOURCE_RANGE = "source_range"
     SKIPPED = "source"
     """Followed by a dot and the name of the source's `skip` rule."""
@@ -50,6 +51,7 @@ SENTENCES: dict[str, str] = {
     LineReason.ERASED: "the user was erased; new lines of erased users are rejected",
     LineReason.UNREADABLE: "the value cannot be read as the column's type",
     LineReason.TOO_LONG: "the value is too long",
+    LineReason.NOT_EXACT: "the id is a rounded number, so it may stand for several; deliver it as a text or a whole number",
     LineReason.UNKNOWN: "the mapping has no entry for this value",
     LineReason.SOURCE_RANGE: "the value is outside the range that the source allows",
     LineReason.SKIPPED: "excluded by a `skip` rule of the source",

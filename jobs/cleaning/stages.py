@@ -1,6 +1,7 @@
 """The two stages of cleaning: tasks read the files of a day, then tasks decide about all lines of each of their users."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
@@ -31,8 +32,9 @@ from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import Erased
 from schemas.source import Source
 
-ACCEPTED, REJECTED, READ = "sound", "refused", "read"
+ACCEPTED, REJECTED, READ, CHANGED = "sound", "refused", "read", "changed"
 
+WAS_CHANGED = {"change": pl.String, "texts": pl.Int64}
 WAS_READ = {"file": pl.Int64, "piece": pl.Int64, "lines": pl.Int64, "sha256": pl.String, "changed": pl.Boolean}
 
 FOLLOWS = ["source", "source_file", "arrived_at", "arrived_on", "event_date", "lag_seconds", "days_late"]
@@ -71,21 +73,24 @@ def read_files(of: Day, pieces: list[Piece]) -> Iterator[tuple[str, pl.DataFrame
     """
     for piece in pieces:
         number, first, _ = piece
-        file, lines = of.files[number], 0
-        for accepted, rejected in candidates(of, piece):
+        file, lines, changed = of.files[number], 0, Counter[str]()
+        for accepted, rejected in candidates(of, piece, changed):
             lines += len(accepted) + len(rejected)
             yield REJECTED, rejected, None
             yield ACCEPTED, accepted.drop(FOLLOWS).with_columns(_file=pl.lit(number, pl.Int32)), "user_id"
         sha256 = None if first else digest_of(file)  # for a file in pieces, the task of the first piece
+        if changed:
+            yield CHANGED, pl.DataFrame(sorted(changed.items()), WAS_CHANGED, orient="row"), None
         yield READ, pl.DataFrame([(number, first or 0, lines, sha256, file.changed())], WAS_READ, orient="row"), None
 
 
-def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
+def candidates(of: Day, piece: Piece, changed: Counter[str]) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
     """(valid, rejected) candidates of a file or of a piece of it, one frame after the other.
 
     Args:
         of: the day.
         piece: the file's number, and its first and last row group.
+        changed: is increased by how many texts lost something.
     """
     number, first, last = piece
     file = of.files[number]
@@ -95,6 +100,7 @@ def candidates(of: Day, piece: Piece) -> Iterator[tuple[pl.DataFrame, pl.DataFra
     whole = [refused_file(file.problem, wanted)] if file.problem is not None else None
     for raw in whole or read(file.path, source, wanted, groups=groups, bounds=of.bounds):
         parsed = without_erased(parse(raw, source, key, of.arrival(file), of.events), of.erased)
+        changed.update(parsed.changed)
         yield parsed.accepted, parsed.rejected
 
 
@@ -141,6 +147,7 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
         "set_aside": int(_set_aside(rejects["reasons"].list.first()).sum()),
         "reasons": dict(rejects["reasons"].explode().value_counts().iter_rows()),
         "event_dates": events["event_date"].unique().to_list(),
+        "changed": frames[CHANGED].rows() if CHANGED in frames else [],
         "read": frames[READ].rows() if READ in frames else [],
         "content": content(events),
         "wrote": {

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.privacy.number_ids import exact_id
 from schemas.privacy.pseudonyms import PSEUDONYM, pseudonym
 from schemas.privacy.suppression_list import digest_of
 from schemas.runtime.errors import ConfigError
@@ -147,6 +148,7 @@ def read_request(settings: Settings, path: Path) -> Request:
 def persons_of(key: bytes, raw: str) -> tuple[str, ...]:
     """The pseudonyms that an id of a request stands for: its own, and for a text that is a pseudonym also that one.
 
+    An id that is written as the number 17850.0 is that of the person 17850 too, see ``schemas.privacy.number_ids``.
     A receipt, a log or a table shows pseudonyms, so people give them; but a source may also have raw ids of 64 digits.
 
     Args:
@@ -159,7 +161,8 @@ def persons_of(key: bytes, raw: str) -> tuple[str, ...]:
     True
     """
     given = raw.lower()
-    return (pseudonym(key, raw), *([given] if PSEUDONYM.fullmatch(given) else []))
+    written = dict.fromkeys([raw, exact_id(raw)[0] or raw])
+    return (*(pseudonym(key, text) for text in written), *([given] if PSEUDONYM.fullmatch(given) else []))
 
 
 def _lines(settings: Settings, stored: _Stored) -> tuple[RequestedLine, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from schemas.privacy.number_ids import exact_id
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
 
@@ -166,10 +167,10 @@ def shortened(text: str) -> str:
 
 
 def as_pseudonym(user: str, settings: Settings) -> str:
-    """The pseudonym of a user who is given by a pseudonym or by a raw id.
+    """The pseudonym of a user who is given by a pseudonym or by a raw id, written as ``jobs.clean`` writes it.
 
     Args:
         user: a pseudonym or a raw id.
         settings: the settings, with the key of the pseudonyms.
     """
-    return user if PSEUDONYM.fullmatch(user) else pseudonym(settings.pseudonym_secret(), user)
+    return user if PSEUDONYM.fullmatch(user) else pseudonym(settings.pseudonym_secret(), exact_id(user)[0] or user)

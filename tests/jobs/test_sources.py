@@ -80,7 +80,7 @@ def test_online_retail(tmp_path: Path) -> None:
         ("purchase", datetime(2011, 7, 1, 8, 30, tzinfo=UTC), "21001A", 2.5),
         ("purchase", datetime(2011, 1, 3, 9, 30, tzinfo=UTC), "21001B", 2.5),
     ]
-    assert found.accepted["user_id"].unique().to_list() == [pseudonym(KEY, "15001.0")]
+    assert found.accepted["user_id"].unique().to_list() == [pseudonym(KEY, "15001")]
     assert reasons(found) == {
         4: ["source.cancelled", "source.returned"],
         5: ["source.no_customer"],

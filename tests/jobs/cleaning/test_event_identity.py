@@ -22,6 +22,8 @@ def lines(*rows: tuple[str, str, str, str]) -> pl.DataFrame:
         event_type=pl.lit("view"),
         value=pl.lit(None, pl.Float64),
         text=pl.lit(None, pl.String),
+        surface=pl.lit(None, pl.String),
+        position=pl.lit(None, pl.Int32),
         arrived_at=pl.lit(NOON),
         source_file=pl.lit("f"),
         line_number=pl.int_range(1, pl.len() + 1),
