@@ -53,7 +53,8 @@ SENTENCES: dict[str, str] = {
     Problem.UTF16: "the file is in UTF-16; add `encoding: utf-16` to the mapping",
     Problem.UNKNOWN_COMPRESSION: "the file is in an archive or a compression that is not read, or is encrypted; "
     "deliver it plain, or as gzip, Zstandard, bzip2, xz or zip",
-    Problem.TOO_LARGE: "the file becomes too large or has too many lines when it is read (CLICKWRIGHT_LANDING_FILE_GB, its RATIO and LINES)",
+    Problem.TOO_LARGE: "the file becomes too large or has too many lines when it is read "
+    "(CLICKWRIGHT_LANDING_FILE_GB, its RATIO and LINES)",
     Problem.BAD_NAME: "the file's name is not UTF-8, or has control characters or backslashes; deliver it under another name",
     Problem.NOT_A_FILE: "the entry is not a file that can be read (a pipe, a device, a link to a folder or to nothing)",
     Problem.OUTSIDE: "the file is a link that leads out of the landing zone",
