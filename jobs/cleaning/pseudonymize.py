@@ -97,14 +97,17 @@ def without_ids(raw: pl.DataFrame, columns: list[str], who: pl.Series, names: pl
         who: the id, or a part of it, of each row.
         names: the pseudonym of each row.
     """
-    own = pl.col("_who")
-    frame, ids, marks = raw.with_columns(_who=who.str.to_lowercase()), who.to_list(), names.to_list()
+    low = who.str.to_lowercase()
+    odd = low.str.contains(PERCENT_ENCODED) | (low.str.len_bytes() != low.str.len_chars())
+    telling = low.str.len_chars() >= SHORTEST_TELLING_ID
+    own, ids, marks = pl.col("_who"), who.to_list(), names.to_list()
+    frame = raw.select(columns).with_columns(low.alias("_who"), odd.alias("_odd"), telling.alias("_telling"))
     for name in columns:
         text = pl.col(name)
-        encoded = text.str.contains(PERCENT_ENCODED) | own.str.contains(PERCENT_ENCODED)
-        beyond_ascii = (text.str.len_bytes() != text.str.len_chars()) | (own.str.len_bytes() != own.str.len_chars())
-        may_hold = text.str.to_lowercase().str.contains(own, literal=True) | encoded | beyond_ascii
-        wanted = may_hold & (own.str.len_chars() >= SHORTEST_TELLING_ID) & text.is_not_null()
+        encoded = text.str.contains("%", literal=True)
+        beyond_ascii = text.str.len_bytes() != text.str.len_chars()
+        may_hold = text.str.to_lowercase().str.contains(own, literal=True) | encoded | beyond_ascii | pl.col("_odd")
+        wanted = may_hold & pl.col("_telling") & text.is_not_null()
         if name in TYPED:
             wanted &= ~own.str.contains(NUMBER)
         if name == "item_id":

@@ -18,7 +18,7 @@ from schemas.time_format import time_format
 UTC_MICROS = pl.Datetime("us", "UTC")
 OFFSET = r"[+-](?:[01]\d|2[0-3]):?[0-5]\d"
 # A date without a time of day, or a bare year, would be read as midnight, which is not the time of the event.
-ISO = rf"^\d{{4}}-\d{{2}}-\d{{2}}[T ]\d{{2}}:\d{{2}}(:\d{{2}}(\.\d{{1,9}})?)?( ?(Z|{OFFSET}))?$"
+ISO = rf"^\d{{4}}-\d{{2}}-\d{{2}}[T ]\d{{2}}:\d{{2}}:\d{{2}}(\.\d{{1,9}})?( ?(Z|{OFFSET}))?$"
 ZONE = rf" ?(Z|{OFFSET})$"
 LENIENT_ISO = (
     r"^(?P<year>\d{4})(?:-(?P<month>\d\d)-(?P<day>\d\d)|(?P<month2>\d\d)(?P<day2>\d\d))[Tt ]"
@@ -150,10 +150,7 @@ def _origin(source: Source) -> timedelta:
 def _from_iso(text: pl.Expr, zone: str) -> pl.Expr:
     sound = pl.when(text.str.contains(ISO)).then(text)
     clock = sound.str.replace(ZONE, "").str.replace(" ", "T", literal=True)
-    local = pl.coalesce(
-        clock.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False),
-        clock.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False),
-    )
+    local = clock.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False)
     return _at_offset(local, sound.str.extract(ZONE, 1), zone)
 
 
