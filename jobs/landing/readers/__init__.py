@@ -113,6 +113,8 @@ def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str]) -> Ite
     inner = {name: found for name, where in wanted.items() if (found := inside_columns(where))}
     for frame in frames:
         for name, found in inner.items():
+            if name in frame.columns and isinstance(frame.schema[name], pl.List):
+                continue  # a list inside a text is not read
             values = [frame[name]] if name in frame.columns else []
             for column, steps in found:
                 text = frame[f"{INSIDE}{column}"] if f"{INSIDE}{column}" in frame.columns else None

@@ -126,4 +126,7 @@ def test_a_path_reads_inside_the_json_of_a_parquet_column(tmp_path: Path) -> Non
     source = Source.model_validate({"name": "s", "format": "parquet", "columns": mapping, "event_types": {"view": "view"}})
     (frame,) = read(tmp_path / "part.parquet", source, wanted_fields(source))
     assert frame["item_id"].to_list() == ["Q", None]
+    (frame,) = read(tmp_path / "part.parquet", source, {"tags": "properties.sku"}, frozenset({"tags"}))
+    assert frame["tags"].to_list() == [None, None]
+    (frame,) = read(tmp_path / "part.parquet", source, wanted_fields(source))
     assert frame.columns == ["line_number", "problem", "line", *wanted_fields(source)]
