@@ -1,6 +1,8 @@
 """Lines of files: numbered and complete, with each problem reported once."""
 
 import gzip
+import io
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobs.landing.readers.lines import LONGEST_LINE, blocks, numbered_lines
+from jobs.landing.readers.lines import LONGEST_LINE, blocks, numbered_lines, rewritable
 from jobs.landing.readers.problems import Problem
 
 
@@ -110,3 +112,19 @@ def test_blocks_of_any_size_hold_the_same_lines(
     for block in found:
         assert (block.first, block.problem) == (number, None)
         number += block.content.count(b"\n")
+
+
+def test_files_of_which_single_lines_cannot_be_replaced(path: Path) -> None:
+    """Erasure lists them instead: their lines are not numbered by line feeds."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr("a", "a\nb\n")
+    for content, encoding, expected in (
+        (b"a\nb\n", "utf-8", True),
+        (gzip.compress(b"a\nb\n"), "latin-1", True),
+        (b"a\rb\r", "utf-8", False),
+        ("a\n".encode("utf-16"), "utf-16", False),
+        (archive.getvalue(), "utf-8", False),
+    ):
+        path.write_bytes(content)
+        assert rewritable(path, encoding) is expected, content
