@@ -25,15 +25,8 @@ def text_column(name: str, values: Sequence[Any], exactly: Callable[[int], Any])
     >>> text_column("item_id", ["a", 7, 7.0, None], lambda _: 7).to_list()
     ['a', '7', '7', None]
     """
-    floats: list[float] = []
-
-    def other(value: Any) -> str | None:
-        if type(value) is float:
-            floats.append(value)
-        return scalar_text(value)
-
-    texts = [value if type(value) is str else other(value) for value in values]
-    if floats and _base(name) not in _measures():
+    texts = [value if type(value) is str else scalar_text(value) for value in values]
+    if _base(name) not in _measures() and any(type(value) is float for value in values):
         for at, value in enumerate(values):
             if type(value) is float:
                 texts[at] = scalar_text(exactly(at))

@@ -158,8 +158,7 @@ def _frame(
         of_lines[LEFT_OUT] = _left_out(parsed, by_position)
     columns = {}
     for name, (level, steps) in places.items():
-        get = parsed.paths.getter(steps)
-        values = [get(unit) for unit in parsed.units[level]]
+        values = parsed.paths.values(steps, parsed.units[level])
         if name in lists:
             columns[name] = list_column(map(parsed.paths.inside, values))
         else:

@@ -7,7 +7,7 @@ parser, with numbers as decimals: ``NaN`` and ``Infinity`` are null.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
 from itertools import takewhile
 from typing import Any
@@ -131,6 +131,19 @@ class Paths:
             return self._of_keys(steps)
         take, rest = self._taker(first), self.getter(steps[1:]) if steps[1:] else None
         return take if rest is None else lambda value: rest(take(value))
+
+    def values(self, steps: tuple[Step, ...], found: Iterable[Any]) -> list[Any]:
+        """What :meth:`getter` gives for each of many values; most paths are one key, which needs no function call.
+
+        Args:
+            steps: the path.
+            found: the values.
+        """
+        get = self.getter(steps)
+        if len(steps) == 1 and isinstance(steps[0], Key):
+            name = steps[0].name
+            return [value.get(name) if type(value) is dict else get(value) for value in found]
+        return [get(value) for value in found]
 
     def _of_keys(self, steps: tuple[Step, ...]) -> Getter:
         """The value under a key, or under a longer key of this step and the next ones, joined by dots."""
