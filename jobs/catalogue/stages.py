@@ -10,9 +10,10 @@ from typing import Any
 
 import polars as pl
 
-from jobs.cleaning.candidates import raw_columns, wanted_fields, with_short_descriptions
+from jobs.cleaning.candidates import wanted_fields, with_short_descriptions
 from jobs.cleaning.faults import in_parts
 from jobs.cleaning.number_texts import numbers
+from jobs.cleaning.raw_columns import raw_columns
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.stages import WAS_CHANGED
 from jobs.exchange.parquet_writer import write_partitions

@@ -23,9 +23,10 @@ from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
 from jobs.checking.items import ITEM, check_items
 from jobs.checking.names import Absent, absent, names_in
 from jobs.checking.tables import WORDS, show
-from jobs.cleaning.candidates import Arrival, masked_lines, no_candidates, shown_fields, wanted_fields
+from jobs.cleaning.candidates import Arrival, no_candidates, wanted_fields
 from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
+from jobs.cleaning.rejected import masked_lines, shown_fields
 from jobs.cleaning.stages import is_set_aside
 from jobs.landing.files import HOUR, found_file
 from jobs.landing.folders import FOLDER_FORMAT

@@ -8,8 +8,9 @@ import polars as pl
 
 from jobs.catalogue.stages import PERSONAL, lists_of, parse_items
 from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
-from jobs.cleaning.candidates import masked_lines, wanted_fields
+from jobs.cleaning.candidates import wanted_fields
 from jobs.cleaning.faults import in_parts
+from jobs.cleaning.rejected import masked_lines
 from jobs.landing.files import found_file
 from jobs.landing.readers import Bounds, read
 from schemas.contract import load_contract

@@ -14,16 +14,14 @@ from jobs.cleaning.candidates import (
     Arrival,
     Parsed,
     derived,
-    masked_lines,
     no_candidates,
-    reject_rows,
-    shown_fields,
     wanted_fields,
     without_erased,
 )
 from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
 from jobs.cleaning.reject_reasons import LineReason
+from jobs.cleaning.rejected import masked_lines, reject_rows, shown_fields
 from jobs.exchange.parquet_writer import content, write_partitions
 from jobs.landing.files import LandingFile, Piece
 from jobs.landing.readers import Bounds, Problem, read, refused_file

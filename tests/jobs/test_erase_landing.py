@@ -13,7 +13,8 @@ import pytest
 import zstandard
 
 from jobs import erase_landing
-from jobs.cleaning.candidates import Arrival, parse, reject_rows, wanted_fields, without_erased
+from jobs.cleaning.candidates import Arrival, parse, wanted_fields, without_erased
+from jobs.cleaning.rejected import reject_rows
 from jobs.erase_landing import blank, landing_files, lines_of_erased
 from jobs.landing.files import found_file
 from jobs.landing.readers import read
