@@ -141,6 +141,13 @@ def test_another_delimiter(tmp_path: Path) -> None:
     )
 
 
+def test_escaped_quotes(tmp_path: Path) -> None:
+    content = 'who,what,at,item,price,land\nann,look,2026-03-02T08:00:00Z,"a \\"red\\" lamp",2.5,NO\n'
+    assert checked(tmp_path, CSV, content)["next"][0] == (
+        'A quote follows a backslash, as Spark, MySQL and Hive write it: write `escape: "\\\\"`.'
+    )
+
+
 def test_another_encoding(tmp_path: Path) -> None:
     content = "who,what,at,item,price,land\nåse,look,2026-03-02T08:00:00Z,lamp,2.5,NO\n"
     assert checked(tmp_path, CSV, content.encode("utf-16"))["next"][0] == (
