@@ -101,7 +101,7 @@ def without_ids(raw: pl.DataFrame, columns: list[str], who: pl.Series, names: pl
     odd = low.str.contains(PERCENT_ENCODED) | (low.str.len_bytes() != low.str.len_chars())
     telling = low.str.len_chars() >= SHORTEST_TELLING_ID
     own, ids, marks = pl.col("_who"), who.to_list(), names.to_list()
-    frame = raw.select(columns).with_columns(low.alias("_who"), odd.alias("_odd"), telling.alias("_telling"))
+    frame = raw.with_columns(low.alias("_who"), odd.alias("_odd"), telling.alias("_telling"))
     for name in columns:
         text = pl.col(name)
         encoded = text.str.contains("%", literal=True)

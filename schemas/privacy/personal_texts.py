@@ -27,7 +27,7 @@ _SECRETS = (
     r"|csrf|xsrf|otp|jsessionid|phpsessid|jwt|credential"
 )
 _PERSONS = (
-    r"(?:user|customer|member|visitor|client|account|person)(?:[_-]?(?:id|name|no|number))?|uid|userid|login|e?mail(?:[_-]?address)?|phone"
+    r"(?:user|customer|member|visitor)(?:[_-]?(?:id|name|no|number))?|(?:client|account|person)[_-]?(?:id|no|number)|uid|userid|login|e?mail(?:[_-]?address)?|phone"
     r"|tel|mobile|ssn|iban"
 )
 _WORDS = r"tel(?:efon|ephone)?|phone|mobil(?:e)?|tlf|whatsapp|call me(?: at| on)?|fax|handy"
@@ -50,7 +50,7 @@ EMAIL = re.compile(
     re.IGNORECASE,
 )
 PHONE = re.compile(r"(?<![\w+])\+\s?\(?[1-9]\d{0,2}\)?(?:[ ./()-]{0,2}\d){7,12}(?!\d)")
-CARD = re.compile(r"(?<![\d.])(?:3[47]|[4-6]\d|2[2-7])(?:[ -]?\d){13,14}(?![\d.]*\d)")
+CARD = re.compile(r"(?<![\w.])(?:3[47]|[4-6]\d|2[2-7])(?:[ -]?\d){13,14}(?![\w.]*\d)(?!\w)")
 _OTHER_PHONES = re.compile(
     r"(?<![\w.-])00[1-9]\d{0,2}[ /-](?:[ ./()-]{0,2}\d){7,12}(?![\w-])"
     r"|(?<![\w.-])(?:\([2-9]\d{2}\) ?\d{3}|[2-9]\d{2}[-. ][2-9]\d{2})[-. ]\d{4}(?![\w-])"

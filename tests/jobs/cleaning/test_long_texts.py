@@ -22,7 +22,7 @@ FIELDS = {
 def test_each_long_value_is_a_reject(var: Path, deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_jobs_here(monkeypatch)
     sound = [line(event_id=f"e{i}", item=str(i)) for i in range(40)]
-    sound += [line(event_id="s", surface=LONG), line(event_id="d", item="2", device=LONG)]
+    sound += [line(event_id="s", surface=LONG), line(event_id="d", item="300", device=LONG)]
     deliver(*sound, *(line(**{"event_id": f"long {name}", name: LONG}) for name in FIELDS))
     run_job("clean", DAY, "r")
     lake = open_lake()

@@ -115,6 +115,7 @@ def test_personal_data_is_redacted_in_texts_and_pages(tmp_path: Path, text: str,
     ["ISBN 978-3-16-148410-0", "EAN 4006381333931", "art. 0663713001", "42 x 1 234 567", "1772438400000000", "logo@2x.png",
      "550e8400-e29b-41d4-a716-446655440000", "C++ in 24 hours", "author=Jane", "/c/red-shoes-size-42?page=2&sort=price",
      "Gold-Plated-Necklace-With-7-Small-Stones-2024-Edition", "12-10-2026 08:00", "4111 1111 1111 1112", "+20% off",
+     "54aad2fd6162330024040000", "/search?q=jam&client=safari&hl=en",
      "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"],
 )  # fmt: skip
 def test_other_numbers_and_texts_stay(tmp_path: Path, text: str) -> None:
