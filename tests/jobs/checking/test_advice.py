@@ -163,6 +163,16 @@ def test_a_few_rejects_of_no_known_cause_are_mentioned(tmp_path: Path) -> None:
     assert step.startswith("Look at the 1 rejects: if they are right, nothing has to change.")
 
 
+def test_texts_that_lost_something_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = JSON_LINES.replace("columns:\n  user_id", "columns:\n  surface: {path: page}\n  user_id", 1)
+    pages = ({"page": "L" * 300}, {"page": "/by/bela@people.example", "at": "2026-03-02T09:00:00Z"})
+    assert checked(tmp_path, mapping, lines(*pages))["changed_texts"] == {"cut.surface": 1, "redacted.email": 1}
+    shown = capsys.readouterr().err
+    assert "1 texts: surface was longer than the contract allows, and was cut" in shown
+    assert "1 texts: email in them was replaced" in shown
+    assert "bela@" not in shown
+
+
 def test_too_many_rejects_refuse_a_day(tmp_path: Path) -> None:
     steps = checked(tmp_path, JSON_LINES, lines({}, {"who": None}))["next"]
     assert steps[1].startswith("1 of 2 lines are rejects, more than 20 %: a day of such lines is refused.")
