@@ -1,7 +1,7 @@
 """Lines a second of each landing format, in this checkout and in another one, alternating: from a file to candidate events.
 
-Both read the same files with the same mappings, each in a process of its own. The processor time of the best round counts: other
-work on the machine makes a round slower, and never quicker.
+Both read the same files with the same mappings, each in a process of its own. The processor time of the best round counts: work
+of others on the machine makes a round slower, and never quicker.
 
 ``git worktree add /tmp/before main; python -m tests.benchmarks.reading --before /tmp/before``
 """
