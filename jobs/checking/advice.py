@@ -73,7 +73,8 @@ def _nothing_read(case: Case) -> Iterator[str]:
 
 def _encoding(case: Case) -> Iterator[str]:
     unread = (Problem.NOT_UTF8, Problem.NO_HEADER, Problem.NOT_JSON, Problem.NO_MATCH, Problem.WRONG_ENCODING, Problem.UTF16)
-    encoding = bytes_in(case.path) if any(case.found.counts[problem] for problem in unread) else None
+    is_text = case.source.format != "parquet"
+    encoding = bytes_in(case.path) if is_text and any(case.found.counts[problem] for problem in unread) else None
     if encoding is not None and encoding != case.source.encoding:
         yield f"The file is not in {case.source.encoding}: write `encoding: {encoding}`, or deliver UTF-8."
 
@@ -94,6 +95,11 @@ def _delimiter(case: Case) -> Iterator[str]:
     elif case.found.counts[Problem.NO_HEADER]:
         wanted = ", ".join(sorted(case.source.paths))
         yield f"The first line is not a header with {wanted}: correct the paths, or give the names of the columns as `fields:`."
+
+
+def _escape(case: Case) -> Iterator[str]:
+    if case.source.escape is None and any('\\"' in text for text in case.causes(Problem.BROKEN_QUOTES)):
+        yield 'A quote follows a backslash, as Spark, MySQL and Hive write it: write `escape: "\\\\"`.'
 
 
 def _absent(case: Case) -> Iterator[str]:
@@ -190,6 +196,7 @@ _ADVISERS: tuple[Callable[[Case], Iterator[str]], ...] = (
     _encoding,
     _json,
     _delimiter,
+    _escape,
     _absent,
     _times,
     _unknown_types,

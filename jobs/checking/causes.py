@@ -68,6 +68,8 @@ def json_in(line: str) -> str | None:
     'A line holds `\\x`, which JSON does not know: set `escape=json` in the log_format of nginx.'
     """
     text = line.strip()
+    if not text.strip("\0"):
+        return "A line has only zero bytes, as a crash of the writer leaves them: nothing can be read there."
     if text in ("{", "[", "}", "]", "},", "],") or re.fullmatch(r'[{\[]? *"[^"]*" *: *[{\[]?', text):
         return "The JSON is spread over several lines: write one object a line, such as with `jq -c .`"
     if text.startswith("["):

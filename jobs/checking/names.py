@@ -25,6 +25,8 @@ FIRST_LINES = 500
 DEEPEST = 6
 ALIKE = 0.75
 """Least similarity of a name that is proposed, as ``difflib`` measures it."""
+WHOLE_ALIKE = 0.5
+"""Least similarity of the whole path."""
 LOOKUP = re.compile(r"\[[^\]]*=")
 READER = Paths(exact)
 
@@ -121,7 +123,8 @@ def absent(found: Checked, source: Source, names: list[str]) -> list[Absent]:
     places = _places(source, found.table)
     filled = {_column(field) for field in places if found.filled[field]}
     columns = source.items.columns if found.table == "items" and source.items else source.columns
-    any_will_do = {name for name, column in columns.items() if column.first_of is not None}
+    sparse = source.format == "json_lines"  # a line may lack all parts of an id but the first
+    any_will_do = {n for n, column in columns.items() if column.first_of is not None or (sparse and column.paths is not None)}
     lacking: dict[str, Absent] = {}
     for field, place in places.items():
         column = _column(field) if _column(field) in any_will_do else field
@@ -163,4 +166,7 @@ def nearest(place: str, names: list[str]) -> str | None:
         return by_lower[place.lower()]
     by_last = {lower.rpartition(".")[2]: name for lower, name in by_lower.items()}
     alike = difflib.get_close_matches(place.lower().rpartition(".")[2], by_last, n=1, cutoff=ALIKE)
-    return by_last[alike[0]] if alike else None
+    found = by_last[alike[0]] if alike else None
+    if found is None or difflib.SequenceMatcher(None, place.lower(), found.lower()).ratio() < WHOLE_ALIKE:
+        return None
+    return found

@@ -159,6 +159,7 @@ BROWSER = '"-" "Mozilla/5.0 (X11; Linux x86_64)"'
         ('192.0.2.7 - ann of york [{}] "GET /a HTTP/1.1" 200 5 ' + BROWSER, "/a", "192.0.2.7"),
         ('192.0.2.7, 10.0.0.9 - - [{}] "GET /b HTTP/1.1" 200 5 ' + BROWSER, "/b", "192.0.2.7"),
         ('192.0.2.7 - - [{}] "GET /c d HTTP/1.1" 200 5 ' + BROWSER, "/c d", "192.0.2.7"),
+        ('192.0.2.7 - - [{}] "GET /%D0%BF%D0%BE HTTP/1.1" 200 5 ' + BROWSER, "/по", "192.0.2.7"),
         ('192.0.2.7 - - [{}] "GET https://quince.example/e HTTP/1.1" 200 5 ' + BROWSER, "/e", "192.0.2.7"),
         ('quince.example:443 192.0.2.7 - - [{}] "GET /f HTTP/1.1" 200 5 ' + BROWSER, "/f", "192.0.2.7"),
         ('[2001:db8::1]:443 2001:db8::7 - - [{}] "GET /f HTTP/1.1" 200 5 ' + BROWSER, "/f", "2001:db8::7"),

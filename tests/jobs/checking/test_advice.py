@@ -141,6 +141,13 @@ def test_another_delimiter(tmp_path: Path) -> None:
     )
 
 
+def test_escaped_quotes(tmp_path: Path) -> None:
+    content = 'who,what,at,item,price,land\nann,look,2026-03-02T08:00:00Z,"a \\"red\\" lamp",2.5,NO\n'
+    assert checked(tmp_path, CSV, content)["next"][0] == (
+        'A quote follows a backslash, as Spark, MySQL and Hive write it: write `escape: "\\\\"`.'
+    )
+
+
 def test_another_encoding(tmp_path: Path) -> None:
     content = "who,what,at,item,price,land\nåse,look,2026-03-02T08:00:00Z,lamp,2.5,NO\n"
     assert checked(tmp_path, CSV, content.encode("utf-16"))["next"][0] == (
@@ -154,6 +161,16 @@ def test_another_encoding(tmp_path: Path) -> None:
 def test_a_few_rejects_of_no_known_cause_are_mentioned(tmp_path: Path) -> None:
     (step,) = checked(tmp_path, JSON_LINES, lines(*({"item": f"lamp-{n}"} for n in range(9)), {"item": "x" * 300}))["next"]
     assert step.startswith("Look at the 1 rejects: if they are right, nothing has to change.")
+
+
+def test_texts_that_lost_something_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mapping = JSON_LINES.replace("columns:\n  user_id", "columns:\n  surface: {path: page}\n  user_id", 1)
+    pages = ({"page": "L" * 300}, {"page": "/by/bela@people.example", "at": "2026-03-02T09:00:00Z"})
+    assert checked(tmp_path, mapping, lines(*pages))["changed_texts"] == {"cut.surface": 1, "redacted.email": 1}
+    shown = capsys.readouterr().err
+    assert "1 texts: surface was longer than the contract allows, and was cut" in shown
+    assert "1 texts: email in them was replaced" in shown
+    assert "bela@" not in shown
 
 
 def test_too_many_rejects_refuse_a_day(tmp_path: Path) -> None:

@@ -92,6 +92,30 @@ def test_parquet_names_its_columns_too(landing: Path, monkeypatch: pytest.Monkey
         cleaned(monkeypatch, format="parquet", columns=TYPOS)
 
 
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"item_id": {"first_of": ["sku", "product_id"]}},
+        {"value": {"path": "properties.price"}},
+        {"surface": {"constant": "shop"}},
+    ],
+)
+def test_one_of_several_paths_and_a_path_into_a_text_are_there(
+    landing: Path, monkeypatch: pytest.MonkeyPatch, columns: dict[str, Any]
+) -> None:
+    (landing / "part.csv").write_text(
+        'who,at,product_id,price,properties\nann,2026-03-02T08:00:00Z,Q-1,4.5,"{""price"": 4.5}"\n'
+    )
+    assert cleaned(monkeypatch, columns=columns)["events"] == 1
+
+
+def test_the_fields_of_a_w3c_log_are_its_columns(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (landing / "part.log").write_text("#Version: 1.0\n#Fields: who at product_id price\nann 2026-03-02T08:00:00Z Q-1 4.5\n")
+    assert cleaned(monkeypatch, header="w3c", delimiter=" ", quote=None)["events"] == 1
+    with pytest.raises(Refused, match="no file of source shop has the column 'prise'"):
+        cleaned(monkeypatch, header="w3c", delimiter=" ", quote=None, columns={"value": {"path": "prise"}})
+
+
 def test_a_file_that_cannot_be_read_says_nothing_of_its_columns(landing: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (landing / "part.csv").write_bytes(b"\xff\xff\n")
     assert cleaned(monkeypatch)["reasons"] == {"line.not_utf8": 1}
