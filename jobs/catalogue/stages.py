@@ -10,11 +10,7 @@ from typing import Any
 
 import polars as pl
 
-<<<<<<< HEAD
 from jobs.cleaning.candidates import wanted_fields, with_short_descriptions
-=======
-from jobs.cleaning.candidates import raw_columns, wanted_fields, with_short_descriptions
->>>>>>> wt17-d
 from jobs.cleaning.faults import in_parts
 from jobs.cleaning.number_texts import numbers
 from jobs.cleaning.raw_columns import raw_columns

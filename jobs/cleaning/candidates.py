@@ -117,15 +117,9 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
         events: the contract.
     """
     left_out = raw[LEFT_OUT] if LEFT_OUT in raw.columns else None
-<<<<<<< HEAD
     trimmed = trimmed_texts(raw, source)
     raw, not_exact = with_exact_ids(trimmed)
     set_aside = set_aside_by_rule(raw, source)
-=======
-    trimmed = _trimmed(raw, source)
-    raw, not_exact = _with_exact_ids(trimmed)
-    set_aside = _set_aside(raw, source)
->>>>>>> wt17-d
     parts = _parts_of_the_person(raw, source)
     raw = assembled(raw, source)
     too_long = (raw["user_id"].cast(pl.String).str.len_chars() > LONGEST_USER_ID).fill_null(False)
@@ -136,22 +130,14 @@ def parse(raw: pl.DataFrame, source: Source, key: bytes, arrival: Arrival, event
     frame = derived(_complete(frame.with_columns(**arrival.constants()), events), arrival.history)
     frame = _with_event_ids(frame).select(*events.columns, ELEMENT)
     frame = with_short_descriptions(frame, events, changed)
-<<<<<<< HEAD
     broken = broken_rules(frame, raw, why_no_time, set_aside, source, events)
-=======
-    broken = _broken(frame, raw, why_no_time, set_aside, source, events)
->>>>>>> wt17-d
     sound = raw["problem"].is_null()
     broken = broken.with_columns(
         (too_long & sound).alias(f"user_id.{LineReason.TOO_LONG}"), **not_exact_reasons(not_exact, sound, broken)
     )
     is_rejected = broken.select(pl.any_horizontal(pl.all())).to_series() | raw["problem"].is_not_null()
     raw = _with_masked_values(raw, persons, is_rejected)
-<<<<<<< HEAD
     rejected = rejected_rows(frame, raw, broken, is_rejected, shown_fields(source, events))
-=======
-    rejected = _refused(frame, raw, broken, is_rejected, shown_fields(source, events))
->>>>>>> wt17-d
     unread = 0 if left_out is None else int(left_out.filter(~is_rejected).sum())
     rejected = with_short_texts(without_private(rejected, source), events)
     return Parsed(frame.filter(~is_rejected), rejected, unread, changed, former)
@@ -171,11 +157,7 @@ def without_erased(parsed: Parsed, erased: Erased) -> Parsed:
     gone = [parsed.rejected if rejected is None else parsed.rejected.filter(~rejected)]
     for frame, hit in ((parsed.accepted, accepted), (parsed.rejected, rejected)):
         if hit is not None:
-<<<<<<< HEAD
             gone.append(nothing_but_the_place(frame.filter(hit), parsed.rejected))
-=======
-            gone.append(_nothing_but_the_place(frame.filter(hit), parsed.rejected))
->>>>>>> wt17-d
     return Parsed(kept, pl.concat(gone), parsed.left_out, parsed.changed, parsed.former)
 
 
