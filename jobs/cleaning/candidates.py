@@ -25,13 +25,13 @@ from jobs.cleaning.broken_rules import (
 from jobs.cleaning.event_identity import CONTENT_COLUMNS, content_of
 from jobs.cleaning.number_texts import numbers
 from jobs.cleaning.pseudonymize import TYPED, pseudonyms, telling_parts, with_pseudonyms, without_ids
-from jobs.cleaning.raw_columns import IDS, assembled, trimmed_texts, with_exact_ids
+from jobs.cleaning.raw_columns import assembled, trimmed_texts, with_exact_ids
 from jobs.cleaning.reject_reasons import LineReason
 from jobs.cleaning.rejected import nothing_but_the_place, rejected_rows, shown_fields, with_short_texts, without_private
 from jobs.cleaning.timestamps import reasons as time_reasons
 from jobs.cleaning.timestamps import utc_times
 from jobs.landing.mapped import fields_of, parts_of
-from jobs.landing.readers.frames import ELEMENT, LEFT_OUT
+from jobs.landing.readers.frames import ELEMENT, IDS, LEFT_OUT
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import redacted_texts
 from schemas.privacy.suppression_list import Erased

@@ -4,10 +4,8 @@ import polars as pl
 
 from jobs.cleaning.number_texts import exact_ids
 from jobs.landing.mapped import value_of
-from jobs.landing.readers.frames import ELEMENT, WITHIN
+from jobs.landing.readers.frames import ELEMENT, IDS, WITHIN
 from schemas.source import Source
-
-IDS = ("user_id", "event_id", "item_id")
 
 
 def raw_columns(raw: pl.DataFrame, source: Source) -> tuple[pl.DataFrame, dict[str, pl.Series]]:

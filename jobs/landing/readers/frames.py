@@ -9,6 +9,8 @@ from jobs.landing.readers.problems import Problem
 
 ELEMENT, WITHIN, LEFT_OUT = "element", "within", "left_out"
 """Columns of records that are elements of a line's list: see ``jobs.landing.readers``."""
+IDS = ("user_id", "event_id", "item_id")
+"""Columns whose numbers are names: two of them never become one."""
 Numbers = Sequence[int] | np.ndarray | pl.Series
 
 

@@ -6,12 +6,10 @@ from typing import Any
 
 import polars as pl
 
+from jobs.landing.readers.frames import IDS
 from jobs.landing.readers.json_values import Paths, exact, quick, scalar_text, whole_characters
 from schemas.contract import load_contract
 from schemas.json_path import Step
-
-IDS = ("user_id", "item_id", "event_id")
-"""Columns in which two texts that differ never become one."""
 
 
 def text_column(name: str, values: Sequence[Any], exactly: Callable[[int], Any]) -> pl.Series:

@@ -6,7 +6,9 @@ whole number up to 2**p only (IEEE 754, section 3.3): beyond it two ids may have
 
 import polars as pl
 
-EXACT_UP_TO, EXACT_UP_TO_IN_32_BITS = 2**53, 2**24
+from schemas.privacy.number_ids import LARGEST_EXACT
+
+EXACT_IN_32_BITS = 2**24
 
 
 def as_text(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
@@ -42,5 +44,5 @@ def ambiguous(value: pl.Expr, kind: pl.DataType) -> pl.Expr | None:
 
 
 def _ambiguous(value: pl.Expr, kind: pl.DataType) -> pl.Expr:
-    most = EXACT_UP_TO_IN_32_BITS if isinstance(kind, pl.Float32) else EXACT_UP_TO
+    most = EXACT_IN_32_BITS if isinstance(kind, pl.Float32) else LARGEST_EXACT
     return value.is_finite() & (value.abs() >= most)

@@ -12,7 +12,7 @@ from polars.datatypes import DataTypeClass
 
 from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, by_halves, polars_schema
 from jobs.landing.readers.bounds import Bounds
-from jobs.landing.readers.frames import problem_frame
+from jobs.landing.readers.frames import IDS, problem_frame
 from jobs.landing.readers.moments import possible
 from jobs.landing.readers.numbers_as_text import ambiguous, as_text
 from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
@@ -28,7 +28,6 @@ MOST_FAILURES = 200
 """Conversions of a batch that may fail; the rest of its rows are then damaged together."""
 MAP = ["key", "value"]
 """The fields of an entry of a map."""
-IDS = ("user_id", "event_id", "item_id")
 NOT_OPENED = (*BROKEN, *NOT_CONVERTED, MemoryError)
 """The errors of a file whose footer is damaged: a name that is not text, a size that is not possible."""
 Groups = tuple[int, int]
