@@ -41,7 +41,7 @@ def items(**more: Any) -> dict[str, Any]:
         ({"delimiter": ";"}, "delimiter is only for the format csv; the format is json_lines"),
         ({"format": "csv", "delimiter": "||"}, "'||' is not one ASCII character; at delimiter"),
         ({"format": "csv", "encoding": "klingon"}, "unknown encoding 'klingon'"),
-        ({"format": "csv", "encoding": "utf-16"}, "encoding 'utf-16' is not a superset of ASCII"),
+        ({"format": "csv", "encoding": "cp037"}, "encoding 'cp037' is not a superset of ASCII"),
         ({"format": "csv", "fields": ["u", "x"]}, "fields has no t"),
         ({"format": "pattern"}, "the format pattern needs a pattern with named groups"),
         ({"format": "pattern", "pattern": r"(?P<u>\w+) (\d+)"}, "the pattern has no group t; it has u"),
