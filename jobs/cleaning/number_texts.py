@@ -80,8 +80,12 @@ def exact_ids(values: pl.Series) -> tuple[pl.Series, pl.Series | None]:
         return _with_flag(frame.select(text.alias(values.name), is_rounded.alias("rounded")))
     if values.dtype != pl.String:
         return values.cast(pl.String), None
-    odd = values.str.contains(".", literal=True) | values.str.contains(r"[eE]\+")
-    rows = (odd & values.str.contains(r"^[+-]?\d+(?:\.\d+)?(?:[eE]\+?\d{1,3})?$")).fill_null(False).arg_true().to_list()
+    odd = (values.str.contains(".", literal=True) | values.str.contains("+", literal=True)).fill_null(False).arg_true()
+    if not len(odd):
+        return values, None
+    some = values.gather(odd)
+    is_odd = some.str.contains(r"\.|[eE]\+") & some.str.contains(r"^[+-]?\d+(?:\.\d+)?(?:[eE]\+?\d{1,3})?$")
+    rows = odd.filter(is_odd).to_list()
     if not rows:
         return values, None
     texts = values.to_list()

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.cleaning.event_identity import SAME_EVENT, conflicts, first_arrivals
+from jobs.cleaning.event_identity import CONTENT_COLUMNS, SAME_EVENT, conflicts, first_arrivals
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
 from jobs.sessions.lookback import event_time_range
@@ -32,7 +32,8 @@ class Closing:
     @property
     def columns(self) -> list[str]:
         made = {"closed_on", "session_id", "position"}
-        return [*(name for name in self.session_events.columns if name not in made), "text"]
+        needed = [name for name in self.session_events.columns if name not in made]
+        return [*needed, *(name for name in CONTENT_COLUMNS if name not in needed)]
 
 
 def read_events(of: Closing, numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
@@ -56,7 +57,8 @@ def close_and_write(of: Closing, bucket: int, frames: dict[str, pl.DataFrame]) -
         bucket: its number.
         frames: the rows of :func:`read_events`.
     """
-    rows, sessions = closing_sessions(frames[EVENTS], of.dates, of.gap)
+    events = frames[EVENTS].drop("position", strict=False)  # the rank of an item in its list; here it is that in the session
+    rows, sessions = closing_sessions(events, of.dates, of.gap)
     reappeared = conflicts(frames[EVENTS]).join(rows.select(*SAME_EVENT, "closed_on"), on=SAME_EVENT)
     yield {
         "conflicts": reappeared.to_dicts(),
