@@ -2,10 +2,10 @@
 
 The source's mapping tells which user a line belongs to, as in cleaning. A blanked line stays as an empty line (in Parquet as a
 row of nulls), so that the other lines keep their numbers; where a line holds events of several persons (``each`` of a mapping),
-only the elements of erased ones become null. Without ``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the
-receipts list the files that still contain erased users. A broken line has no user: to search those for a raw id, give it with
-``--from``. The receipts also list what was not searched, because no mapping reads it: folders of other sources, folders without
-an arrival hour, hidden files.
+only the elements of erased ones become null, but a row of Parquet is blanked as a whole. Without
+``CLICKWRIGHT_LANDING_IS_OURS`` no file is changed, and the receipts list the files that still contain erased users. A broken
+line has no user: to search those for a raw id, give it with ``--from``. The receipts also list what was not searched, as no
+mapping reads it: folders of other sources, folders without an arrival hour, hidden files.
 
 If a line of a request found nobody, here or in the lake, its id may be wrong, and the exit code is 4.
 

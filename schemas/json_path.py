@@ -158,20 +158,41 @@ def placed(path: str, each: str | None) -> tuple[int, tuple[Step, ...]]:
     return level, steps
 
 
-def inside_columns(path: str) -> list[tuple[str, tuple[Step, ...]]]:
+def inside_columns(path: str, each: str | None = None) -> list[tuple[str, tuple[Step, ...]]]:
     """The columns whose text a path may read inside, longest name first, each with the steps inside its text.
+
+    Args:
+        path: the path.
+        each: the mapping's path of the lists whose elements are events: in an element its fields are the columns.
 
     >>> [name for name, _ in inside_columns("properties.$os")], [name for name, _ in inside_columns("a.b.c")]
     (['properties'], ['a.b', 'a'])
     >>> inside_columns('["user.id"]'), inside_columns("price")
     ([('user.id', ())], [])
+    >>> [name for name, _ in inside_columns("items[].more.$os", "items[]")]
+    ['items[].more', 'items[]']
     """
     try:
-        steps = steps_of(path)
+        level, steps = placed(path, each) if each is not None else (0, steps_of(path))
     except ValueError:
         return []  # a column may have any name
+    if level:
+        return _inside_fields(path, level, steps)
     if isinstance(steps[0], Key) and steps[0].exact:
         return [(steps[0].name, steps[1:])]
-    names = [step.name for step in takewhile(lambda s: isinstance(s, Key) and not s.exact, steps) if isinstance(step, Key)]
+    names = plain_keys(steps)
     lengths = range(min(len(names), len(steps) - 1), 0, -1)
     return [(".".join(names[:length]), steps[length:]) for length in lengths]
+
+
+def _inside_fields(path: str, level: int, steps: tuple[Step, ...]) -> list[tuple[str, tuple[Step, ...]]]:
+    """The fields of an element whose text a path may read inside, or the element itself, as paths."""
+    element = path[: [step.end() for step in _STEP.finditer(path) if step["every"] is not None][level - 1]]
+    names = plain_keys(steps)
+    lengths = range(min(len(names), len(steps) - 1), -1, -1) if steps else ()
+    return [(".".join([element, *names[:length]]), steps[length:]) for length in lengths]
+
+
+def plain_keys(steps: tuple[Step, ...]) -> list[str]:
+    """The names of the keys with which some steps begin."""
+    return [step.name for step in takewhile(lambda s: isinstance(s, Key) and not s.exact, steps) if isinstance(step, Key)]

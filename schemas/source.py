@@ -35,7 +35,7 @@ ONLY_FOR = {
     "extra_fields": ("csv",),
     "encoding": ("csv", "pattern", "json_lines"),
     "pattern": ("pattern",),
-    "each": ("json_lines",),
+    "each": ("json_lines", "parquet"),
 }
 """Options that only some formats have."""
 
@@ -181,13 +181,22 @@ class Source(Strict):
             if self.header is not None and self.fields is not None:
                 raise ValueError("give one of header and fields: a w3c header names the fields itself")
         if self.each is not None:
-            lists_of(self.each)
+            self._expect_lists(self.each)
         for place, path in self._placed_paths:
             try:
                 self._expect_readable(path, self.each if not place.startswith("items.") else None)
             except ValueError as error:
                 raise ValueError(f"{place}: {error}") from None
         return self
+
+    def _expect_lists(self, each: str) -> None:
+        """Check that lines may have the lists of ``each``.
+
+        Raises:
+            ValueError: the path does not name a list, or a row is not a list.
+        """
+        if not lists_of(each)[0] and self.format == "parquet":
+            raise ValueError(f"each is {each!r}, but a row of Parquet is not a list; name a column of lists, such as items[]")
 
     def _expect_readable(self, path: str, each: str | None) -> None:
         """Check that lines may have a value at a path.

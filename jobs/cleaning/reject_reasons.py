@@ -31,7 +31,7 @@ SENTENCES: dict[str, str] = {
     Problem.NOT_AN_OBJECT: 'the line is a JSON list or a single value, not an object; `each: "[]"` makes its elements events',
     Problem.NOT_A_LIST: "the value that `each` of the mapping names is not a list",
     Problem.NO_ELEMENTS: "the line is an empty list",
-    Problem.TOO_MANY_ELEMENTS: "the elements of the line, each with the values of the whole line, become more than 64 MiB",
+    Problem.TOO_MANY_ELEMENTS: "the elements become over 64 MiB with the values of the line, or are over 262,144 in Parquet",
     Problem.NOT_UTF8: "the line is not valid UTF-8; if the file has another encoding, name it: `encoding: latin-1`",
     Problem.WRONG_ENCODING: "the line cannot be decoded with the mapping's encoding",
     Problem.TOO_LONG: "the line is longer than 1 MiB",

@@ -168,6 +168,34 @@ def test_parquet_rows_become_nulls(var: Path, ours: None, erased: Callable[[str]
     assert pq.ParquetFile(path).metadata.row_group(0).column(0).compression == "ZSTD"
 
 
+@pytest.mark.parametrize("who", ["who", "acts[].who"])
+def test_parquet_rows_with_an_element_of_an_erased_user_become_nulls(
+    var: Path, ours: None, erased: Callable[[str], str], who: str
+) -> None:
+    source = Source.model_validate(
+        {
+            "name": "batches",
+            "format": "parquet",
+            "each": "acts[]",
+            "columns": {"user_id": {"path": who}, "event_type": {"constant": "view"}, "event_time": {"path": "acts[].at"}},
+            "event_types": {"view": "view"},
+        }
+    )
+    people = [[BELA, BELA], [BELA, ANNA], [ANNA], [BELA]] if who != "who" else [[BELA], [ANNA], [ANNA], [BELA]]
+    rows = [{"who": of[0], "acts": [{"who": one, "at": "1998-04-16T14:00:00Z"} for one in of]} for of in people]
+    path = var / "landing" / "batches" / "arrived=1998-04-16T15" / "part.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    erased(ANNA)
+    file = found_file("batches", path, var / "landing", datetime(1998, 4, 16, 16, tzinfo=UTC))
+    lines = lines_of_erased(file, source, pseudonym_key(get_settings()), read_erased())
+    assert sorted(lines.of) == [2, 3]
+    blank(path, lines, source)
+    nothing = {"who": None, "acts": None}
+    assert pq.read_table(path).to_pylist() == [rows[0], nothing, nothing, rows[3]]
+    assert lines_of_erased(file, source, pseudonym_key(get_settings()), read_erased()).of == {}
+
+
 def test_broken_line_is_found_by_raw_id(deliver: Deliver, ours: None, erased: Callable[[str], str], tmp_path: Path) -> None:
     path = deliver(line(user=BELA), line(user=ANNA)[:-9], '{"user": "someb')
     erased(ANNA)

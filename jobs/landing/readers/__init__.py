@@ -94,7 +94,9 @@ def _frames(
         case "csv":
             frames = _with_json(read_delimited(path, source, _with_texts(wanted)), wanted)
         case "parquet":
-            frames = _with_json(read_parquet(path, _with_texts(wanted), lists - set(in_a_text), groups, bounds), wanted)
+            fields = _with_texts(wanted, source.each)
+            frames = read_parquet(path, source, fields, lists - set(in_a_text), groups, bounds)
+            frames = _with_json(frames, wanted, source.each)
         case "pattern":
             groups_of = {name: where for name, where in _with_texts(wanted).items() if where in source.groups}
             frames = _with_json(read_pattern(path, source, groups_of), wanted)
@@ -102,15 +104,15 @@ def _frames(
         yield frame.with_columns(_list(name, frame.schema[name], in_a_text.get(name)) for name in sorted(lists))
 
 
-def _with_texts(wanted: Mapping[str, str]) -> dict[str, str]:
+def _with_texts(wanted: Mapping[str, str], each: str | None = None) -> dict[str, str]:
     """The wanted fields, and the columns whose texts may hold the JSON that a field's path leads into."""
-    inside = {f"{INSIDE}{column}": column for where in wanted.values() for column, _ in inside_columns(where)}
+    inside = {f"{INSIDE}{column}": column for where in wanted.values() for column, _ in inside_columns(where, each)}
     return {**wanted, **inside}
 
 
-def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str]) -> Iterator[pl.DataFrame]:
+def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str], each: str | None = None) -> Iterator[pl.DataFrame]:
     """Frames in which fields with a path into a text of JSON have their values; a column of the path's own name goes first."""
-    inner = {name: found for name, where in wanted.items() if (found := inside_columns(where))}
+    inner = {name: found for name, where in wanted.items() if (found := inside_columns(where, each))}
     for frame in frames:
         for name, found in inner.items():
             if name in frame.columns and isinstance(frame.schema[name], pl.List):

@@ -131,9 +131,7 @@ def _struct(values: pa.StructArray) -> tuple[pa.Array, Bad]:
 
 def _list(values: pa.Array) -> tuple[pa.Array, Bad]:
     """A list, of any of Arrow's kinds of lists; a map is a list of structs with ``key`` and ``value``."""
-    kind = values.type
-    if pa.types.is_map(kind):
-        values = values.cast(pa.large_list(pa.struct({"key": kind.key_type, "value": kind.item_type})))
+    values = entries_of(values)
     lengths = pc.list_value_length(values).fill_null(0).to_numpy(zero_copy_only=False)
     inner = values.flatten()
     plain, wrong = as_plain(inner)
@@ -144,6 +142,14 @@ def _list(values: pa.Array) -> tuple[pa.Array, Bad]:
     bad = np.zeros(len(values), dtype=bool)
     bad[np.repeat(np.arange(len(values)), lengths)[wrong]] = True
     return lists, bad
+
+
+def entries_of(values: pa.Array) -> pa.Array:
+    """A map as a list of its keys and values; other lists stay as they are."""
+    kind = values.type
+    if not pa.types.is_map(kind):
+        return values
+    return values.cast(pa.large_list(pa.struct({"key": kind.key_type, "value": kind.item_type})))
 
 
 def polars_schema(schema: pa.Schema) -> pl.Schema:

@@ -1,6 +1,6 @@
 """The frames that every reader returns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import polars as pl
@@ -11,6 +11,8 @@ ELEMENT, WITHIN, LEFT_OUT = "element", "within", "left_out"
 """Columns of records that are elements of a line's list: see ``jobs.landing.readers``."""
 IDS = ("user_id", "event_id", "item_id")
 """Columns whose numbers are names: two of them never become one."""
+EXPANDED_BYTES = 64 << 20
+"""The most bytes that the values of a whole line become when each of its elements gets them."""
 Numbers = Sequence[int] | np.ndarray | pl.Series
 
 
@@ -55,3 +57,28 @@ def problem_frame(
         }
     )
     return frame.with_columns(**{name: pl.lit(None, kind) for name, kind in columns.items()})
+
+
+def without_too_large(frame: pl.DataFrame, shared: list[str], text: Callable[[int], str | None]) -> pl.DataFrame:
+    """Refuse lines whose own values would become too large when each of many elements gets them.
+
+    Args:
+        frame: rows of elements.
+        shared: the columns that several elements of a line have in common.
+        text: gives the text of the line with a number.
+    """
+    texts = [name for name in shared if frame.schema[name] == pl.String]
+    size = pl.sum_horizontal(pl.lit(0, pl.Int64), *[pl.col(name).str.len_bytes().fill_null(0) for name in texts])
+    large = frame.select((size.sum().over("line_number") > EXPANDED_BYTES).alias("large"))["large"]
+    if not large.any():
+        return frame
+    kept = frame.filter(~large | (frame[ELEMENT] <= 1))
+    refused = large.filter(~large | (frame[ELEMENT] <= 1))
+    known = ("line_number", "problem", "line", ELEMENT)
+    lines = [text(n) if hit else None for n, hit in zip(kept["line_number"], refused, strict=True)]
+    return kept.with_columns(
+        pl.when(refused).then(pl.lit(str(Problem.TOO_MANY_ELEMENTS))).otherwise("problem").alias("problem"),
+        pl.when(refused).then(pl.Series(lines, dtype=pl.String)).otherwise("line").alias("line"),
+        pl.when(refused).then(0).otherwise(ELEMENT).cast(pl.Int32).alias(ELEMENT),
+        *[pl.when(~refused).then(pl.col(n)).alias(n) for n in frame.columns if n not in known],
+    )

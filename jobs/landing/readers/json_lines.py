@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import polars as pl
 
-from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN
+from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN, without_too_large
 from jobs.landing.readers.json_columns import list_column, text_column
 from jobs.landing.readers.json_elements import Record, expands, left_out, lists_read_by_position, units
 from jobs.landing.readers.json_values import Paths, exact, quick
@@ -20,8 +20,6 @@ from schemas.source import Source
 CHUNK_LINES = 100_000
 CHUNK_BYTES = 8 << 20
 """Lines that are parsed together. Both are bounded: a line may be a mebibyte long, and twenty times as large when parsed."""
-EXPANDED_BYTES = 64 << 20
-"""The most bytes that the values of a whole line become when each of its elements gets them."""
 
 
 def read_json_lines(path: Path, source: Source, wanted: Mapping[str, str], lists: frozenset[str]) -> Iterator[pl.DataFrame]:
@@ -206,29 +204,5 @@ def _of_elements(
     if LEFT_OUT in frame.columns:
         frame = frame.with_columns(pl.when(pl.col(ELEMENT) <= 1).then(LEFT_OUT).otherwise(0).alias(LEFT_OUT))
     shared = [name for name, level in levels.items() if level < parsed.source.depth]
-    return without_too_large(frame, shared, {line.number: line.content for line in parsed.lines})
-
-
-def without_too_large(frame: pl.DataFrame, shared: list[str], contents: Mapping[int, bytes]) -> pl.DataFrame:
-    """Refuse lines whose own values would become too large when each of many elements gets them.
-
-    Args:
-        frame: rows of elements.
-        shared: the columns that several elements of a line have in common.
-        contents: line number -> the line.
-    """
-    texts = [name for name in shared if frame.schema[name] == pl.String]
-    size = pl.sum_horizontal(pl.lit(0, pl.Int64), *[pl.col(name).str.len_bytes().fill_null(0) for name in texts])
-    large = frame.select((size.sum().over("line_number") > EXPANDED_BYTES).alias("large"))["large"]
-    if not large.any():
-        return frame
-    kept = frame.filter(~large | (frame[ELEMENT] <= 1))
-    refused = large.filter(~large | (frame[ELEMENT] <= 1))
-    known = ("line_number", "problem", "line", ELEMENT)
-    lines = [text_of(contents[n]) if hit else None for n, hit in zip(kept["line_number"], refused, strict=True)]
-    return kept.with_columns(
-        pl.when(refused).then(pl.lit(str(Problem.TOO_MANY_ELEMENTS))).otherwise("problem").alias("problem"),
-        pl.when(refused).then(pl.Series(lines, dtype=pl.String)).otherwise("line").alias("line"),
-        pl.when(refused).then(0).otherwise(ELEMENT).cast(pl.Int32).alias(ELEMENT),
-        *[pl.when(~refused).then(pl.col(n)).alias(n) for n in frame.columns if n not in known],
-    )
+    contents = {line.number: line.content for line in parsed.lines}
+    return without_too_large(frame, shared, lambda number: text_of(contents[number]))

@@ -1,33 +1,29 @@
 """Parquet: typed columns as they are, in batches of rows. The line number is the row number, from 1."""
 
 from collections.abc import Collection, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
-from polars.datatypes import DataTypeClass
 
-from jobs.landing.readers.arrow_types import NOT_CONVERTED, as_plain, by_halves, polars_schema
+from jobs.landing.readers.arrow_types import NOT_CONVERTED, by_halves, polars_schema
 from jobs.landing.readers.bounds import Bounds
-from jobs.landing.readers.frames import IDS, problem_frame
-from jobs.landing.readers.moments import possible
-from jobs.landing.readers.numbers_as_text import ambiguous, as_text
-from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds
+from jobs.landing.readers.frames import problem_frame
+from jobs.landing.readers.parquet_bounds import BROKEN, decoded_bytes, footer_exceeds, most_values
+from jobs.landing.readers.parquet_elements import Elements, in_small_parts
+from jobs.landing.readers.parquet_values import BAD, field_values, plain_frame, top, value_at
 from jobs.landing.readers.problems import Problem
-from schemas.contract import load_contract
-from schemas.json_path import Element, Key, Lookup, Step, steps_of
+from schemas.source import Source
 
 BATCH_ROWS = 1 << 18
 SMALLEST_BATCH = 1 << 10
 BATCH_BYTES = 64 << 20
 """About the most bytes that the rows of a batch become."""
+BYTES_A_VALUE = 64
+"""About the bytes that a value in a list becomes when each is a record."""
 MOST_FAILURES = 200
 """Conversions of a batch that may fail; the rest of its rows are then damaged together."""
-MAP = ["key", "value"]
-"""The fields of an entry of a map."""
 NOT_OPENED = (*BROKEN, *NOT_CONVERTED, MemoryError)
 """The errors of a file whose footer is damaged: a name that is not text, a size that is not possible."""
 Groups = tuple[int, int]
@@ -59,7 +55,7 @@ def row_groups(path: Path, bytes_a_piece: int) -> list[tuple[Groups, int]]:
 
 
 def read_parquet(
-    path: Path, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
+    path: Path, source: Source, wanted: Mapping[str, str], lists: frozenset[str], groups: Groups | None, bounds: Bounds
 ) -> Iterator[pl.DataFrame]:
     """The frames of a Parquet file, or of some of its row groups; a column that the file lacks is null.
 
@@ -67,6 +63,7 @@ def read_parquet(
 
     Args:
         path: the file.
+        source: the mapping, which says whether the elements of a list are events.
         wanted: field -> path of its value.
         lists: the fields that hold several texts.
         groups: the row groups to read; all of them without it.
@@ -87,16 +84,17 @@ def read_parquet(
             if groups is None or groups[0] == 0:
                 yield problem_frame([0], Problem.TOO_LARGE, [None], kinds)
             return
-        twice = {name for name in names if names.count(name) > 1} & {_top(where, schema) for where in wanted.values()}
+        twice = {name for name in names if names.count(name) > 1} & {top(where, schema) for where in wanted.values()}
         if twice:
             yield from _all_refused(file, groups, Problem.REPEATED_NAME, kinds)
             return
-        yield from _frames(file, path, wanted, kinds, schema, groups, bounds)
+        yield from _frames(file, path, source, wanted, kinds, schema, groups, bounds)
 
 
 def _frames(
     file: pq.ParquetFile,
     path: Path,
+    source: Source,
     wanted: Mapping[str, str],
     kinds: Kinds,
     schema: pl.Schema,
@@ -104,8 +102,10 @@ def _frames(
     bounds: Bounds,
 ) -> Iterator[pl.DataFrame]:
     """The frames of an open file. ``kinds`` are the types of the fields of rows that cannot be read."""
-    values = _Values(schema, wanted, [name for name in kinds if kinds[name] != pl.String])
-    tops = sorted({_top(where, schema) for where in wanted.values()} & set(schema))
+    lists = frozenset(name for name in kinds if kinds[name] != pl.String)
+    values = _Values(schema, wanted, lists) if source.each is None else Elements(schema, wanted, lists, source)
+    of_lists = values.column if isinstance(values, Elements) else None
+    tops = sorted({top(where, schema) for where in wanted.values()} & set(schema) | ({of_lists} if of_lists else set()))
     first, last = groups or (0, file.num_row_groups - 1)
     row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
     size = decoded_bytes(path, file.metadata, range(first, last + 1), tops, bounds)
@@ -113,13 +113,17 @@ def _frames(
         yield problem_frame([0 if groups is None else row], Problem.TOO_LARGE, [None], kinds)
         return
     rows = sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
+    if of_lists is not None:  # an element may take less than a byte of the file
+        size = max(size, BYTES_A_VALUE * most_values(file.metadata, range(first, last + 1)))
     batch_rows = max(SMALLEST_BATCH, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, size)))
     for group in range(first, last + 1):
         end = row + file.metadata.row_group(group).num_rows
         try:
             for batch in file.iter_batches(batch_rows, row_groups=[group], columns=tops):
-                for start, count, frame in by_halves(batch, values.frame, MOST_FAILURES):
-                    yield _place(frame, row + start) if frame is not None else _damaged(row + start, count, kinds)
+                for first_row, part in in_small_parts(batch, of_lists):
+                    for start, count, frame in by_halves(part, values.frame, MOST_FAILURES):
+                        at = row + first_row + start
+                        yield _place(frame, at) if frame is not None else _damaged(at, count, kinds)
                 row += batch.num_rows
         except (*BROKEN, *NOT_CONVERTED):
             for start in range(row, end, BATCH_ROWS):
@@ -141,6 +145,9 @@ def _damaged(first: int, count: int, kinds: Kinds) -> pl.DataFrame:
 
 
 def _place(frame: pl.DataFrame, first: int) -> pl.DataFrame:
+    """A frame with the numbers of its rows; several elements of a row have its number."""
+    if "line_number" in frame.columns:
+        return frame.with_columns(pl.col("line_number") + first)
     numbers = pl.int_range(first, first + len(frame), dtype=pl.Int64, eager=True).alias("line_number")
     return frame.select(numbers, pl.all())
 
@@ -158,26 +165,19 @@ class _Values:
         self.values: dict[str, pl.Expr] = {}
         self.ambiguous: list[pl.Expr] = []
         for name, where in wanted.items():
-            value, kind = _value(where, schema, name in lists)
-            if name.partition(".")[0] in IDS and (unsure := ambiguous(value, kind)) is not None:
-                self.ambiguous.append(unsure)
-            self.values[name] = value if name in numbers() or name in lists else as_text(value, kind)
+            self.values[name], unsure = field_values(name, *value_at(where, schema), name in lists)
+            self.ambiguous += [] if unsure is None else [unsure]
 
     def frame(self, rows: pa.RecordBatch) -> pl.DataFrame:
         """The frame of some rows, without their numbers."""
-        bad, plain = np.zeros(rows.num_rows, dtype=bool), {}
-        for name, column in zip(rows.schema.names, rows.columns, strict=True):
-            plain[name], wrong = as_plain(column)
-            if wrong is not None:
-                bad |= wrong
         nothing = pl.Series([None] * rows.num_rows, dtype=pl.String)
-        if not plain:
+        if not rows.num_columns:
             return pl.DataFrame(dict.fromkeys(["problem", "line", *self.values], nothing))
-        frame = pl.DataFrame(pa.table(plain)).with_columns(_bad=pl.Series(bad))
+        frame = plain_frame(rows)
         unsure = pl.any_horizontal(*self.ambiguous) if self.ambiguous else pl.lit(False)
-        problem = (
-            pl.when("_bad").then(pl.lit(str(Problem.NOT_UTF8))).when(unsure).then(pl.lit(str(Problem.AMBIGUOUS_ID)))
-        ).alias("_problem")
+        problem = (pl.when(BAD).then(pl.lit(str(Problem.NOT_UTF8))).when(unsure).then(pl.lit(str(Problem.AMBIGUOUS_ID)))).alias(
+            "_problem"
+        )
         # Not select alone: constants must fill the frame.
         found = (
             frame.with_columns(problem).with_columns(**self.values).select(pl.col("_problem").alias("problem"), *self.values)
@@ -186,60 +186,3 @@ class _Values:
             read = found["problem"].is_null()
             found = found.with_columns(pl.when(read).then(pl.exclude("problem")))
         return found.insert_column(1, nothing.alias("line"))
-
-
-@cache
-def numbers() -> frozenset[str]:
-    """The fields that the contracts hold as numbers or times."""
-    schemas = (load_contract(name).polars_schema for name in ("events", "items"))
-    return frozenset(name for schema in schemas for name, kind in schema.items() if kind.is_numeric() or kind.is_temporal())
-
-
-def _top(where: str, schema: pl.Schema) -> str:
-    """The column of the file in which a path starts."""
-    if where in schema:
-        return where
-    first = steps_of(where)[0]
-    return first.name if isinstance(first, Key) else where
-
-
-def _value(where: str, schema: pl.Schema, several: bool) -> tuple[pl.Expr, pl.DataType]:
-    """The value at a path, and its type: a text, a number or a time; null if the schema has no such value there."""
-    top = _top(where, schema)
-    value: pl.Expr | None = pl.col(top) if top in schema else None
-    kind: pl.DataType = schema.get(top, pl.Null())
-    for step in () if where in schema else steps_of(where)[1:]:
-        if value is not None:
-            value, kind = _step(value, kind, step)
-    if several:
-        fits = isinstance(kind, pl.List) and not kind.inner.is_nested()
-        return value.cast(pl.List(pl.String)) if value is not None and fits else pl.lit(None, pl.List(pl.String)), pl.Null()
-    if value is None or kind.is_nested():
-        return pl.lit(None, pl.String), pl.String()
-    value = possible(value, kind)
-    if kind.is_numeric() or isinstance(kind, pl.Datetime | pl.String):
-        return value, kind
-    if isinstance(kind, pl.Duration):
-        return value.dt.to_string("iso"), pl.String()
-    has_text = isinstance(kind, pl.Boolean | pl.Date | pl.Time | pl.Categorical | pl.Enum | pl.Null)
-    return value.cast(pl.String, strict=False) if has_text else pl.lit(None, pl.String), pl.String()
-
-
-def _instance(kind: pl.DataType | DataTypeClass) -> pl.DataType:
-    return kind if isinstance(kind, pl.DataType) else kind()
-
-
-def _step(value: pl.Expr, kind: pl.DataType, step: Step) -> tuple[pl.Expr | None, pl.DataType]:
-    """Follow a path by one step; None if the type does not have that step."""
-    match step:
-        case Key(name) if isinstance(kind, pl.Struct) and name in (fields := dict(kind)):
-            return value.struct.field(name), _instance(fields[name])
-        case Key(name) if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct) and list(dict(kind.inner)) == MAP:
-            at_key, entry = _step(value, kind, Lookup(MAP[0], name))
-            return (None, entry) if at_key is None else _step(at_key, entry, Key(MAP[1]))
-        case Element(number) if isinstance(kind, pl.List):
-            return value.list.get(number, null_on_oob=True), _instance(kind.inner)
-        case Lookup(name, text) if isinstance(kind, pl.List) and isinstance(kind.inner, pl.Struct) and name in dict(kind.inner):
-            is_it = pl.element().struct.field(name).cast(pl.String) == text
-            return value.list.eval(pl.element().filter(is_it)).list.first(), _instance(kind.inner)
-    return None, pl.Null()

@@ -43,6 +43,20 @@ def footer_exceeds(footer: pq.FileMetaData, stored: int, bounds: Bounds) -> bool
     return size > bounds.bytes_of(stored) or max([footer.num_rows, *values]) > bounds.lines_of(stored)
 
 
+def most_values(footer: pq.FileMetaData, groups: Collection[int]) -> int:
+    """The most values that a column has in some row groups; more than rows, where the column is inside a list.
+
+    Args:
+        footer: the metadata of the file.
+        groups: the row groups.
+    """
+    values = [0] * footer.num_columns
+    for group in groups:
+        columns = footer.row_group(group)
+        values = [known + columns.column(number).num_values for number, known in enumerate(values)]
+    return max(values, default=0)
+
+
 def decoded_bytes(
     path: Path, footer: pq.FileMetaData, groups: Collection[int], tops: Collection[str], bounds: Bounds
 ) -> int | None:
