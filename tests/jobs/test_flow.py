@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import subprocess
 import sys
 from datetime import date
@@ -108,7 +109,9 @@ def test_invalid_setting_fails_before_any_work(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_full_disk_is_a_one_line_error_and_publishes_nothing(deliver: Deliver, var: Path) -> None:
-    deliver(*[line(event_id=str(i), item=str(i), surface=os.urandom(400).hex()[:200]) for i in range(4000)])
+    noise = random.Random(7)  # words that compress badly, and that nobody takes for a key
+    words = [" ".join("".join(noise.choices("abcdefghijklmnopqrstuvwxyz", k=5)) for _ in range(33)) for _ in range(4000)]
+    deliver(*[line(event_id=str(i), item=str(i), surface=text) for i, text in enumerate(words)])
     inside = on_small_disk(var / "lake" / "data", "128k")
     clean = [sys.executable, "-m", "jobs.clean", "--arrived-on", DAY, "--run", "r"]
     done = subprocess.run([*inside, *clean], cwd=ROOT, capture_output=True, text=True, check=False)

@@ -49,7 +49,7 @@ def test_mlflow_asks_for_a_password_and_an_alias_is_moved_by_clicks(
 ) -> None:
     for name, value in local_credentials(live.settings).items():
         monkeypatch.setenv(name, value)
-    client = MlflowClient(live.mlflow_url)
+    client = MlflowClient(live.mlflow_url, registry_uri=live.mlflow_url)  # other tests set a registry of their own
     client.create_registered_model("clicked")
     run = client.create_run("0").info
     for _ in range(2):

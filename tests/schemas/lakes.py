@@ -58,8 +58,8 @@ def row_of(table: str, raw: str, day: date, n: int) -> dict[str, Any]:
             return base | landed | {"lag_seconds": 7200.0, "days_late": 0}
         case "rejects":
             line = f'{{"user_id":"{who}","event_type":"jump"}}'
-            return {"arrived_on": day, "source": "shop", **landed, "reasons": ["event_type.unknown"], "line": line,
-                    "candidate": base | landed | {"event_type": None}}  # fmt: skip
+            return {"arrived_on": day, "source": "shop", **landed, "element": 0, "reasons": ["event_type.unknown"],
+                    "line": line, "candidate": base | landed | {"event_type": None}}  # fmt: skip
         case "sessions":
             return {"closed_on": day, "session_id": session, "user_id": who, "started_at": moment(day, 9),
                     "ended_at": moment(day, 9), "duration_s": 0.0, "n_events": 1, "n_items": 1,

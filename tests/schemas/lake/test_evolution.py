@@ -212,13 +212,13 @@ def test_the_command_lists_the_changes_of_the_next_publish(stage_sessions: Stage
 def test_a_new_column_of_events_is_added_to_candidates(tmp_path: Path) -> None:
     """``candidate`` in ``rejects`` has the columns of ``events``, also in existing rows."""
     lake = open_lake()
-    row = {"arrived_on": DAY, "source": "s", "source_file": "f", "line_number": 1, "candidate": {"event_id": "e"}}
+    row = {"arrived_on": DAY, "source": "s", "source_file": "f", "line_number": 1, "element": 0, "candidate": {"event_id": "e"}}
     put("rejects", [row], "arrived_on", DAY)
     folder = copy_of_contracts(tmp_path / "contracts")
     change(folder, "events", "1.1.0", channel=STRING)
     with contracts(folder), pytest.raises(ConfigError, match=r"candidate\.channel added under the same version"):
         put("rejects", [row], "arrived_on", NEXT)
-    change(folder, "rejects", "1.1.0")
+    change(folder, "rejects", "1.2.0")
     with contracts(folder):
         put("rejects", [{**row, "candidate": {"event_id": "e", "channel": "web"}}], "arrived_on", NEXT)
         found = lake.arrow("rejects").sort_by("arrived_on")["candidate"].to_pylist()
