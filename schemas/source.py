@@ -92,10 +92,13 @@ class Source(Strict):
     @field_validator("time_zone")
     @classmethod
     def _known_zone(cls, value: str) -> str:
+        import polars as pl
+
         try:
             ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError):
-            raise ValueError(f"unknown time zone {value!r}") from None
+            pl.Series([0], dtype=pl.Datetime("us")).dt.replace_time_zone(value)  # the jobs' engine knows fewer names
+        except (ZoneInfoNotFoundError, ValueError, pl.exceptions.ComputeError):
+            raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Berlin") from None
         return value
 
     @model_validator(mode="after")
@@ -219,6 +222,27 @@ class Source(Strict):
     def _only_event_ids_are_digests(self) -> "Source":
         if wrong := sorted(name for name, column in self.columns.items() if column.digest and name != "event_id"):
             raise ValueError(f"digest is only for event_id; {wrong[0]} has it")
+        return self
+
+    @model_validator(mode="after")
+    def _bounds_hold_something(self) -> "Source":
+        kinds = {"columns": load_contract("events").polars_schema, "items.columns": load_contract("items").polars_schema}
+        for place, columns in (("columns", self.columns), ("items.columns", self.items.columns if self.items else {})):
+            for name, column in columns.items():
+                if column.minimum is None and column.maximum is None:
+                    continue
+                if name in kinds[place] and not kinds[place][name].is_numeric():
+                    raise ValueError(f"{place}.{name}: minimum and maximum are only for numbers")
+                if column.minimum is not None and column.maximum is not None and column.minimum > column.maximum:
+                    raise ValueError(f"{place}.{name}: the minimum {column.minimum} is above the maximum {column.maximum}")
+        if self.first_day and self.last_day and self.first_day > self.last_day:
+            raise ValueError(f"first_day {self.first_day} is after last_day {self.last_day}")
+        if self.items is not None and self.items.folder == self.name:
+            raise ValueError(f"items.folder is {self.name!r}, the folder of the events; give the catalogue a folder of its own")
+        kind = self.columns.get("event_type")
+        words = [word for word in (kind.constant, kind.default) if word is not None] if kind else []
+        if unknown := [word for word in words if word not in self.event_types]:
+            raise ValueError(f"event_types lacks {unknown[0]!r}, which event_type always has; add it")
         return self
 
     @model_validator(mode="after")

@@ -71,6 +71,8 @@ class Checked:
             texts: a raw text for each line.
         """
         seen = self.causes.setdefault(reason, Counter())
+        if isinstance(texts.dtype, pl.List):
+            texts = texts.list.join(", ")
         for text, count in texts.drop_nulls().cast(pl.String).value_counts(sort=True).head(MOST_TEXTS).iter_rows():
             if text in seen or len(seen) < MOST_TEXTS:
                 seen[text] += count

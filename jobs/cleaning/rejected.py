@@ -95,7 +95,7 @@ def reject_rows(rejected: pl.DataFrame, rejects: Contract, events: Contract) -> 
     """The rows of ``rejects``: position of the line, every reason, and the masked line.
 
     Args:
-        refused: rejected candidates, see :class:`Parsed`.
+        rejected: candidates, see :class:`Parsed`.
         rejects: the contract of ``rejects``.
         events: the contract of ``events``.
     """

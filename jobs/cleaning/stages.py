@@ -97,7 +97,6 @@ def candidates(of: Day, piece: Piece) -> Iterator[Parsed]:
     Args:
         of: the day.
         piece: the file's number, and its first and last row group.
-        changed: is increased by how many texts lost something.
     """
     number, first, last = piece
     file = of.files[number]
@@ -163,8 +162,10 @@ def decide_and_write(of: Day, bucket: int, frames: dict[str, pl.DataFrame]) -> I
 
 
 def is_set_aside(reasons: pl.Series) -> pl.Series:
-    """Which reasons do not count against a source: its own `skip` rules and comments, headers that are
-    repeated, erased users, and a user's ids used again."""
+    """Which reasons do not count against a source.
+
+    These are its own `skip` rules and comments, headers that are repeated, erased users, and a user's ids used again.
+    """
     also = [str(reason) for reason in (LineReason.ERASED, LineReason.ID_CONFLICT, Problem.HEADER_AGAIN)]
     return reasons.str.starts_with(f"{LineReason.SKIPPED}.") | reasons.is_in(also)
 

@@ -18,6 +18,8 @@ def exact_id(text: str) -> tuple[str | None, bool]:
 
     >>> exact_id("17850.0"), exact_id("1.785e4"), exact_id("1.10"), exact_id("1e4")
     (('17850', False), ('17850', False), ('1.10', False), ('1e4', False))
+    >>> exact_id("1.785000e+04")
+    ('17850', False)
     >>> exact_id("1.23457E+12"), exact_id("18446744073709551616.0")
     ((None, True), (None, True))
     """
@@ -30,6 +32,7 @@ def exact_id(text: str) -> tuple[str | None, bool]:
     sign, first, decimals, power = exponent[1].removeprefix("+"), exponent[2], (exponent[3] or "").rstrip("0"), int(exponent[4])
     if power < len(decimals):
         return text, False
-    cut = power > len(decimals) and len(exponent[3] or "") + 1 in ROUNDED_DIGITS
+    written = len(exponent[3] or "")
+    cut = power > written and written + 1 in ROUNDED_DIGITS
     number = int(first + decimals) * 10 ** (power - len(decimals))
     return (None, True) if cut or number >= LARGEST_EXACT else (f"{sign}{number}", False)

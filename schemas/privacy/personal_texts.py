@@ -38,7 +38,7 @@ LIKELY = (
     r"|[0-9]{3}[-. ][0-9]{4}"
     r"|[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4}|_(?:live|test)_|AKIA|xox[abprs]-"
     rf"|(?i-u:{_SECRETS}|{_PERSONS})[\"']?[ \t]*[=:]|(?i-u:bearer|basic|{_WORDS})[ .:]"
-    r"|(?i-u:reset|verify|confirm|activate|invit|unsubscribe|magic|token)[A-Za-z_-]*/"
+    r"|(?i-u:reset|verif|confirm|activat|invit|unsubscribe|magic|token)[A-Za-z_-]*/"
 )
 """Text without this holds none of the kinds; a quick test for whole columns, so it knows ASCII only."""
 SHORTEST = 6
@@ -60,15 +60,18 @@ _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-
 _JWT = re.compile(r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*){0,2}")
 _KNOWN_KEY = re.compile(
     r"(?<![A-Za-z0-9])(?:[spr]k_(?:live|test)_\w{10,}|gh[pousr]_\w{20,}|AKIA[0-9A-Z]{16}|xox[abprs]-[\w-]{10,}|AIza[\w-]{30,}"
-    r"|glpat-[\w-]{16,}|(?i:bearer|basic)\s+([\w.~+/=-]{16,}))"
+    r"|glpat-[\w-]{16,})"
 )
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]+:[^\s/@]+(?=@)")
+_AUTHORIZATION = re.compile(r"(?i)(?<![A-Za-z0-9])(?:bearer|basic)\s+([\w.~+/=-]{12,})")
+_QUOTED_SECRET = re.compile(rf"(?i)[\"'][\w-]*(?:{_SECRETS})[\"']\s*:\s*[\"']([^\"']+)")
+_QUOTED_PERSON = re.compile(rf"(?i)[\"'](?:{_PERSONS})[\"']\s*:\s*[\"']([^\"']+)")
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@:]+:[^\s/]+(?=@)")
 _SECRET_OF = re.compile(rf"(?i)(?<![\w-])[\w-]*(?:{_SECRETS})[\"']?\s*=\s*[\"']?([^&\s\"';,#}}]+)")
 _PASSWORD = re.compile(
     r"(?i)(?<![A-Za-z])(?:password|passwort|passord|kennwort|pwd|api[ _-]?key|token)[\"']?\s*:\s*[\"']?([^\s\"',;&}]{4,})"
 )
 _SECRET_PATH = re.compile(
-    r"(?i)/(?:reset|verify|confirm|activate|invit|unsubscribe|magic|token)[a-z_-]*/(?:[a-z_-]+/)?([\w.~=-]{16,})"
+    r"(?i)/[a-z_-]*(?:reset|verif|confirm|activat|invit|unsubscribe|magic|token)[a-z_-]*/(?:[\w=-]{1,24}/)?([\w.~=-]{16,})"
 )
 _HEX = re.compile(rf"(?<![\w-])[0-9A-Fa-f]{{{_LONG_HEX},}}(?![\w-])")
 _RANDOM = re.compile(rf"(?<![\w/+=-])[A-Za-z0-9_+-]{{{_LONG_RANDOM},}}={{0,2}}(?![\w-])")
@@ -124,6 +127,15 @@ def is_random(found: str) -> bool:
     return {"d", "u", "l"} <= set(kinds) and changes >= MANY_CHANGES * len(found)
 
 
+def is_key(found: str) -> bool:
+    """Whether a text is a key rather than words with hyphens: many digits, or a random mixture.
+
+    >>> is_key("c5p8x2-0123456789abcdef"), is_key("a2FyaTpwYXNz"), is_key("bamboo-charcoal-100g")
+    (True, True, False)
+    """
+    return 5 * sum(char.isdigit() for char in found) > len(found) or is_random(found)
+
+
 def _is_hex(found: str) -> bool:
     return any(c.isdigit() for c in found) and any(c.isalpha() for c in found)
 
@@ -143,13 +155,16 @@ IN_TOKENS: tuple[Kind, ...] = (
     ("secret", _CREDENTIALS, bool),
     ("secret", _JWT, bool),
     ("secret", _KNOWN_KEY, bool),
+    ("secret", _AUTHORIZATION, is_key),
     ("email", EMAIL, is_email),
 )
 IN_TEXTS: tuple[Kind, ...] = (
     *IN_TOKENS,
     ("secret", _SECRET_OF, bool),
     ("secret", _PASSWORD, bool),
-    ("secret", _SECRET_PATH, bool),
+    ("secret", _QUOTED_SECRET, bool),
+    ("person", _QUOTED_PERSON, bool),
+    ("secret", _SECRET_PATH, is_key),
     ("person", _PERSON_OF, bool),
     ("iban", _IBAN, is_iban),
     ("card", CARD, is_card),

@@ -676,3 +676,18 @@ def test_a_purchase_of_ga4_is_not_lost_for_a_long_title_or_page(tmp_path: Path) 
 def test_mapping_without_event_ids_says_so_in_a_comment(name: str) -> None:
     has_ids = "event_id" in load_source(name).columns
     assert has_ids != ("have no id: the id is a digest" in (SOURCES / f"{name}.yaml").read_text().replace("\n# ", " "))
+
+
+@pytest.mark.parametrize(
+    ("agent", "declared"),
+    [
+        ("Mozilla/5.0 (compatible; Googlebot/2.1)", True),
+        ("AhrefsBot", True),
+        ("bot", True),
+        ("Mozilla/5.0 (Linux; Android 9; CUBOT_X19) Mobile Safari", False),  # a maker of telephones
+    ],
+)
+def test_bots_of_a_web_log(agent: str, declared: bool) -> None:
+    robots = load_source("web_log").robots
+    assert robots is not None
+    assert pl.Series([agent]).str.contains(robots.pattern)[0] is declared

@@ -141,6 +141,10 @@ def _unquoted(content: bytes, records: Records) -> bytes:
     between = np.diff(np.searchsorted(delimiters, np.concatenate([[0], ends])))
     plain = (in_line % 2 == 0) & _enough(between, records) & (ends - starts > in_line)
     plain[line[~at_edge | holds_delimiter]] = False
+    if records.comment:  # "#ann" in quotes is a value
+        quoted = quote + records.comment
+        first = [0] if content.startswith(quoted) else []
+        plain[np.searchsorted(ends, [*first, *(_places(content, b"\n" + quoted) + 1)]).astype(np.int64)] = False
     if records.form.escape:
         plain[np.searchsorted(ends, np.flatnonzero(codes == ord(records.form.escape)))] = False
     keep = np.ones(len(codes), dtype=bool)

@@ -12,13 +12,14 @@ from schemas.contract import load_contract
 from schemas.json_path import Step
 
 
-def text_column(name: str, values: Sequence[Any], exactly: Callable[[int], Any]) -> pl.Series:
+def text_column(name: str, values: Sequence[Any], exactly: Callable[[int], Any], decimal: str = ".") -> pl.Series:
     """The texts of a field.
 
     Args:
         name: the field; those of numbers and times are computed with as floats, so any text of a number will do.
         values: its values.
         exactly: gives the value at an index once more, with its number as it is written.
+        decimal: the decimal sign of the source's texts, which numbers that are computed with get too.
 
     >>> text_column("item_id", ["a", 7, 7.0, None], lambda _: 7).to_list()
     ['a', '7', '7', None]
@@ -28,6 +29,11 @@ def text_column(name: str, values: Sequence[Any], exactly: Callable[[int], Any])
         for at, value in enumerate(values):
             if type(value) is float:
                 texts[at] = scalar_text(exactly(at))
+    elif decimal != "." and _base(name) in _measures():
+        texts = [
+            text.replace(".", decimal) if text is not None and type(value) is float else text
+            for text, value in zip(texts, values, strict=True)
+        ]
     try:
         return pl.Series(texts, dtype=pl.String)
     except UnicodeEncodeError:

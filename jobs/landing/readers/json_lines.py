@@ -160,7 +160,7 @@ def _frame(
         if name in lists:
             columns[name] = list_column(map(parsed.paths.inside, values))
         else:
-            columns[name] = text_column(name, values, parsed.exactly(level, steps))
+            columns[name] = text_column(name, values, parsed.exactly(level, steps), parsed.source.decimal)
     if parsed.records is None:
         return pl.DataFrame({**of_lines, **columns})
     return _of_elements(parsed, of_lines, columns, {name: level for name, (level, _) in places.items()})

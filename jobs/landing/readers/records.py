@@ -223,14 +223,18 @@ class Records:
         return _refused(lines[at], Problem.BROKEN_QUOTES), 1
 
     def is_header_again(self, fields: Sequence[str]) -> bool:
-        """Whether a line inside the file is a header: it has two names of the mapping, and half of those of the header."""
+        """Whether a line inside the file is a header.
+
+        It has two names of the mapping, and three quarters of those that the header has. No name begins with a digit, as
+        times do.
+        """
         names = {name.strip() for name in fields}
         if list(fields) == self._heading:
             return True
-        if (has := len(names & self.known)) == 0:
+        if (has := len(names & self.known)) == 0 or any(name[:1].isdigit() for name in names):
             return False
         had = len(set(self.header or ()) & self.known)
-        return names == set(self.header or ()) or (has >= LEAST_NAMES and 2 * has >= had)
+        return names == set(self.header or ()) or (has >= LEAST_NAMES and 4 * has >= 3 * had)
 
     def _is_header(self, record: Record) -> bool:
         return record.problem is None and not self.known.isdisjoint(name.strip() for name in record.fields)

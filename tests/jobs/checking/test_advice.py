@@ -222,6 +222,12 @@ def test_titles_with_personal_data_are_not_shown(tmp_path: Path, capsys: pytest.
     assert "bela@" not in capsys.readouterr().err
 
 
+def test_a_list_of_categories_with_personal_data_is_a_reject(tmp_path: Path) -> None:
+    mapping = JSON_LINES.replace("price: {path: cost}", "categories: {path: tags}")
+    line = '{"sku": "lamp", "name": "Lamp", "tags": ["light", "call +47 912 34 567"]}\n'
+    assert checked(tmp_path, mapping, line, "--items")["reasons"] == {"categories.personal": 1}
+
+
 def test_a_mapping_without_a_catalogue_cannot_check_one(tmp_path: Path) -> None:
     mapping = JSON_LINES.partition("items:")[0]
     with pytest.raises(ConfigError, match=r"the mapping describes no catalogue; .*; add items: with folder and columns"):

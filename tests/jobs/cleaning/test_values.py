@@ -99,6 +99,12 @@ def test_the_mapping_may_name_the_parts_that_name_the_person(tmp_path: Path) -> 
         ("https://kari:secret9@shop.example/x", "https://[secret]@shop.example/x"),
         ("t eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI3NyJ9.c2lnbmF0dXJl", "t [secret]"),
         ("/reset/9f86d081884c7d659a2feaa0c55ad015", "/reset/[secret]"),
+        ("/accounts/reset/MTI0/c5p8x2-0123456789abcdef/", "/accounts/reset/MTI0/[secret]/"),
+        ("/password-reset/AbCdEf0123456789AbCdEf01", "/password-reset/[secret]"),
+        ('{"client_secret": "hunter22"}', '{"client_secret": "[secret]"}'),
+        ('{"user_id": "bela99"}', '{"user_id": "[person]"}'),
+        ("https://kari:hem@melig@shop.example/x", "https://[secret]@shop.example/x"),
+        ("Authorization: Basic a2FyaTpwYXNz", "Authorization: Basic [secret]"),
         ("key 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "key [secret]"),
         ("/page?user_id=77&sort=up", "/page?user_id=[person]&sort=up"),
     ],
@@ -115,7 +121,8 @@ def test_personal_data_is_redacted_in_texts_and_pages(tmp_path: Path, text: str,
     ["ISBN 978-3-16-148410-0", "EAN 4006381333931", "art. 0663713001", "42 x 1 234 567", "1772438400000000", "logo@2x.png",
      "550e8400-e29b-41d4-a716-446655440000", "C++ in 24 hours", "author=Jane", "/c/red-shoes-size-42?page=2&sort=price",
      "Gold-Plated-Necklace-With-7-Small-Stones-2024-Edition", "12-10-2026 08:00", "4111 1111 1111 1112", "+20% off",
-     "54aad2fd6162330024040000", "/search?q=jam&client=safari&hl=en",
+     "/invitations/wedding-invitation-gold", "/magic-the-gathering/booster-box-dominaria", "Basic Instinct_Collectors_Edition",
+     "/activated-charcoal/bamboo-charcoal-100g", "54aad2fd6162330024040000", "/search?q=jam&client=safari&hl=en",
      "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36"],
 )  # fmt: skip
 def test_other_numbers_and_texts_stay(tmp_path: Path, text: str) -> None:
@@ -155,6 +162,8 @@ def test_numbers_are_read_as_the_mapping_says(tmp_path: Path) -> None:
     assert column(found, "value") == [12.5, 1234.0, 1234567.8, 3.0, 3.0]
     reasons = found.rejected["reasons"].to_list()
     assert reasons == [["value.range"], ["value.unreadable"], ["value.unreadable"]]
+    of_json = parsed(tmp_path, {"price": 1.234, "item": "a"}, {"price": 19.99, "item": "b"}, decimal=",", thousands=".")
+    assert column(of_json, "value") == [1.234, 19.99]  # a number of JSON has a decimal point
     blanks = parsed(tmp_path, {"price": "1\u202f234,5"}, decimal=",", thousands=" ")
     assert column(blanks, "value") == [1234.5]
 

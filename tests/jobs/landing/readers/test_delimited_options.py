@@ -93,6 +93,14 @@ CASES: dict[str, tuple[dict[str, Any], bytes, Found]] = {
         [(2, "line.repeated_name", None, None)],
     ),
     "another name twice": ({}, b"u,x,t,x\nann,a,1,b\n", [(2, None, "ann", "1")]),
+    "values that are names": (
+        {},
+        b"u,a,t,i\nann,u,2026-03-02T08:00:01Z,t\nbob,x,2026,y\n",
+        [(2, None, "ann", "2026-03-02T08:00:01Z"), (3, None, "bob", "2026")],
+    ),
+    "a value that begins as a comment": (
+        {"comment": "#"}, b'u,t\n"#ann","1"\n"bob","2"\n#,3\n', [(2, None, "#ann", "1"), (3, None, "bob", "2"), comment(4)]
+    ),
     "NUL in a field": ({}, b"u,t\na\0b,1\nbob,2\n", [(2, None, "a\0b", "1"), (3, None, "bob", "2")]),
 }  # fmt: skip
 
