@@ -35,6 +35,6 @@ def raised_at(error: BaseException) -> str:
     """The place in this project's code at which an error was raised, such as ``jobs/clean.py:98``."""
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
-        if path.is_relative_to(HERE) and not path.is_relative_to(HERE / ".venv"):
+        if path.is_relative_to(HERE) and "site-packages" not in path.parts:  # an environment may lie in this folder
             return f"{path.relative_to(HERE).as_posix()}:{frame.lineno}"
     return "a library"
