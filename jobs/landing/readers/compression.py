@@ -45,6 +45,9 @@ OTHER_FORMATS = (b"PAR1", b"Obj\x01", b"SQLite format 3\x00")
 WITHOUT_A_START = (".br", ".lzma", ".sz", ".lz4", ".snappy")
 """Names of compressed files that need not begin with known bytes."""
 LONGEST_START = 10
+READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+NOT_READ_FLAGS = 0x1 | 0x20 | 0x40
+"""Flags of a zip member that is encrypted, a patch of another file, or strongly encrypted."""
 IN_TAR = slice(257, 262)
 """Where a tar archive says ``ustar``."""
 WIDEST_WINDOW = 1 << 31
@@ -162,7 +165,10 @@ def open_part(path: Path, kind: str | None) -> io.BufferedIOBase:
 def _members(path: Path) -> Iterator[Part]:
     try:
         archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, ValueError, NotImplementedError):
+    except NotImplementedError:  # its version is newer than the library
+        yield Part(None, Problem.UNKNOWN_COMPRESSION)
+        return
+    except (zipfile.BadZipFile, ValueError):
         yield Part(None, Problem.UNREADABLE)
         return
     with archive:
@@ -173,14 +179,20 @@ def _members(path: Path) -> Iterator[Part]:
             hidden = any(part.startswith((".", "_")) for part in PurePosixPath(member.filename).parts)
             if member.is_dir() or hidden:
                 continue
+            if not _can_expand(member):
+                yield Part(None, Problem.UNKNOWN_COMPRESSION)
+                continue
             try:
                 with io.BufferedReader(archive.open(member)) as file:  # type: ignore[type-var]
                     start = file.peek(LONGEST_START)[:LONGEST_START]
                     yield Part(None, Problem.UNKNOWN_COMPRESSION) if _compression(start) is not None else Part(file)
-            except (RuntimeError, NotImplementedError):  # encrypted, or a method that is not known
-                yield Part(None, Problem.UNKNOWN_COMPRESSION)
             except BROKEN as error:
                 yield Part(None, problem_of(error))
+
+
+def _can_expand(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is not encrypted, and is compressed by a method of the library (APPNOTE 6.3.10, 4.4.4 and 4.4.5)."""
+    return not member.flag_bits & NOT_READ_FLAGS and member.compress_type in READ_METHODS
 
 
 class _Expanded(io.RawIOBase):
