@@ -174,7 +174,7 @@ def blank(path: Path, lines: Lines, source: Source) -> None:
     """
     fresh = path.with_name(f".{path.name}.blanked")
     try:
-        if path.suffix == ".parquet":
+        if source.format == "parquet":
             _blank_rows(path, fresh, lines.of)
         else:
             _blank_text(path, fresh, lines, source)
@@ -207,7 +207,7 @@ def _blank_text(path: Path, fresh: Path, lines: Lines, source: Source) -> None:
             kept = content
             if blanking:
                 parts = lines.parts.get(number)
-                rest = without_elements(content, source.each, source.person_level, parts) if parts and source.each else b""
+                rest = without_elements(content, source, parts) if parts else b""
                 kept = rest or b"\n"
             new.write(kept)
 

@@ -23,6 +23,7 @@ from pyspark.sql import SparkSession
 
 from jobs.catalogue.deliveries import NEW_FILES, Deliveries, expect_catalogue, new_files, published_catalogue
 from jobs.catalogue.stages import LOGGED_LINES, Catalogue, read_catalogue, write_newest
+from jobs.cleaning.accounting import changes
 from jobs.exchange.exchange import buckets_for, exchange
 from jobs.exchange.tasks import in_tasks
 from jobs.landing.folders import tell_strays
@@ -79,14 +80,15 @@ def build_items(
     reasons, cut = Counter[str](), Counter[str]()
     for result in results:
         reasons.update(result["reasons"])
-        cut.update(Counter(dict(map(tuple, result["changed"]))))
+        for change, texts in result["changed"]:
+            cut[change] += texts
     kept = sum(result["kept"] for result in results)
     if kept:
         log.warning("items kept from the published catalogue, as their files are gone", items=kept, published=str(before))
     figures = {
         "refused_items": dict(sorted(reasons.items())),
         "kept_items": kept,
-        "cut_items": {name.removeprefix("cut."): n for name, n in sorted(cut.items())},
+        "cut_items": changes(cut)["cut_texts"],
     }
     attempt.note(files=len(files), **{NEW_FILES: new_files(lake, list(files))}, **figures)
     return figures

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
+from schemas.strict_yaml import read_yaml
 
 RULES_LIKE = "rules_like"
 ROBOTS = "robots:"
@@ -56,6 +56,6 @@ def _rules_of(name: str, folder: Path) -> dict[str, dict[str, Any]]:
     if path.parent != folder or not path.is_file():
         known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
         raise ValueError(f"no mapping {name!r} to take rules from; known are {known}")
-    other = yaml.safe_load(path.read_text(encoding="utf-8"))
+    other = with_shared_rules(read_yaml(path.read_text(encoding="utf-8")), folder)
     robots = {ROBOTS: other["robots"]} if other.get("robots") else {}
-    return {**other.get("skip", {}), **robots}
+    return {**(other.get("skip") or {}), **robots}

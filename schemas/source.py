@@ -21,6 +21,7 @@ from schemas.time_format import time_format
 
 SOURCES = Path(__file__).parent / "sources"
 NEEDED = {"user_id", "event_type", "event_time"}
+COMMENT_RULE = "comment"
 NEEDED_OF_ITEMS = {"item_id", "title"}
 TICKS_A_SECOND = {"epoch_s": 1, "epoch_ms": 1_000, "epoch_us": 1_000_000, "epoch_ns": 1_000_000_000}
 WIDE_ENCODINGS = ("utf-16", "utf-32", "utf-8-sig")
@@ -151,21 +152,22 @@ class Source(Strict):
     @classmethod
     def _keeps_ascii(cls, value: str) -> str:
         ascii_text = "".join(map(chr, range(128)))
-        if (name := codecs.lookup(value).name if _is_encoding(value) else "").startswith(WIDE_ENCODINGS):
-            return name.removesuffix("-sig")  # its readers take away the byte order mark
         try:
-            kept = ascii_text.encode(value) == ascii_text.encode()
-        except LookupError:
+            name = codecs.lookup(value).name
+            kept = name.startswith(WIDE_ENCODINGS) or ascii_text.encode(name) == ascii_text.encode()
+        except LookupError:  # also that of a codec that makes no texts, such as hex
             raise ValueError(f"unknown encoding {value!r}") from None
         if not kept:
             raise ValueError(f"encoding {value!r} is not a superset of ASCII; use files in another encoding")
-        return codecs.lookup(value).name
+        return name.removesuffix("-sig")  # the readers take away the byte order mark
 
     @field_validator("skip")
     @classmethod
     def _named_as_reasons(cls, value: dict[str, Skip]) -> dict[str, Skip]:
         if wrong := [name for name in value if not name.isidentifier() or not name.islower()]:
             raise ValueError(f"{wrong[0]!r} is not a valid rule name; use lower-case letters, digits and _")
+        if COMMENT_RULE in value:
+            raise ValueError(f"{COMMENT_RULE!r} is the name of the reason for comments; give the rule another one")
         return value
 
     @model_validator(mode="after")
@@ -308,13 +310,6 @@ class Source(Strict):
     def delivers_on(self, day: date) -> bool:
         """Whether the source delivers on an arrival day: between ``first_day`` and ``last_day``, both included."""
         return (self.first_day is None or day >= self.first_day) and (self.last_day is None or day <= self.last_day)
-
-
-def _is_encoding(name: str) -> bool:
-    try:
-        return codecs.lookup(name) is not None
-    except LookupError:
-        return False
 
 
 def load_source(name: str, folder: Path = SOURCES) -> Source:

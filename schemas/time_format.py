@@ -31,7 +31,7 @@ A time with another name is rejected, since most names stand for several zones.
 _NAMED = rf"^(.*[^A-Za-z]|)({'|'.join(sorted(ZONE_NAMES, key=len, reverse=True))})([^A-Za-z].*|)$"
 _SAMPLE = datetime(2024, 11, 23, 21, 45, 56, 789_000, UTC)
 _COMMENT = re.compile(r"\s*\(?%Z\)?$")
-_COMMA = r"(\d),(\d{1,9})"
+_COMMA = r"^(.*\d),(\d{1,9})"
 
 
 @dataclass(frozen=True)

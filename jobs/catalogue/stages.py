@@ -1,15 +1,15 @@
 """The two stages of a catalogue: tasks read its files, then tasks keep the newest line of each item."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from jobs.cleaning.broken_rules import outside_of_bounds
 from jobs.cleaning.candidates import wanted_fields, with_short_descriptions
 from jobs.cleaning.faults import in_parts
 from jobs.cleaning.number_texts import numbers
@@ -19,8 +19,10 @@ from jobs.cleaning.stages import WAS_CHANGED
 from jobs.exchange.parquet_writer import write_partitions
 from jobs.exchange.tasks import read_rows
 from jobs.landing.files import HOUR, LandingFile
+from jobs.landing.mapped import decoded, parts_of
 from jobs.landing.readers import Bounds, read, refused_file
 from jobs.landing.readers.bounds import DEFAULT
+from jobs.landing.readers.frames import column_of
 from schemas.contract import Contract
 from schemas.privacy.personal_texts import holding_personal_data
 from schemas.rules import to_polars
@@ -69,11 +71,11 @@ def read_catalogue(of: Catalogue, numbers: list[int]) -> Iterator[tuple[str, pl.
         source = of.sources[file.source]
         assert source.items is not None
         wanted, changed = wanted_fields(source.of_catalogue), Counter[str]()
-        lists = frozenset(name for name in wanted if name.split(".")[0] in lists_of(of.items))
+        lists = lists_among(wanted, of.items)
         whole = [refused_file(file.problem, wanted, lists)] if file.problem is not None else None
         for raw in whole or read(file.path, source.of_catalogue, wanted, lists, bounds=of.bounds):
-            parse = partial(parse_items, source=source, as_of=of.as_of, file=file, contract=of.items, changed=changed)
-            rows = pl.concat(in_parts(raw, parse, file.relative))
+            rows, cut = parse_each_item(raw, source, of.as_of, file, of.items)
+            changed.update(cut)
             sound = rows["reasons"].list.len() == 0
             yield ACCEPTED, rows.filter(sound).select(*of.items.columns, "arrived_at"), "item_id"
             yield REFUSED, rows.filter(~sound).select("source_file", "line_number", "reasons"), None
@@ -99,9 +101,11 @@ def known_items(of: Catalogue, path: str) -> Iterator[tuple[str, pl.DataFrame, s
 
 
 def parse_items(
-    raw: pl.DataFrame, source: Source, as_of: date, file: LandingFile, contract: Contract, changed: Counter[str]
-) -> pl.DataFrame:
-    """Rows of ``items`` with their file, line and ``reasons``; an item that occurs several times has several rows.
+    raw: pl.DataFrame, source: Source, as_of: date, file: LandingFile, contract: Contract
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """Rows of ``items`` with their file, line and ``reasons``, and how many describing texts were cut.
+
+    An item that occurs several times has several rows.
 
     Args:
         raw: a frame of a reader, with the columns of :func:`jobs.cleaning.candidates.wanted_fields`.
@@ -109,8 +113,8 @@ def parse_items(
         as_of: the arrival day up to which files count.
         file: the file of the lines.
         contract: the contract of ``items``.
-        changed: is increased by the number of describing texts that were cut.
     """
+    changed = Counter[str]()
     schema, frame, unread = contract.polars_schema, *_typed_columns(raw, source, contract)
     absent = [pl.lit(None, kind).alias(name) for name, kind in schema.items() if name not in frame.columns]
     frame = frame.with_columns(absent)
@@ -128,43 +132,87 @@ def parse_items(
     frame = frame.with_columns(**{f"{PERSONAL}.{name}": holding_personal_data(_as_text(frame, name)) for name in SHOWN})
     broken += [pl.when(pl.col(f"{PERSONAL}.{name}")).then(pl.lit(f"{name}.{PERSONAL}")) for name in SHOWN]
     reasons = pl.when(pl.col("problem").is_not_null()).then(of_line).otherwise(pl.concat_list(broken).list.drop_nulls())
-    return frame.with_columns(reasons=reasons).drop("problem", *(f"{PERSONAL}.{name}" for name in SHOWN))
+    return frame.with_columns(reasons=reasons).drop("problem", *(f"{PERSONAL}.{name}" for name in SHOWN)), changed
 
 
-def lists_of(contract: Contract) -> set[str]:
-    """The columns of a contract that are lists."""
-    return {name for name, kind in contract.polars_schema.items() if isinstance(kind, pl.List)}
+def parse_each_item(
+    raw: pl.DataFrame, source: Source, as_of: date, file: LandingFile, contract: Contract
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """:func:`parse_items`, where a line at which it fails is a reject.
+
+    Args:
+        raw: a frame of a reader.
+        source: the mapping.
+        as_of: the arrival day up to which files count.
+        file: the file of the lines.
+        contract: the contract of ``items``.
+    """
+    parts = in_parts(raw, lambda lines: parse_items(lines, source, as_of, file, contract), file.relative)
+    return pl.concat(rows for rows, _ in parts), sum((changed for _, changed in parts), Counter())
+
+
+def lists_among(wanted: Iterable[str], contract: Contract) -> frozenset[str]:
+    """The wanted fields whose columns are lists.
+
+    Args:
+        wanted: the fields.
+        contract: the contract of ``items``.
+    """
+    return frozenset(name for name in wanted if isinstance(contract.polars_schema[column_of(name)], pl.List))
 
 
 def _typed_columns(raw: pl.DataFrame, source: Source, contract: Contract) -> tuple[pl.DataFrame, dict[str, pl.Series]]:
-    """The mapped columns in their types, by the rules of event lines, and for each reason which values cannot be read."""
-    schema, columns, lists = contract.polars_schema, source.of_catalogue.columns, lists_of(contract)
+    """The mapped columns in their types, by the rules of event lines, and for each reason which values are refused."""
+    schema, columns, lists = (
+        contract.polars_schema,
+        source.of_catalogue.columns,
+        lists_among(source.of_catalogue.columns, contract),
+    )
     single = source.of_catalogue.model_copy(update={"columns": {n: c for n, c in columns.items() if n not in lists}})
     mapped, rounded = raw_columns(raw, single)
     frame = raw.select("problem", "line_number")
     unread = {f"{name}.{LineReason.NOT_EXACT}": flags for name, flags in rounded.items()}
     for name, column in columns.items():
         if name in lists:
-            frame = frame.with_columns(raw.with_columns(_list_of(raw, name, column, source.nothing).alias(name))[name])
+            frame = frame.with_columns(_list_of(raw, name, column, source.nothing))
             continue
         kind = schema[name]
         values = numbers(mapped[name], kind, source) if kind.is_numeric() else mapped[name].cast(kind, strict=False)
         frame = frame.with_columns(values.alias(name))
         if kind != pl.String:
             unread[f"{name}.{LineReason.UNREADABLE}"] = mapped[name].is_not_null() & values.is_null()
+        unread |= outside_of_bounds(frame[name], column)
     return frame, unread
 
 
-def _list_of(raw: pl.DataFrame, name: str, column: Column, nothing: tuple[str, ...]) -> pl.Expr:
-    """The texts of a column that is a list, without blank ones and those that mean nothing."""
-    parts = [field for field in raw.columns if field.split(".")[0] == name]
+def _list_of(raw: pl.DataFrame, name: str, column: Column, nothing: tuple[str, ...]) -> pl.Series:
+    """The texts of a column that is a list, made as :func:`jobs.landing.mapped.value_of` makes those of other columns."""
     if column.constant is not None:
-        return pl.lit([column.constant])
-    trimmed = pl.concat_list([pl.col(part).fill_null([]) for part in parts]).list.eval(pl.element().str.strip_chars())
-    kept = trimmed.list.eval(pl.element().filter(~pl.element().is_in(["", *nothing])))
-    there = pl.any_horizontal(pl.col(part).is_not_null() for part in parts)
-    found = pl.when(there).then(kept)
-    return found if column.default is None else found.fill_null(pl.lit([column.default]))
+        return pl.Series(name, [[column.constant]] * len(raw))
+    parts = [pl.col(part) for part in parts_of(name, column)]
+    joined = pl.concat_list([part.fill_null([]) for part in parts])
+    value = (
+        pl.coalesce(parts)
+        if column.first_of is not None
+        else pl.when(~pl.all_horizontal(p.is_null() for p in parts)).then(joined)
+    )
+    texts = raw.select(value.alias(name))[name].to_frame().with_row_index("row").explode(name)
+    if column.url_decoded:
+        texts = texts.with_columns(pl.col(name).map_batches(decoded, return_dtype=pl.String))
+    if column.values:
+        texts = texts.with_columns(pl.col(name).replace(column.values))
+    texts = texts.with_columns(pl.col(name).str.strip_chars())
+    kept = (
+        texts.filter(pl.col(name).is_not_null() & ~pl.col(name).is_in(["", *nothing]))
+        .group_by("row", maintain_order=True)
+        .agg(name)
+    )
+    there = raw.select(value.is_not_null().alias("there")).with_row_index("row")
+    found = there.join(kept, on="row", how="left", maintain_order="left")
+    absent = None if column.default is None else [column.default]
+    return found.select(
+        pl.when("there").then(pl.col(name).fill_null([])).otherwise(pl.lit(absent, pl.List(pl.String))).alias(name)
+    ).to_series()
 
 
 def _as_text(frame: pl.DataFrame, name: str) -> pl.Series:

@@ -1,4 +1,4 @@
-"""What a person should do next, after a check: for each cause that is known, the lines of the mapping that mend it."""
+"""The next steps after a check: for each cause that is known, the lines of the mapping that mend it."""
 
 import re
 from collections import Counter
@@ -11,10 +11,11 @@ from jobs.checking.checked import Checked
 from jobs.checking.items import ITEM
 from jobs.checking.names import Absent
 from jobs.landing.readers import Problem
+from jobs.landing.readers.frames import measures
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
 from schemas.privacy.personal_texts import personal_data_in
-from schemas.source import NEEDED, Source
+from schemas.source import NEEDED, NEEDED_OF_ITEMS, Source
 
 MOST_WORDS = 20
 LONGEST_WORD = 60
@@ -35,9 +36,10 @@ class Case:
         return sum((self.found.causes.get(reason, Counter()) for reason in reasons), Counter())
 
     def may_lack(self, columns: Sequence[str]) -> bool:
-        """Whether a line of the format may lack keys, and events do not need these columns."""
+        """Whether a line of the format may lack keys, and its table does not need these columns."""
         sparse = self.source.format == "json_lines"
-        return all((sparse and name not in NEEDED) or self._is_optional(name) for name in columns)
+        needed = NEEDED if self.found.table == "events" else NEEDED_OF_ITEMS
+        return all((sparse and name not in needed) or self._is_optional(name) for name in columns)
 
     def _is_optional(self, name: str) -> bool:
         column = self.source.columns.get(name)
@@ -144,7 +146,7 @@ def _times(case: Case) -> Iterator[str]:
 
 
 def _numbers(case: Case) -> Iterator[str]:
-    for column in ("value", "propensity", "position", "price", "year"):
+    for column in sorted(measures()):
         step = number_in(case.causes(f"{column}.unreadable"))
         if step is not None:
             yield f"{column}: {step}"
@@ -224,8 +226,8 @@ def _too_many_rejects(case: Case) -> Iterator[str]:
         found, limit = case.found, _limit()
         counted = found.rejects - found.set_aside
         yield (
-            f"{counted} of {found.records} lines are rejects, more than {limit:g} %: a day of such lines is refused. Mend the "
-            "reasons in the table; set lines that are not behaviour aside under `skip:`, where they do not count."
+            f"{counted} of {found.records} records are rejects, more than {limit:g} %: a day of such lines is refused. Mend "
+            "the reasons in the table; set lines that are not behaviour aside under `skip:`, where they do not count."
         )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from jobs.cleaning.timestamps import utc_times
+from jobs.cleaning.timestamps import UNITS, utc_times
 from jobs.landing.readers.compression import BROKEN, uncompressed
 from schemas.source import TICKS_A_SECOND, Source
 
@@ -60,7 +60,7 @@ def bytes_in(path: Path) -> str | None:
 
 
 def json_in(line: str) -> str | None:
-    r"""What to do about a line that is not a JSON object.
+    r"""The remedy for a line that is not a JSON object; None if the line does not tell it.
 
     >>> json_in('[{"id": 1}]')
     'A line is a JSON list: write `each: "[]"` for one event an element.'
@@ -101,7 +101,7 @@ def delimiter_in(lines: Sequence[str], present: str) -> str | None:
 
 
 def clocks_in(texts: Counter[str], source: Source) -> Iterator[str]:
-    """What to do about times that cannot be read, or lie too far away.
+    """The remedy for times that cannot be read, or lie too far away.
 
     Args:
         texts: the raw texts.
@@ -110,10 +110,12 @@ def clocks_in(texts: Counter[str], source: Source) -> Iterator[str]:
     usual = [text for text, _ in texts.most_common(100)]
     if not usual:
         return
-    if (ticks := _ticks_in(usual)) is not None:
+    if source.time_origin is None and (ticks := _ticks_in(usual)) is not None:
         if ticks != source.time_format:
-            yield f"event_time looks like {_TICKS[ticks]} since 1970: write `time_format: {ticks}`."
+            yield f"event_time looks like {unit_of(ticks)} since 1970: write `time_format: {ticks}`."
         return
+    if _reads(source.time_format, usual, source):
+        return  # the moments are too early, too late or in the future, and the format is right
     if all(DATE.fullmatch(text) for text in usual):
         yield "event_time is a date without a time of day: write `dates_only: true`, if midnight shall count."
         return
@@ -123,7 +125,13 @@ def clocks_in(texts: Counter[str], source: Source) -> Iterator[str]:
             return
 
 
-_TICKS = {"epoch_s": "seconds", "epoch_ms": "milliseconds", "epoch_us": "microseconds", "epoch_ns": "nanoseconds"}
+def unit_of(time_format: str) -> str:
+    """The unit of an epoch format.
+
+    >>> unit_of("epoch_ms")
+    'milliseconds'
+    """
+    return next(unit for unit, a_second in UNITS.items() if a_second == TICKS_A_SECOND[time_format])
 
 
 def _ticks_in(texts: Sequence[str]) -> str | None:
@@ -132,7 +140,7 @@ def _ticks_in(texts: Sequence[str]) -> str | None:
         numbers = [float(text) for text in texts]
     except ValueError:
         return None
-    for name, ticks in {**TICKS_A_SECOND, "epoch_ns": 1_000_000_000}.items():
+    for name, ticks in TICKS_A_SECOND.items():
         if all(EARLIEST <= number / ticks <= LATEST for number in numbers):
             return name
     return None
@@ -148,7 +156,7 @@ def _reads(form: str, texts: Sequence[str], source: Source) -> bool:
 
 
 def number_in(texts: Counter[str]) -> str | None:
-    """What to do about numbers that cannot be read.
+    """The remedy for numbers that cannot be read; None if they do not tell it.
 
     >>> number_in(Counter(["12,50", "1.234,00"]))
     "the numbers have a decimal comma: write `decimal: ','` and `thousands: '.'`."

@@ -23,13 +23,15 @@ from jobs.checking.checked import EXAMPLES, MOST_LINES, Checked
 from jobs.checking.items import ITEM, check_items
 from jobs.checking.names import Absent, absent, names_in
 from jobs.checking.tables import WORDS, show
+from jobs.cleaning.accounting import changes
 from jobs.cleaning.candidates import Arrival, no_candidates, wanted_fields
 from jobs.cleaning.faults import parse_each
 from jobs.cleaning.outcomes import Limits, decide
+from jobs.cleaning.raw_columns import raw_columns
 from jobs.cleaning.rejected import masked_lines, shown_fields
 from jobs.cleaning.stages import is_set_aside
 from jobs.landing.files import HOUR, found_file
-from jobs.landing.folders import FOLDER_FORMAT
+from jobs.landing.folders import hour_of
 from jobs.landing.readers import Bounds, read
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
@@ -37,8 +39,6 @@ from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source, read_source
-
-FOLLOWS_FROM_THE_TIME = ("event_date", "lag_seconds", "days_late")
 
 
 def check(source: Source, path: Path, settings: Settings) -> Checked:
@@ -61,7 +61,9 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
         found.left_out += parsed.left_out
         found.changed.update(parsed.changed)
         accepted.append(parsed.accepted)
-        _add_rejects(found, parsed.rejected, raw)
+        if len(parsed.rejected):
+            texts, _ = raw_columns(raw, source)
+            found.add_rejects(parsed.rejected, texts, lambda _, rows: rows["masked_line"], events)
         if found.lines >= MOST_LINES:
             found.complete = False
             break
@@ -81,19 +83,6 @@ def check(source: Source, path: Path, settings: Settings) -> Checked:
     return found
 
 
-def _add_rejects(found: Checked, rejected: pl.DataFrame, raw: pl.DataFrame) -> None:
-    """Count the rejects of a frame by reason, and keep the raw texts behind each reason."""
-    found.rejects += len(rejected)
-    found.set_aside += int(is_set_aside(rejected["reasons"].list.first()).sum())
-    for reason in rejected["reasons"].explode().unique(maintain_order=True).drop_nulls():
-        rows = rejected.filter(pl.col("reasons").list.contains(reason))
-        found.add(reason, rows, rows["masked_line"])
-        column = reason.partition(".")[0]
-        column = "event_time" if column in FOLLOWS_FROM_THE_TIME else column
-        of_reason = raw.filter(pl.col("line_number").is_in(rows["line_number"].implode()))
-        found.keep_cause(reason, of_reason[column if column in raw.columns else "line"])
-
-
 def arrival_of(path: Path, source: Source) -> Arrival:
     """The arrival of a file, from its folder's name or else from its last change.
 
@@ -101,9 +90,8 @@ def arrival_of(path: Path, source: Source) -> Arrival:
         path: the file.
         source: the mapping, whose name the arrival gets.
     """
-    try:
-        hour = datetime.strptime(path.resolve().parent.name, FOLDER_FORMAT).replace(tzinfo=UTC)
-    except ValueError:
+    hour = next(filter(None, (hour_of(folder.name) for folder in path.resolve().parents)), None)
+    if hour is None:
         changed = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         return Arrival(source.name, path.name, changed, changed.date(), True)
     file = found_file(source.name, path, path.parent, hour + HOUR)
@@ -131,7 +119,8 @@ def is_catalogue(source: Source, path: Path) -> bool:
         source: the mapping.
         path: the file.
     """
-    return source.items is not None and source.items.folder in path.resolve().parent.parts
+    hour = next((folder for folder in path.resolve().parents if hour_of(folder.name) is not None), path.resolve().parent)
+    return source.items is not None and source.items.folder in (hour.name, hour.parent.name)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -149,9 +138,10 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     settings = get_settings()
     read_as = check_items if args.items or is_catalogue(source, path) else check
     found = read_as(source, path, settings)
-    names = names_in(path, source)
-    lacking = absent(found, source, names)
-    steps = advice(found, source, path, lacking, names)
+    mapped = source if found.table == "events" else source.of_catalogue
+    names = names_in(path, mapped)
+    lacking = absent(found, mapped, names)
+    steps = advice(found, mapped, path, lacking, names)
     console = Console(stderr=True)
     show(found, source, path, steps, console if console.is_terminal else Console(stderr=True, width=128))
     return _result(found, source, path, lacking, steps)
@@ -176,7 +166,7 @@ def _result(found: Checked, source: Source, path: Path, lacking: Sequence[Absent
         "lines_read": found.lines,
         "records": found.records,
         "elements_left_out": found.left_out,
-        "changed_texts": dict(sorted(found.changed.items())),
+        **changes(found.changed),
         **kept,
         "rejects": found.rejects,
         "reasons": {name: count for name, count in sorted(found.counts.items()) if name not in {*outcomes, ITEM}},

@@ -1,14 +1,19 @@
-"""What a check found in the lines of a file: counts by outcome, examples, and the raw texts that say what to do next."""
+"""The findings of a check in the lines of a file: counts by outcome, examples, and the raw texts that tell the causes."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
+from jobs.cleaning.stages import is_set_aside
+from jobs.landing.readers.frames import ELEMENT
+from schemas.contract import Contract
 from schemas.privacy.pseudonyms import shortened
 
 EXAMPLES = 5
+PLACE = ["line_number", ELEMENT]
+"""The columns that tell records apart."""
 MOST_LINES = 1_000_000
 LONGEST_EXAMPLE = 400
 MOST_TEXTS = 200
@@ -33,7 +38,7 @@ class Checked:
     examples: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     complete: bool = True
     filled: Counter[str] = field(default_factory=Counter)
-    """For each field that the mapping reads, how many lines have a value there."""
+    """For each field that the mapping reads, how many records have a value there."""
     causes: dict[str, Counter[str]] = field(default_factory=dict)
     """For each reason, the raw texts that have it: of the column, or the whole line. They are not shown."""
     set_aside: int = 0
@@ -45,7 +50,7 @@ class Checked:
         Args:
             outcome: the outcome, or the reason of a reject.
             rows: candidates, with their ``line_number``.
-            texts: what an example shows of each.
+            texts: the text that an example shows of each.
         """
         self.counts[outcome] += len(rows)
         some = self.examples.setdefault(outcome, [])
@@ -63,13 +68,27 @@ class Checked:
         for name in wanted:
             self.filled[name] += len(raw) - raw[name].null_count()
 
-    def keep_cause(self, reason: str, texts: pl.Series) -> None:
-        """Keep the raw texts of lines that have a reason.
+    def add_rejects(
+        self, rejected: pl.DataFrame, texts: pl.DataFrame, shown: Callable[[str, pl.DataFrame], pl.Series], contract: Contract
+    ) -> None:
+        """Count the rejects of a frame by reason, and keep the raw texts behind each reason.
 
         Args:
-            reason: the reason.
-            texts: a raw text for each line.
+            rejected: rows with their ``reasons``.
+            texts: for each record of the frame its raw columns, ``line`` among them.
+            shown: gives the texts that examples of a reason show.
+            contract: the contract of the table, which says which columns follow from others.
         """
+        self.rejects += len(rejected)
+        self.set_aside += int(is_set_aside(rejected["reasons"].list.first()).sum())
+        for reason in rejected["reasons"].explode().unique(maintain_order=True).drop_nulls():
+            rows = rejected.filter(pl.col("reasons").list.contains(reason))
+            self.add(reason, rows, shown(reason, rows))
+            column = contract.together(reason.partition(".")[0])[0]
+            causes = rows.select(PLACE).join(texts, on=PLACE, how="left")
+            self._keep_cause(reason, causes[column if column in texts.columns else "line"])
+
+    def _keep_cause(self, reason: str, texts: pl.Series) -> None:
         seen = self.causes.setdefault(reason, Counter())
         if isinstance(texts.dtype, pl.List):
             texts = texts.list.join(", ")

@@ -4,18 +4,17 @@ import csv
 import difflib
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
 from jobs.checking.checked import Checked
 from jobs.cleaning.candidates import wanted_fields
-from jobs.landing.mapped import fields_of
-from jobs.landing.readers.json_values import Paths, exact
+from jobs.landing.readers.json_values import Paths, exact, quick
 from jobs.landing.readers.lines import numbered_lines
 from jobs.landing.readers.names import names_of
 from schemas.source import Source
@@ -62,10 +61,8 @@ def names_in(path: Path, source: Source) -> list[str]:
 
 def _objects(path: Path, encoding: str) -> Iterator[Any]:
     for line in islice(numbered_lines(path, encoding), FIRST_LINES):
-        try:
-            yield orjson.loads(line.content)
-        except orjson.JSONDecodeError:
-            continue
+        with suppress(ValueError):
+            yield quick(line.content)
 
 
 def _paths(value: Any, above: str = "", depth: int = 0) -> Iterator[str]:
@@ -120,11 +117,12 @@ def absent(found: Checked, source: Source, names: list[str]) -> list[Absent]:
     """
     if not found.lines or source.format == "pattern":
         return []
-    places = _places(source, found.table)
+    places = _places(source)
     filled = {_column(field) for field in places if found.filled[field]}
-    columns = source.items.columns if found.table == "items" and source.items else source.columns
     sparse = source.format == "json_lines"  # a line may lack all parts of an id but the first
-    any_will_do = {n for n, column in columns.items() if column.first_of is not None or (sparse and column.paths is not None)}
+    any_will_do = {
+        n for n, column in source.columns.items() if column.first_of is not None or (sparse and column.paths is not None)
+    }
     lacking: dict[str, Absent] = {}
     for field, place in places.items():
         column = _column(field) if _column(field) in any_will_do else field
@@ -139,10 +137,8 @@ def _column(field: str) -> str:
     return name if part.isdigit() else field
 
 
-def _places(source: Source, table: str) -> dict[str, str]:
+def _places(source: Source) -> dict[str, str]:
     """Field -> its place in a line, for the fields that a line should have."""
-    if table == "items":
-        return fields_of(source.items.columns) if source.items else {}
     unasked = {f"skip.{name}" for name, rule in source.skip.items() if rule.missing}
     return {name: place for name, place in wanted_fields(source).items() if name not in unasked}
 

@@ -1,4 +1,4 @@
-"""What a check prints: the outcomes as a table, example lines of each, and the next steps."""
+"""The output of a check: the outcomes as a table, example lines of each, and the next steps."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def show(found: Checked, source: Source, path: Path, steps: Sequence[str], conso
         found: the outcomes.
         source: the mapping; it explains its own rules.
         path: the file, for the title.
-        steps: what a person should do next.
+        steps: the next steps for a person.
         console: where to print.
     """
     words = {str(outcome): text for outcome, text in WORDS.items()} | {ITEM: "a line of the catalogue"}

@@ -6,6 +6,7 @@ from jobs.cleaning.reject_reasons import LineReason
 from schemas.contract import Contract
 from schemas.rules import RowRuleKind, to_polars
 from schemas.source import Source
+from schemas.source_parts import Column
 
 NUMBERS = {"value": pl.Float64(), "propensity": pl.Float64(), "position": pl.Int32()}
 AGENT = "agent"
@@ -40,7 +41,7 @@ def broken_rules(
     source: Source,
     events: Contract,
 ) -> pl.DataFrame:
-    """For every rule of the contract and of the source, which candidates break it, without what only follows from another.
+    """For every rule of the contract and of the source, which candidates break it, faults that follow from others left out.
 
     Rules do not apply to lines with a problem. Only its `skip` rules apply to a line that one of them excludes.
     """
@@ -58,13 +59,24 @@ def broken_rules(
             }
         if name == EVENT_TYPE:
             found[f"{name}.{LineReason.UNKNOWN}"] = lost
-        if column.minimum is not None or column.maximum is not None:
-            low, high = column.minimum, column.maximum
-            inside = frame[name].is_between(float("-inf") if low is None else low, float("inf") if high is None else high)
-            found[f"{name}.{LineReason.SOURCE_RANGE}"] = (~inside).fill_null(False)
+        found |= outside_of_bounds(frame[name], column)
     found = _first_of_each_cause(found, source, events)
     found |= {name: set_aside[name] for name in set_aside.columns}
     return pl.DataFrame([(hit & (readable if name in skips else judged)).alias(name) for name, hit in found.items()])
+
+
+def outside_of_bounds(values: pl.Series, column: Column) -> dict[str, pl.Series]:
+    """Which values are outside of the bounds that the source gives its column, by reason; nothing without bounds.
+
+    Args:
+        values: the column.
+        column: its mapping.
+    """
+    if column.minimum is None and column.maximum is None:
+        return {}
+    low = float("-inf") if column.minimum is None else column.minimum
+    high = float("inf") if column.maximum is None else column.maximum
+    return {f"{values.name}.{LineReason.SOURCE_RANGE}": (~values.is_between(low, high)).fill_null(False)}
 
 
 def _first_of_each_cause(found: dict[str, pl.Series], source: Source, events: Contract) -> dict[str, pl.Series]:

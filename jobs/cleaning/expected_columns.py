@@ -11,7 +11,7 @@ from typing import Any
 
 from jobs.landing.files import LandingFile
 from jobs.landing.readers.names import names_of
-from schemas.json_path import Key, steps_of
+from schemas.json_path import inside_columns
 from schemas.runtime.errors import Refused
 from schemas.source import NEEDED, Source
 from schemas.source_parts import Column
@@ -65,16 +65,8 @@ def _of_which_one(column: Column) -> list[tuple[str, ...]]:
 
 
 def _nowhere(paths: Sequence[str], names: Sequence[str]) -> bool:
-    return not any(path in names or _first_key(path) in names for path in paths)
-
-
-def _first_key(path: str) -> str | None:
-    """The column in which a path into a JSON text or a struct begins."""
-    try:
-        first = steps_of(path)[0]
-    except ValueError:
-        return None
-    return first.name if isinstance(first, Key) else None
+    """Whether a file has none of the columns in which some paths may begin, such as one of structs or of JSON texts."""
+    return {name for path in paths for name in (path, *(column for column, _ in inside_columns(path)))}.isdisjoint(names)
 
 
 def expect_values(figures: Mapping[str, Any], sources: Sequence[Source], arrived_on: date) -> None:

@@ -8,6 +8,8 @@ from schemas.privacy.number_ids import LARGEST_EXACT, exact_id
 from schemas.source import Source
 
 UNITS = r"(?:\p{Sc}|[A-Z]{3}|kr\.?|zł|Kč|Ft|Rs\.?)"
+EXACT_UP_TO: dict[pl.DataType, int] = {pl.Float16(): 2**11, pl.Float32(): 2**24}
+"""A floating-point number of p bits holds every whole number up to 2 to the power of p (IEEE 754, section 3.3)."""
 BLANK = "\\s\u00a0\u202f"
 
 
@@ -74,7 +76,8 @@ def exact_ids(values: pl.Series) -> tuple[pl.Series, pl.Series | None]:
     """
     if values.dtype.is_float():
         frame, value = values.cast(pl.Float64).fill_nan(None).to_frame("_"), pl.col("_")
-        is_rounded = (value.abs() >= LARGEST_EXACT).fill_null(False)
+        frame = frame.select(pl.when(value.is_finite()).then(value))
+        is_rounded = (value.abs() >= EXACT_UP_TO.get(values.dtype, LARGEST_EXACT)).fill_null(False)
         whole = pl.when((value == value.floor()) & ~is_rounded).then(value.cast(pl.Int64, strict=False)).cast(pl.String)
         text = pl.when(~is_rounded).then(pl.coalesce(whole, value.cast(pl.String)))
         return _with_flag(frame.select(text.alias(values.name), is_rounded.alias("rounded")))

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 import polars as pl
 
 from jobs.cleaning.own_id import folded, replaced
+from schemas.privacy.percent_encoding import ENCODED
 from schemas.privacy.pseudonyms import pseudonym
 from schemas.source import Source
 
 SHORTEST_TELLING_ID = 6
 """Shorter ids are not searched for inside other texts, where they would occur by chance."""
-TYPED = ("event_time", "event_type", "value", "position", "propensity", "country")
+TYPED = ("event_time", "event_type", "value", "position", "propensity")
 """Columns whose texts become times, numbers and words of the contract: an id cannot stand in them, only look like them."""
 NOT_SEARCHED = ("line", "problem", "user_id", *TYPED)
-PERCENT_ENCODED = "%[0-9A-Fa-f]{2}"
 NAMES_A_PERSON = r"(?i)@|%40|\d{6}|^\d{1,3}(?:\.\d{1,3}){3}$|^[\da-f]*:[\da-f]*:[\da-f:.]*$|[\da-f]{8}-[\da-f]{4}|[\da-f]{16}"
 """A part of an id that names a person wherever it stands: an address, a long number, or a random text."""
 CODE = r"^[\w.:-]*$"
@@ -98,7 +98,7 @@ def without_ids(raw: pl.DataFrame, columns: list[str], who: pl.Series, names: pl
         names: the pseudonym of each row.
     """
     low = who.str.to_lowercase()
-    odd = low.str.contains(PERCENT_ENCODED) | (low.str.len_bytes() != low.str.len_chars())
+    odd = low.str.contains(ENCODED.pattern) | (low.str.len_bytes() != low.str.len_chars())
     telling = low.str.len_chars() >= SHORTEST_TELLING_ID
     own, ids, marks = pl.col("_who"), who.to_list(), names.to_list()
     frame = raw.with_columns(low.alias("_who"), odd.alias("_odd"), telling.alias("_telling"))

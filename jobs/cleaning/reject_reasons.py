@@ -42,7 +42,6 @@ SENTENCES: dict[str, str] = {
     Problem.NO_HEADER: "no header with a column of the mapping precedes the line",
     Problem.NO_MATCH: "the line does not match the mapping's pattern",
     Problem.FAULT: "a library fails at the line, or at the rest of the file; keep it, and report it as a fault",
-    Problem.AMBIGUOUS_ID: "an id is a float too large to tell it from the next one; deliver ids as integers or text",
     Problem.REPEATED_NAME: "the file has two columns of a mapped name; rename one of them",
     Problem.DAMAGED: "the row is in a damaged part of the file",
     Problem.EMPTY: "the file is empty, without even a header",

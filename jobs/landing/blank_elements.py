@@ -8,7 +8,8 @@ from json import JSONDecoder
 from jobs.landing.readers.json_elements import expands
 from jobs.landing.readers.json_values import BYTE_ORDER_MARK, Paths, quick
 from jobs.landing.readers.problems import Problem
-from schemas.json_path import Key, Step, lists_of
+from schemas.json_path import Key, Step, lists_of, plain_keys
+from schemas.source import Source
 
 Span = tuple[int, int]
 Place = tuple[int, ...]
@@ -18,32 +19,32 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 _DECODER = JSONDecoder()
 
 
-def without_elements(content: bytes, each: str, level: int, elements: set[int]) -> bytes:
+def without_elements(content: bytes, source: Source, elements: set[int]) -> bytes:
     """A line in which some elements are null, so that the others keep their places; all else stays as it is written.
 
     Args:
-        content: the line.
-        each: the mapping's path of lists.
-        level: how many lists lie around the object of the person; at least 1.
+        content: the line, in the encoding of the source.
+        source: the mapping, with ``each``.
         elements: the numbers of the records to take out, from 1.
 
     Returns:
         The line; an empty one if the elements cannot be told apart, such as those of a list inside a text.
-
-    >>> without_elements(b'{"a": [{"u": 1}, {"u": 2.50}], "b": "a"}', "a[]", 1, {1})
-    b'{"a": [null, {"u": 2.50}], "b": "a"}'
     """
-    text = content.decode()
-    records = expands(each, Paths(quick))(quick(text))
-    if isinstance(records, Problem):
+    each, level = source.each or "", source.person_level
+    try:
+        text = content.decode(source.encoding)
+        records = expands(each, Paths(quick))(quick(text))
+        if isinstance(records, Problem):
+            return b""
+        wanted = {record.numbers[:level] for number, record in enumerate(records, 1) if number in elements}
+        spans = _spans(text, lists_of(each)[:level])
+    except (ValueError, RecursionError):  # numbers, or lists in lists, beyond the strict parser's bounds
         return b""
-    wanted = {record.numbers[:level] for number, record in enumerate(records, 1) if number in elements}
-    spans = _spans(text, lists_of(each)[:level])
     if spans is None or not wanted <= spans.keys():
         return b""
     for start, end in sorted((spans[place] for place in wanted), reverse=True):
         text = text[:start] + NULL + text[end:]
-    return text.encode()
+    return text.encode(source.encoding)
 
 
 def _spans(text: str, lists: tuple[tuple[Step, ...], ...]) -> dict[Place, Span] | None:
@@ -70,7 +71,7 @@ def _descend(text: str, at: int, steps: tuple[Step, ...]) -> int | None:
     if not steps or len(names) < len(steps) or text[at] != "{":
         return at if not steps else None
     members = dict(_members(text, at))
-    run = 1 if names[0].exact else len(list(takewhile(lambda key: not key.exact, names)))
+    run = max(1, len(plain_keys(steps)))
     for length in range(1, run + 1):
         start = members.get(".".join(key.name for key in names[:length]))
         if start is not None and (found := _descend(text, start, steps[length:])) is not None:

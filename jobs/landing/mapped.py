@@ -6,9 +6,8 @@ from urllib.parse import unquote
 
 import polars as pl
 
+from schemas.privacy.percent_encoding import ENCODED
 from schemas.source_parts import Column
-
-PERCENT_ENCODED = "%[0-9A-Fa-f]{2}"
 
 
 def parts_of(name: str, column: Column) -> list[str]:
@@ -56,8 +55,7 @@ def value_of(name: str, column: Column, raw: pl.DataFrame) -> pl.Expr:
         joined = pl.concat_str(parts, separator=column.joined_by, ignore_nulls=True)
         value = pl.when(pl.col(name).is_not_null()).then(joined)
     elif column.first_of is not None:
-        one_kind = len({raw.schema[part] for part in parts}) == 1
-        value = pl.coalesce(*(pl.col(part) if one_kind else pl.col(part).cast(pl.String) for part in parts))
+        value = pl.coalesce(*(pl.col(part).cast(_common({raw.schema[part] for part in parts})) for part in parts))
     if column.url_decoded:
         value = value.cast(pl.String).map_batches(decoded, return_dtype=pl.String)
     if column.values:
@@ -67,6 +65,13 @@ def value_of(name: str, column: Column, raw: pl.DataFrame) -> pl.Expr:
     if column.digest:
         value = value.cast(pl.String).map_batches(digests, return_dtype=pl.String)
     return value.alias(name)
+
+
+def _common(kinds: set[pl.DataType]) -> pl.DataType:
+    """The type of values of which the first counts: numbers of several kinds stay numbers."""
+    if len(kinds) == 1:
+        return next(iter(kinds))
+    return pl.Float64() if all(kind.is_numeric() for kind in kinds) else pl.String()
 
 
 def digests(texts: pl.Series) -> pl.Series:
@@ -87,7 +92,7 @@ def decoded(texts: pl.Series) -> pl.Series:
     >>> decoded(pl.Series(["/caf%C3%A9", "/a%2Fb", "%e9", "100%", "%20"])).to_list()
     ['/café', '/a/b', '%e9', '100%', None]
     """
-    encoded = texts.filter(texts.str.contains(PERCENT_ENCODED).fill_null(False)).unique()
+    encoded = texts.filter(texts.str.contains(ENCODED.pattern).fill_null(False)).unique()
     if encoded.is_empty():
         return texts
     plain = pl.Series([_unquoted(text) for text in encoded], dtype=pl.String)

@@ -6,7 +6,7 @@ Only forms that hardly anything else has are recognised, since logs and catalogu
 - a card number needs the prefix and the length of a card and a right check digit (ISO/IEC 7812-1, Luhn);
 - a bank account is an IBAN with right check digits (ISO 13616-1, ISO 7064 MOD 97-10);
 - a secret is a JSON Web Token (RFC 7519), a key with a known prefix, the value of a parameter such as ``token``,
-  credentials in an address, what follows a word such as ``/reset/``, or a long random text;
+  credentials in an address, the text after a word such as ``/reset/``, or a long random text;
 - another person's id is the value of a parameter such as ``user_id``.
 """
 
@@ -34,7 +34,8 @@ _WORDS = r"tel(?:efon|ephone)?|phone|mobil(?:e)?|tlf|whatsapp|call me(?: at| on)
 _LONG_HEX, _LONG_RANDOM, _LONG_HEX_IN_CODES = 32, 40, 40
 
 LIKELY = (
-    r"(?-u)@|\+[ (]{0,2}[1-9]|00[1-9][0-9]{0,2}[ /-]|eyJ|[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|[A-Za-z0-9_]{28}"
+    r"(?-u)@|\+[ (]{0,2}[1-9]|00[1-9][0-9]{0,2}[ /-]|eyJ|[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{4}|[A-Za-z0-9_+-]{28}"
+    r"|glpat-|AIza|gh[pousr]_"
     r"|[0-9]{3}[-. ][0-9]{4}"
     r"|[A-Z]{2}[0-9]{2} ?[A-Z0-9]{4} ?[A-Z0-9]{4}|_(?:live|test)_|AKIA|xox[abprs]-"
     rf"|(?i-u:{_SECRETS}|{_PERSONS})[\"']?[ \t]*[=:]|(?i-u:bearer|basic|{_WORDS})[ .:]"

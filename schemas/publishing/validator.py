@@ -124,9 +124,9 @@ class Auditor:
         for part, paths in enumerate(parts, 1):
             rows = read_rows(paths, schema)
             reasons.update(rows["reasons"].combine_chunks().flatten().to_pylist())
-            readable = rows.filter(rows["candidate"].is_valid())["candidate"].combine_chunks()
-            candidates = pa.Table.from_struct_array(readable).cast(contract.arrow_schema)
-            given = pl.Series(rows.filter(rows["candidate"].is_valid())["reasons"].combine_chunks())
+            readable = rows.filter(rows["candidate"].is_valid())
+            candidates = pa.Table.from_struct_array(readable["candidate"].combine_chunks()).cast(contract.arrow_schema)
+            given = pl.Series(readable["reasons"].combine_chunks())
             open_rules = unexplained(contract, given)
             for name, is_open in open_rules.items():
                 candidates = candidates.append_column(f"{OPEN}{name}", is_open.to_arrow())

@@ -13,11 +13,12 @@ Where the mapping makes events of the elements of a list (``each``), a line has 
 - ``within`` (string): the number of the element in the object from which the mapping reads the event id, such as ``2`` or, in
    nested lists, ``1.2``; null for a line without elements.
 
-Where paths read elements of lists by their position, ``left_out`` (i64) is the number of elements that none of them reads.
+Where paths read elements of lists by their position, ``left_out`` (i64) is the number of elements that none of them reads; in
+Parquet only with ``each``.
 
 Every line that is not blank becomes a row of one frame, or several with ``each``. Text formats may be compressed (gzip,
-Zstandard, bzip2, xz, zip). Of a file that
-becomes larger than its bounds (``jobs.landing.readers.bounds``) no line is read: it is one row, numbered 0, with a problem.
+Zstandard, bzip2, xz, zip). Of a file that becomes larger than its bounds (``jobs.landing.readers.bounds``) no line is read: it
+is one row, numbered 0, with a problem.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -28,7 +29,7 @@ import polars as pl
 from jobs.landing.readers.bounds import DEFAULT, Bounds, text_exceeds
 from jobs.landing.readers.compression import refusal_of
 from jobs.landing.readers.delimited import read_delimited
-from jobs.landing.readers.frames import problem_frame
+from jobs.landing.readers.frames import column_of, problem_frame
 from jobs.landing.readers.json_columns import inside_texts
 from jobs.landing.readers.json_lines import read_json_lines
 from jobs.landing.readers.parquet import Groups, read_parquet
@@ -86,20 +87,20 @@ def _frames(
         if problem is not None:
             yield refused_file(problem, wanted, lists)
             return
-    separators = {name: source.items.columns[name].separator for name in lists if source.items and name in source.items.columns}
-    in_a_text = {name: separator for name, separator in separators.items() if separator is not None}
+    columns = {name: source.columns.get(column_of(name)) for name in lists}
+    in_a_text = {name: column.separator for name, column in columns.items() if column is not None and column.separator}
     match source.format:
         case "json_lines":
             frames = read_json_lines(path, source, wanted, lists - set(in_a_text))
         case "csv":
-            frames = _with_json(read_delimited(path, source, _with_texts(wanted)), wanted)
+            frames = _with_json(read_delimited(path, source, _with_texts(wanted)), wanted, source)
         case "parquet":
             fields = _with_texts(wanted, source.each)
             frames = read_parquet(path, source, fields, lists - set(in_a_text), groups, bounds)
-            frames = _with_json(frames, wanted, source.each)
+            frames = _with_json(frames, wanted, source)
         case "pattern":
             groups_of = {name: where for name, where in _with_texts(wanted).items() if where in source.groups}
-            frames = _with_json(read_pattern(path, source, groups_of), wanted)
+            frames = _with_json(read_pattern(path, source, groups_of), wanted, source)
     for frame in frames:
         yield frame.with_columns(_list(name, frame.schema[name], in_a_text.get(name)) for name in sorted(lists))
 
@@ -110,9 +111,9 @@ def _with_texts(wanted: Mapping[str, str], each: str | None = None) -> dict[str,
     return {**wanted, **inside}
 
 
-def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str], each: str | None = None) -> Iterator[pl.DataFrame]:
+def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str], source: Source) -> Iterator[pl.DataFrame]:
     """Frames in which fields with a path into a text of JSON have their values; a column of the path's own name goes first."""
-    inner = {name: found for name, where in wanted.items() if (found := inside_columns(where, each))}
+    inner = {name: found for name, where in wanted.items() if (found := inside_columns(where, source.each))}
     for frame in frames:
         for name, found in inner.items():
             if name in frame.columns and isinstance(frame.schema[name], pl.List):
@@ -121,7 +122,7 @@ def _with_json(frames: Iterator[pl.DataFrame], wanted: Mapping[str, str], each: 
             for column, steps in found:
                 text = frame[f"{INSIDE}{column}"] if f"{INSIDE}{column}" in frame.columns else None
                 if text is not None and text.dtype == pl.String and text.null_count() < len(text):
-                    values.append(inside_texts(name, text, steps) if steps else text)
+                    values.append(inside_texts(name, text, steps, source.decimal) if steps else text)
             value = pl.select(pl.coalesce(*values)).to_series() if values else pl.Series([None] * len(frame), dtype=pl.String)
             frame = frame.with_columns(value.alias(name))
         yield frame.select(pl.exclude(rf"^{INSIDE}.*$")) if inner else frame
@@ -145,5 +146,4 @@ def _list(name: str, kind: pl.DataType, separator: str | None) -> pl.Expr:
         return pl.col(name)
     text = pl.col(name).cast(pl.String)
     parts = text.str.split(separator) if separator is not None else pl.concat_list(text)
-    trimmed = parts.list.eval(pl.element().str.strip_chars())
-    return pl.when(text.is_not_null()).then(trimmed.list.filter(pl.element() != "")).alias(name)
+    return pl.when(text.is_not_null()).then(parts).alias(name)

@@ -1,6 +1,6 @@
 """The texts in a file, uncompressed. The compression is known by the first bytes, whatever the file is called.
 
-gzip (RFC 1952), Zstandard (RFC 8878), bzip2, xz and zip are read; of a zip archive each member is a text of its own. What is
+gzip (RFC 1952), Zstandard (RFC 8878), bzip2, xz and zip are read; of a zip archive each member is a text of its own. Data
 behind the end of the compressed data, apart from padding with zeros, is not read, and is a problem of its own.
 """
 
@@ -28,7 +28,7 @@ STARTS = {
     b"PK\x05\x06": "zip",
 }
 BZIP2_BLOCKS = (b"1AY&SY", b"\x17rE8P\x90")
-"""What follows the level in bzip2, in a file with data and in one without; a text may begin with "BZh" too."""
+"""The bytes after the level in bzip2, in a file with data and in one without; a text may begin with "BZh" too."""
 SKIPPABLE = b"\x2a\x4d\x18"
 """The end of the start of a frame of Zstandard that holds no data; its first byte is 0x50 to 0x5f."""
 OTHER_STARTS = (
@@ -45,7 +45,10 @@ OTHER_FORMATS = (b"PAR1", b"Obj\x01", b"SQLite format 3\x00")
 WITHOUT_A_START = (".br", ".lzma", ".sz", ".lz4", ".snappy")
 """Names of compressed files that need not begin with known bytes."""
 LONGEST_START = 10
-READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA)
+START = 512
+"""Bytes of a file that show whether it is a text."""
+READ_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""The methods of zip members that are read: nearly all archives have these."""
 NOT_READ_FLAGS = 0x1 | 0x20 | 0x40
 """Flags of a zip member that is encrypted, a patch of another file, or strongly encrypted."""
 IN_TAR = slice(257, 262)
@@ -114,7 +117,7 @@ def _compression(start: bytes) -> str | None:
 def refusal_of(path: Path) -> Problem | None:
     """Why a file cannot be a text, by its first bytes and its name; None if it can."""
     with path.open("rb") as file:
-        start = file.read(512)
+        start = file.read(START)
     if _compression(start) is not None:
         return None
     return unreadable_start(start) or (Problem.UNKNOWN_COMPRESSION if path.name.endswith(WITHOUT_A_START) and start else None)
@@ -191,7 +194,7 @@ def _members(path: Path) -> Iterator[Part]:
 
 
 def _can_expand(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is not encrypted, and is compressed by a method of the library (APPNOTE 6.3.10, 4.4.4 and 4.4.5)."""
+    """Whether a member is not encrypted, and is compressed by a method that is read (APPNOTE 6.3.10, 4.4.4 and 4.4.5)."""
     return not member.flag_bits & NOT_READ_FLAGS and member.compress_type in READ_METHODS
 
 

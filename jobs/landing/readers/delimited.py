@@ -94,8 +94,9 @@ def _quick(block: Block, records: Records, wanted: Mapping[str, str]) -> pl.Data
     content = block.content.replace(b"\r\n", b"\n")
     if not content:
         return None
-    content = _unquoted(content, records)
-    usual, starts, ends = _usual(content, records)
+    is_text = _is_text(content)
+    content = _unquoted(content, records) if is_text else content
+    usual, starts, ends = _usual(content, records, is_text)
     columns = _columns(content, usual, starts, ends, records, wanted)
     if columns is not None and (headers := _headers(content, usual, columns, records)):
         usual[headers] = False
@@ -125,7 +126,7 @@ def _columns(
 def _unquoted(content: bytes, records: Records) -> bytes:
     """Remove the quotes of lines that do not need them: quotes around whole fields without quotes or delimiters inside."""
     quote = (records.quote or "").encode()
-    if not quote or quote not in content or b"\r" in content or b"\0" in content or not _is_text(content):
+    if not quote or quote not in content or b"\r" in content or b"\0" in content:
         return content
     codes = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(codes == LINE_FEED)
@@ -142,9 +143,7 @@ def _unquoted(content: bytes, records: Records) -> bytes:
     plain = (in_line % 2 == 0) & _enough(between, records) & (ends - starts > in_line)
     plain[line[~at_edge | holds_delimiter]] = False
     if records.comment:  # "#ann" in quotes is a value
-        quoted = quote + records.comment
-        first = [0] if content.startswith(quoted) else []
-        plain[np.searchsorted(ends, [*first, *(_places(content, b"\n" + quoted) + 1)]).astype(np.int64)] = False
+        plain[np.searchsorted(ends, _line_starts(content, quote + records.comment))] = False
     if records.form.escape:
         plain[np.searchsorted(ends, np.flatnonzero(codes == ord(records.form.escape)))] = False
     keep = np.ones(len(codes), dtype=bool)
@@ -152,7 +151,7 @@ def _unquoted(content: bytes, records: Records) -> bytes:
     return codes[keep].tobytes()
 
 
-def _usual(content: bytes, records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _usual(content: bytes, records: Records, is_text: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which lines are records for certain, by their bytes alone, and where each line starts and ends."""
     codes = np.frombuffer(content, np.uint8)
     ends = np.flatnonzero(codes == LINE_FEED)
@@ -164,10 +163,10 @@ def _usual(content: bytes, records: Records) -> tuple[np.ndarray, np.ndarray, np
         for mark in ("\r", "\0", records.quote, records.form.escape)
         if mark and mark.encode() in content
     ]
-    if not _is_text(content):
+    if not is_text:
         marks.append(np.flatnonzero(codes >= FIRST_BEYOND_ASCII))
     if records.comment:
-        marks.append(_comments(content, records))
+        marks.append(_line_starts(content, records.comment))
     for mark in marks:
         usual[np.searchsorted(ends, mark)] = False
     return usual, starts, ends
@@ -179,10 +178,10 @@ def _enough(delimiters: np.ndarray, records: Records) -> np.ndarray:
     return delimiters >= wanted if records.form.extra_fields else delimiters == wanted
 
 
-def _comments(content: bytes, records: Records) -> np.ndarray:
-    """The places at which comments start."""
-    first = [0] if content.startswith(records.comment) else []
-    return np.array([*first, *(_places(content, b"\n" + records.comment) + 1)], dtype=np.int64)
+def _line_starts(content: bytes, prefix: bytes) -> np.ndarray:
+    """The places at which lines with a prefix start."""
+    first = [0] if content.startswith(prefix) else []
+    return np.array([*first, *(_places(content, b"\n" + prefix) + 1)], dtype=np.int64)
 
 
 def _headers(content: bytes, usual: np.ndarray, columns: Mapping[str, pl.Series], records: Records) -> list[int]:

@@ -49,7 +49,7 @@ class Escaped:
         return not self._more or self.broken
 
     def _step(self, line: str, at: int) -> int:
-        """Read what stands at a place; returns the next place, beyond the end if the line end is escaped."""
+        """Read the character at a place; returns the next place, beyond the end if the line end is escaped."""
         char, following = line[at], line[at + 1 : at + 2]
         if char == self.escape:
             plain = following in (self.quote, self.escape, self.delimiter, "")
@@ -73,6 +73,6 @@ class Escaped:
         return at + 1
 
     def _close(self) -> None:
-        text = "".join(self._text)
-        self.fields.append("" if text == f"{self.escape}N" and not self._was_quoted else text)
+        missing = self._text == [f"{self.escape}N"] and not self._was_quoted  # not an escaped escape character, then N
+        self.fields.append("" if missing else "".join(self._text))
         self._text, self._was_quoted = [], False

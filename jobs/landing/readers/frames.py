@@ -1,11 +1,13 @@
 """The frames that every reader returns."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 
 import numpy as np
 import polars as pl
 
 from jobs.landing.readers.problems import Problem
+from schemas.contract import load_contract
 
 ELEMENT, WITHIN, LEFT_OUT = "element", "within", "left_out"
 """Columns of records that are elements of a line's list: see ``jobs.landing.readers``."""
@@ -14,6 +16,31 @@ IDS = ("user_id", "event_id", "item_id")
 EXPANDED_BYTES = 64 << 20
 """The most bytes that the values of a whole line become when each of its elements gets them."""
 Numbers = Sequence[int] | np.ndarray | pl.Series
+
+
+def column_of(field: str) -> str:
+    """The column of which a wanted field is a part.
+
+    >>> column_of("user_id.1"), column_of("user_id")
+    ('user_id', 'user_id')
+    """
+    return field.partition(".")[0]
+
+
+@cache
+def measures() -> frozenset[str]:
+    """The columns that the contracts hold as numbers."""
+    return frozenset(name for name, kind in _kinds() if kind.is_numeric())
+
+
+@cache
+def measures_and_times() -> frozenset[str]:
+    """The columns that the contracts hold as numbers or times: they are computed with, so their texts need not be exact."""
+    return measures() | {name for name, kind in _kinds() if kind.is_temporal()}
+
+
+def _kinds() -> list[tuple[str, pl.DataType]]:
+    return [item for table in ("events", "items") for item in load_contract(table).polars_schema.items()]
 
 
 def frame_of(numbers: Numbers, columns: Mapping[str, pl.Series]) -> pl.DataFrame:

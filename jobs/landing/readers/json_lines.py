@@ -1,11 +1,11 @@
 """JSON Lines: one object on each line, or, with ``each`` in the mapping, an object or a list of several events."""
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import orjson
 import polars as pl
 
 from jobs.landing.readers.frames import ELEMENT, LEFT_OUT, WITHIN, without_too_large
@@ -32,8 +32,9 @@ def read_json_lines(path: Path, source: Source, wanted: Mapping[str, str], lists
         lists: the fields that hold several texts.
     """
     places = {name: placed(where, source.each) for name, where in wanted.items()}
+    by_position = lists_read_by_position(wanted, source.each)
     for lines in _chunks(numbered_lines(path, source.encoding)):
-        yield _frame(_Parsed(lines, source), places, lists, lists_read_by_position(wanted, source.each))
+        yield _frame(_Parsed(lines, source), places, lists, by_position)
 
 
 def _chunks(lines: Iterator[RawLine]) -> Iterator[list[RawLine]]:
@@ -65,9 +66,11 @@ class _Parsed:
             found: Any = None
             if problem is None:
                 try:
-                    found = orjson.loads(content)
-                except orjson.JSONDecodeError:
-                    found, problem = _leniently(content, source.encoding)
+                    found = quick(content)
+                except UnicodeDecodeError:
+                    problem = not_decoded(source.encoding)
+                except ValueError:
+                    problem = Problem.NOT_JSON
                 if problem is None and source.each is None and type(found) is not dict:
                     problem = Problem.NOT_AN_OBJECT
             objects.append({} if problem is not None else found)
@@ -120,21 +123,9 @@ class _Parsed:
             if line not in known:
                 known.clear()
                 known[line] = units_of(line)
-            first = unit
-            while first > 0 and lines[first - 1] == line:
-                first -= 1
-            return get(known[line][unit - first]) if known[line] else None
+            return get(known[line][unit - bisect_left(lines, line)]) if known[line] else None
 
         return value
-
-
-def _leniently(content: bytes, encoding: str) -> tuple[Any, Problem | None]:
-    try:
-        return exact(content.decode()), None
-    except UnicodeDecodeError:
-        return None, not_decoded(encoding)
-    except ValueError:
-        return None, Problem.NOT_JSON
 
 
 def _frame(

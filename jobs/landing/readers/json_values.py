@@ -1,7 +1,7 @@
 """Values of JSON: a strict quick parser, an exact lenient one, and getters that follow a path through what they parsed.
 
 orjson reads nearly all lines. It makes a float of a number of more than 64 bits or with a fraction, so that two ids could
-become one; and it refuses things that many programs write: NaN and Infinity (Python, R, pandas), half of a surrogate pair (a
+become one; and it refuses texts that many programs write: NaN and Infinity (Python, R, pandas), half of a surrogate pair (a
 text that was cut inside an emoji), and a byte order mark where two files were joined. Lines with either are read by Python's
 parser, with numbers as decimals: ``NaN`` and ``Infinity`` are null.
 """
@@ -9,12 +9,11 @@ parser, with numbers as decimals: ``NaN`` and ``Infinity`` are null.
 import json
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal, InvalidOperation
-from itertools import takewhile
 from typing import Any
 
 import orjson
 
-from schemas.json_path import Element, Key, Lookup, Step
+from schemas.json_path import Element, Key, Lookup, Step, plain_keys
 
 BYTE_ORDER_MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
 LONGEST_PLAIN_NUMBER = 400
@@ -133,7 +132,7 @@ class Paths:
         return take if rest is None else lambda value: rest(take(value))
 
     def values(self, steps: tuple[Step, ...], found: Iterable[Any]) -> list[Any]:
-        """What :meth:`getter` gives for each of many values; most paths are one key, which needs no function call.
+        """The results of :meth:`getter` for many values; most paths are one key, which needs no function call.
 
         Args:
             steps: the path.
@@ -148,7 +147,7 @@ class Paths:
     def _of_keys(self, steps: tuple[Step, ...]) -> Getter:
         """The value under a key, or under a longer key of this step and the next ones, joined by dots."""
         assert isinstance(steps[0], Key)
-        run = [step.name for step in takewhile(lambda s: isinstance(s, Key) and not s.exact, steps) if isinstance(step, Key)]
+        run = plain_keys(steps)
         names = [steps[0].name] if steps[0].exact else [".".join(run[:length]) for length in range(1, len(run) + 1)]
         options = [(name, self.getter(steps[n:]) if steps[n:] else None) for n, name in enumerate(names, 1)]
         inside = self.inside

@@ -7,7 +7,16 @@ from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
-from jobs.landing.readers.compression import BROKEN, compression_of, open_part, parts, problem_of, unreadable_start
+from jobs.landing.readers.compression import (
+    BROKEN,
+    START,
+    BrokenError,
+    compression_of,
+    open_part,
+    parts,
+    problem_of,
+    unreadable_start,
+)
 from jobs.landing.readers.problems import Problem
 
 LONGEST_LINE = 1 << 20
@@ -17,8 +26,6 @@ BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 WIDE = ("utf-16", "utf-32")
 """Encodings in which a line end has several bytes."""
 WIDE_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-START = 512
-"""Bytes by which a text's encoding is recognised."""
 NOT_DECODED = "clickwright.not_decoded"
 
 
@@ -99,18 +106,10 @@ def _blocks_of(
     except BROKEN as error:
         problem = problem_of(error)
         whole = problem in (Problem.TRAILING, Problem.CHECKSUM)
-    except _NotTextError as error:
-        return number, error.problem
     if rest and whole:
         yield from _without_long_lines(number, _without_marks(rest + b"\n"))
         number += 1
     return number, problem
-
-
-class _NotTextError(Exception):
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(str(problem))
-        self.problem = problem
 
 
 def _without_marks(content: bytes) -> bytes:
@@ -162,11 +161,11 @@ def _only_returns(start: bytes) -> bool:
 
 
 def _refuse_other(start: bytes, encoding: str) -> None:
-    """Raise the problem of a text that is another format or in UTF-16 though nobody said so."""
+    """Raise the problem of a text that is another format or in UTF-16 without a word of it in the mapping."""
     if (problem := unreadable_start(start)) is not None:
-        raise _NotTextError(problem)
+        raise BrokenError(problem)
     if not encoding.startswith(WIDE) and _is_wide(start):
-        raise _NotTextError(Problem.UTF16)
+        raise BrokenError(Problem.UTF16)
 
 
 def _is_wide(start: bytes) -> bool:

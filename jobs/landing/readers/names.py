@@ -3,10 +3,10 @@
 from itertools import islice
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from jobs.landing.readers.lines import numbered_lines
+from jobs.landing.readers.parquet import NOT_OPENED
 from jobs.landing.readers.records import Form, Records
 from schemas.json_path import inside_columns
 from schemas.source import Source
@@ -28,7 +28,7 @@ def names_of(path: Path, source: Source) -> list[str] | None:
         case "parquet":
             try:
                 return list(pq.read_schema(path).names)
-            except (pa.ArrowException, OSError, ValueError):
+            except NOT_OPENED:
                 return None
     return None
 

@@ -86,7 +86,7 @@ def read_parquet(
             return
         twice = {name for name in names if names.count(name) > 1} & {top(where, schema) for where in wanted.values()}
         if twice:
-            yield from _all_refused(file, groups, Problem.REPEATED_NAME, kinds)
+            yield from _refused(*_rows_of(file, *(groups or (0, file.num_row_groups - 1))), Problem.REPEATED_NAME, kinds)
             return
         yield from _frames(file, path, source, wanted, kinds, schema, groups, bounds)
 
@@ -105,14 +105,13 @@ def _frames(
     lists = frozenset(name for name in kinds if kinds[name] != pl.String)
     values = _Values(schema, wanted, lists) if source.each is None else Elements(schema, wanted, lists, source)
     of_lists = values.column if isinstance(values, Elements) else None
-    tops = sorted({top(where, schema) for where in wanted.values()} & set(schema) | ({of_lists} if of_lists else set()))
+    tops = sorted({name for name in (of_lists, *(top(where, schema) for where in wanted.values())) if name is not None})
     first, last = groups or (0, file.num_row_groups - 1)
-    row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
+    row, rows = _rows_of(file, first, last)
     size = decoded_bytes(path, file.metadata, range(first, last + 1), tops, bounds)
     if size is None:
         yield problem_frame([0 if groups is None else row], Problem.TOO_LARGE, [None], kinds)
         return
-    rows = sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
     if of_lists is not None:  # an element may take less than a byte of the file
         size = max(size, BYTES_A_VALUE * most_values(file.metadata, range(first, last + 1)))
     batch_rows = max(SMALLEST_BATCH, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, size)))
@@ -123,25 +122,27 @@ def _frames(
                 for first_row, part in in_small_parts(batch, of_lists):
                     for start, count, frame in by_halves(part, values.frame, MOST_FAILURES):
                         at = row + first_row + start
-                        yield _place(frame, at) if frame is not None else _damaged(at, count, kinds)
+                        if frame is None:
+                            yield from _refused(at, count, Problem.DAMAGED, kinds)
+                        else:
+                            yield _place(frame, at)
                 row += batch.num_rows
         except (*BROKEN, *NOT_CONVERTED):
-            for start in range(row, end, BATCH_ROWS):
-                yield _damaged(start, min(end - start, BATCH_ROWS), kinds)
+            yield from _refused(row, end - row, Problem.DAMAGED, kinds)
         row = end
 
 
-def _all_refused(file: pq.ParquetFile, groups: Groups | None, problem: Problem, kinds: Kinds) -> Iterator[pl.DataFrame]:
-    first, last = groups or (0, file.num_row_groups - 1)
-    row = 1 + sum(file.metadata.row_group(group).num_rows for group in range(first))
-    end = row + sum(file.metadata.row_group(group).num_rows for group in range(first, last + 1))
-    for start in range(row, end, BATCH_ROWS):
-        rows = range(start, min(end, start + BATCH_ROWS))
+def _rows_of(file: pq.ParquetFile, first_group: int, last_group: int) -> tuple[int, int]:
+    """The number of the first row of some row groups, and how many rows they have."""
+    sizes = [file.metadata.row_group(group).num_rows for group in range(last_group + 1)]
+    return 1 + sum(sizes[:first_group]), sum(sizes[first_group:])
+
+
+def _refused(first: int, count: int, problem: Problem, kinds: Kinds) -> Iterator[pl.DataFrame]:
+    """Rows that are not read, in frames of a bounded size."""
+    for start in range(first, first + count, BATCH_ROWS):
+        rows = range(start, min(first + count, start + BATCH_ROWS))
         yield problem_frame(rows, problem, [None] * len(rows), kinds)
-
-
-def _damaged(first: int, count: int, kinds: Kinds) -> pl.DataFrame:
-    return problem_frame(range(first, first + count), Problem.DAMAGED, [None] * count, kinds)
 
 
 def _place(frame: pl.DataFrame, first: int) -> pl.DataFrame:
@@ -162,27 +163,15 @@ class _Values:
     """
 
     def __init__(self, schema: pl.Schema, wanted: Mapping[str, str], lists: Collection[str]) -> None:
-        self.values: dict[str, pl.Expr] = {}
-        self.ambiguous: list[pl.Expr] = []
-        for name, where in wanted.items():
-            self.values[name], unsure = field_values(name, *value_at(where, schema), name in lists)
-            self.ambiguous += [] if unsure is None else [unsure]
+        self.values = {name: field_values(name, *value_at(where, schema), name in lists) for name, where in wanted.items()}
 
     def frame(self, rows: pa.RecordBatch) -> pl.DataFrame:
         """The frame of some rows, without their numbers."""
         nothing = pl.Series([None] * rows.num_rows, dtype=pl.String)
         if not rows.num_columns:
             return pl.DataFrame(dict.fromkeys(["problem", "line", *self.values], nothing))
-        frame = plain_frame(rows)
-        unsure = pl.any_horizontal(*self.ambiguous) if self.ambiguous else pl.lit(False)
-        problem = (pl.when(BAD).then(pl.lit(str(Problem.NOT_UTF8))).when(unsure).then(pl.lit(str(Problem.AMBIGUOUS_ID)))).alias(
-            "_problem"
-        )
         # Not select alone: constants must fill the frame.
-        found = (
-            frame.with_columns(problem).with_columns(**self.values).select(pl.col("_problem").alias("problem"), *self.values)
-        )
-        if found["problem"].null_count() < len(found):
-            read = found["problem"].is_null()
-            found = found.with_columns(pl.when(read).then(pl.exclude("problem")))
-        return found.insert_column(1, nothing.alias("line"))
+        found = plain_frame(rows).with_columns(**self.values).select(BAD, *self.values)
+        problem = found.select(pl.when(BAD).then(pl.lit(str(Problem.NOT_UTF8))).alias("problem")).to_series()
+        found = found.drop(BAD) if not found[BAD].any() else found.select(pl.when(~pl.col(BAD)).then(pl.exclude(BAD)))
+        return pl.DataFrame([problem, nothing.alias("line"), *found])

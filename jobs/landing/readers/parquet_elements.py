@@ -17,8 +17,8 @@ from jobs.landing.readers.json_elements import lists_read_by_position
 from jobs.landing.readers.parquet_values import (
     BAD,
     Found,
-    column_of,
     field_values,
+    first_column,
     follow,
     follow_row,
     inner_kind,
@@ -30,8 +30,7 @@ from schemas.json_path import lists_of, placed
 from schemas.source import Source
 
 MOST_ELEMENTS = 1 << 18
-"""The most elements of one row, and about the most of the rows that are exploded together; a line of JSON of 1 MiB has no more
-objects."""
+"""The most elements of one row, and about the most of the rows that are exploded together."""
 UNIT, LIST = "_unit", "_list"
 
 
@@ -39,8 +38,6 @@ class _Level(NamedTuple):
     """What each unit of a level (the row, or an element of a list) gives."""
 
     fields: dict[str, pl.Expr]
-    unsure: list[pl.Expr]
-    """Which ids may stand for several."""
     by_position: list[tuple[pl.Expr, set[int]]]
     """The lists of which paths read elements by their position, and the positions."""
 
@@ -65,19 +62,18 @@ class Elements:
 
     def __init__(self, schema: pl.Schema, wanted: Mapping[str, str], lists: frozenset[str], source: Source) -> None:
         self.source, self.names, self.lists = source, list(wanted), list[Found]()
-        self.column = column_of(schema, lists_of(source.each or "")[0])
+        self.column = first_column(schema, lists_of(source.each or "")[0])
         """The column of the file that holds the lists; None if the file lacks it."""
         kinds: list[pl.DataType] = [pl.Null()]
         for level, steps in enumerate(lists_of(source.each or "")):
             found = follow_row(schema, steps) if level == 0 else follow(pl.col(UNIT), kinds[-1], steps)
             self.lists.append(found)
             kinds.append(inner_kind(found[1]))
-        self.levels = [_Level({}, [], []) for _ in kinds]
+        self.levels = [_Level({}, []) for _ in kinds]
         for name, where in wanted.items():
             level, steps = placed(where, source.each) if where not in schema else (0, ())
             found = value_at(where, schema) if level == 0 else follow(pl.col(UNIT), kinds[level], steps)
-            self.levels[level].fields[name], unsure = field_values(name, *found, name in lists)
-            self.levels[level].unsure.extend([] if unsure is None else [unsure])
+            self.levels[level].fields[name] = field_values(name, *found, name in lists)
         by_path = {name: where for name, where in wanted.items() if where not in schema}
         for (level, steps), positions in lists_read_by_position(by_path, source.each).items():
             value, kind = follow_row(schema, steps) if level == 0 else follow(pl.col(UNIT), kinds[level], steps)
@@ -126,15 +122,11 @@ class Elements:
             at.insert(0, unit.parents[at[0]])
         first = np.searchsorted(at[0], np.arange(len(problems)))
         element = np.where(numbers[0] > 0, np.arange(len(at[0])) - first[at[0]] + 1, 0)
-        unsure, columns = np.zeros(len(at[0]), dtype=bool), dict[str, pl.Series]()
+        columns = dict[str, pl.Series]()
         for level, unit, where in zip(self.levels, units, at, strict=True):
-            found = unit.frame.with_columns(pl.any_horizontal(pl.lit(False), *level.unsure).alias(BAD)).with_columns(
-                **level.fields
-            )
-            unsure |= found[BAD].fill_null(False).to_numpy()[where]
+            found = unit.frame.with_columns(**level.fields)
             columns |= {name: found[name].gather(where) for name in level.fields}
-        of_records = pl.Series(problems[at[0]], dtype=pl.String)
-        problem = of_records.zip_with(pl.Series(~unsure) | of_records.is_not_null(), pl.Series([str(Problem.AMBIGUOUS_ID)]))
+        problem = pl.Series(problems[at[0]], dtype=pl.String)
         frame = pl.DataFrame(
             {
                 "line_number": pl.Series(at[0], dtype=pl.Int64),

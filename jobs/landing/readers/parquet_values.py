@@ -1,17 +1,14 @@
 """The values of a Parquet file's rows: expressions that follow a path through the types of its columns."""
 
-from functools import cache
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
 from polars.datatypes import DataTypeClass
 
 from jobs.landing.readers.arrow_types import as_plain
-from jobs.landing.readers.frames import IDS
+from jobs.landing.readers.frames import IDS, column_of, measures_and_times
 from jobs.landing.readers.moments import possible
-from jobs.landing.readers.numbers_as_text import ambiguous, as_text
-from schemas.contract import load_contract
+from jobs.landing.readers.numbers_as_text import as_text
 from schemas.json_path import Element, Key, Lookup, Step, plain_keys, steps_of
 
 MAP = ["key", "value"]
@@ -33,24 +30,14 @@ def plain_frame(rows: pa.RecordBatch) -> pl.DataFrame:
     return pl.DataFrame(pa.table(plain)).with_columns(of_bad) if plain else of_bad.to_frame()
 
 
-@cache
-def numbers() -> frozenset[str]:
-    """The fields that the contracts hold as numbers or times."""
-    schemas = (load_contract(name).polars_schema for name in ("events", "items"))
-    return frozenset(name for schema in schemas for name, kind in schema.items() if kind.is_numeric() or kind.is_temporal())
-
-
-def top(where: str, schema: pl.Schema) -> str:
-    """The column of the file in which a path starts.
+def top(where: str, schema: pl.Schema) -> str | None:
+    """The column of the file in which a path starts; None if the file lacks it.
 
     Args:
         where: the path, or the name of a column.
         schema: the columns of the file.
     """
-    if where in schema:
-        return where
-    first = steps_of(where)[0]
-    return first.name if isinstance(first, Key) else where
+    return where if where in schema else first_column(schema, steps_of(where))
 
 
 def value_at(where: str, schema: pl.Schema) -> Found:
@@ -60,10 +47,7 @@ def value_at(where: str, schema: pl.Schema) -> Found:
         where: the path, or the name of a column.
         schema: the columns of the file.
     """
-    name = top(where, schema)
-    value: pl.Expr | None = pl.col(name) if name in schema else None
-    kind: pl.DataType = schema.get(name, pl.Null())
-    return follow(value, kind, () if where in schema else steps_of(where)[1:])
+    return (pl.col(where), schema[where]) if where in schema else follow_row(schema, steps_of(where))
 
 
 def follow_row(schema: pl.Schema, steps: tuple[Step, ...]) -> Found:
@@ -73,13 +57,13 @@ def follow_row(schema: pl.Schema, steps: tuple[Step, ...]) -> Found:
         schema: the columns of the file.
         steps: the path.
     """
-    name = column_of(schema, steps)
+    name = first_column(schema, steps)
     if name is None:
         return None, pl.Null()
     return follow(pl.col(name), schema[name], steps[_keys_of_field(pl.Struct(schema), steps) :])
 
 
-def column_of(schema: pl.Schema, steps: tuple[Step, ...]) -> str | None:
+def first_column(schema: pl.Schema, steps: tuple[Step, ...]) -> str | None:
     """The column of the file in which some steps begin; None if the file lacks it.
 
     Args:
@@ -116,8 +100,8 @@ def _keys_of_field(kind: pl.DataType, steps: tuple[Step, ...]) -> int:
     return 1
 
 
-def field_values(name: str, value: pl.Expr | None, kind: pl.DataType, several: bool) -> tuple[pl.Expr, pl.Expr | None]:
-    """The values of a wanted field, and which of them may stand for several ids; None where none may.
+def field_values(name: str, value: pl.Expr | None, kind: pl.DataType, several: bool) -> pl.Expr:
+    """The values of a wanted field; ids that are floating-point numbers stay as they are, as they may be rounded.
 
     Args:
         name: the field.
@@ -126,8 +110,9 @@ def field_values(name: str, value: pl.Expr | None, kind: pl.DataType, several: b
         several: whether the field holds several texts.
     """
     found, kind = _scalar(value, kind, several)
-    unsure = ambiguous(found, kind) if name.partition(".")[0] in IDS else None
-    return found if name in numbers() or several else as_text(found, kind), unsure
+    column = column_of(name)
+    stays = several or column in measures_and_times() or (column in IDS and kind.is_float())
+    return found if stays else as_text(found, kind)
 
 
 def _scalar(value: pl.Expr | None, kind: pl.DataType, several: bool) -> tuple[pl.Expr, pl.DataType]:

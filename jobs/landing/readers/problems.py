@@ -21,7 +21,6 @@ class Problem(StrEnum):
     COMMENT = "source.comment"
     NO_MATCH = "line.no_match"
     FAULT = "line.fault"
-    AMBIGUOUS_ID = "line.ambiguous_id"
     REPEATED_NAME = "line.repeated_name"
     DAMAGED = "row.damaged"
     EMPTY = "file.empty"

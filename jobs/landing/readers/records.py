@@ -138,6 +138,8 @@ class Records:
         fields = self._split(text)
         if fields is not None:
             return Record(first.number, fields, None, text), 1
+        if self.form.escape is not None:  # a later line of the record may have it
+            return self._escaped(lines, at)
         if self.quote is None or self._split(text + self.quote) is None:
             return _refused(first, Problem.BROKEN_QUOTES), 1
         pieces, size = [text], len(text)

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from jobs.catalogue.stages import parse_items
+from jobs.catalogue.stages import lists_among, parse_items
 from jobs.cleaning.candidates import wanted_fields
 from jobs.landing.files import LandingFile
 from jobs.landing.readers import read
@@ -34,9 +34,9 @@ def parsed(folder: Path, *lines: dict[str, Any], **options: Any) -> tuple[pl.Dat
     source = shop(nothing=["-", "NULL"], items={"folder": "shop-items", "columns": columns}, **options)
     at = datetime(2026, 3, 2, 10, tzinfo=UTC)
     file = LandingFile("shop", path, "part.jsonl", at, 1, 0)
-    wanted, changed = wanted_fields(source.of_catalogue), Counter[str]()
-    (raw,) = read(path, source, wanted, frozenset({"categories"} & set(wanted)))
-    return parse_items(raw, source, DAY, file, load_contract("items"), changed), changed
+    wanted, contract = wanted_fields(source.of_catalogue), load_contract("items")
+    (raw,) = read(path, source.of_catalogue, wanted, lists_among(wanted, contract))
+    return parse_items(raw, source, DAY, file, contract)
 
 
 def test_prices_and_years_that_cannot_be_read_have_a_reason(tmp_path: Path) -> None:
@@ -71,3 +71,21 @@ def test_a_text_that_is_too_long_is_cut_and_counted(tmp_path: Path) -> None:
     rows, changed = parsed(tmp_path, {"name": "t" * 1001}, {"sku": "s" * 201})
     assert (len(rows["title"][0]), dict(changed)) == (1000, {"cut.title": 1})
     assert rows["reasons"].to_list() == [[], ["item_id.length"]]
+
+
+def test_a_price_outside_of_the_source_s_bounds_is_refused(tmp_path: Path) -> None:
+    columns = COLUMNS | {"price": {"path": "price", "minimum": 1, "maximum": 100}}
+    rows, _ = parsed(tmp_path, {"price": 0.5}, {"price": 1}, {"price": 101}, {}, columns=columns)
+    assert rows["reasons"].to_list() == [["price.source_range"], [], ["price.source_range"], []]
+
+
+def test_lists_are_made_as_other_columns_are(tmp_path: Path) -> None:
+    columns = COLUMNS | {
+        "categories": {"first_of": ["tags", "labels"], "separator": "|", "values": {"a": "A"}, "url_decoded": True}
+    }
+    lines = [{"tags": "a|b%20c", "labels": "x"}, {"labels": "a|y"}, {"tags": " | - "}, {}]
+    rows, _ = parsed(tmp_path, *lines, columns=columns)
+    assert rows["categories"].to_list() == [["A", "b c"], ["A", "y"], [], None]
+    joined = COLUMNS | {"categories": {"paths": ["tags", "labels"], "default": "other"}}
+    rows, _ = parsed(tmp_path, {"tags": ["a"], "labels": ["x", "y"]}, {"labels": ["x"]}, {}, columns=joined)
+    assert rows["categories"].to_list() == [["a", "x", "y"], ["x"], ["other"]]

@@ -166,7 +166,8 @@ def test_a_few_rejects_of_no_known_cause_are_mentioned(tmp_path: Path) -> None:
 def test_texts_that_lost_something_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mapping = JSON_LINES.replace("columns:\n  user_id", "columns:\n  surface: {path: page}\n  user_id", 1)
     pages = ({"page": "L" * 300}, {"page": "/by/bela@people.example", "at": "2026-03-02T09:00:00Z"})
-    assert checked(tmp_path, mapping, lines(*pages))["changed_texts"] == {"cut.surface": 1, "redacted.email": 1}
+    result = checked(tmp_path, mapping, lines(*pages))
+    assert (result["cut_texts"], result["redacted_texts"]) == ({"surface": 1}, {"email": 1})
     shown = capsys.readouterr().err
     assert "1 texts: surface was longer than the contract allows, and was cut" in shown
     assert "1 texts: email in them was replaced" in shown
@@ -175,7 +176,7 @@ def test_texts_that_lost_something_are_counted(tmp_path: Path, capsys: pytest.Ca
 
 def test_too_many_rejects_refuse_a_day(tmp_path: Path) -> None:
     steps = checked(tmp_path, JSON_LINES, lines({}, {"who": None}))["next"]
-    assert steps[1].startswith("1 of 2 lines are rejects, more than 20 %: a day of such lines is refused.")
+    assert steps[1].startswith("1 of 2 records are rejects, more than 20 %: a day of such lines is refused.")
 
 
 def test_lines_set_aside_do_not_count_as_rejects(tmp_path: Path) -> None:

@@ -70,7 +70,8 @@ def test_every_line_is_accounted_for(mapping: Path, tmp_path: Path, var: Path) -
             "user_id.required": 1,
         },
         "absent": {},
-        "changed_texts": {},
+        "redacted_texts": {},
+        "cut_texts": {},
     }
     assert not var.exists()
 

@@ -9,7 +9,9 @@ import polars as pl
 import pytest
 
 from jobs.cleaning.candidates import Arrival, Parsed, parse, wanted_fields, without_erased
+from jobs.cleaning.number_texts import exact_ids
 from jobs.cleaning.outcomes import near_duplicates, same_ids
+from jobs.cleaning.rejected import reject_rows
 from jobs.landing.readers import read
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
@@ -144,6 +146,34 @@ def test_whole_numbers_as_ids_are_one_person_and_rounded_ones_are_refused(tmp_pa
     others = parsed(tmp_path, {"who": "1.23457E+12"}, {"who": "18446744073709551616.0"}, {"who": "1e4"}, {"who": "007.0"})
     assert others.rejected["reasons"].to_list() == [["user_id.not_exact"]] * 2
     assert len(set(column(others, "user_id"))) == 2
+
+
+@pytest.mark.parametrize(("kind", "most"), [(pl.Float64(), 2**53), (pl.Float32(), 2**24), (pl.Float16(), 2**11)], ids=str)
+def test_a_float_that_may_stand_for_several_ids_is_not_an_id(kind: pl.DataType, most: int) -> None:
+    numbers = pl.Series([most - 1, most, -2 * most, float("nan"), float("inf"), 1.5], dtype=pl.Float64).cast(kind)
+    texts, rounded = exact_ids(numbers)
+    assert texts.to_list() == [str(most - 1), None, None, None, None, "1.5"]
+    assert rounded is not None
+    assert rounded.to_list() == [False, True, True, False, False, False]
+
+
+def test_an_id_with_a_secret_stays_another_id(tmp_path: Path) -> None:
+    ids = ["7 " + "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b", "7 " + "0e86d081884c7d659a2feaa0c55ad015a3bf4f1b"]
+    found = parsed(tmp_path, *({"id": id_} for id_ in ids), columns={"event_id": {"path": "id"}})
+    assert len(set(column(found, "event_id"))) == 2
+    assert not set(ids) & set(column(found, "event_id"))
+    assert found.changed == {"redacted.secret": 2}
+
+
+def test_no_raw_id_stays_in_the_candidate_of_a_reject(tmp_path: Path) -> None:
+    """A wrong mapping may read the person's address as any column."""
+    who = "ann@mail.example"
+    everywhere = dict.fromkeys(("at", "what", "price", "rank", "land", "device", "page", "q", "item"), who)
+    columns = {"country": {"path": "land"}, "device": {"path": "device"}}
+    found = parsed(tmp_path, {"who": who, **everywhere}, columns=columns)
+    rejects = reject_rows(found.rejected, load_contract("rejects"), load_contract("events"))
+    assert len(rejects) == 1
+    assert "ann" not in repr(rejects.rows()).lower()
 
 
 def test_an_erasure_holds_for_an_id_that_was_written_as_a_float(tmp_path: Path) -> None:

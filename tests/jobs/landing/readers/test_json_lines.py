@@ -50,12 +50,12 @@ def test_list_from_a_list_or_a_separated_text(tmp_path: Path) -> None:
     path.write_text('{"id": "1", "tags": ["a", 2]}\n{"id": "2", "tags": "a| b ||"}\n{"id": "3"}\n')
     for column, expected in [
         ({"path": "tags"}, [["a", "2"], None, None]),
-        ({"path": "tags", "separator": "|"}, [None, ["a", "b"], None]),
+        ({"path": "tags", "separator": "|"}, [None, ["a", " b ", "", ""], None]),
     ]:
         source = shop(
             items={"folder": "f", "columns": {"item_id": {"path": "id"}, "title": {"path": "id"}, "categories": column}}
         )
-        (frame,) = read(path, source, {"categories": "tags"}, frozenset({"categories"}))
+        (frame,) = read(path, source.of_catalogue, {"categories": "tags"}, frozenset({"categories"}))
         assert frame.schema["categories"] == pl.List(pl.String)
         assert frame["categories"].to_list() == expected
 

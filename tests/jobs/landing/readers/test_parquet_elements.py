@@ -79,7 +79,7 @@ def test_the_entries_of_a_map_are_elements(tmp_path: Path) -> None:
     ]
 
 
-def test_a_bad_text_refuses_its_row_and_a_rounded_id_its_element(tmp_path: Path) -> None:
+def test_a_bad_text_refuses_its_row_and_a_rounded_id_stays_a_number(tmp_path: Path) -> None:
     rows = [
         [{"sku": b"a", "id": 1.0}, {"sku": b"\xff", "id": 2.0}],
         [{"sku": b"b", "id": 1e17}, {"sku": b"c", "id": 3.0}],
@@ -89,8 +89,8 @@ def test_a_bad_text_refuses_its_row_and_a_rounded_id_its_element(tmp_path: Path)
     (frame,) = read(tmp_path / "a.parquet", shop(format="parquet", **OF_ITEMS), wanted)
     assert frame.select("line_number", "problem", "element", *wanted).rows() == [
         (1, "line.not_utf8", 0, None, None),
-        (2, "line.ambiguous_id", 1, None, None),
-        (2, None, 2, "3", "c"),
+        (2, None, 1, 1e17, "b"),
+        (2, None, 2, 3.0, "c"),
     ]
 
 
