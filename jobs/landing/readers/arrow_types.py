@@ -69,8 +69,6 @@ def _scalar(kind: pa.DataType) -> pa.DataType:
     """The type of numbers and times that Polars has."""
     if pa.types.is_decimal(kind):
         return pa.string() if pa.types.is_decimal256(kind) else pa.decimal128(MOST_DIGITS, kind.scale)
-    if pa.types.is_float16(kind):
-        return pa.float32()
     if pa.types.is_date64(kind):
         return pa.date32()
     if pa.types.is_timestamp(kind):
