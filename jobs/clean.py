@@ -38,7 +38,7 @@ from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 
 def clean(
@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         with open_attempt("clean", args.run, inputs={}) as attempt:
             figures = clean(spark, attempt, lake, args.arrived_on, history, sources, settings, allowed)
     finally:
-        spark.stop()
+        end_session(spark)
     log.info("staged", job="clean", arrived_on=str(args.arrived_on), **figures)
     return figures
 

@@ -35,7 +35,7 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
 from schemas.runtime.errors import Refused
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 
 def build_items(
@@ -131,7 +131,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         with open_attempt("items", args.run, inputs={}) as attempt:
             return build_items(spark, attempt, lake, args.as_of, deliveries, args.allow_missing_files)
     finally:
-        spark.stop()
+        end_session(spark)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
 from schemas.source import catalogue_tables
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 HALF_LIFE_DAYS = 30
 TOP_TERMS = 10
@@ -201,7 +201,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         with open_attempt("profiles", args.run, inputs) as attempt:
             stage_profiles(partial(exchange, spark), attempt, lake, args.as_of)
     finally:
-        spark.stop()
+        end_session(spark)
     log.info("staged", job="profiles", as_of=str(args.as_of))
     return {"as_of": args.as_of}
 

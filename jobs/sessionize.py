@@ -31,7 +31,7 @@ from schemas.lake.snapshots import add_snapshot_option, inputs_for
 from schemas.publishing.staging import Attempt, open_attempt
 from schemas.runtime.cli import day, log, run_command, run_id_default
 from schemas.runtime.settings import get_settings
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 DEFAULT_GAP = timedelta(minutes=30)
 
@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         with open_attempt("sessionize", args.run, inputs) as attempt:
             stage_sessions(partial(exchange, spark), attempt, lake, snapshot, dates)
     finally:
-        spark.stop()
+        end_session(spark)
     log.info("staged", job="sessionize", first=str(args.first), last=str(args.last), dates=len(dates))
     return {"closing_dates": len(dates), "first": args.first, "last": args.last}
 

@@ -13,8 +13,8 @@ import signal
 import sys
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from subprocess import Popen, TimeoutExpired
-from typing import Any
+from subprocess import TimeoutExpired
+from typing import Any, Protocol
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowSkipException
 
@@ -100,7 +100,16 @@ def own_group() -> dict[str, Any]:
     }
 
 
-def end_group(process: "Popen[str] | None", grace_s: float = 10.0) -> None:
+class Process(Protocol):
+    """The part of ``subprocess.Popen`` that ending a command needs."""
+
+    pid: int
+
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+
+
+def end_group(process: Process | None, grace_s: float = 10.0) -> None:
     """End a process started with `own_group` and all its children: SIGTERM first, then SIGKILL.
 
     Args:

@@ -10,6 +10,7 @@ from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOpe
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowException
 
+from dags.common.command import Command
 from dags.common.command_result import KEPT_LINES, end_group, failure, given, own_group, result_line
 from dags.common.defaults import ROOT, SPARK_POOL
 
@@ -22,6 +23,8 @@ CONF = {
 
 class SparkJobOperator(SparkSubmitOperator):
     """Run ``jobs/<job>.py`` through ``spark-submit``; only the connection ``spark_default`` decides where it runs.
+
+    If it names this machine (``local[2]``) and the fork server runs, the job uses the Spark that the server holds.
 
     In addition to `SparkSubmitOperator`: an argument that renders to nothing is left out. The last JSON object that the
     job prints is the task's result. On failure the message is the job's own ``error: ...`` line, and its exit code decides
@@ -41,9 +44,12 @@ class SparkJobOperator(SparkSubmitOperator):
         super().__init__(application_args=list(arguments), conf=CONF, pool=kwargs.pop("pool", SPARK_POOL), **kwargs)
         self.job = job
         self.writes = tuple(writes)
+        self._command: Command | None = None
 
     def execute(self, context: Context) -> Any:
         self.application_args = given(self.application_args)
+        if (command := self._on_shared_spark()) is not None:
+            return command.result()
         self._lines: deque[str] = deque(maxlen=KEPT_LINES)
         hook = self._hook = self._get_hook()
         try:
@@ -58,6 +64,19 @@ class SparkJobOperator(SparkSubmitOperator):
         else:
             return result_line(self._lines)
         raise cause
+
+    def _on_shared_spark(self) -> Command | None:
+        """The job on the Spark that the fork server of this machine holds; None if the connection names another one."""
+        from schemas.runtime.fork_client import NotForkedError
+
+        connection = super()._get_hook()._connection
+        if not connection["master"].startswith("local"):
+            return None
+        try:
+            self._command = Command(f"jobs.{self.job}", self.application_args or [], self.log, spark=connection["master"])
+        except NotForkedError as reason:
+            self.log.info("A Spark of its own: %s", reason)
+        return self._command
 
     def _get_hook(self) -> SparkSubmitHook:
         """The provider's hook, changed to use a separate process group and to pass its output to this operator."""
@@ -74,6 +93,8 @@ class SparkJobOperator(SparkSubmitOperator):
             yield line
 
     def on_kill(self) -> None:
+        if self._command is not None:
+            self._command.end()
         if self._hook is not None:
             # The hook would end only spark-submit; this also ends the JVM and the driver's Python.
             end_group(self._hook._submit_sp)

@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from schemas.runtime.cli import log_duration
+from schemas.spark.session import java_process
 
 BUCKET_BYTES = 4 << 20
 """Compressed input of one bucket, some hundred thousand rows. It bounds the memory of a task for inputs of any size."""
@@ -69,7 +70,7 @@ def exchange(
         .mapInArrow(partial(_first_stage, produce, buckets), "bucket int, kind string, block binary")
     )
     results = blocks.repartitionById(buckets, F.col("bucket")).mapInArrow(partial(_second_stage, consume), RESULTS)
-    with log_duration("spark"):
+    with log_duration("spark", java_process(spark)):
         return [json.loads(row["result"]) for row in results.collect()]
 
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from jobs.exchange.exchange import exchange
 from schemas.runtime.cli import run_command
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 
 def produce(numbers: list[int]) -> Iterator[tuple[str, pl.DataFrame, str | None]]:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.parse_args(argv)
     spark = spark_session("warm up")
     results = exchange(spark, [[1, 2], [3]], 2, produce, consume)
-    spark.stop()
+    end_session(spark)
     return {"rows": sum(result["rows"] for result in results)}
 
 

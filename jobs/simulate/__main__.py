@@ -165,13 +165,13 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _on_spark(plan: Plan) -> dict[str, Any]:
-    from schemas.spark.session import spark_session
+    from schemas.spark.session import end_session, spark_session
 
     spark = spark_session("simulate")
     try:
         return run_tasks_on_spark(spark, plan)
     finally:
-        spark.stop()
+        end_session(spark)
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:

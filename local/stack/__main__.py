@@ -45,6 +45,7 @@ POOLS = {
     "gpu": (1, True, "One slot per GPU; a deferred task keeps its slot"),
 }
 KEEPER = "keeper"
+FORK_SERVER = "fork-server"
 LOOKS_AGAIN_AFTER_S = 5
 STOP_ORDER = (
     KEEPER,
@@ -52,6 +53,7 @@ STOP_ORDER = (
     "airflow-dag-processor",
     "airflow-triggerer",
     "airflow-api-server",
+    FORK_SERVER,
     "mlflow",
 )
 
@@ -84,7 +86,9 @@ class Services:
     def programs(self) -> list[Daemon]:
         """The programs, in the order of their start."""
         airflow, settings = [sys.executable, "-m", "airflow"], self.settings.environment()
+        forks = self.settings.fork_server and sys.platform.startswith("linux")
         return [
+            *([Daemon(FORK_SERVER, [sys.executable, "-m", "local.stack.fork_server"])] if forks else []),
             Daemon("airflow-api-server", [*airflow, "api-server"]),
             # The API server reads the log files directly; the log servers would listen on all interfaces.
             Daemon("airflow-scheduler", [*airflow, "scheduler", "--skip-serve-logs"]),
@@ -93,6 +97,10 @@ class Services:
             Daemon("mlflow", [sys.executable, "-m", "local.stack.mlflow_server"], settings),
             Daemon(KEEPER, [sys.executable, "-m", "local.stack", "watch"], settings),
         ]
+
+    def heads(self) -> dict[str, int]:
+        """The process ids of the services that run, by name; tasks run below them."""
+        return {daemon.name: found.pid for daemon in self.programs() if (found := self.daemons.find(daemon.name)) is not None}
 
     def env(self) -> dict[str, str]:
         """The environment of the services; tasks and commands inherit it."""

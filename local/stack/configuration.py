@@ -12,6 +12,7 @@ from pathlib import Path
 
 from schemas.runtime.local_files import private_file, sqlite_uri
 from schemas.runtime.settings import Settings
+from schemas.spark.home import WORKER_DAEMON
 
 USER = "admin"
 
@@ -169,6 +170,7 @@ def write_spark_config(settings: Settings, folder: Path, java_options: str) -> N
         "spark.driver.extraJavaOptions": java_options,
         "spark.sql.warehouse.dir": str(settings.var / "spark" / "warehouse"),
         "spark.ui.enabled": "false",
+        "spark.python.daemon.module": WORKER_DAEMON,
     }
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "spark-defaults.conf").write_text("".join(f"{k} {v}\n" for k, v in defaults.items()))

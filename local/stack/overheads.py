@@ -1,11 +1,16 @@
-"""Shows how the time of a day's run divides into Spark, PyTorch, Great Expectations and overhead.
+"""Shows how the time of a day's run divides into Spark, PyTorch, Great Expectations, Iceberg and overhead.
 
 ``python -m local.stack.overheads 1998-04-20`` asks the running Airflow for the start and end of the day's tasks, and reads from
-their logs when each library worked (`schemas.runtime.cli.log_duration`). The rest is start-up (Python, the JVM, imports),
-reading and writing the lake's metadata, and waiting for the scheduler.
+their logs when each library worked, and its processor seconds (`schemas.runtime.cli.log_duration`). The rest is start-up
+(Python, the JVM, imports), reading the lake's metadata, and waiting for the scheduler.
+
+``--again`` processes the day once more, and measures the processor seconds of all services and tasks meanwhile
+(`local.stack.meter`): the whole cost of the day, beside the work of the libraries. ``--idle 60`` measures the services while
+nothing runs.
 """
 
 import argparse
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,12 +21,14 @@ from rich.table import Table
 
 from local.stack.__main__ import Services
 from local.stack.airflow_client import DAY_DAG, RECOMMEND_DAG, AirflowClient, Run
+from local.stack.meter import Meter
 from schemas.runtime.cli import day, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import get_settings
 from schemas.runtime.terminal import literal
 
-WORKERS = ("spark", "pytorch", "great_expectations")
+WORKERS = ("spark", "pytorch", "great_expectations", "iceberg")
+PATIENCE_S = 3600.0
 Span = tuple[datetime, datetime]
 
 
@@ -32,6 +39,7 @@ class Step:
     name: str
     span: Span
     worked: dict[str, list[Span]]
+    work: "Work | None" = None
 
 
 def spans_in(lines: Iterable[dict[str, Any]]) -> dict[str, list[Span]]:
@@ -48,6 +56,47 @@ def spans_in(lines: Iterable[dict[str, Any]]) -> dict[str, list[Span]]:
             ended = datetime.fromisoformat(words["timestamp"])
             found.setdefault(words["on"], []).append((ended - timedelta(seconds=float(words["seconds"])), ended))
     return found
+
+
+@dataclass(frozen=True)
+class Work:
+    """The processor seconds that libraries worked: in commands, and the first and last ones of each use of a Java process."""
+
+    own: float
+    java: tuple[tuple[str, float, float], ...] = ()
+
+
+def work_in(lines: Iterable[dict[str, Any]]) -> Work:
+    """The work in a task, from the lines of its log.
+
+    >>> work_in([{"event": "event=worked on=spark processor_seconds=0.5 java=7 java_from=10 java_to=13.5"}])
+    Work(own=0.5, java=(('7', 10.0, 13.5),))
+    """
+    words = [dict(part.split("=", 1) for part in str(line.get("event", "")).split() if "=" in part) for line in lines]
+    worked = [found for found in words if found.get("event") == "worked"]
+    java = [(found["java"], float(found["java_from"]), float(found["java_to"])) for found in worked if "java" in found]
+    return Work(sum(float(found.get("processor_seconds", 0)) for found in worked), tuple(java))
+
+
+def whole_work(parts: Iterable[Work]) -> float:
+    """The processor seconds of the work in several tasks; those of a Java process that tasks used at once count once.
+
+    >>> whole_work([Work(0.5, (("7", 10, 13),)), Work(1, (("7", 12, 14),))])
+    5.5
+
+    Args:
+        parts: the work of each task.
+    """
+    own, common, until = 0.0, 0.0, ("", 0.0)
+    uses: list[tuple[str, float, float]] = []
+    for part in parts:
+        own += part.own
+        uses += part.java
+    for process, began, ended in sorted(uses):
+        seen = until[1] if process == until[0] else 0.0
+        common += max(0.0, ended - max(began, seen))
+        until = (process, max(ended, seen))
+    return own + common
 
 
 def seconds(spans: Iterable[Span]) -> float:
@@ -75,8 +124,9 @@ def steps_of(airflow: AirflowClient, run: Run) -> list[Step]:
     for task in airflow.tasks(run.dag_id, run.run_id):
         if task.started_at and task.seconds and task.state == "success":
             began = datetime.fromisoformat(task.started_at)
-            lines = airflow.log_lines(run.dag_id, run.run_id, task.task_id, task.try_number)
-            steps.append(Step(task.task_id, (began, began + timedelta(seconds=task.seconds)), spans_in(lines)))
+            lines = list(airflow.log_lines(run.dag_id, run.run_id, task.task_id, task.try_number))
+            span = (began, began + timedelta(seconds=task.seconds))
+            steps.append(Step(task.task_id, span, spans_in(lines), work_in(lines)))
     return sorted(steps, key=lambda step: step.span)
 
 
@@ -121,15 +171,59 @@ def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float
     return found
 
 
+def measure(services: Services, airflow: AirflowClient, run: Run) -> dict[str, float]:
+    """Run a day once more, and measure the processor seconds of all services and tasks.
+
+    Args:
+        services: the services.
+        airflow: their client.
+        run: a run of the day that has ended.
+
+    Returns:
+        The processor seconds of the whole and of the libraries' work, their ratio, the wall-clock seconds, and the parts.
+    """
+    began = time.monotonic()
+    with Meter(services.heads) as meter:
+        airflow.clear(run.dag_id, run.run_id)
+        airflow.wait(run.dag_id, [run.run_id], timeout_s=PATIENCE_S)
+    elapsed = time.monotonic() - began
+    work = whole_work(step.work for step in steps_of(airflow, run) if step.work is not None)
+    parts = {f"of {name}": round(value, 1) for name, value in sorted(meter.seconds.items())}
+    whole = {"processor_seconds": round(meter.total, 1), "work": round(work, 1), "ratio": round(meter.total / work, 2)}
+    return {**whole, "seconds": round(elapsed, 1), **parts}
+
+
+def idle(services: Services, asked_s: float) -> dict[str, float]:
+    """The processor seconds a minute of the services while nothing runs.
+
+    Args:
+        services: the services.
+        asked_s: seconds to measure.
+    """
+    with Meter(services.heads) as meter:
+        time.sleep(asked_s)
+    return {name: round(value * 60 / asked_s, 2) for name, value in sorted({**meter.seconds, "all": meter.total}.items())}
+
+
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Show how the time of a day's run, and of the newest recommendations, was spent."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("arrived_on", type=day, help="arrival day, YYYY-MM-DD")
-    asked: date = parser.parse_args(argv).arrived_on
-    airflow, console = Services(get_settings()).airflow(), Console(stderr=True)
+    parser.add_argument("arrived_on", type=day, nargs="?", help="arrival day, YYYY-MM-DD")
+    parser.add_argument("--again", action="store_true", help="process the day once more, and measure its processor seconds")
+    parser.add_argument("--idle", type=float, metavar="SECONDS", help="measure the services for so long, while nothing runs")
+    args = parser.parse_args(argv)
+    services = Services(get_settings())
+    if args.idle:
+        return {"processor_seconds_a_minute": idle(services, args.idle)}
+    if args.arrived_on is None:
+        parser.error("name an arrival day, or --idle SECONDS")
+    asked: date = args.arrived_on
+    airflow, console = services.airflow(), Console(stderr=True)
     runs = [run for run in airflow.runs(DAY_DAG, asked, asked) if run.state == "success"]
     if not runs:
         raise NothingToDo(f"{asked} has no successful run; in {DAY_DAG}; name another day")
+    if args.again:
+        return measure(services, airflow, runs[-1])
     runs += [run for run in airflow.runs(RECOMMEND_DAG) if run.state == "success"][-1:]
     result = {}
     for run in runs:

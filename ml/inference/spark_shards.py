@@ -19,7 +19,7 @@ from ml.inference.shards import Inputs, Work
 from ml.models import Recommender, load_recommender
 from schemas.runtime.cli import log
 from schemas.spark.distribute import distribute
-from schemas.spark.session import spark_session
+from schemas.spark.session import end_session, spark_session
 
 
 @dataclass(frozen=True)
@@ -70,4 +70,4 @@ def finish_shards(scorer: Scorer, files: Path, inputs: Inputs, work: Work) -> No
             finished = distribute(spark, work.waiting, task, work.shards)
             log.info("recommended", shards=len(finished), master=spark.sparkContext.master)
     finally:
-        spark.stop()
+        end_session(spark)

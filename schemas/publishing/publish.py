@@ -19,7 +19,7 @@ from schemas.privacy.personal_data import is_personal
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
 from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
-from schemas.runtime.cli import log, run_command, run_id_default
+from schemas.runtime.cli import log, log_duration, run_command, run_id_default
 from schemas.runtime.errors import Refused
 
 
@@ -113,7 +113,9 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
     parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)
-    return publish(open_lake(), read_manifest(args.job, args.run), read_audit(args.job, args.run))
+    lake, manifest, audit = open_lake(), read_manifest(args.job, args.run), read_audit(args.job, args.run)
+    with log_duration("iceberg"):
+        return publish(lake, manifest, audit)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from schemas.runtime.full_disk import full_disk
 from schemas.runtime.local_files import private_umask
 from schemas.runtime.masking import shown, shown_values
 from schemas.runtime.panics import is_panic, raised_at
+from schemas.runtime.processor_time import total, tree
 from schemas.runtime.terminal import printable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger("clickwright")
@@ -68,11 +69,26 @@ def _without_control_characters(_: Any, __: str, event: MutableMapping[str, Any]
 
 
 @contextmanager
-def log_duration(on: str) -> Iterator[None]:
-    """Log how long ``spark``, ``pytorch`` or ``great_expectations`` worked: the part of a task's time that is not start-up."""
-    began = time.perf_counter()
+def log_duration(on: str, java: int | None = None) -> Iterator[None]:
+    """Log how long ``spark``, ``pytorch``, ``great_expectations`` or ``iceberg`` worked: all but start-up.
+
+    Args:
+        on: the library.
+        java: id of Spark's Java process, which several commands may use at once: the log tells the first and the last of its
+            processor seconds, so that common ones can be counted once (`local.stack.overheads`).
+    """
+    began, (own, shared) = time.perf_counter(), _spent(java)
     yield
-    log.info("worked", on=on, seconds=round(time.perf_counter() - began, 2))
+    elapsed, (own_now, shared_now) = time.perf_counter() - began, _spent(java)
+    of_java = {} if java is None else {"java": java, "java_from": round(shared, 2), "java_to": round(shared_now, 2)}
+    log.info("worked", on=on, seconds=round(elapsed, 2), processor_seconds=round(own_now - own, 2), **of_java)
+
+
+def _spent(java: int | None) -> tuple[float, float]:
+    """The processor seconds of this process, and of Java, each with the processes below it; none counts in both."""
+    shared = {} if java is None else tree([java])
+    own = {pid: times for pid, times in tree([os.getpid()]).items() if pid not in shared}
+    return total(own), total(shared)
 
 
 def one_line(text: object) -> str:

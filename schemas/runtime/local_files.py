@@ -5,8 +5,11 @@ import os
 import re
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+
+CODE = tuple(Path(__file__).resolve().parents[2] / part for part in ("jobs", "local", "ml", "schemas"))
+"""The folders with the code of commands."""
 
 
 def digest(directory: Path) -> str:
@@ -16,6 +19,17 @@ def digest(directory: Path) -> str:
         name = path.relative_to(directory).as_posix()
         total.update(name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+def code_state(folders: Sequence[Path] = CODE) -> str:
+    """The number of files with code, and the time of their newest change: equal states mean equal code.
+
+    Args:
+        folders: the folders of the files; default: those of this project.
+    """
+    files = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".yaml"))
+    times = [path.stat().st_mtime_ns for path in files]
+    return f"{len(times)}-{max(times, default=0)}"
 
 
 def private_umask() -> None:

@@ -197,6 +197,11 @@ class SparkSettings(SettingsGroup):
 class ServiceSettings(SettingsGroup):
     """Airflow and MLflow: addresses, approvals, alerts."""
 
+    fork_server: bool = Field(
+        True,
+        description="whether tasks run commands in processes that are forked from one with the libraries loaded, and local "
+        "Spark jobs on one shared Spark; otherwise each command, and each Spark, starts by itself; Linux only",
+    )
     mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="URL of the MLflow server")
     mlflow_port: int = Field(5000, gt=0, lt=65536, description="port of the MLflow server that `make up` starts")
     airflow_port: int = Field(8080, gt=0, lt=65536, description="port of the Airflow server that `make up` starts")

@@ -21,6 +21,9 @@ from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings
 from schemas.spark.java import Java, find_java
 
+WORKER_DAEMON = "schemas.spark.worker_daemon"
+"""The module that forks Spark's Python workers on this machine; on a cluster PySpark's own does."""
+
 
 @dataclass(frozen=True)
 class Prepared:

@@ -7,7 +7,7 @@ https://spark.apache.org/docs/latest/security.html
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ from pyspark.sql import SparkSession
 
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
-from schemas.spark.home import prepared
+from schemas.spark.home import WORKER_DAEMON, prepared
+from schemas.spark.shared import JOB_GROUP, shared_session
 
 KEEP_MEMORY = "dirty_decay_ms:60000,muzzy_decay_ms:60000"
 """Options of Polars' allocator: it keeps memory that a task freed for the next task, instead of returning it to the system."""
@@ -34,12 +35,13 @@ def scratch(settings: Settings) -> Path:
     return folder
 
 
-def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
-    """The Spark session of this process: that of ``spark-submit``, or a local one if started from a shell.
+def spark_session(app: str, settings: Settings | None = None, more: Mapping[str, str] | None = None) -> SparkSession:
+    """The Spark session of this process: that of ``spark-submit``, of a shared Spark, or a local one if started from a shell.
 
     Args:
         app: name of the application.
         settings: the settings; default: those of this process.
+        more: further properties of Spark, for a local one.
     """
     settings = settings or get_settings()
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
@@ -59,14 +61,19 @@ def spark_session(app: str, settings: Settings | None = None) -> SparkSession:
             .config("spark.ui.showConsoleProgress", "false")
             .config("spark.log.level", "ERROR")
         )
+        for name, value in (more or {}).items():
+            builder = builder.config(name, value)
         if settings.spark_master.startswith("local"):  # no other machine connects to this driver
             builder = builder.config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+            builder = builder.config("spark.python.daemon.module", WORKER_DAEMON)
     SparkContext._ensure_initialized(conf=_conf_of(builder))  # these become arguments of the Java process, if none runs yet
-    session: SparkSession = _protected(builder, settings).getOrCreate()
+    session = shared_session(app)
+    if session is None:
+        session = _protected(builder, settings).getOrCreate()
+        session.sparkContext.setLogLevel("ERROR")
     session.conf.set("spark.sql.session.timeZone", "UTC")
     session.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     session.conf.set("spark.sql.shuffle.partitions", settings.spark_shuffle_partitions)
-    session.sparkContext.setLogLevel("ERROR")
     return session
 
 
@@ -100,6 +107,22 @@ def _protected(builder: Any, settings: Settings) -> Any:
             "workers (docs/cluster.md)"
         )
     return builder
+
+
+def java_process(session: SparkSession) -> int:
+    """The id of the Java process of a session's driver."""
+    java: Any = session.sparkContext._jvm
+    return int(java.java.lang.ProcessHandle.current().pid())
+
+
+def end_session(session: SparkSession) -> None:
+    """Stop the Spark of a session; a shared one goes on, for other commands.
+
+    Args:
+        session: the session; it is not used again.
+    """
+    if JOB_GROUP not in os.environ:
+        session.stop()
 
 
 @contextmanager

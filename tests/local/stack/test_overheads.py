@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from local.stack.overheads import Step, seconds, shares, spans_in
+from local.stack.overheads import Step, Work, seconds, shares, spans_in, whole_work, work_in
 
 T = datetime(2026, 1, 5, 1, tzinfo=UTC)
 
@@ -26,6 +26,14 @@ def test_overlaps_count_once() -> None:
     assert seconds([]) == 0
 
 
+def test_java_that_two_tasks_use_at_once_counts_once() -> None:
+    clean = work_in([{"event": "event=worked on=spark processor_seconds=0.5 java=7 java_from=10 java_to=13.5"}])
+    items = work_in([{"event": "event=worked on=spark processor_seconds=0.25 java=7 java_from=12 java_to=14"}])
+    audit = work_in([{"event": "event=worked on=great_expectations processor_seconds=2"}, {"level": "info"}])
+    assert whole_work([items, clean, audit]) == 0.5 + 0.25 + 2 + (14 - 10)
+    assert whole_work([clean, Work(0, (("8", 10, 11),))]) == 0.5 + 3.5 + 1, "the seconds of another Java are others"
+
+
 def test_shares_of_a_run() -> None:
     steps = [
         Step("clean.build", (at(0), at(10)), {"spark": [(at(4), at(9))]}),
@@ -38,6 +46,7 @@ def test_shares_of_a_run() -> None:
         "spark": 7,
         "pytorch": 0,
         "great_expectations": 3,
+        "iceberg": 0,
         "computing": 7,
         "working": 10,
     }
