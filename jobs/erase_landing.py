@@ -102,7 +102,7 @@ def _can_be_searched(file: LandingFile, source: Source) -> bool:
 
 
 def not_searched(settings: Settings) -> list[str]:
-    """What :func:`landing_files` leaves out of the landing zone, except item catalogues, which hold no users."""
+    """The files that :func:`landing_files` leaves out of the landing zone, except item catalogues, which hold no users."""
     searched = {file.path for file, _ in landing_files(settings)}
     catalogues = {items.folder for path in SOURCES.glob("*.yaml") if (items := load_source(path.stem).items) is not None}
     found = []

@@ -1,7 +1,7 @@
 """The columns that a mapping reads must be there: a column that no line has would be null in every event, without a word.
 
 The files of CSV and Parquet name their columns, so a day whose files all lack one is refused before anything is read. In other
-formats each line has names of its own; there a day is refused if no line has a value that every event needs.
+formats each line has names of its own; there a day of one source is refused if no line has a value that every event needs.
 """
 
 from collections import Counter

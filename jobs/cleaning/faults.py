@@ -22,7 +22,7 @@ from schemas.source import Source
 MOST_FAULTS = 20
 """Lines of a frame at which a computation may fail."""
 PLACE = ("line_number", ELEMENT, LEFT_OUT)
-"""What remains known of a line at which a computation fails."""
+"""The columns that remain known of a line at which a computation fails."""
 
 T = TypeVar("T")
 

@@ -95,7 +95,7 @@ def reject_rows(rejected: pl.DataFrame, rejects: Contract, events: Contract) -> 
     """The rows of ``rejects``: position of the line, every reason, and the masked line.
 
     Args:
-        rejected: candidates, see :class:`Parsed`.
+        rejected: the candidates that broke a rule, with their reasons.
         rejects: the contract of ``rejects``.
         events: the contract of ``events``.
     """

@@ -1,6 +1,6 @@
 """Ids that a spreadsheet or a data frame turned into numbers: 17850 delivered as 17850.0 or 1.785e+04 is the same id.
 
-A number that was rounded may stand for several ids, so it is none: 64-bit floating-point numbers (IEEE 754) hold whole numbers
+A rounded number may stand for several ids, so it is not an id: 64-bit floating-point numbers (IEEE 754) hold whole numbers
 up to 2 to the power of 53, and an exponent after exactly six or seven digits is a number that ``%g``, a spreadsheet or R has
 rounded.
 """

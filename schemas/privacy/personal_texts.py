@@ -151,7 +151,7 @@ KINDS: tuple[Kind, ...] = (
     ("a telephone number", PHONE, bool),
     ("a card number", CARD, is_card),
 )
-"""What no title of an item may hold."""
+"""The kinds of personal data that a title of an item must not hold."""
 IN_TOKENS: tuple[Kind, ...] = (
     ("secret", _CREDENTIALS, bool),
     ("secret", _JWT, bool),

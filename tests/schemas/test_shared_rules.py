@@ -74,3 +74,10 @@ def test_errors(tmp_path: Path, like: Any, problem: str) -> None:
     path.write_text(yaml.safe_dump({**PLAIN, "rules_like": like}))
     with pytest.raises(ConfigError, match=problem):
         read_source(path)
+
+
+def test_rules_that_were_taken_over_can_be_taken_over_again() -> None:
+    """``nginx_json`` takes rules of ``web_log``, and this mapping those of ``nginx_json``."""
+    found, between = source(rules_like={"source": "nginx_json"}), load_source("nginx_json")
+    assert (found.skip, found.robots) == (between.skip, between.robots)
+    assert "account" in found.skip

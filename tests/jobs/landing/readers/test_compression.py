@@ -126,3 +126,12 @@ def test_archives_and_other_formats_are_named(read_bytes: ReadBytes, tmp_path: P
     assert read_bytes(b"\x8b\x02\x80...", "a.br") == [unknown]
     assert read_bytes(b"PAR1...", "a.jsonl") == [other]
     assert read_bytes(zipped(**{"[Content_Types].xml": b"<x/>", "xl/a.xml": b"<x/>"}), "a.xlsx") == [(1, *other[1:])]
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA], ids=["bzip2", "LZMA"])
+def test_members_of_other_methods_are_named_and_the_others_read(read_bytes: ReadBytes, method: int) -> None:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a", LINES)
+        archive.writestr("b", LINES, compress_type=method)
+    assert read_bytes(file.getvalue(), "a.zip") == [*READ, (3, "file.unknown_compression", None, None)]
