@@ -4,7 +4,6 @@ The YAML file is the only definition of a table. It yields the Arrow schema (and
 row rules, the table rules, the keys and the personal-data classes. ``python -m schemas.contract`` prints all rules.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -330,7 +329,9 @@ def table_names(folder: Path | None = None) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Check all contracts and print their rules."""
-    argparse.ArgumentParser(description="Check all contracts and print their rules.").parse_args(argv)
+    from schemas.runtime.cli import parser_of
+
+    parser_of("Check all contracts and print their rules.", "python -m schemas.contract").parse_args(argv)
     contracts = [load_contract(name) for name in table_names()]
     return {c.name: c.sentences for c in contracts}
 

@@ -7,7 +7,6 @@ All state is under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor
 files and folders in ``var``.
 """
 
-import argparse
 import fcntl
 import json
 import os
@@ -29,7 +28,7 @@ from local.stack.configuration import USER, airflow_database, password, password
 from local.stack.mlflow_server import HOST, mlflow_home
 from local.stack.mlflow_server import store as mlflow_store
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
-from schemas.runtime.cli import explain_os_error, one_line
+from schemas.runtime.cli import explain_os_error, one_line, parser_of
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import private_umask
 from schemas.runtime.local_ports import expect_own_listener
@@ -332,7 +331,7 @@ def fail(message: str, exit_code: int) -> int:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Start, stop, list or watch the services. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    parser = parser_of(__doc__, "python -m local.stack status")
     parser.add_argument("command", choices=["up", "down", "status", "watch"])
     command = parser.parse_args(argv).command
     private_umask()

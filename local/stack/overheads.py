@@ -5,7 +5,6 @@ their logs when each library worked (`schemas.runtime.cli.log_duration`). The re
 reading and writing the lake's metadata, and waiting for the scheduler.
 """
 
-import argparse
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ from rich.table import Table
 
 from local.stack.__main__ import Services
 from local.stack.airflow_client import DAY_DAG, RECOMMEND_DAG, AirflowClient, Run
-from schemas.runtime.cli import day, run_command
+from schemas.runtime.cli import day, parser_of, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import get_settings
 from schemas.runtime.terminal import literal
@@ -123,7 +122,7 @@ def show(title: str, steps: Sequence[Step], console: Console) -> dict[str, float
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Show how the time of a day's run, and of the newest recommendations, was spent."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m local.stack.overheads 1998-04-23")
     parser.add_argument("arrived_on", type=day, help="arrival day, YYYY-MM-DD")
     asked: date = parser.parse_args(argv).arrived_on
     airflow, console = Services(get_settings()).airflow(), Console(stderr=True)

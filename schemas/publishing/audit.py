@@ -6,7 +6,6 @@ An audit passes if every expectation has a result, none raised an exception, and
 ``python -m schemas.publishing.audit --job clean --run RUN``
 """
 
-import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ from typing import Any
 from schemas.contract import Contract, load_contract
 from schemas.publishing.audit_record import AuditRecord, RuleResult, met, write_audit
 from schemas.publishing.staging import Manifest, StagedTable, read_manifest, run_folder
-from schemas.runtime.cli import log, log_duration, run_command, run_id_default
+from schemas.runtime.cli import log, log_duration, parser_of, run_command, run_id_default
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
 
@@ -95,7 +94,9 @@ def _says(rule: RuleResult) -> str:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Audit the staged rows of a run; refuse them if the audit fails."""
-    parser = argparse.ArgumentParser(description="Audit the staged rows of a run with Great Expectations.")
+    parser = parser_of(
+        "Audit the staged rows of a run with Great Expectations.", "python -m schemas.publishing.audit --job clean"
+    )
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
     parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)

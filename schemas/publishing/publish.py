@@ -3,7 +3,6 @@
 ``python -m schemas.publishing.publish --job clean --run RUN``
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +18,7 @@ from schemas.privacy.personal_data import is_personal
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
 from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
-from schemas.runtime.cli import log, run_command, run_id_default
+from schemas.runtime.cli import log, parser_of, run_command, run_id_default
 from schemas.runtime.errors import Refused
 
 
@@ -109,7 +108,9 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Publish the audited rows of a run."""
-    parser = argparse.ArgumentParser(description="Publish audited rows, with one atomic commit per table.")
+    parser = parser_of(
+        "Publish audited rows, with one atomic commit per table.", "python -m schemas.publishing.publish --job clean"
+    )
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
     parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)
