@@ -100,7 +100,7 @@ up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
 down: ## stop them
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; else echo "Nothing to stop: no $(VENV) here."; fi
 
-status: $(STAMP) ## what runs, and where
+status: $(STAMP) ## what runs, and where; it fails if something is down
 	@$(BIN)/python -m local.stack status
 
 ##@ Test
