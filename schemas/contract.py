@@ -252,9 +252,11 @@ def parse_contract(text: str, folder: Path | None = None) -> Contract:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"contract is not valid: {first['msg']}; at {where}; correct the YAML") from None
+        raise ConfigError(
+            f"contract is not valid: {first['msg']}; at {where}; correct it, then run `python -m schemas.contract`"
+        ) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"contract is not valid YAML: {error}; correct it") from None
+        raise ConfigError(f"contract is not valid YAML: {error}; correct it, then run `python -m schemas.contract`") from None
     if len(odcs.schema_ or []) != 1:
         raise ConfigError(f"contract {odcs.id} must hold one table; under schema; split it")
     contract = Contract(odcs, (odcs.schema_ or [])[0], folder or CONTRACTS)
@@ -293,7 +295,7 @@ def _check_default(contract: Contract, prop: SchemaProperty) -> None:
     except (pa.ArrowException, OverflowError):
         raise ConfigError(
             f"default {value!r} of {prop.name} is not of type {prop.physicalType}; "
-            f"in the contract of {contract.name}; correct it"
+            f"in the contract of {contract.name}; correct it, then run `python -m schemas.contract`"
         ) from None
 
 

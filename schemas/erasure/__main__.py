@@ -184,7 +184,7 @@ def expect_somebody(done: Sequence[Path]) -> None:
             raise NobodyFound(
                 f"{len(missed)} of {len(receipt.lines)} lines of the request found nobody in the lake: {as_text(missed)}"
                 f"{f' (pseudonyms instead of raw ids: {as_text(pseudonyms)})' if pseudonyms else ''}; see {path}; "
-                "compare these ids with those of the source, also upper and lower case, and run this again, "
+                "compare these ids with those of the source, also upper and lower case, and run the same command again, "
                 "or run `python -m jobs.erase_landing` for persons whose lines were not cleaned yet"
             )
 

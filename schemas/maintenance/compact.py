@@ -88,7 +88,7 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
     if rows.num_rows != expected:
         raise ClickwrightError(
             f"expected {expected} rows to compact, but found {rows.num_rows}; table {contract.name}; "
-            "nothing was changed: run this again"
+            "nothing was changed: run the same command again"
         )
     place = "/".join(f"_{column}={value}" for column, value in values.items())
     name = f"{data_folder(contract.name)}/{attempt}/{place}/part-{uuid.uuid4().hex}.parquet"

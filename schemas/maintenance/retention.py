@@ -46,7 +46,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
     if old and len(old) == len(live) and not allow_empty:
         raise Refused(
             f"all rows of {name} exceed the retention of {contract.retention_days} days; before {first_kept}; "
-            f"correct --date, or run python -m schemas.maintenance.retention with --table {name} --allow-empty"
+            f"correct --date, or run `python -m schemas.maintenance.retention --table {name} --allow-empty` with it"
         )
     found = {
         "kept_from": str(first_kept),

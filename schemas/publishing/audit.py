@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from schemas.contract import Contract, load_contract
+from schemas.publishing import next_command
 from schemas.publishing.audit_record import AuditRecord, RuleResult, met, write_audit
 from schemas.publishing.staging import Manifest, StagedTable, read_manifest, run_folder
 from schemas.runtime.cli import log, log_duration, parser_of, run_command, run_id_default
@@ -109,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not record.passed:
         raise Refused(refusal(record, manifest))
     if not record.tables:
-        raise ClickwrightError(f"nothing was staged by {args.job}; run {args.run}; run its build again")
+        raise ClickwrightError(f"nothing was staged by {args.job}; run {args.run}; {next_command.build(args.job, args.run)}")
     expectations = {name: len(rules) for name, rules in record.tables.items()}
     return {"passed": True, "expectations": expectations, "docs": record.docs}
 

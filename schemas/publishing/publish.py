@@ -15,6 +15,7 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.lake.pseudonym_key import expect_key
 from schemas.lake.storage import digest, exists
 from schemas.privacy.personal_data import is_personal
+from schemas.publishing import next_command
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
 from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
@@ -54,21 +55,20 @@ def check(manifest: Manifest, audit: AuditRecord) -> None:
         Refused: one of these conditions is not met.
     """
     what = f"{manifest.job} run {manifest.run} ({manifest.where})"
+    again, build = next_command.audit(manifest.job, manifest.run), next_command.build(manifest.job, manifest.run)
     if audit.manifest != manifest.digest:
-        raise Refused(f"the audit belongs to other rows; {what}; run the audit again")
+        raise Refused(f"the audit belongs to other rows; {what}; {again}")
     if not (audit.passed and met(audit.tables)):
         raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
     for name in manifest.tables:
         judged = {result.rule for result in audit.tables.get(name, [])}
         if lacking := sorted(load_contract(name).sentences.keys() - judged):
-            raise Refused(f"the audit did not check {', '.join(lacking)} of {name}; {what}; run the audit again")
+            raise Refused(f"the audit did not check {', '.join(lacking)} of {name}; {what}; {again}")
     files = [file for table in manifest.tables.values() for file in table.files]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for file, same in zip(files, pool.map(_as_audited, files), strict=True):
             if not same:
-                raise Refused(
-                    f"a staged file was changed or removed after its audit; {file.path}; run the build and the audit again"
-                )
+                raise Refused(f"a staged file was changed or removed after its audit; {file.path}; {build}")
 
 
 def _as_audited(file: StagedFile) -> bool:

@@ -100,7 +100,8 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}={shown(repr(e['input']))} ({e['msg']})" for e in error.errors())
-        raise ConfigError(f"wrong setting {wrong}; in the environment; correct it") from None
+        names = " ".join(f"{PREFIX}{str(e['loc'][0]).upper()}" for e in error.errors())
+        raise ConfigError(f"wrong setting {wrong}; in the environment; correct it, or run `unset {names}`") from None
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
