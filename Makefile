@@ -1,5 +1,4 @@
-# Clickwright on one machine. `make` alone lists what there is.
-# PYTHON: the interpreter that makes the environment (3.11). VENV: where the environment lies. WORKERS: processes that test.
+# Clickwright on one machine. `make` alone lists what there is, and the variables.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -7,44 +6,93 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-print-directory
 
-# CONFIRM=yes: `make clean` does not ask.
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)#: the interpreter that makes the environment: 3.11
+VENV ?= .venv#: the folder of the environment
+TORCH_INDEX ?=#: make install: an index whose build of PyTorch is wanted, such as PyTorch's own for processors alone
+SEQUENCES ?=#: make bench-epochs: a file of sequences
+WORKERS ?= 2#: make test, make check: processes that test
+TESTS ?= tests#: make test, make test-quick: the part of the tests to run
+DEMO ?=#: make demo: options, listed by python -m local.demo --help
+BENCH ?=#: the targets that measure: options, listed by python -m tests.benchmarks --help
+CONFIRM ?=#: make clean: yes, to be asked nothing
 
-PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
-VENV ?= .venv
 BIN := $(VENV)/bin
+SITE := $(VENV)/lib/python3.11/site-packages
 STAMP := $(VENV)/.clickwright-installed
-PIP := $(BIN)/python -m pip --disable-pip-version-check
-TESTS ?= tests
-WORKERS ?= 2
+TOOLS := $(VENV)/.clickwright-tools
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Hashes of all files are compared, and nothing is resolved: the locks are complete.
+INSTALL := install --no-deps --require-hashes --no-compile
+# Works without the environment, on any Python 3.
+DOCTOR := "$$(command -v python3 || echo "$(PYTHON)")" local/machine/doctor.py --python "$(PYTHON)" --venv "$(VENV)"
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
+.PHONY: help doctor install tools demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists lock clean
 
 help: ## this list
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
+	@printf '\nVariables, as in make test WORKERS=4\n'
+	@sed -nE 's/^([A-Z_]+) \?=.*#: (.*)/\1|\2/p' Makefile | awk -F'|' '{printf "  %-18s %s\n", $$1, $$2}'
 
-install: $(STAMP) ## the environment in .venv, from requirements.lock
+##@ Start here
+
+doctor: ## what is missing on this machine, before anything starts
+	@$(DOCTOR)
+
+install: $(STAMP) ## the environment in .venv, from requirements.lock and requirements-torch.lock
 
 # `make .venv` is how people ask for it; the stamp is what decides whether there is anything to do.
 .PHONY: $(VENV)
 $(VENV): $(STAMP)
 
-$(STAMP): requirements.lock pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null || { \
-	  echo "error: Clickwright needs Python 3.11, and '$(PYTHON)' is not one; install it, or name it: make PYTHON=/path/to/python3.11" >&2; \
-	  exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-	  echo "error: '$(PYTHON)' cannot make virtual environments; install its venv module (Debian: python3.11-venv)" >&2; \
-	  exit 1; }
-	@echo "Installing into $(VENV) (about 3 GB; a few minutes the first time) ..."
+# Removed at the end, 0.3 GB: programs that test the packages themselves, which nothing imports; and where PyTorch is the build for
+# processors alone the headers of its C++ library, which only a network that is compiled needs (ml compiles on CUDA only).
+$(STAMP): requirements.lock requirements-torch.lock pyproject.toml
+	@$(DOCTOR) --before install
+	@echo "Installing into $(VENV) (2.5 GB; one or two minutes the first time) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(PIP) install --quiet --no-deps -r requirements.lock
-	@# Only torch may bring more: where the pin resolves to the CUDA build, its CUDA libraries.
-	@$(PIP) install --quiet -c requirements.lock "$$(grep '^torch==' requirements.lock)"
-	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@$(PIP) $(INSTALL) -r <(sed -n '/^setuptools==/,/[^\]$$/p' requirements.lock)
+	@$(MAKE) -j2 .packages .large-packages
+	@PYTHONWARNINGS=ignore $(PIP) install --no-deps --no-build-isolation --no-compile --editable .
+	@find $(SITE)/{torch,numpy,scipy,pandas,sklearn,sympy,networkx,matplotlib,pyarrow} -type d \( -name tests -o -path '*/torch/test' \) -prune -exec rm -rf {} +
+	@rm -rf $(SITE)/torch/bin/{test_*,*Test,protoc*} $$(test -d $(SITE)/torch-*+cpu.dist-info && echo $(SITE)/torch/include)
+	@$(BIN)/python -m local.machine.byte_code >/dev/null
 	@touch $@
+
+# Two installers at a time: one waits for the index while the other unpacks. PySpark comes as a source alone; its archive of
+# jars is not compressed again on the way. setuptools, which builds it, is the one of the lock.
+.PHONY: .packages .large-packages .torch
+.packages:
+	@$(PIP) $(INSTALL) -r <(sed '/^pyspark==/,/[^\]$$/d' requirements.lock)
+
+.large-packages: .torch
+	@$(PIP) $(INSTALL) --no-build-isolation --use-pep517 --config-settings=--build-option=--compression=stored -r <(sed -n '/^pyspark==/,/[^\]$$/p' requirements.lock)
+
+# The machine decides which build is right, so it is fetched by its version alone, and then compared with the hashes of all builds.
+# Only the CUDA build needs more, its CUDA libraries, of which no hash is known.
+.torch:
+	@files=$$(mktemp -d -p $(VENV)); trap 'rm -rf $$files' EXIT; pin=$$(sed -n 's/^\(torch==[^ ]*\).*/\1/p' requirements-torch.lock); \
+	  $(PIP) download --no-deps $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) --dest $$files "$$pin"; \
+	  $(PIP) $(INSTALL) --no-index --find-links $$files -r requirements-torch.lock
+	@if grep -q '^Requires-Dist: nvidia' $(SITE)/torch-*.dist-info/METADATA; then \
+	  $(PIP) install -c <(sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.lock requirements-torch.lock) torch; \
+	fi
+
+tools: $(TOOLS) ## what tests, lint and types need beside it; they install it by themselves
+
+$(TOOLS): requirements-tools.lock $(STAMP)
+	@$(PIP) $(INSTALL) -r requirements-tools.lock
+	@touch $@
+
+# Before the prerequisites of the targets themselves: a machine that cannot run the stack should say so first.
+demo up: ready
+.PHONY: ready
+ready:
+	@$(DOCTOR) --before run
 
 demo: $(STAMP) ## the whole flow on MovieLens 100K, through Airflow's scheduler
 	@$(BIN)/python -m local.demo $(DEMO)
+
+##@ Run
 
 up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
 	@$(BIN)/python -m local.stack up
@@ -52,8 +100,14 @@ up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
 down: ## stop them
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; else echo "Nothing to stop: no $(VENV) here."; fi
 
-status: $(STAMP) ## what runs, and where
+status: $(STAMP) ## what runs, and where; it fails if something is down
 	@$(BIN)/python -m local.stack status
+
+##@ Test
+
+# Lines of their own, so that a target below names only its other needs.
+test test-quick test-airflow test-browser test-cluster test-security test-long test-faults: $(TOOLS)
+lint format types bench bench-epochs bench-lists chromium: $(TOOLS)
 
 SERVERS_STAMP := .venv-servers/.clickwright-installed
 
@@ -106,6 +160,8 @@ types: $(STAMP) ## mypy, strict on schemas and ml
 
 check: lint types test ## lint, types, test
 
+##@ Measure
+
 BENCH_STAMP := .venv-bench/.clickwright-installed
 
 $(BENCH_STAMP): tests/benchmarks/requirements.txt
@@ -120,9 +176,9 @@ RECBOLE_STAMP := .venv-recbole/.clickwright-installed
 
 $(RECBOLE_STAMP): tests/benchmarks/epochs/requirements.txt
 	@$(PYTHON) -m venv .venv-recbole
-	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
-	@# As above: where torch's pin resolves to the CUDA build, its CUDA libraries.
-	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet -c $< "$$(grep '^torch==' $<)"
+	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r <(sed '/^torch==/,/[^\]$$/d' $<)
+	@# As above: the build of PyTorch that is right for the machine, and for the CUDA build its libraries.
+	@.venv-recbole/bin/python -m pip --disable-pip-version-check install --quiet -c <(sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' $<) torch
 	@touch $@
 
 bench-epochs: $(STAMP) $(RECBOLE_STAMP) ## an epoch of training beside RecBole's SASRec (make bench-epochs SEQUENCES=Beauty.txt.gz)
@@ -137,6 +193,19 @@ $(LISTS_STAMP): tests/benchmarks/lists/requirements.txt
 
 bench-lists: $(STAMP) $(LISTS_STAMP) ## the best of 100,000 items for many users, beside PyTorch, implicit and faiss
 	@$(BIN)/python -m tests.benchmarks.lists --peers .venv-bench-lists/bin/python $(BENCH)
+
+##@ Maintain
+
+LOCKS := requirements.lock requirements-torch.lock requirements-tools.lock $(wildcard tests/*/requirements.txt tests/*/*/requirements.txt) .ci/requirements.txt
+LOCK_STAMP := .venv-lock/.clickwright-installed
+
+$(LOCK_STAMP): .ci/requirements.txt
+	@$(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip --disable-pip-version-check install --quiet --no-deps -r $<
+	@touch $@
+
+lock: $(LOCK_STAMP) ## the hashes of all pinned packages, after a version was changed
+	@.venv-lock/bin/python .ci/lock.py --uv .venv-lock/bin/uv $(LOCKS)
 
 # With var/secrets the pseudonym key is lost, and with var/erasures the list of erased persons: no landing zone brings them back.
 clean: ## stop the services and remove var/: every row, model and log, the pseudonym key and the list of erased persons

@@ -1,6 +1,5 @@
 """List the files that arrived on a day, or name the missing source."""
 
-import argparse
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from jobs.landing.files import ends_at, expect_arrival
 from jobs.landing.published import ALLOW, published_files, refuse_missing_files
 from schemas.lake.lake import open_lake
-from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.cli import day, log, parser_of, run_command
 from schemas.runtime.errors import Refused
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
@@ -16,7 +15,9 @@ from schemas.source import load_source
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the files of an arrival day."""
-    parser = argparse.ArgumentParser(description="List the files that arrived on a day, or name the missing source.")
+    parser = parser_of(
+        "List the files that arrived on a day, or name the missing source.", "python -m jobs.arrivals --arrived-on 1998-04-16"
+    )
     parser.add_argument("--arrived-on", type=day, required=True, help="arrival day, YYYY-MM-DD")
     parser.add_argument("--by", type=datetime.fromisoformat, help="the day must end by this moment, given with its time zone")
     parser.add_argument("--history-since", default="", help="ignored; accepted so that the options match jobs.clean")

@@ -8,7 +8,6 @@ Duplicates are dropped within the arrival: a user's same event id with the same 
 ``python -m jobs.clean --arrived-on 1998-04-16``
 """
 
-import argparse
 from collections.abc import Sequence
 from datetime import date
 from functools import partial
@@ -35,7 +34,7 @@ from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import NamedKey
 from schemas.privacy.suppression_list import read_erased
 from schemas.publishing.staging import Attempt, open_attempt
-from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_command, run_id_default
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source
 from schemas.spark.session import end_session, spark_session
@@ -134,7 +133,10 @@ def was_history(lake: Lake, arrived_on: date) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage one arrival day, or check a mapping."""
-    parser = argparse.ArgumentParser(description="Clean an arrival day: stage its events and its rejects.")
+    parser = parser_of(
+        "Clean an arrival day: stage its events and its rejects.",
+        "python -m jobs.clean --check schemas/sources/shop.yaml part.jsonl.gz",
+    )
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--arrived-on", type=day, help="arrival day, YYYY-MM-DD")
     what.add_argument(

@@ -12,7 +12,6 @@ If a line of a request found nobody, here or in the lake, its id may be wrong, a
 ``python -m jobs.erase_landing``
 """
 
-import argparse
 import bz2
 import gzip
 import lzma
@@ -44,7 +43,7 @@ from schemas.erasure.receipt import Landing, Receipt, nobody_found, read_receipt
 from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.erasure_requests import persons_of, read_raw_ids
 from schemas.privacy.suppression_list import Erased, digest_of, read_erased
-from schemas.runtime.cli import log, run_command
+from schemas.runtime.cli import log, parser_of, run_command
 from schemas.runtime.errors import NobodyFound, NothingToDo
 from schemas.runtime.local_files import escaped_name
 from schemas.runtime.settings import Settings, get_settings
@@ -287,7 +286,7 @@ def with_landing(receipt: Receipt, landing: Landing, met: Collection[str]) -> Re
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Search the landing zone for all erasures that are not done there yet."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m jobs.erase_landing --from ids.txt")
     parser.add_argument("--all", action="store_true", help="search again for every erasure ever requested")
     parser.add_argument("--from", dest="file", metavar="FILE", help="raw user ids to find in broken lines; - is standard input")
     args = parser.parse_args(argv)

@@ -12,7 +12,6 @@ everybody would read it (reason ``title.personal``). A describing text that is t
 ``python -m jobs.items --as-of 1998-04-16``
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from datetime import date
@@ -33,7 +32,7 @@ from schemas.contract import load_contract
 from schemas.lake.filters import equals
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing.staging import Attempt, open_attempt
-from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_command, run_id_default
 from schemas.runtime.errors import Refused
 from schemas.spark.session import end_session, spark_session
 
@@ -116,7 +115,7 @@ def refuse_loss(results: Sequence[dict[str, Any]], as_of: date, limit: float) ->
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the catalogue as of a day."""
-    parser = argparse.ArgumentParser(description="Stage the catalogue of items as it was known on a day.")
+    parser = parser_of("Stage the catalogue of items as it was known on a day.", "python -m jobs.items --as-of 1998-04-16")
     parser.add_argument("--as-of", type=day, required=True, help="arrival day up to which files count, YYYY-MM-DD")
     parser.add_argument(
         ALLOW, action="store_true", help="make the catalogue of the files that are there alone; items of files that are gone go"

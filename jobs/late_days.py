@@ -11,7 +11,6 @@ Airflow dropped is reported again by the next check.
 ``--closed-on`` about its sessions, ``--as-of`` about its profiles.
 """
 
-import argparse
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -21,7 +20,7 @@ from jobs.landing.published import SHOWN, unread_files
 from jobs.sessions.lookback import look_ahead
 from schemas.lake.commits import Commit
 from schemas.lake.lake import Lake, open_lake
-from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.cli import day, log, parser_of, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.source import load_source
 
@@ -89,7 +88,7 @@ def late_days(lake: Lake) -> list[date]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """List the late days, or ask about one."""
-    parser = argparse.ArgumentParser(description="List the published days that newer events change.")
+    parser = parser_of("List the published days that newer events change.", "python -m jobs.late_days --closed-on 1998-04-16")
     one = parser.add_mutually_exclusive_group()
     one.add_argument("--arrived-on", type=day, help="ask about the landing files of this day; nothing to do if all were read")
     one.add_argument("--closed-on", type=day, help="ask about the sessions of this day; nothing to do if they are not late")

@@ -1,6 +1,5 @@
 """Prepare Spark on this machine, once, as ``schemas.spark.home`` describes, and print its paths."""
 
-import argparse
 import os
 import subprocess
 import sys
@@ -9,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.runtime.cli import log, run_command
+from schemas.runtime.cli import log, parser_of, run_command
 from schemas.runtime.settings import Settings, get_settings
 from schemas.spark.home import Prepared, prepared
 
@@ -54,8 +53,8 @@ def archive_classes(ready: Prepared, settings: Settings) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Prepare Spark and print the paths that it starts from."""
-    argparse.ArgumentParser(
-        description="Prepare Spark on this machine: Java, a home that starts quickly, a class archive."
+    parser_of(
+        "Prepare Spark on this machine: Java, a home that starts quickly, a class archive.", "python -m jobs.prepare_spark"
     ).parse_args(argv)
     settings = get_settings()
     ready = prepared(settings)

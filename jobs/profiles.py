@@ -7,7 +7,6 @@ Recent behaviour counts more: its weight halves every 30 days. Words are weighte
 ``python -m jobs.profiles --as-of 1998-04-16``
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -26,7 +25,7 @@ from schemas.lake.filters import at_most, equals
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import Attempt, open_attempt
-from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_command, run_id_default
 from schemas.source import catalogue_tables
 from schemas.spark.session import end_session, spark_session
 
@@ -188,7 +187,9 @@ def stage_profiles(run: Exchange, attempt: Attempt, lake: Lake, as_of: date) -> 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the profiles as of a day."""
-    parser = argparse.ArgumentParser(description="Stage each user's interests by the end of an arrival day.")
+    parser = parser_of(
+        "Stage each user's interests by the end of an arrival day.", "python -m jobs.profiles --as-of 1998-04-16"
+    )
     parser.add_argument("--as-of", type=day, required=True, help="arrival day up to which events count, YYYY-MM-DD")
     add_snapshot_option(parser)
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")

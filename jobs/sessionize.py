@@ -6,7 +6,6 @@ the exchange. ``jobs.late_days`` finds published dates that later arrivals chang
 ``python -m jobs.sessionize --from 1998-04-16 --to 1998-04-16``
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -29,7 +28,7 @@ from schemas.lake.filters import one_of
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for
 from schemas.publishing.staging import Attempt, open_attempt
-from schemas.runtime.cli import day, log, run_command, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_command, run_id_default
 from schemas.runtime.settings import get_settings
 from schemas.spark.session import end_session, spark_session
 
@@ -165,11 +164,7 @@ def conflict_rows(lake: Lake, snapshot: int | None, reappeared: Sequence[dict[st
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage the sessions of a range of closing dates."""
-    parser = argparse.ArgumentParser(
-        description="Sessionize: stage the sessions that close in a range of days, and their events.",
-        epilog=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = parser_of(__doc__, "python -m jobs.sessionize --from 1998-04-16 --to 1998-04-18")
     parser.add_argument(
         "--from",
         dest="first",

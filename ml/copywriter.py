@@ -8,7 +8,6 @@ model gets a few tries, each with its own seed; after them a template is the fal
     python -m ml.copywriter --served-on 1998-04-23 --limit 36
 """
 
-import argparse
 import hashlib
 import time
 from collections.abc import Sequence
@@ -30,7 +29,7 @@ from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import day, log_duration, run_id_default
+from schemas.runtime.cli import day, log_duration, parser_of, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 from schemas.source import catalogue_tables
@@ -136,7 +135,10 @@ def as_table(written: Sequence[Written], served_on: date, language_model: str) -
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage ad copy for a day's first recommendations."""
-    parser = argparse.ArgumentParser(description="Write ad copy for the first recommendations of some users, and stage it.")
+    parser = parser_of(
+        "Write ad copy for the first recommendations of some users, and stage it.",
+        "python -m ml.copywriter --served-on 1998-04-23 --limit 5",
+    )
     parser.add_argument("--served-on", type=day, required=True, help="day of the recommendations, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     parser.add_argument("--limit", type=int, default=36, help="number of users (default: 36)")

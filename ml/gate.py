@@ -7,12 +7,11 @@ there is a champion, popularity takes its place in the slices; new users are exe
 lead need not be significant: with few users intervals are wide. The report shows them, and a person decides after the gate.
 """
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ml.promotion.checks import NO_CHAMPION, evidence_of, inspect, judge
-from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.cli import log, parser_of, run_id_default
 from schemas.runtime.errors import NothingToDo, Refused
 from schemas.runtime.settings import get_settings
 
@@ -104,7 +103,7 @@ def gate(run: str) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Refuse a training's challenger unless it beats popularity and the champion."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.gate --run spring")
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     return gate(parser.parse_args(argv).run)
 

@@ -6,7 +6,6 @@ see the user, as the rows are deleted. A second run also finds versions that wer
 ``python -m ml.mark_erased``
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.tracking.erasure_tag import ERASURE_DUE
 from schemas.erasure.receipt import Receipt, read_receipt, receipts, write_receipt
-from schemas.runtime.cli import log
+from schemas.runtime.cli import log, parser_of
 from schemas.runtime.errors import ConfigError, NothingToDo
 from schemas.runtime.settings import Settings, get_settings
 
@@ -58,7 +57,7 @@ def mark(client: "MlflowClient", settings: Settings, receipt: Receipt) -> list[s
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Mark the versions of all erasures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.mark_erased")
     parser.add_argument("--receipt", type=Path, help="receipt of one erasure (default: all erasures)")
     args = parser.parse_args(argv)
     settings = get_settings()

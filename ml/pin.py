@@ -4,7 +4,6 @@ Every later task (training, evaluation, registration) reads these snapshots. So 
 year later, reads the same rows, even if newer data were published since.
 """
 
-import argparse
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from ml.data.pinned_data import PinnedData, read_pin, training_folder
 from ml.text.encoder import encoder_digest
 from schemas.lake.lake import open_lake
 from schemas.lake.snapshots import add_snapshot_option, inputs_for, tag_snapshots, tags, training_tag
-from schemas.runtime.cli import day, log, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_id_default
 from schemas.runtime.errors import ClickwrightError, NothingToDo
 from schemas.runtime.local_files import slug, write_atomically
 from schemas.runtime.settings import get_settings
@@ -91,7 +90,7 @@ def reads(train_until: date, catalogues: Sequence[date]) -> dict[str, str]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Pin the current snapshots for a training."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.pin --run spring --train-until 1998-04-16")
     parser.add_argument("--run", default=run_id_default(), help="name of the training run")
     parser.add_argument(
         "--train-until",

@@ -1,18 +1,18 @@
 """Unpack the language model that writes the ad copy: ``python -m ml.prepare_models``."""
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from ml.copywriting.smollm2 import FOLDER, prepare
 from ml.text.encoder import encoder_source
+from schemas.runtime.cli import parser_of
 from schemas.runtime.settings import get_settings
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Prepare the models that the pipeline needs; returns their folders."""
-    argparse.ArgumentParser(
-        description="Prepare the language model once (about a minute); later calls return at once."
+    parser_of(
+        "Prepare the language model once (about a minute); later calls return at once.", "python -m ml.prepare_models"
     ).parse_args(argv)
     settings = get_settings()
     encoder = encoder_source()

@@ -9,12 +9,11 @@ The next batch run follows the alias. Promotions on all machines that share the 
 exactly one of several concurrent promotions moves the alias. A move by hand in MLflow takes no turn; the last write wins.
 """
 
-import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from schemas.lake.lock import promotion_lock
-from schemas.runtime.cli import log
+from schemas.runtime.cli import log, parser_of
 from schemas.runtime.errors import Refused
 from schemas.runtime.local_files import digest
 from schemas.runtime.settings import Settings, get_settings
@@ -115,7 +114,7 @@ def accept_files(settings: Settings, version: "ModelVersion") -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Move the alias @champion."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.promote --version 3")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--run", help="name of the training run whose challenger passed the gate")
     which.add_argument("--version", help="a version that passed the gate or was promoted before, to roll back to")

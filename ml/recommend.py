@@ -13,7 +13,6 @@ that is given to ``spark-submit``).
     python -m ml.recommend --served-on 1998-04-23
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,7 +29,7 @@ from ml.inference.user_histories import known_events
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
 from schemas.publishing.staging import open_attempt
-from schemas.runtime.cli import day, log, run_id_default
+from schemas.runtime.cli import day, log, parser_of, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
@@ -62,7 +61,9 @@ def read_day(lake: Lake, table: str, as_of: date, snapshot: int, columns: Sequen
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Stage a day's recommendations."""
-    parser = argparse.ArgumentParser(description="Recommend items to every known user for a day, and stage them.")
+    parser = parser_of(
+        "Recommend items to every known user for a day, and stage them.", "python -m ml.recommend --served-on 1998-04-23"
+    )
     parser.add_argument("--served-on", type=day, required=True, help="day on which they are shown, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
     parser.add_argument("--k", type=int, default=10, help="items per user (default: 10)")

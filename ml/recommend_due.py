@@ -4,7 +4,6 @@ A scheduler asks often, so this is quick: the champion comes from MLflow's REST 
 metadata. It imports neither PyTorch nor MLflow.
 """
 
-import argparse
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from ml.tracking.rest import champion_version
 from schemas.lake.commits import Commit
 from schemas.lake.lake import Lake, open_lake
+from schemas.runtime.cli import parser_of
 from schemas.runtime.mlflow_rest import CHAMPION
 from schemas.runtime.settings import get_settings
 
@@ -72,8 +72,8 @@ def decide(newest_profiles: date | None, champion: str | None, served: str | Non
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Say whether recommendations are due, for which day and by which version."""
-    argparse.ArgumentParser(
-        description="Say whether recommendations are due, for which day and by which version of the model."
+    parser_of(
+        "Say whether recommendations are due, for which day and by which version of the model.", "python -m ml.recommend_due"
     ).parse_args(argv)
     settings = get_settings()
     lake = open_lake(settings)

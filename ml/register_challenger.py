@@ -4,7 +4,6 @@ The choice uses validation NDCG@10 alone; on a tie the simpler recipe wins. The 
 baseline and with the champion on the same test cases, with 95 % paired bootstrap intervals over users.
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +14,7 @@ from ml.data.pinned_data import PinnedData
 from ml.promotion.evidence import JUDGED_BY, gather
 from ml.promotion.report import log_report
 from ml.promotion.summary import links, markdown
-from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.cli import log, parser_of, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import Settings, get_settings
@@ -159,7 +158,7 @@ def keep(client: "MlflowClient", pinned: PinnedData, evidence: dict[str, Any]) -
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Register the best model of a training as @challenger, with its evidence."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.register_challenger --run spring")
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     return challenge(parser.parse_args(argv).run)
 

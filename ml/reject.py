@@ -4,11 +4,10 @@
 the version may be requested again.
 """
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
-from schemas.runtime.cli import log
+from schemas.runtime.cli import log, parser_of
 from schemas.runtime.errors import Refused
 from schemas.runtime.settings import get_settings
 
@@ -43,7 +42,7 @@ def reject(run: str, by: str) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Record that a challenger was rejected."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.reject --run spring --by ada")
     parser.add_argument("--run", required=True, help="name of the training run whose challenger was rejected")
     parser.add_argument("--by", required=True, help="name of the person who answered; nobody after a timeout")
     arguments = parser.parse_args(argv)

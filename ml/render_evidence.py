@@ -3,14 +3,13 @@
 ``python -m ml.render_evidence --run RUN --out evidence.html``
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ml.promotion.report import FILE, learning_curves, render
-from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.cli import log, parser_of, run_id_default
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
@@ -26,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from ml.tracking.registry import newest_with
     from ml.tracking.runs import connect
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.render_evidence --run spring --out evidence.html")
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     parser.add_argument("--out", type=Path, default=Path(FILE), help="default: %(default)s")
     arguments = parser.parse_args(argv)

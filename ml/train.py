@@ -8,7 +8,6 @@ With ``CLICKWRIGHT_TRAIN_PROCESSES`` above 1, or under ``torchrun --standalone -
 processes train a network together; rank 0 does everything else.
 """
 
-import argparse
 import os
 import sys
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ml.compute.distributed import broadcast, is_rank_zero, together
 from ml.compute.threads import limit_threads
 from ml.training.run import checked, expect_encoder, help_to_train, summary, train_one
-from schemas.runtime.cli import log, run_id_default
+from schemas.runtime.cli import log, parser_of, run_id_default
 from schemas.runtime.mlflow_rest import TAG
 from schemas.runtime.settings import get_settings
 from schemas.runtime.version import code_version
@@ -85,7 +84,7 @@ def train_together(processes: int, argv: Sequence[str]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Train the recipes of a pinned training."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.train --run spring --recipes popularity,cooccurrence")
     parser.add_argument("--run", default=run_id_default(), help="name of the training run, as given to ml.pin")
     parser.add_argument(
         "--recipes",

@@ -4,7 +4,6 @@ The YAML file is the only definition of a table. It yields the Arrow schema (and
 row rules, the table rules, the keys and the personal-data classes. ``python -m schemas.contract`` prints all rules.
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -253,9 +252,11 @@ def parse_contract(text: str, folder: Path | None = None) -> Contract:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise ConfigError(f"contract is not valid: {first['msg']}; at {where}; correct the YAML") from None
+        raise ConfigError(
+            f"contract is not valid: {first['msg']}; at {where}; correct it, then run `python -m schemas.contract`"
+        ) from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"contract is not valid YAML: {error}; correct it") from None
+        raise ConfigError(f"contract is not valid YAML: {error}; correct it, then run `python -m schemas.contract`") from None
     if len(odcs.schema_ or []) != 1:
         raise ConfigError(f"contract {odcs.id} must hold one table; under schema; split it")
     contract = Contract(odcs, (odcs.schema_ or [])[0], folder or CONTRACTS)
@@ -294,7 +295,7 @@ def _check_default(contract: Contract, prop: SchemaProperty) -> None:
     except (pa.ArrowException, OverflowError):
         raise ConfigError(
             f"default {value!r} of {prop.name} is not of type {prop.physicalType}; "
-            f"in the contract of {contract.name}; correct it"
+            f"in the contract of {contract.name}; correct it, then run `python -m schemas.contract`"
         ) from None
 
 
@@ -330,7 +331,9 @@ def table_names(folder: Path | None = None) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Check all contracts and print their rules."""
-    argparse.ArgumentParser(description="Check all contracts and print their rules.").parse_args(argv)
+    from schemas.runtime.cli import parser_of
+
+    parser_of("Check all contracts and print their rules.", "python -m schemas.contract").parse_args(argv)
     contracts = [load_contract(name) for name in table_names()]
     return {c.name: c.sentences for c in contracts}
 

@@ -358,4 +358,7 @@ def read_source(path: Path) -> Source:
         elif isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
             what, place = f"{error.problem}", f"line {error.problem_mark.line + 1}"
         where = place or "the mapping"
-        raise ConfigError(f"source mapping is not valid: {' '.join(what.split())}; at {where} in {path}; correct it") from None
+        raise ConfigError(
+            f"source mapping is not valid: {' '.join(what.split())}; at {where} in {path}; "
+            f"correct it, then run `python -m jobs.clean --check {path} FILE`"
+        ) from None

@@ -8,7 +8,6 @@ temporary key, and shortened.
 ``python -m jobs.clean --check schemas/sources/shop.yaml access.log.gz``
 """
 
-import argparse
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -35,7 +34,7 @@ from jobs.landing.folders import hour_of
 from jobs.landing.readers import Bounds, read
 from schemas.contract import load_contract
 from schemas.outcomes import Outcome
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
 from schemas.source import Source, load_source, read_source
@@ -125,7 +124,10 @@ def is_catalogue(source: Source, path: Path) -> bool:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Check a file against a mapping."""
-    parser = argparse.ArgumentParser(description="Show the outcome of each line of a file; writes nothing.")
+    parser = parser_of(
+        "Show the outcome of each line of a file; writes nothing.",
+        "python -m jobs.checking.check_mapping web_log access.log.gz",
+    )
     parser.add_argument("source", help="a mapping: its file, or the name of a known source")
     parser.add_argument("file", type=Path, help="a file of raw lines")
     parser.add_argument("--items", action="store_true", help="read the file as the catalogue, wherever it lies")

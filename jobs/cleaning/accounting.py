@@ -68,7 +68,8 @@ def accounts(results: list[dict[str, Any]], files: Sequence[LandingFile], pieces
     for (number, _), (_, _, changed, *_) in sorted(read.items()):
         if changed:
             raise ClickwrightError(
-                f"a landing file changed while it was read; {files[number].path}; nothing was published: run this again"
+                f"a landing file changed while it was read; {files[number].path}; "
+                "nothing was published: run `python -m jobs.clean` for the day again"
             )
     outcomes, reasons, changed = Counter[str](), Counter[str](), Counter[str]()
     for result in results:

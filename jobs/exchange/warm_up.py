@@ -3,14 +3,13 @@
 ``python -m jobs.exchange.warm_up``
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import polars as pl
 
 from jobs.exchange.exchange import exchange
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.spark.session import end_session, spark_session
 
 
@@ -24,7 +23,7 @@ def consume(bucket: int, frames: dict[str, pl.DataFrame]) -> Iterator[dict[str, 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Run an exchange of a few rows."""
-    parser = argparse.ArgumentParser(description="Run a small job that loads the same classes as the real jobs.")
+    parser = parser_of("Run a small job that loads the same classes as the real jobs.", "python -m jobs.exchange.warm_up")
     parser.parse_args(argv)
     spark = spark_session("warm up")
     results = exchange(spark, [[1, 2], [3]], 2, produce, consume)

@@ -67,7 +67,9 @@ def found_file(source: str, path: Path, landing: Path, arrived_at: datetime) -> 
     try:
         now = path.stat(follow_symlinks=problem is None)
     except FileNotFoundError:
-        raise ClickwrightError(f"a landing file vanished while it was found; {escaped_name(path)}; run this again") from None
+        raise ClickwrightError(
+            f"a landing file vanished while it was found; {escaped_name(path)}; run the same command again"
+        ) from None
     size = now.st_size if problem is None else 0
     return LandingFile(source, path, name, arrived_at, size, now.st_mtime_ns, problem)
 

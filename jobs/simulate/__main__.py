@@ -16,7 +16,7 @@ from jobs.simulate.task import ITEMS_FOLDER, PARQUET_FOLDER, SOURCE, Plan, write
 from jobs.simulate.vocabulary import TOPICS
 from jobs.simulate.world import COUNTRIES, DEVICES, SECOND_TOPIC, World
 from schemas.outcomes import Defect
-from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.cli import day, log, parser_of, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import Settings, get_settings
 
@@ -139,7 +139,7 @@ def count(text: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    made = argparse.ArgumentParser(prog="python -m jobs.simulate", description=(__doc__ or "").splitlines()[0])
+    made = parser_of((__doc__ or "").splitlines()[0], "python -m jobs.simulate --events 1000000 --days 14 --processes 2")
     made.add_argument("--events", type=count, required=True, help="total number of events, approximately")
     made.add_argument("--users", type=count, help="users (default: one for every 60 events)")
     made.add_argument("--items", type=count, help="products and ads on the last day (default: by the events)")

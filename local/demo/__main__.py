@@ -5,7 +5,6 @@ model, recommends, and sums up: on the terminal, in ``var/demo.json`` and in ``v
 repeated.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -30,7 +29,7 @@ from local.stack.__main__ import Services
 from local.stack.airflow_client import LATE_DAG, AirflowError, Run
 from schemas.contract import table_names
 from schemas.lake.lake import open_lake
-from schemas.runtime.cli import explain_os_error, one_line
+from schemas.runtime.cli import explain_os_error, one_line, parser_of
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.mlflow_rest import local_credentials
@@ -173,7 +172,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     Raises:
         ClickwrightError: a step failed, a planted defect was missed, a raw user id was found, or lines are unaccounted for.
     """
-    parser = argparse.ArgumentParser(prog="make demo", description=str(__doc__).splitlines()[0])
+    parser = parser_of(str(__doc__).splitlines()[0], "python -m local.demo --keep-running")
     parser.add_argument("--keep-running", action="store_true", help="leave Airflow and MLflow running at the end")
     args = parser.parse_args(argv)
     settings = get_settings()

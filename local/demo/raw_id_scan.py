@@ -5,7 +5,6 @@ Parquet files are searched decoded, compressed files uncompressed, all others (d
 ``python -m local.demo.raw_id_scan --needle @movielens.example``
 """
 
-import argparse
 import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.settings import get_settings
 
 LANDING = ("landing", "landing-truth")
@@ -73,7 +72,10 @@ def _buffers(array: pa.Array) -> Iterator[pa.Buffer]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Find the files under ``var/`` that contain a text."""
-    parser = argparse.ArgumentParser(description="Search every file under var/ for a text, except the landing zone.")
+    parser = parser_of(
+        "Search every file under var/ for a text, except the landing zone.",
+        "python -m local.demo.raw_id_scan --needle 'visitor 42'",
+    )
     parser.add_argument("--needle", required=True, action="append", help="the text to find; may be given several times")
     args = parser.parse_args(argv)
     result = scan(get_settings().var, [needle.encode() for needle in args.needle])

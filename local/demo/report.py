@@ -3,7 +3,6 @@
 ``python -m local.demo.report`` renders it again, for example after a change to the template.
 """
 
-import argparse
 import json
 import os
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from local.demo.measurements import by_stage
 from local.demo.terminal_summary import SHOWN_METRICS
 from schemas.contract import load_contract, table_names
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
@@ -204,7 +203,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         ClickwrightError: the file of figures does not exist.
     """
     settings = get_settings()
-    parser = argparse.ArgumentParser(description="Render the report of the last demonstration again.")
+    parser = parser_of("Render the report of the last demonstration again.", "python -m local.demo.report --out report.html")
     parser.add_argument("--figures", type=Path, default=settings.var / "demo.json", help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=settings.var / "demo.html", help="default: %(default)s")
     args = parser.parse_args(argv)

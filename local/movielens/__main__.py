@@ -1,15 +1,15 @@
 """Write MovieLens 100K as a landing zone: ``python -m local.movielens --landing var/landing``."""
 
-import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from local.movielens.dataset import ITEMS, LICENCE, SOURCE, TERMS, build, truth_folder, wheel_folder
 from local.movielens.defects import LINES
 from local.movielens.landing_lines import write_new
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
@@ -17,7 +17,7 @@ from schemas.runtime.settings import get_settings
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Write the landing zone and, next to it, the record of the planted defects."""
     settings = get_settings()
-    parser = argparse.ArgumentParser(description=str(__doc__).splitlines()[0], epilog=TERMS)
+    parser = parser_of(f"{str(__doc__).splitlines()[0]}\n\n{fill(TERMS, 100)}", "python -m local.movielens --landing landing")
     parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="landing zone (default: %(default)s)")
     parser.add_argument(
         "--truth", type=Path, help="folder of planted.json (default: the landing zone's path with -truth appended)"

@@ -7,7 +7,6 @@ All state is under ``var/``: Airflow's in ``var/airflow`` (SQLite, LocalExecutor
 files and folders in ``var``.
 """
 
-import argparse
 import fcntl
 import json
 import os
@@ -29,7 +28,7 @@ from local.stack.configuration import USER, airflow_database, password, password
 from local.stack.mlflow_server import HOST, mlflow_home
 from local.stack.mlflow_server import store as mlflow_store
 from local.stack.processes import Daemon, Daemons, Progress, inherited_environment, port_in_use, run_logged
-from schemas.runtime.cli import explain_os_error, one_line
+from schemas.runtime.cli import explain_os_error, one_line, parser_of
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.local_files import private_umask
 from schemas.runtime.local_ports import expect_own_listener
@@ -199,6 +198,22 @@ class Services:
         with self._alone():
             return self.daemons.stop(STOP_ORDER, grace_s=STOP_GRACE_S, say=print)
 
+    def show_programs(self) -> None:
+        """Print the programs and their processes.
+
+        Raises:
+            ClickwrightError: a program does not run, or a service does not answer.
+        """
+        running = {daemon.name: self.daemons.find(daemon.name) for daemon in self.programs()}
+        for name, process in running.items():
+            print(f"{name:22} {f'process {process.pid}' if process else 'not running'}", flush=True)
+        if down := [name for name, process in running.items() if process is None]:
+            raise ClickwrightError(f"not running: {', '.join(down)}; logs in {self.settings.logs}; start with `make up`")
+        if waiting := self._not_ready(self.airflow()):
+            raise ClickwrightError(
+                f"no answer from {', '.join(waiting)}; logs in {self.settings.logs}; wait, or run `make down && make up`"
+            )
+
     def describe(self) -> str:
         """The addresses, the passwords and the logs, as text."""
         settings = self.settings
@@ -339,8 +354,8 @@ def fail(message: str, exit_code: int) -> int:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Start, stop, list or watch the services. Returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m local.stack", description=__doc__)
+    """Start, stop, list or watch the services. Returns the exit code: for ``status`` 0 only if all of them run."""
+    parser = parser_of(__doc__, "python -m local.stack status")
     parser.add_argument("command", choices=["up", "down", "status", "watch"])
     command = parser.parse_args(argv).command
     private_umask()
@@ -354,12 +369,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             services.watch()
         if command == "up":
             services.up()
-        running = {daemon.name: services.daemons.find(daemon.name) for daemon in services.programs()}
         if command == "status":
-            for name, process in running.items():
-                print(f"{name:22} {f'process {process.pid}' if process else 'not running'}")
-        if all(running.values()):
-            print(services.describe())
+            services.show_programs()
+        print(services.describe())
     except ClickwrightError as error:
         return fail(str(error), error.exit_code)
     except OSError as error:

@@ -18,15 +18,16 @@ import base64
 import hmac
 import json
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from schemas.runtime.cli import explain_os_error
+from schemas.runtime.cli import explain_os_error, parser_of
 from schemas.runtime.local_files import private_umask, sqlite_uri
 from schemas.runtime.mlflow_rest import LOCAL_USER, local_password
 from schemas.runtime.settings import Settings, get_settings
 
+EXAMPLE = "python -m local.stack.mlflow_server"
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 """The host names under which people and programs reach this server."""
@@ -173,8 +174,9 @@ def environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def main() -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Serve MLflow until a signal ends this process."""
+    parser_of("Serve MLflow behind a password, until a signal ends it; make up starts it.", EXAMPLE).parse_args(argv)
     import uvicorn
 
     private_umask()

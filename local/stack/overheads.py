@@ -9,7 +9,6 @@ their logs when each library worked, and its processor seconds (`schemas.runtime
 nothing runs.
 """
 
-import argparse
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from rich.table import Table
 from local.stack.__main__ import Services
 from local.stack.airflow_client import DAY_DAG, RECOMMEND_DAG, AirflowClient, Run
 from local.stack.meter import Meter
-from schemas.runtime.cli import day, run_command
+from schemas.runtime.cli import day, parser_of, run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import get_settings
 from schemas.runtime.terminal import literal
@@ -207,7 +206,7 @@ def idle(services: Services, asked_s: float) -> dict[str, float]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Show how the time of a day's run, and of the newest recommendations, was spent."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m local.stack.overheads 1998-04-23")
     parser.add_argument("arrived_on", type=day, nargs="?", help="arrival day, YYYY-MM-DD")
     parser.add_argument("--again", action="store_true", help="process the day once more, and measure its processor seconds")
     parser.add_argument("--idle", type=float, metavar="SECONDS", help="measure the services for so long, while nothing runs")

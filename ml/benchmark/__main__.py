@@ -7,7 +7,6 @@ Every item is ranked (Krichene and Rendle, 2020). Intervals are 95 % paired boot
 ``python -m ml.benchmark --sequences Beauty.txt.gz --split leave-one-out --models popularity,cooccurrence --json beauty.json``
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from functools import partial
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml.benchmark.options import add_file_options, read
 from ml.compute.threads import cpu_seconds, limit_threads
-from schemas.runtime.cli import log
+from schemas.runtime.cli import log, parser_of
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
@@ -162,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Compare recipes on a file."""
     from ml.models import RECIPES
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.benchmark --sequences ml-100k.inter --models popularity,cooccurrence")
     add_file_options(parser)
     parser.add_argument("--models", default=",".join(RECIPES), help="comma-separated recipes (default: all)")
     parser.add_argument("--against", help="recipe that leads are measured against (default: the best by validation)")

@@ -7,7 +7,6 @@ are 95 % paired bootstrap intervals over users.
 1,0.9,0.8,0.7,0.5``
 """
 
-import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,6 +21,7 @@ from ml.inference.diversity import Categories, diversified
 from ml.inference.slates import Best, Lists
 from ml.models import build
 from ml.models.base import Recommender
+from schemas.runtime.cli import parser_of
 from schemas.runtime.settings import get_settings
 
 K, BATCH = 10, 256
@@ -57,7 +57,7 @@ def ranks_in(lists: npt.NDArray[np.int64], cases: Cases) -> npt.NDArray[np.int64
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print accuracy, diversity and coverage for each weight."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.benchmark.diversity_tradeoff --sequences ml-100k.inter --items ml-100k.item")
     add_file_options(parser)
     parser.add_argument("--model", default="cooccurrence", help="recipe (default: cooccurrence)")
     parser.add_argument("--relevance", default="1,0.9,0.8,0.7,0.5,0.3", help="comma-separated weights of relevance")

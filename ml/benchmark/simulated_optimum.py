@@ -12,7 +12,6 @@ interactions, those that the user clicked with the others; 0.5 is chance.
 ``python -m ml.benchmark.simulated_optimum``
 """
 
-import argparse
 import gzip
 import json
 from collections.abc import Sequence
@@ -26,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.compute.threads import cpu_seconds, limit_threads
-from schemas.runtime.cli import log
+from schemas.runtime.cli import log, parser_of
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
@@ -261,7 +260,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     from ml.models import RECIPES
 
     settings = get_settings()
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m ml.benchmark.simulated_optimum --models popularity,cooccurrence")
     parser.add_argument("--landing", type=Path, default=settings.landing_dir, help="the world's landing zone")
     parser.add_argument("--truth", type=Path, default=settings.var / "truth" / "simulated", help="the world's truth")
     parser.add_argument("--valid-days", type=int, default=4, help="days of the validation window (4)")

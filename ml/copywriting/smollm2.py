@@ -139,7 +139,7 @@ def check(folder: Path, expected: Any) -> str:
     if difference > LOGIT_TOLERANCE or not any(character.isalpha() for character in sentence):
         raise ClickwrightError(
             f"the saved language model differs from the original (logits by {difference:.3f}, it wrote "
-            f"{sentence!r}); in {folder}; free disk space and memory, then run the command again"
+            f"{sentence!r}); in {folder}; free disk space and memory, then run the same command again"
         )
     return sentence
 

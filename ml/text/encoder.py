@@ -4,7 +4,6 @@
 rows is their cosine. The vector of a text depends on that text alone, not on batch, order or padding.
 """
 
-import argparse
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ml.text.pretrained import package_folder, quiet_transformers
+from schemas.runtime.cli import parser_of
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.local_files import digest
 from schemas.runtime.settings import get_settings
@@ -109,7 +109,10 @@ def encode(texts: Sequence[str], *, batch_size: int = 64) -> npt.NDArray[np.floa
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Encode the given texts; returns their cosines with the first one."""
-    parser = argparse.ArgumentParser(description="Encode texts, and print the cosine of each with the first.")
+    parser = parser_of(
+        "Encode texts, and print the cosine of each with the first.",
+        "python -m ml.text.encoder 'winter boots' 'warm shoes' 'garden hose'",
+    )
     parser.add_argument("texts", nargs="+", metavar="TEXT")
     args = parser.parse_args(argv)
     started = time.perf_counter()

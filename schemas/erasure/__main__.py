@@ -10,7 +10,6 @@ Afterwards, ``python -m jobs.erase_landing`` cleans the landing zone and ``pytho
 command was killed, run it again, or run it with ``--pending``.
 """
 
-import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,7 @@ from schemas.maintenance.lock import maintenance_lock
 from schemas.privacy.erasure_requests import Request, numbered_ids, pending, read_raw_ids, read_request, write_request
 from schemas.privacy.personal_data import is_personal
 from schemas.privacy.suppression_list import digest_of, mark_erased
-from schemas.runtime.cli import day, log, run_command
+from schemas.runtime.cli import day, log, parser_of, run_command
 from schemas.runtime.errors import NobodyFound, NothingToDo
 from schemas.runtime.settings import Settings, get_settings
 from schemas.runtime.version import code_version
@@ -141,7 +140,7 @@ def with_progress(earlier: ErasedFrom, found: TableProgress) -> ErasedFrom:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Erase persons, or finish pending erasures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of(__doc__, "python -m schemas.erasure --from ids.txt")
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument("--from", dest="file", metavar="FILE", help="file with raw user ids, one per line; - is standard input")
     who.add_argument("--raw-id", help="one raw user id")
@@ -185,7 +184,7 @@ def expect_somebody(done: Sequence[Path]) -> None:
             raise NobodyFound(
                 f"{len(missed)} of {len(receipt.lines)} lines of the request found nobody in the lake: {as_text(missed)}"
                 f"{f' (pseudonyms instead of raw ids: {as_text(pseudonyms)})' if pseudonyms else ''}; see {path}; "
-                "compare these ids with those of the source, also upper and lower case, and run this again, "
+                "compare these ids with those of the source, also upper and lower case, and run the same command again, "
                 "or run `python -m jobs.erase_landing` for persons whose lines were not cleaned yet"
             )
 

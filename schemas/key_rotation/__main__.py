@@ -7,7 +7,6 @@ the days are computed into the new folder (docs/privacy.md has the steps). The c
 ``python -m schemas.key_rotation --into var-rotated``
 """
 
-import argparse
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from schemas.maintenance.lock import maintenance_lock
 from schemas.privacy.erasure_requests import pending
 from schemas.privacy.pseudonyms import fingerprint, keys_of, rotated
 from schemas.privacy.suppression_list import digest_after_rotation
-from schemas.runtime.cli import log, run_command
+from schemas.runtime.cli import log, parser_of, run_command
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from schemas.runtime.local_files import private_file, random_secret, write_atomically
 from schemas.runtime.settings import ROOT, Settings, get_settings
@@ -74,7 +73,9 @@ def lost_files(lake: Lake, settings: Settings) -> list[str]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Prepare the state folder of the rotated key."""
-    parser = argparse.ArgumentParser(description="Prepare a new state folder with a rotated pseudonym key.")
+    parser = parser_of(
+        "Prepare a new state folder with a rotated pseudonym key.", "python -m schemas.key_rotation --into var-rotated"
+    )
     parser.add_argument("--into", required=True, metavar="FOLDER", help="the new state folder, relative to the project's root")
     parser.add_argument(
         "--allow-missing-files",

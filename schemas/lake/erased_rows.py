@@ -31,5 +31,5 @@ def refuse_erased(contract: Contract, files: Sequence[str]) -> None:
         if erased.among(people):
             raise Refused(
                 f"the staged rows include a person who has been erased; table {contract.name}, in {name}; "
-                "run the build again: it leaves these rows out"
+                "stage them again with the command of the job, which leaves these rows out"
             )

@@ -64,7 +64,9 @@ class Lake:
         """
         load_contract(name)
         if (found := self._find(name)) is None:
-            raise ClickwrightError(f"table {name} is empty; in {self.folder}; run the job that writes it first")
+            raise ClickwrightError(
+                f"table {name} is empty; in {self.folder}; run `behaviour_day` for a day first, or the job that writes it"
+            )
         return found
 
     def snapshot(self, name: str) -> int | None:
@@ -169,7 +171,8 @@ class Lake:
         known = [value for value in self.partitions(name, field, snapshot) if value <= up_to]
         if not known:
             raise ClickwrightError(
-                f"no {field} up to {up_to} is published; in table {name}; run the job that writes it for an earlier day first"
+                f"no {field} up to {up_to} is published; in table {name}; "
+                "run `behaviour_day` for an earlier day first, or the job that writes it"
             )
         return known[-1]
 

@@ -1,18 +1,18 @@
 """Print the schema changes that the next publish of each table would make, or why it would be refused."""
 
-import argparse
 from collections.abc import Sequence
 from typing import Any
 
 from schemas.contract import load_contract, table_names
 from schemas.lake.evolution import needed, version_of
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print the schema changes of the next publish of each table."""
-    parser = argparse.ArgumentParser(
-        description="Print the schema changes of the next publish of each table, or why it is refused."
+    parser = parser_of(
+        "Print the schema changes of the next publish of each table, or why it is refused.",
+        "python -m schemas.lake.schema_changes",
     )
     parser.parse_args(argv)
     from schemas.lake.lake import open_lake

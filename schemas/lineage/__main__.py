@@ -1,6 +1,5 @@
 """Lineage: trace rows back to the landing files they came from, with ``python -m schemas.lineage``."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +11,7 @@ from schemas.lake.lake import open_lake
 from schemas.lineage.tree import as_tree
 from schemas.lineage.walk import lineage
 from schemas.privacy.pseudonyms import as_pseudonym
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.settings import get_settings
 
 WIDE = 10_000
@@ -21,7 +20,10 @@ WIDE = 10_000
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print the lineage of rows."""
-    parser = argparse.ArgumentParser(description="Trace the rows of a partition back to the lines of the landing files.")
+    parser = parser_of(
+        "Trace the rows of a partition back to the lines of the landing files.",
+        "python -m schemas.lineage sessions --partition 1998-04-23",
+    )
     parser.add_argument("table", choices=table_names(), metavar="TABLE", help=f"one of {', '.join(table_names())}")
     parser.add_argument("--partition", required=True, help="partition value, such as 1998-04-23")
     parser.add_argument(

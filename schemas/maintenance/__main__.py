@@ -14,7 +14,12 @@ from schemas.runtime.cli import run_command
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Retention of tables and records, compaction, expiry, orphans, statistics; each runs, also if another one failed."""
-    args = with_age(parser("Maintain the lake: retention, compaction, expiry, orphans, statistics, records.")).parse_args(argv)
+    args = with_age(
+        parser(
+            "Maintain the lake: retention, compaction, expiry, orphans, statistics, records.",
+            "python -m schemas.maintenance --date 2026-03-01 --dry-run",
+        )
+    ).parse_args(argv)
     when = ["--date", str(args.date), "--run", args.run]
     common = [*when, *(f"--table={name}" for name in args.table or [])]
     dry, age = ["--dry-run"] if args.dry_run else [], ["--keep-days", str(args.keep_days)]

@@ -88,7 +88,7 @@ def written_together(contract: Contract, group: Sequence[DataFile], values: dict
     if rows.num_rows != expected:
         raise ClickwrightError(
             f"expected {expected} rows to compact, but found {rows.num_rows}; table {contract.name}; "
-            "nothing was changed: run this again"
+            "nothing was changed: run the same command again"
         )
     place = "/".join(f"_{column}={value}" for column, value in values.items())
     name = f"{data_folder(contract.name)}/{attempt}/{place}/part-{uuid.uuid4().hex}.parquet"
@@ -135,7 +135,10 @@ def compact(
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Compact all tables."""
-    made = parser("Compact the small data files of partitions.")
+    made = parser(
+        "Compact the small data files of partitions.",
+        "python -m schemas.maintenance.compact --date 2026-03-01 --table events --dry-run",
+    )
     made.add_argument("--target-mib", type=int, default=TARGET_MIB, help=f"target file size in MiB ({TARGET_MIB})")
     made.add_argument("--fewest", type=int, default=FEWEST, help=f"skip partitions with fewer small files ({FEWEST})")
     args = made.parse_args(argv)

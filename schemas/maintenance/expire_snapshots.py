@@ -91,7 +91,12 @@ def expire(lake: Lake, name: str, before: datetime, *, dry_run: bool = False) ->
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Expire snapshots of all tables."""
-    args = with_age(parser("Expire old snapshots; tagged ones stay.")).parse_args(argv)
+    args = with_age(
+        parser(
+            "Expire old snapshots; tagged ones stay.",
+            "python -m schemas.maintenance.expire_snapshots --date 2026-03-01 --dry-run",
+        )
+    ).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
     with maintenance_lock():
         found = each_table(lake, args.table, lambda name: expire(lake, name, before, dry_run=args.dry_run))

@@ -4,21 +4,22 @@ import argparse
 from datetime import UTC, date, datetime, time, timedelta
 
 from schemas.contract import table_names
-from schemas.runtime.cli import day, run_id_default
+from schemas.runtime.cli import day, parser_of, run_id_default
 from schemas.runtime.errors import ConfigError
 
 KEEP_DAYS = 7
 
 
-def parser(description: str, *, deletes: bool = True, tables: bool = True) -> argparse.ArgumentParser:
+def parser(description: str, example: str, *, deletes: bool = True, tables: bool = True) -> argparse.ArgumentParser:
     """Make a parser with the arguments of all maintenance tasks.
 
     Args:
         description: description of the command.
+        example: a command line, shown in the help.
         deletes: whether the command changes the lake; if so, it gets ``--dry-run``.
         tables: whether the command works on tables; if so, it gets ``--table``.
     """
-    made = argparse.ArgumentParser(description=description)
+    made = parser_of(description, example)
     made.add_argument("--date", type=day, required=True, help="day from which ages are counted back, YYYY-MM-DD")
     if tables:
         made.add_argument("--table", action="append", choices=table_names(), help="only this table (repeatable; default: all)")

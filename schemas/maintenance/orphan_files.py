@@ -161,7 +161,11 @@ def remove_of_table(lake: Lake, name: str, before: datetime, spared: set[str], *
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Remove the orphan files of all tables."""
-    args = with_age(parser("Remove files that no snapshot refers to.")).parse_args(argv)
+    args = with_age(
+        parser(
+            "Remove files that no snapshot refers to.", "python -m schemas.maintenance.orphan_files --date 2026-03-01 --dry-run"
+        )
+    ).parse_args(argv)
     before, lake = cutoff(args.date, args.keep_days), open_lake()
     with maintenance_lock():
         found = remove(lake, args.table or table_names(), args.date, before, dry_run=args.dry_run)

@@ -65,7 +65,11 @@ def remove(kind: str, path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Remove records that exceed their retention."""
-    args = parser("Remove old audits, staging records, logs and reports.", tables=False).parse_args(argv)
+    args = parser(
+        "Remove old audits, staging records, logs and reports.",
+        "python -m schemas.maintenance.record_retention --date 2026-03-01 --dry-run",
+        tables=False,
+    ).parse_args(argv)
     settings = get_settings()
     before = cutoff(args.date, settings.record_days)
     with maintenance_lock():

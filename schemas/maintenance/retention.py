@@ -46,7 +46,7 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
     if old and len(old) == len(live) and not allow_empty:
         raise Refused(
             f"all rows of {name} exceed the retention of {contract.retention_days} days; before {first_kept}; "
-            f"correct --date, or run python -m schemas.maintenance.retention with --table {name} --allow-empty"
+            f"correct --date, or run `python -m schemas.maintenance.retention --table {name} --allow-empty` with it"
         )
     found = {
         "kept_from": str(first_kept),
@@ -60,7 +60,10 @@ def retain(lake: Lake, name: str, on: date, run: str, *, allow_empty: bool = Fal
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Drop expired partitions of all tables."""
-    made = parser("Drop partitions that exceed the retention of their contract.")
+    made = parser(
+        "Drop partitions that exceed the retention of their contract.",
+        "python -m schemas.maintenance.retention --date 2026-03-01 --dry-run",
+    )
     made.add_argument("--allow-empty", action="store_true", help="allow dropping all rows of a table")
     args = made.parse_args(argv)
     lake = open_lake()

@@ -85,7 +85,9 @@ def write_page(tables: dict[str, dict[str, Any]], on: date, path: Path) -> None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print the statistics of all tables and write the page."""
-    made = parser("Print statistics of each table.", deletes=False)
+    made = parser(
+        "Print statistics of each table.", "python -m schemas.maintenance.table_statistics --date 2026-03-01", deletes=False
+    )
     made.add_argument("--out", type=Path, help="HTML page to write (default: <var>/docs/lake.html)")
     args = made.parse_args(argv)
     lake = open_lake()

@@ -3,7 +3,6 @@
 ``python -m schemas.pages.table_docs --out var/docs``
 """
 
-import argparse
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from schemas.contract import CONTRACTS, Contract, load_contract, table_names
 from schemas.lake.lake import Lake, open_lake, row_counts
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.settings import get_settings
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -103,8 +102,9 @@ def write_docs(out: Path, lake: Lake, folder: Path = CONTRACTS) -> list[Path]:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Write the documentation of all tables."""
-    parser = argparse.ArgumentParser(
-        description="Write the HTML documentation of the tables, with the number of rejected rows per rule."
+    parser = parser_of(
+        "Write the HTML documentation of the tables, with the number of rejected rows per rule.",
+        "python -m schemas.pages.table_docs",
     )
     parser.add_argument("--out", type=Path, help="folder of the pages (default: <var>/docs)")
     args = parser.parse_args(argv)

@@ -6,16 +6,16 @@ An audit passes if every expectation has a result, none raised an exception, and
 ``python -m schemas.publishing.audit --job clean --run RUN``
 """
 
-import argparse
 import os
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from schemas.contract import Contract, load_contract
+from schemas.publishing import next_command
 from schemas.publishing.audit_record import AuditRecord, RuleResult, met, write_audit
 from schemas.publishing.staging import Manifest, StagedTable, read_manifest, run_folder
-from schemas.runtime.cli import log, log_duration, run_command, run_id_default
+from schemas.runtime.cli import log, log_duration, parser_of, run_command, run_id_default
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
 
@@ -95,7 +95,9 @@ def _says(rule: RuleResult) -> str:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Audit the staged rows of a run; refuse them if the audit fails."""
-    parser = argparse.ArgumentParser(description="Audit the staged rows of a run with Great Expectations.")
+    parser = parser_of(
+        "Audit the staged rows of a run with Great Expectations.", "python -m schemas.publishing.audit --job clean"
+    )
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
     parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)
@@ -108,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not record.passed:
         raise Refused(refusal(record, manifest))
     if not record.tables:
-        raise ClickwrightError(f"nothing was staged by {args.job}; run {args.run}; run its build again")
+        raise ClickwrightError(f"nothing was staged by {args.job}; run {args.run}; {next_command.build(args.job, args.run)}")
     expectations = {name: len(rules) for name, rules in record.tables.items()}
     return {"passed": True, "expectations": expectations, "docs": record.docs}
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from schemas.publishing import next_command
 from schemas.publishing.staging import run_folder
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.local_files import write_atomically
@@ -70,8 +71,8 @@ def read_audit(job: str, run: str) -> AuditRecord:
     """
     path: Path = run_folder(job, run) / RECORD
     if not path.exists():
-        raise ClickwrightError(f"there is no audit of {job}, run {run}; at {path}; run the audit first")
+        raise ClickwrightError(f"there is no audit of {job}, run {run}; at {path}; {next_command.audit(job, run)}")
     try:
         return AuditRecord.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
-        raise Refused(f"the audit record is damaged; at {path}; run the audit again") from None
+        raise Refused(f"the audit record is damaged; at {path}; {next_command.audit(job, run)}") from None

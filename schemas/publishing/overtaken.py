@@ -10,6 +10,7 @@ from schemas.contract import load_contract
 from schemas.lake.filters import one_of
 from schemas.lake.lake import Lake
 from schemas.lake.storage import open_parquet
+from schemas.publishing import next_command
 from schemas.publishing.staging import Manifest, StagedTable
 from schemas.runtime.errors import Refused
 
@@ -48,7 +49,7 @@ def overtaken(lake: Lake, manifest: Manifest, name: str) -> bool:
             return True
     raise Refused(
         f"another build was published since this one began, and read other files; {manifest.job} run {manifest.run} "
-        f"({manifest.where}); run the build and the audit again"
+        f"({manifest.where}); {next_command.build(manifest.job, manifest.run)}"
     )
 
 

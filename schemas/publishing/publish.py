@@ -3,7 +3,6 @@
 ``python -m schemas.publishing.publish --job clean --run RUN``
 """
 
-import argparse
 import json
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,10 +15,11 @@ from schemas.lake.lake import Lake, open_lake
 from schemas.lake.pseudonym_key import expect_key
 from schemas.lake.storage import digest, exists
 from schemas.privacy.personal_data import is_personal
+from schemas.publishing import next_command
 from schemas.publishing.audit_record import AuditRecord, met, read_audit
 from schemas.publishing.overtaken import files_first, overtaken
 from schemas.publishing.staging import AT_ONCE, Manifest, StagedFile, StagedTable, read_manifest
-from schemas.runtime.cli import log, log_duration, run_command, run_id_default
+from schemas.runtime.cli import log, log_duration, parser_of, run_command, run_id_default
 from schemas.runtime.errors import Refused
 
 
@@ -55,21 +55,20 @@ def check(manifest: Manifest, audit: AuditRecord) -> None:
         Refused: one of these conditions is not met.
     """
     what = f"{manifest.job} run {manifest.run} ({manifest.where})"
+    again, build = next_command.audit(manifest.job, manifest.run), next_command.build(manifest.job, manifest.run)
     if audit.manifest != manifest.digest:
-        raise Refused(f"the audit belongs to other rows; {what}; run the audit again")
+        raise Refused(f"the audit belongs to other rows; {what}; {again}")
     if not (audit.passed and met(audit.tables)):
         raise Refused(f"the audit did not pass; {what}; see {audit.docs}")
     for name in manifest.tables:
         judged = {result.rule for result in audit.tables.get(name, [])}
         if lacking := sorted(load_contract(name).sentences.keys() - judged):
-            raise Refused(f"the audit did not check {', '.join(lacking)} of {name}; {what}; run the audit again")
+            raise Refused(f"the audit did not check {', '.join(lacking)} of {name}; {what}; {again}")
     files = [file for table in manifest.tables.values() for file in table.files]
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for file, same in zip(files, pool.map(_as_audited, files), strict=True):
             if not same:
-                raise Refused(
-                    f"a staged file was changed or removed after its audit; {file.path}; run the build and the audit again"
-                )
+                raise Refused(f"a staged file was changed or removed after its audit; {file.path}; {build}")
 
 
 def _as_audited(file: StagedFile) -> bool:
@@ -109,7 +108,9 @@ def _publish_table(lake: Lake, name: str, table: StagedTable, manifest: Manifest
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Publish the audited rows of a run."""
-    parser = argparse.ArgumentParser(description="Publish audited rows, with one atomic commit per table.")
+    parser = parser_of(
+        "Publish audited rows, with one atomic commit per table.", "python -m schemas.publishing.publish --job clean"
+    )
     parser.add_argument("--job", required=True, help="job that staged the rows, such as clean")
     parser.add_argument("--run", default=run_id_default(), help="run that staged the rows (default: the run of this shell)")
     args = parser.parse_args(argv)

@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from schemas.contract import load_contract
 from schemas.lake.pseudonym_key import own_fingerprint
 from schemas.lake.storage import delete_folder, digest, upload
+from schemas.publishing import next_command
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.local_files import slug, write_atomically
 from schemas.runtime.settings import get_settings
@@ -305,8 +306,8 @@ def read_manifest(job: str, run: str) -> Manifest:
     """
     path = run_folder(job, run) / MANIFEST
     if not path.exists():
-        raise ClickwrightError(f"nothing is staged for {job}, run {run}; at {path}; run its build first")
+        raise ClickwrightError(f"nothing is staged for {job}, run {run}; at {path}; {next_command.build(job, run)}")
     try:
         return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
     except ValidationError:
-        raise Refused(f"the manifest is damaged; at {path}; run the build again") from None
+        raise Refused(f"the manifest is damaged; at {path}; {next_command.build(job, run)}") from None

@@ -1,5 +1,6 @@
 """Shared by all commands: one JSON line as the result, one line for an error, and a meaningful exit code."""
 
+import argparse
 import errno
 import hashlib
 import io
@@ -35,6 +36,32 @@ REMEDIES = {
     "EACCES": "give this user permission, then run the same command again",
     "EROFS": "mount it read-write, then run the same command again",
 }
+
+
+def parser_of(description: str | None, example: str) -> argparse.ArgumentParser:
+    """Make the parser of a command. Its help ends with an example, which names the command too.
+
+    Args:
+        description: the purpose of the command in a sentence, or the docstring of its module.
+        example: a command line that works as it stands, ``python -m <module> <arguments>``.
+
+    >>> parser_of("Stage the catalogue.", "python -m jobs.items --as-of 1998-04-16").print_help()
+    usage: python -m jobs.items [-h]
+    <BLANKLINE>
+    Stage the catalogue.
+    <BLANKLINE>
+    options:
+      -h, --help  show this help message and exit
+    <BLANKLINE>
+    Example:
+      python -m jobs.items --as-of 1998-04-16
+    """
+    return argparse.ArgumentParser(
+        prog=" ".join(example.split()[:3]),
+        description=description,
+        epilog=f"Example:\n  {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
 
 def day(text: str) -> date:

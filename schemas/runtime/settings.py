@@ -4,7 +4,6 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so a misspelt setting cannot g
 ``python -m schemas.runtime.settings`` prints every setting with its value, default and meaning.
 """
 
-import argparse
 import codecs
 import os
 from collections.abc import Sequence
@@ -101,12 +100,15 @@ def get_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         wrong = "; ".join(f"{PREFIX}{str(e['loc'][0]).upper()}={shown(repr(e['input']))} ({e['msg']})" for e in error.errors())
-        raise ConfigError(f"wrong setting {wrong}; in the environment; correct it") from None
+        names = " ".join(f"{PREFIX}{str(e['loc'][0]).upper()}" for e in error.errors())
+        raise ConfigError(f"wrong setting {wrong}; in the environment; correct it, or run `unset {names}`") from None
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print every setting with its value, default and meaning."""
-    argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None).parse_args(argv)
+    from schemas.runtime.cli import parser_of
+
+    parser_of(__doc__, "python -m schemas.runtime.settings").parse_args(argv)
     settings = get_settings()
     return {
         f"{PREFIX}{name}".upper(): {

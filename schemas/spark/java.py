@@ -3,7 +3,6 @@
 ``python -m schemas.spark.java`` prints its home.
 """
 
-import argparse
 import os
 import re
 import shutil
@@ -13,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from schemas.runtime.cli import run_command
+from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.settings import get_settings
 
@@ -101,7 +100,7 @@ def _version(binary: Path) -> int | None:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Print the Java home that Spark will use."""
-    argparse.ArgumentParser(description="Find the Java that Spark runs on.").parse_args(argv)
+    parser_of("Find the Java that Spark runs on.", "python -m schemas.spark.java").parse_args(argv)
     java = find_java(os.environ, get_settings().var / "java")
     return {"java_home": str(java.home), "version": java.version, "origin": java.origin}
 

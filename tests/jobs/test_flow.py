@@ -98,7 +98,7 @@ def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
     assert outside.returncode == 99
     unaudited = command("schemas.publishing.publish", "--job", "clean", "--run", "r")
     assert unaudited.returncode == 1
-    assert "run its build first" in unaudited.stderr
+    assert "run `python -m jobs.clean --run r` with" in unaudited.stderr
 
 
 def test_invalid_setting_fails_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:

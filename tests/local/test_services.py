@@ -54,10 +54,17 @@ def test_port_in_use_is_reported_with_a_remedy(monkeypatch: pytest.MonkeyPatch, 
     assert f"CLICKWRIGHT_AIRFLOW_PORT={port + 10}" in said[0]
 
 
-def test_down_and_status_without_services_succeed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_down_without_services_succeeds(capsys: pytest.CaptureFixture[str]) -> None:
     assert services_module.main(["down"]) == 0
-    assert services_module.main(["status"]) == 0
-    assert capsys.readouterr().out.count("not running") == 6
+    assert capsys.readouterr().out == "Nothing was running.\n"
+
+
+def test_status_fails_and_says_how_to_start_when_something_is_down(capsys: pytest.CaptureFixture[str]) -> None:
+    assert services_module.main(["status"]) == 1
+    said = capsys.readouterr()
+    assert said.out.count("not running") == 6
+    assert said.err.startswith("error: not running: airflow-api-server, airflow-scheduler, ")
+    assert said.err.endswith("; start with `make up`\n")
 
 
 @pytest.mark.slow

@@ -1,0 +1,1 @@
+"""What an installation needs of its machine, and what it leaves there."""
