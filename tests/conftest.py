@@ -9,6 +9,9 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.chromium import of_the_system
+from tests.processor_time import pytest_addoption, pytest_configure
+
+__all__ = ["pytest_addoption", "pytest_configure"]
 
 LIVING = "tests/local/"
 TOGETHER = {
