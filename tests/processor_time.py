@@ -43,6 +43,9 @@ class ProcessorTime:
     def __init__(self, rows: int) -> None:
         self.rows, self.before = rows, used()
 
+    def pytest_collection_finish(self) -> None:
+        self.before = used()
+
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item) -> Iterator[None]:
         outcome: Any = yield
