@@ -9,6 +9,9 @@ MAKEFLAGS += --no-print-directory
 
 # CONFIRM=yes: `make clean` does not ask.
 
+# Where this is set, every process compiles the project's modules anew, and pytest its own: several seconds each.
+unexport PYTHONDONTWRITEBYTECODE
+
 PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -17,7 +20,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
+.PHONY: help install demo up down status test test-quick test-slowest test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -73,7 +76,10 @@ test: $(STAMP) $(SERVERS_STAMP) chromium ## the tests but those of the targets b
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
-	@$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(TESTS)
+
+test-slowest: $(STAMP) $(SERVERS_STAMP) chromium ## make test, with the 20 tests that take most processor time
+	@$(BIN)/python -m pytest -n $(WORKERS) --cpu-times=20 $(TESTS)
 
 test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pausing, doing again
 	@$(BIN)/python -m pytest -m airflow tests/local

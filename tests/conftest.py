@@ -1,6 +1,7 @@
 """What all tests share: state of their own, and one Spark session for those that need it."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,16 @@ class ByWhatIsShared(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a file all of whose tests have a mark that this run leaves out: imports take longer than most tests."""
+    if not collection_path.name.startswith("test_") or config.args == [str(collection_path)]:
+        return None
+    of_file = re.search(r"^pytestmark = (.*)", collection_path.read_text(), re.MULTILINE)
+    marks = set(re.findall(r"pytest\.mark\.(\w+)", of_file[1] if of_file else ""))
+    left_out = set(re.findall(r"\bnot (\w+)", config.option.markexpr))
+    return True if marks & left_out else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
