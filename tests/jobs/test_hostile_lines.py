@@ -251,7 +251,7 @@ def named(found: dict[str, Any]) -> dict[str, tuple[str, bytes]]:
 
 
 @pytest.mark.slow
-@hostile(9)
+@hostile(6)
 def test_hostile_lines_are_accounted_for(tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any]) -> None:
     check_cleaning(tmp_path_factory.mktemp("state"), named(found))
 

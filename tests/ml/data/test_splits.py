@@ -58,7 +58,7 @@ def cut(rows: list[tuple[str, str, int, int]]) -> Split:
     return by_time(gathered(frame), catalogue(items), start + timedelta(days=MOMENT), valid_days=1)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(EVENT, min_size=1), st.lists(EVENT))
 def test_later_events_and_arrivals_change_nothing(past, future) -> None:  # type: ignore[no-untyped-def]
     known = [row for row in past if row[2] + row[3] < MOMENT]

@@ -44,7 +44,7 @@ def check(answers: list[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 def test_maintenance_with_publishers_and_a_reader() -> None:
-    done = check(run_beside(publishers=2, readers=1, least_s=6))
+    done = check(run_beside(publishers=2, readers=1, least_s=2))
     assert all(done.values()), f"maintenance did nothing: {done}"
 
 
