@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,36 @@ from tests.processor_time import pytest_addoption, pytest_configure
 
 __all__ = ["pytest_addoption", "pytest_configure"]
 
-LIVING = "tests/local/"
-TOGETHER = {
-    LIVING: "the living Airflow and MLflow",
-    "tests/ml/copywriting/test_smollm2.py": "the prepared language model",
-    "tests/ml/test_recommend.py": "the prepared language model",
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = {
+    "Spark and the language model": re.compile(r"\b(spark|cleaned|prepared): |\bEVERY_RECIPE\b"),
+    "the living Airflow and MLflow": re.compile(r"\b(live: Services|airflow: AirflowClient)\b"),
 }
-"""What one worker does in order, as it shares something that takes long to make. Elsewhere that is a file."""
+"""What takes long to make: the arguments of the tests that share it. EVERY_RECIPE has a recipe that Spark fits."""
+FIRST, LAST = SHARED
+
+
+@cache
+def shared(file: str) -> str:
+    """What a file's tests share with those of others: one worker does all these in order. Without such a thing, the file.
+
+    Args:
+        file: the file, from the project's root.
+    """
+    text = (ROOT / file).read_text() if (ROOT / file).is_file() else ""
+    return next((what for what, arguments in SHARED.items() if arguments.search(text)), file)
+
+
+def turn(item: pytest.Item) -> int:
+    """The longest part of one worker comes first; the living Airflow last: beside others its answers may take a minute."""
+    return {FIRST: 0, LAST: 2}.get(shared(item.nodeid.split("::")[0]), 1)
 
 
 class ByWhatIsShared(LoadScopeScheduling):
     """Deals the tests to the workers of ``pytest -n``."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
+        return shared(nodeid.split("::")[0])
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -42,8 +59,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The living Airflow comes last: beside others, on two cores, its answers may take a minute."""
-    items.sort(key=lambda item: item.nodeid.startswith(LIVING))
+    items.sort(key=turn)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
