@@ -15,6 +15,8 @@ from tests.jobs.conftest import Deliver
 from tests.pipeline import audit_and_publish, run_job, run_jobs_here
 from tests.schemas.erasure.search import search
 
+pytestmark = pytest.mark.slow
+
 DAY = date(1998, 4, 16)
 NAME, CARD = "Anna Meyer", "4111111111111111"
 SCRIPTS = (

@@ -37,6 +37,8 @@ from tests.ml.conftest import (
 )
 from tests.pipeline import audit_and_publish, check_and_publish
 
+pytestmark = pytest.mark.slow
+
 SERVED_ON = date(2024, 3, 1)
 USERS = ["u1", "u2", "u3"]
 ITEMS = ["a", "b", "c", "d"]
@@ -213,7 +215,6 @@ def serve(run: str) -> None:
     check_and_publish("recommend", run)
 
 
-@pytest.mark.slow
 def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
     as_of = SERVED_ON - timedelta(days=1)
     publish_profiles(walk_lake, as_of, [pseudonym(1)])
@@ -237,7 +238,6 @@ def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
         promote.main(["--version", "3"])
 
 
-@pytest.mark.slow
 def test_a_version_that_went_round_the_gate_does_not_recommend(walk_lake: Lake) -> None:
     """Whoever may write to MLflow can move an alias, set a tag and replace files."""
     publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1)])
@@ -280,7 +280,6 @@ def served_by(lake: Lake) -> set[str]:
     return set(lake.arrow("recommendations")["model_version"].to_pylist())
 
 
-@pytest.mark.slow
 def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
     walk_lake.catalog.drop_table("clickwright.items")
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
@@ -301,7 +300,6 @@ def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypat
         assert creative["item_id"] in creative["headline"] + creative["body"]
 
 
-@pytest.mark.slow
 def test_publish_recommendations_and_copy_of_the_champion(
     walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
 ) -> None:

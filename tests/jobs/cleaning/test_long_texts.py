@@ -8,6 +8,8 @@ from schemas.lake.lake import open_lake
 from tests.jobs.conftest import DAY, Deliver, line
 from tests.pipeline import audit_and_publish, run_job, run_jobs_here
 
+pytestmark = pytest.mark.slow
+
 LONG = "x" * 400_000
 FIELDS = {
     "event_id": "event_id.length",

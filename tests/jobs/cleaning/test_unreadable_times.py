@@ -8,6 +8,8 @@ from schemas.lake.lake import open_lake
 from tests.jobs.conftest import DAY, Deliver, line
 from tests.pipeline import audit_and_publish, run_job, run_jobs_here
 
+pytestmark = pytest.mark.slow
+
 TIMES = {
     "0001-01-01T00:00:00+14:00": "event_time.unreadable",
     "0000-01-01T00:00:00Z": "event_time.unreadable",

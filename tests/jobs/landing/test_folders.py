@@ -18,6 +18,8 @@ from schemas.runtime.local_files import escaped_name
 from tests.jobs.conftest import DAY, line
 from tests.pipeline import run_job, run_jobs_here
 
+pytestmark = pytest.mark.slow
+
 HOUR, LINES = "arrived=1998-04-16T15", 40
 
 

@@ -14,6 +14,8 @@ from ml.data.splits import Split, by_time, leave_one_out
 from ml.models import recipe
 from tests.ml.conftest import EVERY_RECIPE, SMALL, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
 
+pytestmark = pytest.mark.slow
+
 
 def test_parts_are_cut_at_midnight(walk: Split) -> None:
     start = microseconds(TRAIN_UNTIL - timedelta(days=VALID_DAYS))

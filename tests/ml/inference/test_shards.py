@@ -28,6 +28,8 @@ from schemas.runtime.settings import ROOT, get_settings
 from tests.jobs.test_cluster import SECRET, running
 from tests.ml.conftest import pseudonym, publish_profiles, publish_walk, walk_events
 
+pytestmark = pytest.mark.slow
+
 SERVED_ON = date(2024, 3, 1)
 
 
@@ -138,7 +140,6 @@ recommend.main(sys.argv[1:])
 """
 
 
-@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "10")  # so that there are many
     which = ["--served-on", str(SERVED_ON)]
@@ -173,7 +174,6 @@ def master(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield cluster.master
 
 
-@pytest.mark.slow
 def test_spark_makes_the_same_bytes(champion: Lake, master: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "40")
     which = ["--served-on", str(SERVED_ON)]
