@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -75,6 +76,17 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("CLICKWRIGHT_VAR", str(tmp_path / "var"))
     monkeypatch.setenv("CLICKWRIGHT_SPARK_CLASS_ARCHIVE", "false")  # takes longer than a test's few jobs gain
     return tmp_path / "var"
+
+
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """A command that a test runs in this process sets the log's stream and the umask; other tests see neither."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    if "structlog" in sys.modules:
+        sys.modules["structlog"].reset_defaults()
 
 
 @pytest.fixture(scope="session")

@@ -48,14 +48,17 @@ def stage(writers: Iterable[int]) -> tuple[int, str]:
 
 
 def write(writer: int, seconds: float, seed: int) -> tuple[int, str]:
-    """Publish repeatedly; report the snapshot of each commit and the error message of each conflict."""
+    """Publish repeatedly until the time is over, and once at least.
+
+    The report has the snapshot of each commit, and the error message of each conflict.
+    """
     chance = random.Random(seed * WRITERS + writer)
     mine = {run: (read_manifest(JOB, run), read_audit(JOB, run)) for run in runs(writer)}
     won: list[tuple[str, int]] = []
     lost: list[str] = []
     end = time.monotonic() + seconds
     lake = open_lake()  # all writers at once, on a catalog that does not exist yet
-    while time.monotonic() < end:
+    while time.monotonic() < end or not won:
         run = chance.choice(list(mine))
         try:
             won.append((run, publish.publish(lake, *mine[run])[TABLE]["snapshot"]))
