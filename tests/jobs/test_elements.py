@@ -40,6 +40,7 @@ def bought(sku: str) -> dict[str, str]:
     return {"sku": sku, "did": "bought"}
 
 
+@pytest.mark.slow
 def test_a_day_of_orders_is_published_and_its_records_balance(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_jobs_here(monkeypatch)
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "orders")

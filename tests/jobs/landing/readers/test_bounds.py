@@ -117,6 +117,7 @@ def test_pieces_of_a_large_file_are_measured_one_by_one(tmp_path: Path) -> None:
     assert bomb.select("line_number", "problem").rows() == [(5001, "file.too_large")]
 
 
+@pytest.mark.slow
 def test_logs_that_compress_well_are_read(tmp_path: Path) -> None:
     lines = b"".join(b'{"u": "user %d", "t": "1998-04-16T14:20:05Z", "page": "/same/for/all"}\n' % i for i in range(300_000))
     for name, pack in (("a.gz", gzip.compress), ("a.zst", zstandard.compress)):
