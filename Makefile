@@ -16,6 +16,8 @@ DEMO ?=#: make demo: options, listed by python -m local.demo --help
 BENCH ?=#: the targets that measure: options, listed by python -m tests.benchmarks --help
 CONFIRM ?=#: make clean: yes, to be asked nothing
 
+# Where this is set, every process compiles the project's modules anew, and pytest its own: several seconds each.
+unexport PYTHONDONTWRITEBYTECODE
 BIN := $(VENV)/bin
 SITE := $(VENV)/lib/python3.11/site-packages
 STAMP := $(VENV)/.clickwright-installed
@@ -26,7 +28,7 @@ INSTALL := install --no-deps --require-hashes --no-compile
 # Works without the environment, on any Python 3.
 DOCTOR := "$$(command -v python3 || echo "$(PYTHON)")" local/machine/doctor.py --python "$(PYTHON)" --venv "$(VENV)"
 
-.PHONY: help doctor install tools demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists lock clean
+.PHONY: help doctor install tools demo up down status test test-quick test-slowest test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists lock clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -127,7 +129,10 @@ test: $(STAMP) $(SERVERS_STAMP) chromium ## the tests but those of the targets b
 	@$(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
 
 test-quick: $(STAMP) ## the tests that start nothing heavy
-	@$(BIN)/python -m pytest -m "not slow" $(TESTS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m "not slow" $(TESTS)
+
+test-slowest: $(STAMP) $(SERVERS_STAMP) chromium ## make test, with the 20 tests that take most processor time
+	@$(BIN)/python -m pytest -n $(WORKERS) --cpu-times=20 $(TESTS)
 
 test-airflow: $(STAMP) ## days through Airflow's own scheduler: late events, pausing, doing again
 	@$(BIN)/python -m pytest -m airflow tests/local

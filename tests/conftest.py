@@ -1,7 +1,10 @@
 """What all tests share: state of their own, and one Spark session for those that need it."""
 
 import os
+import re
+import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -9,26 +12,55 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.chromium import of_the_system
+from tests.made_once import made_once
+from tests.processor_time import pytest_addoption, pytest_configure
 
-LIVING = "tests/local/"
-TOGETHER = {
-    LIVING: "the living Airflow and MLflow",
-    "tests/ml/copywriting/test_smollm2.py": "the prepared language model",
-    "tests/ml/test_recommend.py": "the prepared language model",
+__all__ = ["pytest_addoption", "pytest_configure"]
+
+ROOT = Path(__file__).resolve().parents[1]
+SHARED = {
+    "Spark and the language model": re.compile(r"\b(spark|cleaned|prepared): |\bEVERY_RECIPE\b"),
+    "the living Airflow and MLflow": re.compile(r"\b(live: Services|airflow: AirflowClient)\b"),
 }
-"""What one worker does in order, as it shares something that takes long to make. Elsewhere that is a file."""
+"""What takes long to make: the arguments of the tests that share it. EVERY_RECIPE has a recipe that Spark fits."""
+FIRST, LAST = SHARED
+
+
+@cache
+def shared(file: str) -> str:
+    """What a file's tests share with those of others: one worker does all these in order. Without such a thing, the file.
+
+    Args:
+        file: the file, from the project's root.
+    """
+    text = (ROOT / file).read_text() if (ROOT / file).is_file() else ""
+    return next((what for what, arguments in SHARED.items() if arguments.search(text)), file)
+
+
+def turn(item: pytest.Item) -> int:
+    """The longest part of one worker comes first; the living Airflow last: beside others its answers may take a minute."""
+    return {FIRST: 0, LAST: 2}.get(shared(item.nodeid.split("::")[0]), 1)
 
 
 class ByWhatIsShared(LoadScopeScheduling):
     """Deals the tests to the workers of ``pytest -n``."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return next((shared for path, shared in TOGETHER.items() if nodeid.startswith(path)), nodeid.split("::")[0])
+        return shared(nodeid.split("::")[0])
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import a file all of whose tests have a mark that this run leaves out: imports take longer than most tests."""
+    if not collection_path.name.startswith("test_") or config.args == [str(collection_path)]:
+        return None
+    of_file = re.search(r"^pytestmark = (.*)", collection_path.read_text(), re.MULTILINE)
+    marks = set(re.findall(r"pytest\.mark\.(\w+)", of_file[1] if of_file else ""))
+    left_out = set(re.findall(r"\bnot (\w+)", config.option.markexpr))
+    return True if marks & left_out else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The living Airflow comes last: beside others, on two cores, its answers may take a minute."""
-    items.sort(key=lambda item: item.nodeid.startswith(LIVING))
+    items.sort(key=turn)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
@@ -46,6 +78,17 @@ def var(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "var"
 
 
+@pytest.fixture(autouse=True)
+def process_as_before() -> Iterator[None]:
+    """A command that a test runs in this process sets the log's stream and the umask; other tests see neither."""
+    umask = os.umask(0o022)
+    os.umask(umask)
+    yield
+    os.umask(umask)
+    if "structlog" in sys.modules:
+        sys.modules["structlog"].reset_defaults()
+
+
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """The Spark session of the jobs, as a shell gets it, kept small."""
@@ -56,6 +99,18 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     session = spark_session("tests", settings)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """MLflow's database, migrated once, since that takes longer than a test."""
+
+    def make(folder: Path) -> None:
+        from mlflow import MlflowClient
+
+        MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+
+    return made_once(tmp_path_factory, "mlflow", make) / "mlflow.db"
 
 
 @pytest.fixture(scope="session")

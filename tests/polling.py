@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
+
+import psutil
 
 T = TypeVar("T")
 
@@ -14,3 +17,14 @@ def until(look: Callable[[], T], seconds: float = 60) -> T:
         assert time.monotonic() < deadline, f"nothing after {seconds:.0f} seconds"
         time.sleep(0.1)
     return found
+
+
+def wait_for(path: Path) -> str:
+    """The content of a file, once it has some."""
+    return until(lambda: path.read_text() if path.exists() else "")
+
+
+def gone(process: psutil.Process) -> bool:
+    """Whether a process has ended, or does so in a moment."""
+    psutil.wait_procs([process], timeout=15)
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

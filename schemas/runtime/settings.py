@@ -7,6 +7,7 @@ An unknown ``CLICKWRIGHT_`` variable is an error, so a misspelt setting cannot g
 import codecs
 import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,13 +85,19 @@ class Settings(
 
 
 def get_settings() -> Settings:
-    """Read the settings of this process from its environment.
+    """The settings of this process, from its environment as it is now.
 
     Raises:
         ConfigError: a value is not allowed, or a ``CLICKWRIGHT_`` variable is not a setting.
     """
+    return _read(tuple(sorted((name, value) for name, value in os.environ.items() if name.upper().startswith(PREFIX))))
+
+
+@lru_cache(maxsize=8)
+def _read(given: tuple[tuple[str, str], ...]) -> Settings:
+    """Read the variables ``given``, once each set of them: a training asks hundreds of times, reading takes milliseconds."""
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields}
-    unknown = sorted(key for key in os.environ if key.upper().startswith(PREFIX) and key.upper() not in known)
+    unknown = sorted(name for name, _ in given if name.upper() not in known)
     if unknown:
         raise ConfigError(
             f"unknown setting {', '.join(unknown)}; in the environment; "

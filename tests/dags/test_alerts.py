@@ -23,6 +23,8 @@ from dags.common.alerts import day_late, task_failed
 from dags.common.write_audit_publish import spark_tables
 from schemas.runtime.setting_groups import ALARM_CHANNELS
 
+pytestmark = pytest.mark.slow
+
 LINK = "http://airflow.example/dags/behaviour_day/runs/r/tasks/clean.audit?try_number=1"
 REASON = "events: rule 'no <!channel> and no {{ ti.task_id }}' broken; on 1998-04-16; clear clean.build"
 WEBHOOK_SECRET = "T0123456789abcdefghij"

@@ -14,7 +14,9 @@ from dags.common.command_result import error_line, failure, given, result_line
 from dags.common.module_operator import ModuleOperator
 from dags.common.spark_operator import SparkJobOperator
 from schemas.runtime.errors import NobodyFound
-from tests.polling import until
+from tests.polling import gone, wait_for
+
+pytestmark = pytest.mark.slow
 
 PROBE = "tests.dags.probe"
 
@@ -86,7 +88,6 @@ def test_an_erasure_that_found_nobody_is_not_tried_again() -> None:
     assert type(failure("schemas.erasure", NobodyFound.exit_code, ["error: line 2 found nobody"])) is AirflowFailException
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("what", "raised"), [("refuse", AirflowFailException), ("nothing", AirflowSkipException)])
 def test_spark_job_reports_its_error_line(what: str, raised: type[AirflowException], spark_submit: None) -> None:
     with pytest.raises(AirflowException) as caught:
@@ -96,7 +97,6 @@ def test_spark_job_reports_its_error_line(what: str, raised: type[AirflowExcepti
     assert caught.value.__cause__ is None
 
 
-@pytest.mark.slow
 def test_spark_job_returns_its_result_and_can_be_killed(spark_submit: None, tmp_path: Path) -> None:
     assert spark_probe("succeed", "").execute({}) == {"what": "succeed", "rows": 3}
     task = spark_probe("sleep", "--file", str(tmp_path / "child"))
@@ -139,13 +139,3 @@ def running(task: ModuleOperator | SparkJobOperator) -> Iterator[list[str]]:
     thread.start()
     yield message
     thread.join(60)
-
-
-def wait_for(path: Path) -> str:
-    """The content of a file, once it has some."""
-    return until(lambda: path.read_text() if path.exists() else "")
-
-
-def gone(process: psutil.Process) -> bool:
-    psutil.wait_procs([process], timeout=15)
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE

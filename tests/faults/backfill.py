@@ -19,7 +19,7 @@ from schemas.runtime.cli import run_command
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
 from tests.jobs.simulated import FIRST_DAY, simulate
-from tests.pipeline import build, run_jobs_here, run_late_days
+from tests.pipeline import audit_and_publish, build, run_jobs_here, run_late_days
 from tests.schemas.conftest import session_rows
 
 BUILD, AUDIT, PUBLISH = WHAT = ("build", "audit", "publish")
@@ -47,7 +47,7 @@ class Step:
     def run(self) -> None:
         run = f"{'bad' if self.job == BAD else 'backfill'}-{self.day}"
         if self.job == LATE:
-            run_late_days(run)
+            run_late_days(run, audit_and_publish)
         elif self.job == BAD:
             self._run_bad(run)
         elif self.what == BUILD:

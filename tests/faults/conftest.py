@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.servers import ObjectStore, Postgres, seaweed
 from tests.faults.servers import postgres as running_postgres
-from tests.ml.conftest import empty_mlflow, walk_lake  # noqa: F401  # fixtures
+from tests.ml.conftest import walk_lake  # noqa: F401  # a fixture
 
 COUNTS = pytest.StashKey[Counter[str]]()
 

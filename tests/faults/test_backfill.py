@@ -1,7 +1,8 @@
 """A backfill that is killed, loses its catalog or runs out of disk ends with the rows of an undisturbed one.
 
-Meanwhile a reader must see no partial partition, no duplicate row and no unaudited row. Each test has a short variant and a
-long one (marked ``faults``) with many faults.
+Meanwhile a reader must see no partial partition, no duplicate row and no unaudited row. The kills have a short variant; those
+with many faults are marked ``faults``. ``tests/schemas/lake/test_catalog.py`` and ``tests/jobs/test_flow.py`` test the error of
+one command that finds no catalog, or a full disk.
 """
 
 import os
@@ -19,6 +20,8 @@ from tests.small_disk import on_small_disk
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 SHORT = ["--days", 1, "--events", 200]
 LONG = pytest.mark.faults
+TIMES = 12
+"""Catalogs lost, and full disks."""
 SMALL_DISK = "256m"
 
 
@@ -34,19 +37,19 @@ def test_backfill_survives_kills(size: list[Any], times: int, tally: Counter[str
     assert survived(found)
 
 
-@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
-def test_backfill_survives_catalog_loss(size: list[Any], times: int, catalog: Postgres | None, tally: Counter[str]) -> None:
+@pytest.mark.faults
+def test_backfill_survives_catalog_loss(catalog: Postgres | None, tally: Counter[str]) -> None:
     server = [] if catalog is None else ["--postgres", catalog.folder, catalog.port]
-    found = driver("fault_injection", "catalog", *size, "--times", times, *server, env=os.environ | ENVIRONMENT)
+    found = driver("fault_injection", "catalog", "--times", TIMES, *server, env=os.environ | ENVIRONMENT)
     add(tally, found, "catalogs lost", "commits", "readings", "refused readings")
-    assert found["catalogs lost"] == times
+    assert found["catalogs lost"] == TIMES
     assert survived(found)
 
 
-@pytest.mark.parametrize(("size", "times"), [pytest.param(SHORT, 1, id="short"), pytest.param([], 12, marks=LONG, id="long")])
-def test_backfill_survives_a_full_disk(size: list[Any], times: int, var: Path, tally: Counter[str]) -> None:
+@pytest.mark.faults
+def test_backfill_survives_a_full_disk(var: Path, tally: Counter[str]) -> None:
     inside = on_small_disk(var, SMALL_DISK)
-    found = driver("fault_injection", "disk", *size, "--times", times, env=os.environ | ENVIRONMENT, inside=inside)
+    found = driver("fault_injection", "disk", "--times", TIMES, env=os.environ | ENVIRONMENT, inside=inside)
     add(tally, found, *(name for name in found if name.startswith("full disks")), "commits", "readings")
-    assert found["full disks"] == times
+    assert found["full disks"] == TIMES
     assert survived(found)

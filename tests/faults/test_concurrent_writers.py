@@ -12,7 +12,7 @@ from tests.faults.servers import Postgres
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
 
-@pytest.mark.parametrize("seconds", [pytest.param(4, id="short"), pytest.param(60, marks=pytest.mark.faults, id="long")])
+@pytest.mark.parametrize("seconds", [pytest.param(2, id="short"), pytest.param(60, marks=pytest.mark.faults, id="long")])
 def test_no_commit_is_lost_or_duplicated(seconds: int, catalog: Postgres | None, tally: Counter[str]) -> None:
     found = driver("concurrent_writers", "--seconds", seconds, env=os.environ)
     name = "SQLite" if catalog is None else "PostgreSQL"

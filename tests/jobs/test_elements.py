@@ -11,7 +11,7 @@ from jobs import clean
 from jobs.landing.blank_elements import without_elements
 from schemas.lake.lake import open_lake
 from schemas.source import Source
-from tests.pipeline import audit_and_publish, run_jobs_here
+from tests.pipeline import check_and_publish, run_jobs_here
 
 pytestmark = pytest.mark.timeout(300)
 DAY = date(1998, 4, 16)
@@ -40,6 +40,7 @@ def bought(sku: str) -> dict[str, str]:
     return {"sku": sku, "did": "bought"}
 
 
+@pytest.mark.slow
 def test_a_day_of_orders_is_published_and_its_records_balance(var: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run_jobs_here(monkeypatch)
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "orders")
@@ -51,7 +52,7 @@ def test_a_day_of_orders_is_published_and_its_records_balance(var: Path, monkeyp
     lines += [lines[0], order(4, odd, bought("b"), odd), order(5), '["no object"]']
     path.write_text("\n".join(lines) + "\n")
     figures = clean.main(["--arrived-on", str(DAY), "--run", "r"])
-    audit_and_publish("clean", "r")
+    check_and_publish("clean", "r")
     assert {name: figures[name] for name in ("lines_read", "records", "events", "rejects", "exact_duplicates")} == {
         "lines_read": 7,
         "records": 45,

@@ -29,6 +29,8 @@ from schemas.runtime.settings import get_settings
 from schemas.source import Source, load_source
 from tests.jobs.conftest import Deliver, line
 
+pytestmark = pytest.mark.slow
+
 ANNA, BELA = "anna@people.example", "bela@people.example"
 RAILS = {"source": "online_retail", "hour": "2011-12-01T10", "name": "part.csv"}
 
@@ -215,7 +217,6 @@ def test_damaged_file_is_listed_and_not_rewritten(deliver: Deliver, ours: None, 
     assert path.read_bytes() == before
 
 
-@pytest.mark.slow
 def test_rerun_of_a_day_does_not_restore_an_erased_user(
     deliver: Deliver, erased: Callable[[str], str], cleaned: Callable[..., dict[str, object]]
 ) -> None:

@@ -1,4 +1,4 @@
-"""The commands of a day, run one after the other from a shell, as Airflow runs them."""
+"""The commands of a day, run one after the other, as Airflow runs them."""
 
 import json
 import os
@@ -6,14 +6,17 @@ import random
 import subprocess
 import sys
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jobs import clean, items, profiles, sessionize
+from jobs import arrivals, clean, items, profiles, sessionize
 from local.demo.raw_id_scan import scan
 from schemas.lake.lake import open_lake, row_counts
+from schemas.publishing import publish
+from schemas.runtime.cli import run_command
 from schemas.runtime.errors import NothingToDo
 from schemas.runtime.settings import ROOT
 from tests.jobs.conftest import Deliver, line
@@ -38,6 +41,15 @@ def result(module: str, *arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])  # type: ignore[no-any-return]
 
 
+@pytest.fixture
+def spark_of_tests(spark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the jobs run in this process, on the Spark of all tests: another Java for each takes ten seconds."""
+    monkeypatch.setattr(spark, "stop", lambda: None)
+    for job in (items, profiles):
+        monkeypatch.setattr(job, "spark_session", lambda *_: spark)
+
+
+@pytest.mark.usefixtures("spark_of_tests")
 def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) -> None:
     visitors = [
         line(event_id=f"v{i}", user=f"shopper-{i:04d}@shop.example", item="1", time=f"{DAY}T10:00:00Z") for i in range(8)
@@ -53,9 +65,9 @@ def test_day_from_the_landing_zone_to_the_profiles(deliver: Deliver, var: Path) 
     audit_and_publish("clean", run)
     result("jobs.sessionize", "--from", DAY, "--to", DAY, "--run", run)
     audit_and_publish("sessionize", run)
-    result("jobs.items", "--as-of", DAY, "--run", run)
+    items.main(["--as-of", DAY, "--run", run])
     audit_and_publish("items", run)
-    result("jobs.profiles", "--as-of", DAY, "--run", run)
+    profiles.main(["--as-of", DAY, "--run", run])
     audit_and_publish("profiles", run)
 
     lake = open_lake()
@@ -90,15 +102,13 @@ def test_day_without_a_catalogue_ends_in_profiles(deliver: Deliver, monkeypatch:
     assert lake.commits("profiles")[0].inputs.keys() == {"events"}
 
 
-def test_errors_are_one_line_and_an_exit_code(var: Path) -> None:
+def test_errors_are_one_line_and_an_exit_code(var: Path, capsys: pytest.CaptureFixture[str]) -> None:
     missing = command("jobs.clean", "--arrived-on", DAY)
     assert missing.returncode == 1
     assert missing.stderr.splitlines()[-1].startswith("error: source movielens has no files for 1998-04-16; expected in ")
-    outside = command("jobs.arrivals", "--arrived-on", "2026-11-20")
-    assert outside.returncode == 99
-    unaudited = command("schemas.publishing.publish", "--job", "clean", "--run", "r")
-    assert unaudited.returncode == 1
-    assert "run `python -m jobs.clean --run r` with" in unaudited.stderr
+    assert run_command(partial(arrivals.main, ["--arrived-on", "2026-11-20"])) == 99
+    assert run_command(partial(publish.main, ["--job", "clean", "--run", "r"])) == 1
+    assert "run `python -m jobs.clean --run r` with" in capsys.readouterr().err
 
 
 def test_invalid_setting_fails_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from schemas.lake.lake import open_lake
 from schemas.publishing.staging import read_manifest
 from schemas.runtime.errors import ConfigError
 from tests.jobs.conftest import DAY, Deliver, line
-from tests.pipeline import audit_and_publish, build, run_jobs_here
+from tests.pipeline import build, check_and_publish, run_jobs_here
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def events(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> None:
     run_jobs_here(monkeypatch)
     deliver(line(event_id="a"), line(event_id="b", time="1998-04-16T14:25:00Z"))
     build("clean", DAY, "r")
-    audit_and_publish("clean", "r")
+    check_and_publish("clean", "r")
 
 
 def closed_on(first: str, last: str) -> list[str]:
@@ -46,8 +46,8 @@ def test_days_without_events_around_those_with_events_are_left_out() -> None:
     assert closed_on("1998-04-18", "9999-12-31") == week[2:]
     assert closed_on("1997-01-01", "1997-02-01") == ["1997-02-01"], "a range before all events keeps its last day"
     assert closed_on("2000-01-01", "2000-02-01") == ["2000-01-01"]
-    audit_and_publish("sessionize", "s")
+    check_and_publish("sessionize", "s")
     assert open_lake().arrow("sessions").num_rows == 0
     sessionize.main(["--from", "1990-01-01", "--to", "1998-04-16", "--run", "s"])
-    audit_and_publish("sessionize", "s")
+    check_and_publish("sessionize", "s")
     assert open_lake().partitions("sessions", "closed_on") == [date(1998, 4, 16)]

@@ -28,7 +28,7 @@ from schemas.publishing.staging import read_manifest
 from tests.jobs.conftest import line
 from tests.pipeline import audit_and_publish, run_jobs_here
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DAY, HOUR = date(1998, 4, 16), "arrived=1998-04-16T15"
 MANY = 500
 """Sound lines of one source, so that the hostile ones stay below the share at which the audit refuses a day."""
@@ -250,7 +250,7 @@ def named(found: dict[str, Any]) -> dict[str, tuple[str, bytes]]:
     }
 
 
-@hostile(9)
+@hostile(6)
 def test_hostile_lines_are_accounted_for(tmp_path_factory: pytest.TempPathFactory, found: dict[str, Any]) -> None:
     check_cleaning(tmp_path_factory.mktemp("state"), named(found))
 

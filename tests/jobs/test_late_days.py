@@ -11,7 +11,7 @@ from schemas.lake.lake import open_lake
 from schemas.maintenance import compact, expire_snapshots, orphan_files, retention, table_statistics
 from schemas.runtime.errors import NothingToDo
 from tests.jobs.conftest import Deliver, line
-from tests.pipeline import audit_and_publish, run_day, run_job, run_jobs_here
+from tests.pipeline import check_and_publish, run_day, run_job, run_jobs_here
 
 pytestmark = pytest.mark.slow
 D, NEXT = date(1998, 4, 16), date(1998, 4, 17)
@@ -76,6 +76,6 @@ def test_day_that_was_loaded_as_history_stays_one(deliver: Deliver) -> None:
     old = line(event_id="old", user="user-1@shop.example", time="1997-12-24T18:00:00Z")
     deliver(old, hour="1998-04-19T10")
     clean.main(["--arrived-on", "1998-04-19", "--history-since", "1997-12-01", "--run", "history"])
-    audit_and_publish("clean", "history")
+    check_and_publish("clean", "history")
     run_job("clean", date(1998, 4, 19), "again")
     assert open_lake().arrow("events", "arrived_on = '1998-04-19'")["event_id"].to_pylist() == ["old"]

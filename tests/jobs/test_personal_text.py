@@ -12,8 +12,10 @@ from schemas.lake.lake import open_lake
 from schemas.maintenance import retention
 from schemas.publishing.audit_record import read_audit
 from tests.jobs.conftest import Deliver
-from tests.pipeline import run_job, run_jobs_here
+from tests.pipeline import audit_and_publish, run_job, run_jobs_here
 from tests.schemas.erasure.search import search
+
+pytestmark = pytest.mark.slow
 
 DAY = date(1998, 4, 16)
 NAME, CARD = "Anna Meyer", "4111111111111111"
@@ -42,7 +44,7 @@ def rejected(deliver: Deliver, monkeypatch: pytest.MonkeyPatch) -> Callable[[], 
     said = f"I am {NAME}, my card is {CARD} " + "x" * 10_000
     comment = told(id="c", user="person-9002", action="comment", text=said, item="i" * 201)
     deliver(*sound, *long, comment, source="simulated", name="a.jsonl.gz")
-    return lambda: run_job("clean", DAY, "r")
+    return lambda: run_job("clean", DAY, "r", audit_and_publish)
 
 
 def holding(var: Path, *texts: str) -> list[str]:

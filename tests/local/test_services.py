@@ -18,9 +18,8 @@ from local.stack.airflow_client import AirflowClient, AirflowError
 from local.stack.configuration import password, passwords_file, write_config
 from schemas.runtime.mlflow_rest import local_password
 from schemas.runtime.settings import Settings
-from tests.dags.test_operators import gone, wait_for
 from tests.local.conftest import free_port
-from tests.polling import until
+from tests.polling import gone, until, wait_for
 
 FIRST, LAST = date(2024, 2, 28), date(2024, 2, 29)
 

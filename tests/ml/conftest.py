@@ -20,6 +20,7 @@ from ml.models import RECIPES
 from schemas.contract import load_contract
 from schemas.lake.lake import Lake, open_lake
 from schemas.publishing.staging import open_attempt, read_manifest
+from tests.made_once import made_once
 
 TRAIN_UNTIL = date(2024, 3, 1)
 FIRST_DAY = date(2024, 1, 1)
@@ -163,16 +164,6 @@ def as_contract(table: str, frame: pd.DataFrame) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-@pytest.fixture(scope="session")
-def empty_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """MLflow's database, migrated once, since that takes longer than a test."""
-    from mlflow import MlflowClient
-
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    MlflowClient(f"sqlite:///{path}").search_experiments()
-    return path
-
-
 @pytest.fixture
 def walk_lake(var: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, empty_mlflow: Path) -> Lake:
     """A real lake with the walk, and MLflow on SQLite."""
@@ -205,6 +196,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The language model as ``python -m ml.prepare_models`` leaves it (half a minute)."""
     from ml.copywriting.smollm2 import FOLDER, prepare
 
-    folder = tmp_path_factory.mktemp("models") / FOLDER
-    assert prepare(folder)["made_now"]
-    return folder
+    def make(folder: Path) -> None:
+        assert prepare(folder / FOLDER)["made_now"]
+
+    return made_once(tmp_path_factory, "language-model", make) / FOLDER

@@ -10,6 +10,8 @@ from ml.promotion.summary import markdown
 from ml.register_challenger import choose
 from schemas.runtime.errors import Refused
 
+pytestmark = pytest.mark.slow
+
 
 def plain(difference: float, users: int) -> dict[str, float]:
     return {"difference": difference, "low": difference - 0.02, "high": difference + 0.02, "users": users}

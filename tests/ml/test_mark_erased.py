@@ -18,6 +18,8 @@ from schemas.runtime.local_files import private_file
 from schemas.runtime.settings import get_settings
 from tests.ml.conftest import pseudonym
 
+pytestmark = pytest.mark.slow
+
 
 def trained(run: str) -> str:
     """Train two recipes and register the better one; returns its version."""
@@ -39,7 +41,6 @@ def tags(version: str) -> dict[str, Any]:
     return tags_of(connect(get_settings()).get_model_version("recommender", version))
 
 
-@pytest.mark.slow
 def test_versions_trained_on_an_erased_user_are_marked(walk_lake: Lake, capsys: pytest.CaptureFixture[str]) -> None:
     assert trained("before") == "1"
     receipt = erased(walk_lake, user=5)

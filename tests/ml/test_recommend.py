@@ -23,7 +23,6 @@ from ml.models import Recommender, recipe
 from ml.models.rank import best
 from ml.tracking.runs import connect
 from schemas.lake.lake import Lake, open_lake
-from schemas.publishing import audit, publish
 from schemas.runtime.errors import ClickwrightError, Refused
 from schemas.runtime.settings import get_settings
 from tests.ml.conftest import (
@@ -36,6 +35,9 @@ from tests.ml.conftest import (
     walk_events,
     walk_items,
 )
+from tests.pipeline import audit_and_publish, check_and_publish
+
+pytestmark = pytest.mark.slow
 
 SERVED_ON = date(2024, 3, 1)
 USERS = ["u1", "u2", "u3"]
@@ -203,12 +205,16 @@ def test_a_user_who_has_seen_all_items_gets_none(walk: Split, of_walk: Day) -> N
 def run_all(job: Any, name: str, run: str) -> dict[str, Any]:
     """Build, audit and publish, as the DAG does."""
     built: dict[str, Any] = job.main(["--served-on", str(SERVED_ON), "--run", run])
-    assert audit.main(["--job", name, "--run", run])["passed"]
-    publish.main(["--job", name, "--run", run])
+    audit_and_publish(name, run)
     return built
 
 
-@pytest.mark.slow
+def serve(run: str) -> None:
+    """Recommend and publish, without an audit by Great Expectations."""
+    recommend.main(["--served-on", str(SERVED_ON), "--run", run])
+    check_and_publish("recommend", run)
+
+
 def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
     as_of = SERVED_ON - timedelta(days=1)
     publish_profiles(walk_lake, as_of, [pseudonym(1)])
@@ -220,19 +226,18 @@ def test_the_next_run_follows_a_rollback(walk_lake: Lake) -> None:
         gate.main(["--run", run])
     promote.main(["--run", "first"])
     connect(get_settings()).set_registered_model_alias("recommender", "champion", "2")  # by hand, as in the MLflow UI
-    run_all(recommend, "recommend", "by-hand")
+    serve("by-hand")
     assert served_by(walk_lake) == {"2"}
 
     back = promote.main(["--version", "1"])
     assert (back["moved"], back["previous"]) == (True, "2")
     assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 are by version 2, and @champion is 1"
-    run_all(recommend, "recommend", "rolled-back")
+    serve("rolled-back")
     assert served_by(walk_lake) == {"1"}
     with pytest.raises(Refused, match="version 3 did not pass the gate"):
         promote.main(["--version", "3"])
 
 
-@pytest.mark.slow
 def test_a_version_that_went_round_the_gate_does_not_recommend(walk_lake: Lake) -> None:
     """Whoever may write to MLflow can move an alias, set a tag and replace files."""
     publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1)])
@@ -248,7 +253,7 @@ def test_a_version_that_went_round_the_gate_does_not_recommend(walk_lake: Lake) 
     passed = client.get_model_version(name, "1").tags
     for tag in ("clickwright.gate", "clickwright.gate_champion", "clickwright.promoted_over", "clickwright.digest"):
         client.set_model_version_tag(name, "2", tag, passed[tag])
-    for ask in (lambda: run_all(recommend, "recommend", "alias"), lambda: gate.main(["--run", "third"])):
+    for ask in (lambda: serve("alias"), lambda: gate.main(["--run", "third"])):
         with pytest.raises(Refused, match=r"version 2 is refused: it did not pass the gate; .*move @champion"):
             ask()
     client.set_registered_model_alias(name, "champion", "1")
@@ -258,16 +263,16 @@ def test_a_version_that_went_round_the_gate_does_not_recommend(walk_lake: Lake) 
     weights = next(Path(urlparse(client.get_model_version_download_uri(name, "1")).path).rglob("weights.safetensors"))
     judged = weights.read_bytes()
     weights.write_bytes(judged[:-1] + bytes([judged[-1] ^ 1]))
-    for ask in (lambda: run_all(recommend, "recommend", "files"), lambda: gate.main(["--run", "third"])):
+    for ask in (lambda: serve("files"), lambda: gate.main(["--run", "third"])):
         with pytest.raises(Refused, match="version 1 is refused: its files are not those that passed the gate"):
             ask()
     weights.write_bytes(judged)
-    run_all(recommend, "recommend", "restored")
+    serve("restored")
     assert served_by(walk_lake) == {"1"}
 
     # A person may vouch for a version that the gate did not judge.
     assert promote.main(["--version", "2", "--accept-without-gate"])["moved"] is True
-    run_all(recommend, "recommend", "accepted")
+    serve("accepted")
     assert served_by(walk_lake) == {"2"}
 
 
@@ -275,7 +280,6 @@ def served_by(lake: Lake) -> set[str]:
     return set(lake.arrow("recommendations")["model_version"].to_pylist())
 
 
-@pytest.mark.slow
 def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
     walk_lake.catalog.drop_table("clickwright.items")
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
@@ -285,19 +289,17 @@ def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypat
     register_challenger.main(["--run", "t"])
     gate.main(["--run", "t"])
     promote.main(["--run", "t"])
-    run_all(recommend, "recommend", "r")
+    serve("r")
     rows = walk_lake.arrow("recommendations").to_pylist()
     assert len(rows) == 20
     assert walk_lake.commits("recommendations")[0].inputs.keys() == {"profiles", "session_events"}
     monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
     copywriter.main(["--served-on", str(SERVED_ON), "--run", "c"])
-    assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
-    publish.main(["--job", "copywriter", "--run", "c"])
+    check_and_publish("copywriter", "c")
     for creative in walk_lake.arrow("creatives").to_pylist():
         assert creative["item_id"] in creative["headline"] + creative["body"]
 
 
-@pytest.mark.slow
 def test_publish_recommendations_and_copy_of_the_champion(
     walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
 ) -> None:
@@ -338,7 +340,7 @@ def test_publish_recommendations_and_copy_of_the_champion(
     assert recommend_due.decide(as_of, "2", "1", True)["due"]
 
     # A second run gives the same rows.
-    run_all(recommend, "recommend", "again")
+    serve("again")
     again = walk_lake.arrow("recommendations").sort_by([("user_id", "ascending"), ("rank", "ascending")]).to_pylist()
     assert again == rows
 
@@ -351,13 +353,12 @@ def test_publish_recommendations_and_copy_of_the_champion(
     assert drawn.num_rows == 2 * n
     assert 0 < pc.min(drawn["propensity"]).as_py() < pc.max(drawn["propensity"]).as_py() < 1
     assert walk_lake.commits("recommendations")[0].notes["policy"]["explored"] == 2
-    run_all(recommend, "recommend", "r")
+    serve("r")
 
     monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
     wrote = copywriter.main(["--served-on", str(SERVED_ON), "--run", "c", "--limit", "3"])
     assert (wrote["ads"], wrote["not_written"]) == (3, 0)
-    assert audit.main(["--job", "copywriter", "--run", "c"])["passed"]
-    publish.main(["--job", "copywriter", "--run", "c"])
+    audit_and_publish("copywriter", "c")
     assert recommend_due.main([])["why"] == "recommendations for 2024-03-01 by version 1 exist already"
     first = {row["user_id"]: row["item_id"] for row in rows if row["rank"] == 1}
     for creative in walk_lake.arrow("creatives").to_pylist():

@@ -40,6 +40,7 @@ def test_an_unreachable_server_is_one_clear_error(monkeypatch: pytest.MonkeyPatc
         champion_version(get_settings())
 
 
+@pytest.mark.slow
 def test_the_check_imports_no_heavy_package() -> None:
     code = "import sys, ml.recommend_due; print(sorted({'torch', 'mlflow', 'transformers'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

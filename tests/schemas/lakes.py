@@ -103,10 +103,11 @@ def write_day(table: str, day: date, people: Sequence[str] = RAW, run: str | Non
     publish.main(["--job", "test", "--run", run])
 
 
-def pass_audit(run: str) -> None:
-    manifest = read_manifest("test", run)
+def pass_audit(run: str, job: str = "test") -> None:
+    """Record that a run has met every rule, without looking."""
+    manifest = read_manifest(job, run)
     passed = {name: [_met(*rule) for rule in load_contract(name).sentences.items()] for name in manifest.tables}
-    write_audit(AuditRecord(job="test", run=run, manifest=manifest.digest, passed=True, docs="none", tables=passed))
+    write_audit(AuditRecord(job=job, run=run, manifest=manifest.digest, passed=True, docs="none", tables=passed))
 
 
 def _met(rule: str, sentence: str) -> RuleResult:

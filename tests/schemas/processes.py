@@ -16,7 +16,14 @@ from schemas.runtime.errors import ClickwrightError
 
 CONTEXT = multiprocessing.get_context("forkserver")
 CONTEXT.set_forkserver_preload(
-    ["schemas.erasure.__main__", "schemas.maintenance.__main__", "schemas.publishing.publish", "tests.schemas.lakes"]
+    [
+        "jobs.landing.readers",
+        "schemas.erasure.__main__",
+        "schemas.maintenance.__main__",
+        "schemas.publishing.publish",
+        "tests.jobs.landing.readers.conftest",
+        "tests.schemas.lakes",
+    ]
 )
 ROWS = 6
 """Rows per partition of the publishers."""

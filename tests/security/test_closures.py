@@ -50,6 +50,7 @@ def sent(var: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[bytes]]:
     return found
 
 
+@pytest.mark.slow
 def test_no_secret_is_in_the_closures_of_any_job(sent: dict[str, list[bytes]]) -> None:
     assert set(sent) == {"jobs.clean", "jobs.items", "jobs.sessionize", "jobs.profiles"}
     shown = {(job, secret) for job, stages in sent.items() for stage in stages for secret in PLANTED if secret in stage}

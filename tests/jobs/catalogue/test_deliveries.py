@@ -10,10 +10,10 @@ import pytest
 
 from jobs import items
 from schemas.lake.lake import open_lake
-from schemas.publishing import audit, publish
+from schemas.publishing import publish
 from schemas.runtime.errors import NothingToDo, Refused
 from tests.jobs.conftest import Deliver
-from tests.pipeline import audit_and_publish, build, run_job, run_jobs_here
+from tests.pipeline import build, check, check_and_publish, run_job, run_jobs_here
 
 pytestmark = pytest.mark.slow
 D, NEXT, THIRD = date(1998, 4, 16), date(1998, 4, 17), date(1998, 4, 18)
@@ -56,7 +56,7 @@ def test_published_day_of_a_catalogue_is_not_made_smaller(deliver_items: Items) 
     run_job("items", D, "again")
     assert len(titles(D)) == 21
     items.main(["--as-of", str(D), "--allow-missing-files", "--run", "accepted"])
-    audit_and_publish("items", "accepted")
+    check_and_publish("items", "accepted")
     assert titles(D) == {"20": "Title 20"}
 
 
@@ -105,7 +105,7 @@ def test_day_without_a_file_has_nothing_to_do_although_all_files_are_gone(delive
 def test_build_of_a_catalogue_that_another_one_overtook_is_refused(deliver_items: Items) -> None:
     deliver_items(D, {1: "One"})
     build("items", D, "slow")
-    audit.main(["--job", "items", "--run", "slow"])
+    check("items", "slow")
     deliver_items(D, {2: "Two"}, name="second.jsonl.gz")
     run_job("items", D, "quick")
     with pytest.raises(Refused, match="another build was published since this one began"):

@@ -123,6 +123,7 @@ def test_errors_in_the_arguments(mapping: Path, tmp_path: Path) -> None:
         check_mapping.main([str(mapping), str(mapping)])
 
 
+@pytest.mark.slow
 def test_clean_check_needs_no_jvm_and_prints_its_result_last(tmp_path: Path) -> None:
     path = tmp_path / "part.jsonl"
     path.write_text(line() + "\n")

@@ -6,7 +6,9 @@ import pytest
 
 from schemas.lake.lake import open_lake
 from tests.jobs.conftest import DAY, Deliver, line
-from tests.pipeline import run_job, run_jobs_here
+from tests.pipeline import audit_and_publish, run_job, run_jobs_here
+
+pytestmark = pytest.mark.slow
 
 LONG = "x" * 400_000
 FIELDS = {
@@ -24,7 +26,7 @@ def test_each_long_value_is_a_reject(var: Path, deliver: Deliver, monkeypatch: p
     sound = [line(event_id=f"e{i}", item=str(i)) for i in range(40)]
     sound += [line(event_id="s", surface=LONG), line(event_id="d", item="300", device=LONG)]
     deliver(*sound, *(line(**{"event_id": f"long {name}", name: LONG}) for name in FIELDS))
-    run_job("clean", DAY, "r")
+    run_job("clean", DAY, "r", audit_and_publish)
     lake = open_lake()
     rejects = lake.arrow("rejects").to_pylist()
     assert [reason in row["reasons"] for reason, row in zip(FIELDS.values(), rejects, strict=True)] == [True] * len(FIELDS)

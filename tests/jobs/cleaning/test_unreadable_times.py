@@ -6,7 +6,9 @@ import pytest
 
 from schemas.lake.lake import open_lake
 from tests.jobs.conftest import DAY, Deliver, line
-from tests.pipeline import run_job, run_jobs_here
+from tests.pipeline import audit_and_publish, run_job, run_jobs_here
+
+pytestmark = pytest.mark.slow
 
 TIMES = {
     "0001-01-01T00:00:00+14:00": "event_time.unreadable",
@@ -29,7 +31,7 @@ def test_each_odd_time_has_one_reason_and_the_audit_passes(deliver: Deliver, mon
     sound = [line(event_id=f"e{i}", item=str(i)) for i in range(60)]
     odd = [line(event_id=f"odd {n}", time=time) for n, time in enumerate(TIMES)]
     deliver(*sound, *odd, line(event_id="none", time=None), line(event_id="wink", type="wink"))
-    run_job("clean", DAY, "r")
+    run_job("clean", DAY, "r", audit_and_publish)
     lake = open_lake()
     assert lake.arrow("events").num_rows == len(sound)
     rejects = sorted(lake.arrow("rejects").to_pylist(), key=lambda row: row["line_number"])
@@ -42,6 +44,6 @@ def test_epochs_of_any_size_are_read_or_refused(deliver: Deliver, monkeypatch: p
     ticks = [2**53, -(2**53), 2**63 - 1, -(2**63), 2**63, 1e300, -1e18, "inf", "-inf", "NaN", 253402300800, -62135596801]
     sound = [line(event_id=f"e{i}", item=str(i)) for i in range(60)]
     deliver(*sound, *(json.dumps({**json.loads(line()), "event_id": f"t{n}", "time": tick}) for n, tick in enumerate(ticks)))
-    run_job("clean", DAY, "r")
+    run_job("clean", DAY, "r", audit_and_publish)
     rejects = open_lake().arrow("rejects").to_pylist()
     assert [len(row["reasons"]) for row in rejects] == [1] * len(ticks)

@@ -18,6 +18,8 @@ from schemas.runtime.local_files import escaped_name
 from tests.jobs.conftest import DAY, line
 from tests.pipeline import run_job, run_jobs_here
 
+pytestmark = pytest.mark.slow
+
 HOUR, LINES = "arrived=1998-04-16T15", 40
 
 
@@ -32,7 +34,7 @@ def hour(var: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rejected(hour: Path) -> dict[str, list[str]]:
-    """Clean, audit and publish the day: the rejected lines by file, after their count is compared with what was read."""
+    """Clean, check and publish the day: the rejected lines by file, after their count is compared with what was read."""
     run_job("clean", DAY, "r")
     lake = open_lake()
     rejects = lake.arrow("rejects").to_pylist()

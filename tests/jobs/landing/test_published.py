@@ -10,12 +10,12 @@ from jobs import arrivals
 from jobs.landing.files import arrival_files
 from jobs.landing.published import unread_files
 from schemas.lake.lake import open_lake
-from schemas.publishing import audit, publish
+from schemas.publishing import publish
 from schemas.runtime.errors import NothingToDo, Refused
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import Deliver, line
-from tests.pipeline import audit_and_publish, build, run_job, run_jobs_here
+from tests.pipeline import build, check, check_and_publish, run_job, run_jobs_here
 
 pytestmark = pytest.mark.slow
 D = date(1998, 4, 16)
@@ -43,7 +43,7 @@ def clean_again(*options: str, run: str = "again") -> None:
     from jobs import clean
 
     clean.main(["--arrived-on", str(D), "--run", run, *options])
-    audit_and_publish("clean", run)
+    check_and_publish("clean", run)
 
 
 def test_day_is_not_made_again_without_the_files_that_it_was_published_from(deliver: Deliver) -> None:
@@ -143,14 +143,14 @@ def test_files_in_sub_folders_are_read(deliver: Deliver, var: Path) -> None:
     assert events() == ["a", "b"]
 
 
-def build_and_audit(run: str) -> None:
+def build_and_check(run: str) -> None:
     build("clean", D, run)
-    audit.main(["--job", "clean", "--run", run])
+    check("clean", run)
 
 
 def test_build_that_read_fewer_files_does_not_replace_a_newer_one(deliver: Deliver) -> None:
     deliver(line(event_id="a"))
-    build_and_audit("slow")
+    build_and_check("slow")
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
     run_job("clean", D, "quick")
     told = publish.main(["--job", "clean", "--run", "slow"])
@@ -160,9 +160,9 @@ def test_build_that_read_fewer_files_does_not_replace_a_newer_one(deliver: Deliv
 
 def test_build_that_read_more_files_is_published_although_another_was_faster(deliver: Deliver) -> None:
     deliver(line(event_id="a"))
-    build_and_audit("less")
+    build_and_check("less")
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
-    build_and_audit("more")
+    build_and_check("more")
     publish.main(["--job", "clean", "--run", "less"])
     publish.main(["--job", "clean", "--run", "more"])
     publish.main(["--job", "clean", "--run", "more"])  # a retry
@@ -172,7 +172,7 @@ def test_build_that_read_more_files_is_published_although_another_was_faster(del
 
 def test_builds_that_read_different_files_are_refused(deliver: Deliver) -> None:
     first = deliver(line(event_id="a"))
-    build_and_audit("slow")
+    build_and_check("slow")
     first.unlink()
     deliver(line(event_id="b", item="2"), hour="1998-04-16T16")
     run_job("clean", D, "quick")

@@ -25,6 +25,7 @@ def lived() -> tuple[CellDay, np.ndarray]:
     return cell, np.stack(choices_table(of, 3, cell)["clicks"].to_numpy())
 
 
+@pytest.mark.slow
 def test_expected_clicks_match_the_clicks(lived: tuple[CellDay, np.ndarray]) -> None:
     cell, expected = lived
     rows = np.unique(cell.sessions.row)
@@ -43,6 +44,7 @@ def test_expected_clicks_follow_each_users_interest(lived: tuple[CellDay, np.nda
     assert min(agree) > 0.6
 
 
+@pytest.mark.slow
 def test_without_interests_all_users_have_the_same_choices() -> None:
     of = world(**SMALL, interests=False)
     cell = cell_day(of, 3, 0)
@@ -52,6 +54,7 @@ def test_without_interests_all_users_have_the_same_choices() -> None:
     assert share.std(axis=0).max() < 0.015  # the sampling error of some thousand requests
 
 
+@pytest.mark.slow
 def test_choices_of_the_last_days_in_the_order_of_items(tmp_path: Path) -> None:
     simulate(tmp_path, **CLEAN, events=3000, choice_days=2)
     choices = read(tmp_path / "truth" / "choices")

@@ -41,6 +41,7 @@ def test_another_seed_gives_another_world(written: Path, tmp_path: Path) -> None
     assert not set(raw_lines(tmp_path).values()) & set(raw_lines(written).values())
 
 
+@pytest.mark.slow
 def test_rows_do_not_depend_on_the_number_of_tasks(tmp_path: Path) -> None:
     shape = {"events": 15_000, "users": 5000, "days": 2}
     for name, cells in (("small", 1), ("large", 3)):
@@ -62,6 +63,7 @@ def test_rows_do_not_depend_on_the_number_of_tasks(tmp_path: Path) -> None:
     assert worlds[0] == worlds[1]
 
 
+@pytest.mark.slow
 def test_processes_write_the_same_bytes(written: Path, tmp_path: Path) -> None:
     simulate(tmp_path, seed=7, processes=2)
     assert contents(tmp_path) == contents(written)

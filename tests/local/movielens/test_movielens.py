@@ -43,6 +43,7 @@ def arrived(name: str) -> datetime:
     return datetime.strptime(name.split("arrived=")[1][:13], "%Y-%m-%dT%H").replace(tzinfo=UTC)
 
 
+@pytest.mark.slow
 def test_ratings_are_complete_without_duplicates(built: Any, lines: dict[tuple[str, int], str]) -> None:
     spoilt = {(d["file"], d["line"]) for d in built[1] if d["kind"] != Defect.LATE}
     clean = [json.loads(line) for at, line in lines.items() if at not in spoilt and "items" not in at[0]]

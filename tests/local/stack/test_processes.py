@@ -14,8 +14,7 @@ import pytest
 from local.stack.__main__ import Services
 from local.stack.processes import Daemon, Daemons, boot_id, port_in_use, start_ticks
 from schemas.runtime.settings import Settings
-from tests.dags.test_operators import gone, wait_for
-from tests.polling import until
+from tests.polling import gone, until, wait_for
 
 # Starts a child in a new session, writes its id, then runs the test's code.
 PARENT = """

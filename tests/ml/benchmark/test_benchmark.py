@@ -9,6 +9,8 @@ from ml.benchmark.__main__ import main
 from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import walk_events
 
+pytestmark = pytest.mark.slow
+
 QUICK = "popularity,markov,cooccurrence"
 
 

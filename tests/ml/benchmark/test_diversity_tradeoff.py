@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from ml.benchmark import diversity_tradeoff
 from ml.benchmark.__main__ import main
@@ -10,6 +11,8 @@ from ml.data.cases import Cases
 from ml.inference.slates import NO_ITEM
 from ml.metrics import UNRANKED, hits_of
 from tests.ml.conftest import walk_events, walk_items
+
+pytestmark = pytest.mark.slow
 
 
 def test_ranks_in_lists() -> None:

@@ -13,6 +13,8 @@ from schemas.runtime.errors import ConfigError
 from tests.jobs.simulated import simulate
 from tests.ml.conftest import tiny
 
+pytestmark = pytest.mark.slow
+
 QUICK = ["popularity", "markov", "item_knn", "content", "cooccurrence"]
 WORLD: dict[str, Any] = {
     "events": 120_000, "users": 400, "items": 300, "days": 10, "choice_days": 1,
@@ -64,7 +66,6 @@ def test_without_interests_no_simple_recipe_beats_popularity(indifferent: simula
 
 
 @pytest.mark.long
-@pytest.mark.slow
 def test_without_interests_no_trained_recipe_beats_popularity(spark: Any, indifferent: simulated_optimum.Planted) -> None:
     assert_nothing_is_better_than_popularity(indifferent, ["popularity", *(name for name in RECIPES if name not in QUICK)])
 

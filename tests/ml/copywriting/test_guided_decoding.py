@@ -13,6 +13,8 @@ from ml.copywriting.guided_decoding import Guide, SeededNoise, Tokens, Writer
 from ml.copywriting.lexicon import Lexicon, load_lexicon
 from schemas.runtime.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 END = 3
 
 

@@ -14,6 +14,8 @@ from ml.copywriting.language_model import LanguageModel
 from ml.copywriting.lexicon import load_lexicon
 from schemas.runtime.errors import ConfigError
 
+pytestmark = pytest.mark.slow
+
 ADS = [
     Ad("0" * 64, "1", AdFacts("Alien", 1979, ("Horror", "Sci-Fi"), "The Terminator")),
     Ad("1" * 64, "2", AdFacts("Toy Story", 1995, ("Animation", "Comedy"))),
@@ -37,7 +39,6 @@ def test_another_model_needs_no_preparation(monkeypatch: pytest.MonkeyPatch, tmp
         LanguageModel(tmp_path)
 
 
-@pytest.mark.slow
 def test_prepare_makes_a_complete_folder_once(prepared: Path) -> None:
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", smollm2.MARKER} <= {
         path.name for path in prepared.iterdir()
@@ -49,7 +50,6 @@ def test_prepare_makes_a_complete_folder_once(prepared: Path) -> None:
     assert again["parameters"] == 134_515_008
 
 
-@pytest.mark.slow
 def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     lexicon = load_lexicon()
     model = LanguageModel(prepared)
@@ -62,7 +62,6 @@ def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     assert alone[0].copy == written[1].copy
 
 
-@pytest.mark.slow
 def test_template_replaces_unguided_copy(prepared: Path) -> None:
     lexicon = load_lexicon()
     written, figures = write_all(ADS[:1], LanguageModel(prepared), lexicon, seed=7, guided=False)

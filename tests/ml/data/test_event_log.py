@@ -28,6 +28,7 @@ def batches(rows: list[tuple[str, int, str, str, int]], size: int) -> list[pa.Re
     return pa.Table.from_batches([pa.record_batch(columns, schema=SCHEMA)]).to_batches(max_chunksize=size)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(ROW, min_size=1), st.integers(1, 4), st.randoms())
 def test_events_are_sorted_and_deduplicated(rows, size, random) -> None:  # type: ignore[no-untyped-def]

@@ -12,6 +12,8 @@ from ml.data.splits import read_events
 from schemas.lake.lake import open_lake
 from tests.pipeline import run_job, run_jobs_here
 
+pytestmark = pytest.mark.slow
+
 DAY = date(1998, 4, 16)
 
 

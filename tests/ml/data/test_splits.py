@@ -1,6 +1,7 @@
 """The cut by global time, leave-one-out, and no leaks from the future."""
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from ml.data.interactions import microseconds
 from ml.data.splits import Split, by_time, leave_one_out
 from ml.models import recipe
-from tests.ml.conftest import EVERY_RECIPE, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
+from tests.ml.conftest import EVERY_RECIPE, SMALL, TRAIN_UNTIL, VALID_DAYS, catalogue, gathered, tiny, walk_events, walk_items
+
+pytestmark = pytest.mark.slow
 
 
 def test_parts_are_cut_at_midnight(walk: Split) -> None:
@@ -32,9 +35,13 @@ def changed_future(events: pd.DataFrame, moment: date) -> pd.DataFrame:
     return pd.concat([events, late], ignore_index=True)
 
 
+QUICK: dict[str, dict[str, Any]] = {"transformer": {"max_epochs": 1, "width": 8, "max_length": 16}, "als": SMALL["als"]}
+QUICK["hybrid"] = {"members": {name: QUICK[name] for name in ("transformer", "als")} | {"cooccurrence": {}}}
+"""Settings with which a recipe learns little: here only its inputs matter."""
+
+
 def parameters(name: str, part: Split) -> np.ndarray:
-    few = {"max_epochs": 1, "width": 8, "max_length": 16} if name == "transformer" else {}
-    model = recipe(name)(**few).fit(part.refit, part.catalog, seed=5)
+    model = recipe(name)(**QUICK.get(name, {})).fit(part.refit, part.catalog, seed=5)
     return model.scores([np.array([], dtype=np.int32), np.array([3]), np.array([3, 5, 8])])
 
 
@@ -53,7 +60,7 @@ def cut(rows: list[tuple[str, str, int, int]]) -> Split:
     return by_time(gathered(frame), catalogue(items), start + timedelta(days=MOMENT), valid_days=1)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 @given(st.lists(EVENT, min_size=1), st.lists(EVENT))
 def test_later_events_and_arrivals_change_nothing(past, future) -> None:  # type: ignore[no-untyped-def]
     known = [row for row in past if row[2] + row[3] < MOMENT]
@@ -89,8 +96,9 @@ def test_fit_does_not_see_the_future(name: str) -> None:
     known = by_time(gathered(events), items, TRAIN_UNTIL, VALID_DAYS)
     same = by_time(gathered(other), items, TRAIN_UNTIL, VALID_DAYS)
     assert len(same.test) != len(known.test) or not np.array_equal(same.test.target, known.test.target)
-    np.testing.assert_array_equal(parameters(name, known), parameters(name, same))
+    learned = parameters(name, known)
+    np.testing.assert_array_equal(learned, parameters(name, same))
     np.testing.assert_array_equal(known.validation.target, same.validation.target)
     # It does see the past: without the last ten days the model differs.
     earlier = by_time(gathered(events), items, TRAIN_UNTIL - timedelta(days=10), VALID_DAYS)
-    assert not np.array_equal(parameters(name, known), parameters(name, earlier))
+    assert not np.array_equal(learned, parameters(name, earlier))

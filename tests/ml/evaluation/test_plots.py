@@ -7,6 +7,8 @@ import pytest
 from ml.evaluation import plots
 from ml.promotion.report_plots import as_svg, exposure, forest, reliability
 
+pytestmark = pytest.mark.slow
+
 NAMES = (
     "Under $10 to $20", "$5_$10_off", "A$AP_Rocky$", "\\$", "$\\frac$", "100% $a^b^c$", "<script>alert(1)</script>",
     "a & b", "日本", "</svg>", "line\nbreak", "\x1b[2J", "x" * 5000, "",

@@ -25,6 +25,7 @@ def expected(items: torch.Tensor, bias: torch.Tensor, states: torch.Tensor, offe
     return np.stack([best(row, K) for row in scores])
 
 
+@pytest.mark.slow
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 2**32), st.sampled_from([0.1, 1.0, 10.0]))
 def test_quick_search_equals_exhaustive_search(seed: int, spread: float) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,13 +20,15 @@ from ml import gate, pin, promote, recommend, register_challenger, train
 from ml.inference.shards import RECOMMENDATIONS, TABLE, Inputs, Work, shard_of
 from ml.inference.user_histories import EVENT_SCHEMA
 from schemas.erasure import __main__ as erase
-from schemas.lake.lake import Lake
+from schemas.lake.lake import Lake, open_lake
 from schemas.lake.pseudonym_key import pseudonym_key
 from schemas.privacy.pseudonyms import as_pseudonym
 from schemas.publishing.staging import read_manifest
 from schemas.runtime.settings import ROOT, get_settings
 from tests.jobs.test_cluster import SECRET, running
-from tests.ml.conftest import pseudonym, publish_profiles, walk_events
+from tests.ml.conftest import pseudonym, publish_profiles, publish_walk, walk_events
+
+pytestmark = pytest.mark.slow
 
 SERVED_ON = date(2024, 3, 1)
 
@@ -89,15 +92,29 @@ def test_an_erasure_reaches_shards_of_a_killed_run(var: Path) -> None:
     assert persons["ann"] not in left
 
 
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory, empty_mlflow: Path) -> dict[str, str]:
+    """The settings of a lake with profiles, and a champion; runs of their own names use it in turn."""
+    folder = tmp_path_factory.mktemp("champion")
+    database = shutil.copy(empty_mlflow, folder / "mlflow.db")
+    settings = {"CLICKWRIGHT_VAR": str(folder / "var"), "CLICKWRIGHT_MLFLOW_TRACKING_URI": f"sqlite:///{database}"}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        users = sorted({*walk_events()["user_id"], pseudonym(999)})
+        publish_profiles(publish_walk(open_lake()), SERVED_ON - timedelta(days=1), users)
+        pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
+        train.main(["--run", "t", "--recipes", "popularity,cooccurrence"])
+        for step in (register_challenger, gate, promote):
+            step.main(["--run", "t"])
+    return settings
+
+
 @pytest.fixture
-def champion(walk_lake: Lake) -> Lake:
-    """A lake with profiles, and a champion."""
-    publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), sorted({*walk_events()["user_id"], pseudonym(999)}))
-    pin.main(["--run", "t", "--train-until", str(SERVED_ON)])
-    train.main(["--run", "t", "--recipes", "popularity,cooccurrence"])
-    for step in (register_challenger, gate, promote):
-        step.main(["--run", "t"])
-    return walk_lake
+def champion(state: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Lake:
+    for name, value in state.items():
+        monkeypatch.setenv(name, value)
+    return open_lake()
 
 
 def contents(run: str) -> list[str]:
@@ -123,7 +140,6 @@ recommend.main(sys.argv[1:])
 """
 
 
-@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bytes(champion: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "10")  # so that there are many
     which = ["--served-on", str(SERVED_ON)]
@@ -158,7 +174,6 @@ def master(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
             yield cluster.master
 
 
-@pytest.mark.slow
 def test_spark_makes_the_same_bytes(champion: Lake, master: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLICKWRIGHT_RECOMMEND_SHARD_USERS", "40")
     which = ["--served-on", str(SERVED_ON)]

@@ -15,6 +15,8 @@ from ml.models.item_knn import ItemKNN
 from ml.models.rank import ndcg_of, rank_cases
 from ml.models.transformer.recommender import Transformer
 
+pytestmark = pytest.mark.slow
+
 QUICK: dict[str, Any] = {"width": 16, "max_length": 16, "max_epochs": 2, "batch_size": 16, "learning_rate": 1e-2}
 MEMBERS: dict[str, dict[str, Any]] = {"transformer": QUICK, "item_knn": {}, "cooccurrence": {}}
 

@@ -16,6 +16,8 @@ from ml.models.markov import Markov
 from schemas.runtime.errors import ConfigError
 from tests.ml.conftest import EVERY_RECIPE, SMALL, tiny
 
+pytestmark = pytest.mark.slow
+
 HISTORIES = [np.array([], dtype=np.int32), np.array([4]), np.array([4, 5, 7, 8])]
 
 

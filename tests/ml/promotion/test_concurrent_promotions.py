@@ -21,7 +21,7 @@ from tests.faults.servers import free_ports, postgres, wait_until
 from tests.ml.conftest import pinned
 
 pytestmark = pytest.mark.slow
-ROUNDS = 5
+ROUNDS = 3
 MODEL = "recommender"
 CONTEXT = multiprocessing.get_context("spawn")
 

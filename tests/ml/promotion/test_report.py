@@ -12,6 +12,8 @@ from ml.promotion.evidence import OF_LISTS, exposure_metrics
 from ml.promotion.report import render
 from tests.ml.test_gate import champion, evidence, lead, plain, row
 
+pytestmark = pytest.mark.slow
+
 
 def figures(**more: Any) -> dict[str, Any]:
     """Test results of one model, without its lead."""

@@ -13,6 +13,8 @@ from ml.models.cooccurrence import Cooccurrence
 from ml.promotion import smoke_test
 from schemas.runtime.settings import Settings
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(walk: Split, tmp_path: Path) -> Path:

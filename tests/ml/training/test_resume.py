@@ -15,6 +15,8 @@ from ml.models.transformer.trainer import BATCH_FILE, NotFiniteError, step_of
 from ml.tracking.run_checkpoints import RunCheckpoints
 from ml.tracking.runs import connect
 
+pytestmark = pytest.mark.slow
+
 STEPS_AN_EPOCH, EPOCHS = 6, 4
 SMALL = {"width": 16, "max_length": 16, "max_epochs": EPOCHS, "patience": EPOCHS}
 
@@ -46,7 +48,6 @@ class Folder:
         self.file = load_file(path)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("judged", [True, False], ids=["with validation", "for so many epochs"])
 @pytest.mark.parametrize("step", [3, 9, 2 * STEPS_AN_EPOCH, EPOCHS * STEPS_AN_EPOCH])
 def test_a_resumed_training_ends_with_the_same_weights(
@@ -77,7 +78,6 @@ def test_a_resumed_training_ends_with_the_same_weights(
         np.testing.assert_array_equal(weights, theirs[name], err_msg=name)
 
 
-@pytest.mark.slow
 def test_a_resumed_training_keeps_its_patience(walk: Split, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of_epochs = [0.5, 0.4, 0.4, 0.9]  # with a patience of two the fourth is never reached
 
@@ -94,7 +94,6 @@ def test_a_resumed_training_keeps_its_patience(walk: Split, tmp_path: Path, monk
     assert epochs_of(Folder(tmp_path / "kept"), 2) == 1
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("walk_lake")
 def test_an_incomplete_checkpoint_is_not_used(tmp_path: Path) -> None:
     client = connect()

@@ -20,6 +20,8 @@ from schemas.runtime.settings import get_settings
 from tests.schemas.erasure.search import search
 from tests.schemas.lakes import DAYS, FIELD, RAW, pass_audit, person, rows_of, stage, write_day
 
+pytestmark = pytest.mark.slow
+
 ANNA, BELA, ZORA = RAW
 DATE = ["--date", "2026-11-21"]
 

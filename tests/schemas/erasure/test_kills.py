@@ -13,6 +13,8 @@ from tests.schemas.erasure.search import search
 from tests.schemas.lakes import DAYS, FIELD, person, stage, write_day
 from tests.schemas.processes import erase_from, start
 
+pytestmark = pytest.mark.slow
+
 TABLES = ("events", "rejects", "session_events")
 MOST_ROUNDS = 40
 
@@ -85,7 +87,6 @@ def test_a_few_kills(var: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.faults
-@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_fifty_kills(var: Path, tmp_path: Path) -> None:
     killed, looked = under_fire(var, tmp_path, persons=120, kills=50, seed=11)

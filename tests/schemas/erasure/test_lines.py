@@ -15,6 +15,8 @@ from schemas.runtime.errors import ConfigError, NobodyFound
 from schemas.runtime.settings import get_settings
 from tests.schemas.lakes import DAYS, RAW, person, stage, write_day
 
+pytestmark = pytest.mark.slow
+
 ANNA, BELA, ZORA = RAW
 
 

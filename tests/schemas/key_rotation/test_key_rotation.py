@@ -18,7 +18,7 @@ from schemas.privacy.pseudonyms import first_name, pseudonym
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from schemas.runtime.settings import get_settings
 from tests.jobs.test_items_and_profiles import ALIEN, HEAT
-from tests.pipeline import audit_and_publish, run_job, run_jobs_here
+from tests.pipeline import check_and_publish, run_job, run_jobs_here
 
 DAYS = [date(1998, 4, 16), date(1998, 4, 17)]
 PEOPLE = [f"shopper-{n:04d}@shop.example" for n in range(4)]
@@ -54,7 +54,7 @@ def fill() -> None:
         run_job("clean", day, f"run-{day}")
     run_job("items", DAYS[0], "run")
     sessionize.main(["--from", str(DAYS[0]), "--to", str(DAYS[1]), "--run", "run"])
-    audit_and_publish("sessionize", "run")
+    check_and_publish("sessionize", "run")
     run_job("profiles", DAYS[1], "run")
 
 

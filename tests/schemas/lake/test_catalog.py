@@ -7,16 +7,17 @@ from pyiceberg.exceptions import CommitFailedException, ValidationException
 
 from schemas.lake.catalog import CatalogBusy, commit_with_retry
 from schemas.lake.lake import Lake, open_lake
-from schemas.publishing import audit, publish
+from schemas.publishing import publish
 from schemas.runtime.errors import ClickwrightError, ConfigError
 from tests.schemas.conftest import Stage
+from tests.schemas.lakes import pass_audit
 
 JOB = ["--job", "sessionize", "--run", "r"]
 
 
 def published(stage_sessions: Stage) -> Lake:
     stage_sessions(2)
-    audit.main(JOB)
+    pass_audit("r", "sessionize")
     publish.main(JOB)
     return open_lake()
 

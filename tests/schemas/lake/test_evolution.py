@@ -26,6 +26,8 @@ from schemas.runtime.errors import ConfigError
 from tests.schemas.conftest import DAY, Stage
 from tests.schemas.contracts import change, contracts, copy_of_contracts
 
+pytestmark = pytest.mark.slow
+
 STRING = {"logicalType": "string", "physicalType": "string"}
 LONG = {"logicalType": "integer", "physicalType": "long"}
 DEFAULTED = {**STRING, "required": True, "customProperties": [{"property": "default", "value": "web"}]}
@@ -296,7 +298,6 @@ def test_a_version_has_three_parts() -> None:
         parse_contract(VISITS.replace("version: 1.0.0", "version: '1.2'"))
 
 
-@pytest.mark.slow
 def test_spark_reads_old_and_new_files(stage_sessions: Stage, newer: Any, spark: Any) -> None:
     publish_sessions(stage_sessions, 1, DAY)
     with newer("1.1.0", channel=DEFAULTED, note=STRING, n_events=LONG):

@@ -18,6 +18,7 @@ def hold(held: Path) -> None:
         time.sleep(60)
 
 
+@pytest.mark.slow
 def test_a_killed_process_releases_the_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     open_lake()
     holder = start(hold, tmp_path / "held")

@@ -77,6 +77,7 @@ def filled(deliver_lines: Callable[..., Path]) -> None:
     deliver_lines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.usefixtures("filled")
 def test_every_command_refuses_another_key_or_none(command: str, key_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,7 @@ def given(*names: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_concurrent_tags_and_publishes_are_not_lost(lake: Lake, stage_sessions: Stage) -> None:
     from concurrent.futures import ThreadPoolExecutor
 

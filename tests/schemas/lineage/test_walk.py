@@ -26,7 +26,7 @@ from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import get_settings
 from schemas.source import load_source
 from tests.jobs.conftest import line
-from tests.pipeline import audit_and_publish, exchange_here, run_jobs_here
+from tests.pipeline import check_and_publish, exchange_here, run_jobs_here
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 DAYS = [date(1998, 4, day) for day in (15, 16, 17)]
@@ -60,7 +60,7 @@ def lines_of(user: str, before: date = SERVED_ON) -> set[Place]:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The state folder after all jobs ran, with audits and publishes; the exchange runs in this process, without Spark."""
+    """The state folder after all jobs ran and published; the exchange runs in this process, without Spark."""
     from ml import pin, recommend, register_challenger, train
 
     root = tmp_path_factory.mktemp("made")
@@ -76,7 +76,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         version = register_challenger.main(["--run", "weekly"])["version"]
         crown(version)
         recommend.main(["--served-on", str(SERVED_ON), "--run", "served"])
-        audit_and_publish("recommend", "served")
+        check_and_publish("recommend", "served")
         yield root
 
 
@@ -95,7 +95,7 @@ def clean_day(day: date) -> None:
         run_jobs_here(patch)
         known = [load_source("movielens")]
         clean.clean(None, attempt, open_lake(), day, False, known, get_settings())  # type: ignore[arg-type]
-    audit_and_publish("clean", f"day-{day}")
+    check_and_publish("clean", f"day-{day}")
 
 
 def items_and_sessions() -> None:
@@ -107,15 +107,15 @@ def items_and_sessions() -> None:
     with pytest.MonkeyPatch.context() as patch, open_attempt("items", "catalogue", inputs={}) as attempt:
         run_jobs_here(patch)
         items.build_items(None, attempt, lake, DAYS[0], items.expect_catalogue(lake, DAYS[0]))  # type: ignore[arg-type]
-    audit_and_publish("items", "catalogue")
+    check_and_publish("items", "catalogue")
     events = lake.snapshot("events")
     with open_attempt("sessionize", "three days", {"events": int(events or 0)}) as attempt:
         stage_sessions(exchange_here, attempt, lake, events, DAYS)
-    audit_and_publish("sessionize", "three days")
+    check_and_publish("sessionize", "three days")
     inputs = {"events": int(events or 0), "items": int(lake.snapshot("items") or 0)}
     with open_attempt("profiles", "as of the last", inputs) as attempt:
         stage_profiles(exchange_here, attempt, lake, DAYS[-1])
-    audit_and_publish("profiles", "as of the last")
+    check_and_publish("profiles", "as of the last")
 
 
 def crown(version: str) -> None:

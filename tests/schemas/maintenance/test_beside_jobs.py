@@ -9,6 +9,8 @@ import pytest
 from schemas.lake.lake import open_lake
 from tests.schemas.processes import CONTEXT, ROWS, keep_keeping, keep_publishing, keep_reading, publish_version, start
 
+pytestmark = pytest.mark.slow
+
 DAYS = [date(2026, 11, 18) + timedelta(days=i) for i in range(3)]
 
 
@@ -44,12 +46,11 @@ def check(answers: list[tuple[str, str, Any]]) -> dict[str, Any]:
 
 
 def test_maintenance_with_publishers_and_a_reader() -> None:
-    done = check(run_beside(publishers=2, readers=1, least_s=6))
+    done = check(run_beside(publishers=2, readers=1, least_s=2))
     assert all(done.values()), f"maintenance did nothing: {done}"
 
 
 @pytest.mark.faults
-@pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_maintenance_with_many_publishers_and_readers() -> None:
     answers = run_beside(publishers=4, readers=3, least_s=20)

@@ -14,6 +14,8 @@ from schemas.maintenance.each_table import Maintained
 from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from tests.schemas.lakes import DAYS, RAW, write_day
 
+pytestmark = pytest.mark.slow
+
 DATE = ["--date", "2026-11-20"]
 
 

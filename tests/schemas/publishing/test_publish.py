@@ -19,6 +19,7 @@ from schemas.runtime.errors import ClickwrightError, ConfigError, Refused
 from schemas.runtime.local_files import slug, write_atomically
 from tests.schemas.conftest import DAY, Stage, session_rows
 
+pytestmark = pytest.mark.slow
 JOB = ["--job", "sessionize", "--run", "r"]
 
 

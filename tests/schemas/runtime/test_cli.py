@@ -20,6 +20,7 @@ def names(shells: int) -> list[list[str]]:
     return [one.stdout.split() for one in done]
 
 
+@pytest.mark.slow
 def test_a_run_is_shared_within_a_shell_only() -> None:
     (one, two), (other, _) = names(2)
     assert one == two != other

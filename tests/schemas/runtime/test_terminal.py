@@ -1,22 +1,12 @@
 """Texts from data neither control the terminal nor are read as markup, in logs and in errors as well."""
 
-from collections.abc import Iterator
-
 import pytest
-import structlog
 
 from schemas.runtime.cli import configure_logging, log, run_command
 from schemas.runtime.errors import ConfigError
 
 HOSTILE = "\x1b]0;title\x07 a\u202eb [/b]"
 SHOWN = "\\x1b]0;title\\x07 a\\u202eb [/b]"
-
-
-@pytest.fixture(autouse=True)
-def own_configuration() -> Iterator[None]:
-    """The configuration of logs holds this test's standard error."""
-    yield
-    structlog.reset_defaults()
 
 
 def test_an_error_is_printed_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:

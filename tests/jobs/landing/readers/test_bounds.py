@@ -2,10 +2,7 @@
 
 import bz2
 import gzip
-import json
 import lzma
-import subprocess
-import sys
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -18,30 +15,12 @@ import pytest
 import zstandard
 
 from jobs.landing.readers import Bounds, read
+from tests.jobs.landing.readers.child import read_in_child
 from tests.jobs.landing.readers.conftest import WANTED, shop
 
 MEBIBYTE = 1 << 20
 TEXT, PARQUET = shop(), shop(format="parquet")
 REFUSED = [(0, "file.too_large")]
-
-READ_IN_CHILD = """
-import json, resource, sys, time
-from pathlib import Path
-from jobs.landing.readers import read
-from tests.jobs.landing.readers.conftest import WANTED, shop
-def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10
-before, began = peak(), time.monotonic()
-source = shop(format=sys.argv[2])
-rows = [row for frame in read(Path(sys.argv[1]), source, WANTED) for row in frame.select("line_number", "problem").rows()]
-print(json.dumps({"rows": rows[:3], "seconds": time.monotonic() - began, "megabytes": peak() - before}))
-"""
-
-
-def read_in_child(path: Path, form: str = "json_lines") -> tuple[list[tuple[int, str]], float, int]:
-    """The first rows of a file read by a process of its own, its seconds, and by how many MiB its memory grew at most."""
-    done = subprocess.run([sys.executable, "-c", READ_IN_CHILD, str(path), form], capture_output=True, check=True, timeout=120)
-    found = json.loads(done.stdout)
-    return [tuple(row) for row in found["rows"]], found["seconds"], found["megabytes"]
 
 
 def in_pieces(size: int, piece: bytes, compressor: Callable[[], object], path: Path) -> Path:
@@ -138,6 +117,7 @@ def test_pieces_of_a_large_file_are_measured_one_by_one(tmp_path: Path) -> None:
     assert bomb.select("line_number", "problem").rows() == [(5001, "file.too_large")]
 
 
+@pytest.mark.slow
 def test_logs_that_compress_well_are_read(tmp_path: Path) -> None:
     lines = b"".join(b'{"u": "user %d", "t": "1998-04-16T14:20:05Z", "page": "/same/for/all"}\n' % i for i in range(300_000))
     for name, pack in (("a.gz", gzip.compress), ("a.zst", zstandard.compress)):

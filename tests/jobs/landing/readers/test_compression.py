@@ -57,6 +57,7 @@ def test_streams_on_end_are_one_text(read_bytes: ReadBytes, kind: str) -> None:
     assert read_bytes(pack(LINES[:30]) + pack(LINES[30:]), "a") == READ
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", PACKED)
 def test_cut_off_and_damaged_data(read_bytes: ReadBytes, kind: str) -> None:
     lines = b"".join(b'{"u": "%s", "t": "1"}\n' % os.urandom(8).hex().encode() for _ in range(100_000))

@@ -114,6 +114,7 @@ def rows_of(path: Path, content: bytes, block_bytes: int, at_once: bool) -> pl.D
     return pl.concat(read_delimited(path, shop(format="csv"), WANTED, block_bytes=block_bytes, at_once=at_once))
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.sampled_from(list(RECORDS)), max_size=30), st.integers(1, 200), st.booleans(), st.sampled_from([b"\n", b"\r\n"])
 )
@@ -134,6 +135,7 @@ FIELDS = st.sampled_from([b"", b"a", b'"a"', b'""', b'"a,b"', b'"a""b"', b'"', b
 LINES = st.lists(st.lists(FIELDS, min_size=1, max_size=4).map(b",".join), max_size=6).map(b"\n".join)
 
 
+@pytest.mark.slow
 @given(LINES | st.binary(max_size=60) | st.text('au,"\r\n', max_size=60).map(str.encode), st.integers(1, 30))
 @settings(max_examples=300, deadline=None)
 def test_both_ways_of_splitting_agree_on_any_bytes(

@@ -6,6 +6,8 @@ from torch.nn import functional as F
 
 from ml.models.transformer import loss
 
+pytestmark = pytest.mark.slow
+
 
 def inputs(rows: int) -> tuple[torch.Tensor, ...]:
     torch.manual_seed(3)

@@ -16,6 +16,8 @@ from ml.models.transformer.recommender import Transformer
 from ml.models.transformer.sequences import HOUR_US, LengthBucketSampler, Windows, case_windows, sequence
 from tests.ml.conftest import tiny
 
+pytestmark = pytest.mark.slow
+
 SMALL = {"width": 16, "max_length": 16, "batch_size": 16, "learning_rate": 1e-2}
 
 
