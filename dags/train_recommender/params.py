@@ -17,6 +17,7 @@ PARAMS = {
     ),
     "effort": Param(
         "full",
+        type="string",
         enum=["full", "quick"],
         title="Effort",
         description="quick: every recipe tries fewer settings, and networks train for fewer epochs: a training in minutes, for "

@@ -1,5 +1,7 @@
 """MovieLens 100K as a landing zone: its history as one dump, its last seven days as daily arrivals.
 
+The short demonstration lays out only the first two of these days (``--until``); the full one adds the other five.
+
 ``python -m local.movielens --landing var/landing`` reads the ratings from the ``recbole`` wheel and writes gzipped JSON
 lines: ``movielens/arrived=<hour>/part-*.jsonl.gz`` (events, in the format of a web shop's collector) and
 ``movielens-items/arrived=<hour>/items.jsonl.gz`` (the catalogue). The daily arrivals contain planted defects
@@ -27,6 +29,8 @@ SOURCE = "movielens"
 ITEMS = "movielens-items"
 FIRST_DAY = date(1998, 4, 16)
 LAST_DAY = date(1998, 4, 22)
+SHORT_LAST_DAY = date(1998, 4, 17)
+"""The last day of the short demonstration: with the day before, it shows every kind of planted defect."""
 HISTORY_SINCE = date(1997, 9, 20)
 HISTORY_ARRIVAL = FIRST_DAY - timedelta(days=1)
 ROBOT_DAY = date(1998, 4, 17)

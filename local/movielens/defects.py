@@ -30,8 +30,10 @@ LINES = {
     Defect.UNKNOWN_TYPE: 3,
     Defect.TOO_LATE: 1,
     Defect.ROBOT: 90,
-    Defect.LATE: 10,
+    Defect.LATE: 13,
 }
+LATE_ON_SECOND_DAY = 3
+"""So many of the late lines arrive on the second day already, so that the first two days show every kind of defect."""
 
 
 # How to damage a line for each of these kinds; the variants are used in turn.
@@ -88,7 +90,9 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
     for day in days:
         rng.shuffle(stock[day])
 
-    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], LINES[Defect.LATE]))]
+    early = [(line, days[1]) for line in _deal(stock, days[:1], LATE_ON_SECOND_DAY)]
+    last = [(line, days[-1]) for line in _deal(stock, days[-4:-1], LINES[Defect.LATE] - LATE_ON_SECOND_DAY)]
+    late = [_late(line, day, i) for i, (line, day) in enumerate([*early, *last])]
     moved = {line.event["event_id"] for line in late}
     planted = list(late)
     for i, line in enumerate(_deal(stock, days, LINES[Defect.EXACT_DUPLICATE])):
