@@ -42,16 +42,15 @@ MLflow UI.
 - Any task that uses MLflow: check that MLflow is running, then clear the task.
 """
 
-from datetime import timedelta
-
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from dags.common.alerts import run_failed
 from dags.common.assets import CHAMPION
-from dags.common.defaults import DEFAULT_ARGS, GPU_POOL, GPU_QUEUE
+from dags.common.defaults import DEFAULT_ARGS
 from dags.common.module_operator import ModuleOperator
 from dags.train_recommender.approval import AskAgain, DeadlineApproval
 from dags.train_recommender.params import PARAMS
+from dags.train_recommender.training_task import fit
 
 BASELINES = "popularity,markov,item_knn,content,cooccurrence,als"
 CANDIDATES = "transformer,hybrid"
@@ -69,25 +68,6 @@ AGAIN = (
 )
 
 
-def fit(task_id: str, recipes: str, priority: int = 1) -> ModuleOperator:
-    """A training task: one MLflow run for each recipe; finished runs are kept.
-
-    Args:
-        task_id: the task's id.
-        recipes: the names of the recipes, comma-separated.
-        priority: of two tasks that wait for a slot, the one with the higher number comes first.
-    """
-    return ModuleOperator(
-        task_id=task_id,
-        module="ml.train",
-        arguments=["--run", TRAINING, "--recipes", recipes],
-        pool=GPU_POOL,
-        queue=GPU_QUEUE,
-        execution_timeout=timedelta(hours=12),
-        priority_weight=priority,
-    )
-
-
 with DAG(
     dag_id="train_recommender",
     description="Train, compare and promote the recommender, after an automatic gate and an approval",
@@ -103,7 +83,7 @@ with DAG(
     of_run = ["--run", TRAINING]
     pin = ModuleOperator(task_id="pin", module="ml.pin", arguments=[*of_run, "--train-until", TRAIN_UNTIL, VALID_DAYS, EFFORT])
     # Of two tasks that wait for one slot the baselines come first: the hybrid then finds its members fitted and tuned.
-    baselines, transformer = fit("fit_baselines", BASELINES, priority=2), fit("fit_transformer", CANDIDATES)
+    baselines, transformer = fit("fit_baselines", TRAINING, BASELINES, 2), fit("fit_transformer", TRAINING, CANDIDATES, 1)
     challenge = ModuleOperator(task_id="challenge", module="ml.register_challenger", arguments=of_run)
     gate = ModuleOperator(task_id="gate", module="ml.gate", arguments=of_run)
     approve = DeadlineApproval(
