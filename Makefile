@@ -17,7 +17,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TESTS ?= tests
 WORKERS ?= 2
 
-.PHONY: help install demo up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
+.PHONY: help install demo demo-full up down status test test-quick test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z][a-z-]*:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -43,8 +43,11 @@ $(STAMP): requirements.lock pyproject.toml
 	@PYTHONWARNINGS=ignore $(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-demo: $(STAMP) ## the whole flow on MovieLens 100K, through Airflow's scheduler
+demo: $(STAMP) ## the whole flow in minutes: films and a small shop, two days, through Airflow's scheduler
 	@$(BIN)/python -m local.demo $(DEMO)
+
+demo-full: $(STAMP) ## the same with seven days and thorough tuning; it continues the short one
+	@$(BIN)/python -m local.demo --full $(DEMO)
 
 up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
 	@$(BIN)/python -m local.stack up

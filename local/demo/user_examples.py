@@ -2,19 +2,21 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from local.demo.measurements import sources_of_users
 from schemas.lake.lake import Lake
 
 LAST_EVENTS = 8
 SEGMENTS = ("regular", "casual", "new", "lapsed")
 
 
-def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[dict[str, Any]]:
-    """Examples from as many segments as possible; users with ad copy come first.
+def stories(lake: Lake, served_on: date, as_of: date, count: int = 4) -> list[dict[str, Any]]:
+    """Examples of each source in turn, from as many segments as possible; users with ads come first.
 
     Args:
         lake: the lake.
@@ -28,9 +30,16 @@ def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[di
     profiles = {row["user_id"]: row for row in lake.arrow("profiles", f"as_of = '{as_of}'").to_pylist()}
     written = set(copy["user_id"].to_pylist()) if copy else set()
     candidates = sorted(set(recommended["user_id"].to_pylist()), key=lambda user: (user not in written, user))
-    chosen = choose([(user, profiles[user]["segment"]) for user in candidates if user in profiles], count)
+    sources = sources_of_users(lake)
+    known = [user for user in candidates if user in profiles]
+    by_source = [
+        choose([(user, profiles[user]["segment"]) for user in known if sources.get(user) == source], count)
+        for source in sorted({sources[user] for user in known if user in sources})
+    ]
+    chosen = [user for turn in zip_longest(*by_source) for user in turn if user is not None][:count]
     titles = _titles(lake)
-    return [_story(lake, user, profiles[user], recommended, copy, titles) for user in chosen]
+    told = [_story(lake, user, profiles[user], recommended, copy, titles) for user in chosen]
+    return [{**story, "source": sources[story["user"]]} for story in told]
 
 
 def choose(candidates: Sequence[tuple[str, str]], count: int) -> list[str]:
