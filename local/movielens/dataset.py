@@ -21,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from local.movielens.defects import plant, records
+from local.movielens.defects import late_for, plant, records
 from local.movielens.landing_lines import HOUR, Line, arrival_day, compress, folder, hour_of, iso, place, to_json
 from schemas.runtime.errors import ConfigError
 
@@ -177,6 +177,9 @@ def build(folder_of_wheel: Path, seed: int) -> tuple[dict[str, bytes], list[dict
     history = [line for line in lines if line.at.date() < FIRST_DAY]
     days = [FIRST_DAY + timedelta(days=i) for i in range((LAST_DAY - FIRST_DAY).days + 1)]
     daily = plant(lines[len(history) :], days, ROBOT_DAY, random.Random(seed))
+    late = late_for(history, HISTORY_ARRIVAL, random.Random(seed))
+    moved = {line.event["event_id"] for line in late}
+    history, daily = [line for line in history if line.event["event_id"] not in moved], [*daily, *late]
     placed = place(SOURCE, daily)
     dump = folder(SOURCE, history[0].arrives)
     text: dict[str, list[str]] = {}
