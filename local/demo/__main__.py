@@ -7,6 +7,7 @@ repeated. ``make demo`` runs two days and tunes quickly, ``make demo-full`` runs
 
 import argparse
 import contextlib
+import io
 import json
 import os
 import subprocess
@@ -237,7 +238,8 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         if demo.models is not None and demo.models.poll() is None:
             demo.models.terminate()
         if not (ran_before or args.keep_running):
-            with contextlib.redirect_stdout(Lines(demo.overview)):  # type: ignore[type-var]
+            console.print("  stopping Airflow and MLflow", style="dim")
+            with contextlib.redirect_stdout(io.StringIO()):
                 demo.services.down()
     figures["seconds"]["all"] = round(time.monotonic() - began, 1)
     report, data = settings.var / "demo.html", settings.var / "demo.json"

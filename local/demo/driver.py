@@ -152,13 +152,13 @@ class Driver:
         Returns:
             The run, and whether it ran now.
         """
-        self.airflow.unpause(TRAIN_DAG)
-        self.airflow.unpause(RECOMMEND_DAG)  # it starts when this run promotes a champion
         conf = {"train_until": until.isoformat(), "effort": effort}
         found = [run for run in self.airflow.runs(TRAIN_DAG) if conf.items() <= run.conf.items()]
         if found and (found[-1].state == "success" or self._kept_champion(found[-1], has_champion)):
             return found[-1], False
         run = found[-1] if found else self.airflow.trigger(TRAIN_DAG, conf=conf)
+        self.airflow.unpause(TRAIN_DAG)  # after the start of this run, so that it comes before the newest scheduled one
+        self.airflow.unpause(RECOMMEND_DAG)  # it starts when this run promotes a champion
         try:
             return self._finish([run], 4 * HOUR_S, lambda _: self._approve(run.run_id))[0], True
         except ClickwrightError:
