@@ -12,6 +12,8 @@ from local.demo.measurements import sources_of_users
 from schemas.lake.lake import Lake
 
 LAST_EVENTS = 8
+NOT_DONE = ("impression", "search")
+"""Event types that show no item which the user chose."""
 SEGMENTS = ("regular", "casual", "new", "lapsed")
 
 
@@ -75,7 +77,7 @@ def _story(
     titles: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     columns = ["event_time", "event_type", "item_id", "value", "event_id"]
-    events = lake.arrow("events", f"user_id = '{user}'", columns=columns)
+    events = lake.arrow("events", f"user_id = '{user}' and event_type not in {NOT_DONE}", columns=columns)
     latest = events.sort_by([("event_time", "descending"), ("event_id", "ascending")]).slice(0, LAST_EVENTS)
     best = recommended.filter(pc.equal(recommended["user_id"], user)).sort_by("rank")
     ads = copy.filter(pc.equal(copy["user_id"], user)) if copy else None
