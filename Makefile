@@ -28,7 +28,7 @@ INSTALL := install --no-deps --require-hashes --no-compile
 # Works without the environment, on any Python 3.
 DOCTOR := "$$(command -v python3 || echo "$(PYTHON)")" local/machine/doctor.py --python "$(PYTHON)" --venv "$(VENV)"
 
-.PHONY: help doctor install tools demo up down status test test-quick test-slowest test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists lock clean
+.PHONY: help doctor install tools demo demo-full up down status test test-quick test-slowest test-airflow test-browser test-cluster test-faults test-long test-security servers lint format types check bench bench-epochs bench-lists lock clean
 
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z][a-z-]*:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
@@ -86,13 +86,16 @@ $(TOOLS): requirements-tools.lock $(STAMP)
 	@touch $@
 
 # Before the prerequisites of the targets themselves: a machine that cannot run the stack should say so first.
-demo up: ready
+demo demo-full up: ready
 .PHONY: ready
 ready:
 	@$(DOCTOR) --before run
 
-demo: $(STAMP) ## the whole flow on MovieLens 100K, through Airflow's scheduler
+demo: $(STAMP) ## the whole flow in minutes: films and a small shop, two days, through Airflow's scheduler
 	@$(BIN)/python -m local.demo $(DEMO)
+
+demo-full: $(STAMP) ## the same with seven days and thorough tuning; it continues the short one
+	@$(BIN)/python -m local.demo --full $(DEMO)
 
 ##@ Run
 

@@ -12,6 +12,7 @@ import hashlib
 import time
 from collections.abc import Sequence
 from datetime import date, timedelta
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from ml.copywriting.ad_copy import AdFacts
 from ml.copywriting.generation import Ad, Written, write_all
 from ml.copywriting.guards import GUARDS
 from ml.copywriting.language_model import LanguageModel
-from ml.copywriting.lexicon import DEFAULT, load_lexicon
+from ml.copywriting.lexicon import Lexicon, lexicon_for, load_lexicon, packaged
 from ml.copywriting.smollm2 import FOLDER, language_model_folder
 from ml.reasons.sentences import ReasonKind
 from ml.text.titles import spoken_title
@@ -35,13 +36,23 @@ from schemas.runtime.settings import get_settings
 from schemas.source import catalogue_tables
 
 
-def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], catalogue: date | None) -> list[Ad]:
+def choose(
+    lake: Lake,
+    served_on: date,
+    limit: int,
+    lexicons: Sequence[Lexicon],
+    inputs: dict[str, int],
+    catalogue: date | None,
+) -> list[Ad]:
     """The first recommendations of ``limit`` users: those with the smallest hash of user and day, a reproducible sample.
+
+    The lexicons take turns, so that a small sample has ads for every kind of item.
 
     Args:
         lake: holds ``recommendations`` and ``items``.
         served_on: day of the recommendations.
         limit: number of users.
+        lexicons: grammars and words of the copy.
         inputs: snapshot id of each table.
         catalogue: day of the catalogue that supplies the titles; None: an item's id serves as its title.
 
@@ -66,16 +77,16 @@ def choose(lake: Lake, served_on: date, limit: int, inputs: dict[str, int], cata
         columns = ["item_id", "title", "categories", "year"]
         known = lake.arrow("items", where=f"as_of = '{catalogue}'", snapshot=inputs["items"], columns=columns).to_pylist()
     items = {row["item_id"]: row for row in known}
-    ads = [
-        Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], near_title(row, items)))
-        for row in rows[:limit]
-        if row["item_id"] in items
-    ]
-    if not ads:
+    ads: dict[str, list[Ad]] = {lexicon.noun: [] for lexicon in lexicons}
+    for row in rows:
+        if row["item_id"] in items:
+            ad = Ad(row["user_id"], row["item_id"], facts_of(items[row["item_id"]], near_title(row, items)))
+            ads[lexicon_for(ad.facts.categories, lexicons).noun].append(ad)
+    if not any(ads.values()):
         raise ClickwrightError(
             f"no recommended item is in the catalogue of {catalogue}; in table items; run `jobs.items` for a newer catalogue"
         )
-    return ads
+    return [ad for turn in zip_longest(*ads.values()) for ad in turn if ad is not None][:limit]
 
 
 def near_title(recommended: dict[str, Any], items: dict[str, dict[str, Any]]) -> str | None:
@@ -141,24 +152,27 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     )
     parser.add_argument("--served-on", type=day, required=True, help="day of the recommendations, YYYY-MM-DD")
     parser.add_argument("--run", default=run_id_default(), help="name of the run (default: this shell's)")
-    parser.add_argument("--limit", type=int, default=36, help="number of users (default: 36)")
-    parser.add_argument("--lexicon", type=Path, default=DEFAULT, help="YAML of the words that copy may use")
+    parser.add_argument("--limit", type=int, help="number of users (default: CLICKWRIGHT_COPYWRITER_ADS)")
+    parser.add_argument(
+        "--lexicon", type=Path, help="YAML of the words that copy may use (default: the packaged one that knows the categories)"
+    )
     parser.add_argument("--unguided", action="store_true", help="let the model write without the grammar, for comparison")
     add_snapshot_option(parser)
     args = parser.parse_args(argv)
     started = time.perf_counter()
     settings = get_settings()
     lake = open_lake(settings)
-    lexicon = load_lexicon(args.lexicon)
+    lexicons = packaged() if args.lexicon is None else [load_lexicon(args.lexicon)]
     source = language_model_folder()
     inputs = inputs_for(lake, ["recommendations", *catalogue_tables(lake.settings)], args.as_of_snapshot)
     catalogue = catalogue_of(lake, inputs, args.served_on - timedelta(days=1))
-    ads = choose(lake, args.served_on, args.limit, inputs, catalogue)
+    limit = settings.copywriter_ads if args.limit is None else args.limit
+    ads = choose(lake, args.served_on, limit, lexicons, inputs, catalogue)
     name = source.name if settings.language_model else f"{FOLDER} 135M instruct"
     with open_attempt("copywriter", args.run, inputs) as attempt:
         model = LanguageModel(source)
         with log_duration("pytorch"):
-            written, figures = write_all(ads, model, lexicon, settings.seed, not args.unguided)
+            written, figures = write_all(ads, model, lexicons, settings.seed, not args.unguided)
         attempt.write_arrow("creatives", as_table(written, args.served_on, name), replaces=("served_on", [args.served_on]))
         attempt.note(language_model=name, guided=not args.unguided, **figures)
         recommended = f"served_on = '{args.served_on}' and rank = 1"

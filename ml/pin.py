@@ -6,7 +6,7 @@ year later, reads the same rows, even if newer data were published since.
 
 from collections.abc import Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from ml.data.pinned_data import PinnedData, read_pin, training_folder
 from ml.text.encoder import encoder_digest
@@ -20,7 +20,9 @@ from schemas.runtime.version import code_version
 from schemas.source import catalogue_tables
 
 
-def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ()) -> PinnedData:
+def pin(
+    run: str, train_until: date, valid_days: int, as_of: Sequence[str] = (), effort: Literal["full", "quick"] = "full"
+) -> PinnedData:
     """Pin the current snapshots for a training, or those of ``as_of``; an existing pin is kept.
 
     Args:
@@ -28,9 +30,10 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
         train_until: fit on events that happened and arrived before this day.
         valid_days: length of the validation window before ``train_until``, in days.
         as_of: tables as of a snapshot or a tag, as ``--as-of-snapshot`` takes them.
+        effort: how thoroughly recipes are tuned.
 
     Raises:
-        ClickwrightError: a table is still empty, or the run was pinned for other dates.
+        ClickwrightError: a table is still empty, or the run was pinned for other dates or another effort.
         NothingToDo: no session closed on ``train_until`` or later, so there is nothing to test on.
     """
     path = training_folder(run) / "data.json"
@@ -39,9 +42,15 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
     if path.exists():
         pinned = read_pin(run)
         wanted = inputs_for(lake, tables, as_of) if as_of else pinned.snapshots
-        if (pinned.train_until, pinned.valid_days, pinned.snapshots) != (train_until, valid_days, wanted):
+        if (pinned.train_until, pinned.valid_days, pinned.effort, pinned.snapshots) != (
+            train_until,
+            valid_days,
+            effort,
+            wanted,
+        ):
             raise ClickwrightError(
-                f"training {run} is pinned for {pinned.train_until}, {pinned.valid_days} days, at {pinned.snapshots}; "
+                f"training {run} is pinned for {pinned.train_until}, {pinned.valid_days} days, effort {pinned.effort}, "
+                f"at {pinned.snapshots}; "
                 f"in {path}; give another --run"
             )
         return pinned
@@ -67,6 +76,7 @@ def pin(run: str, train_until: date, valid_days: int, as_of: Sequence[str] = ())
         code_version=code_version(),
         seed=get_settings().seed,
         encoder=encoder_digest(),
+        effort=effort,
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, pinned.model_dump_json(indent=1) + "\n")
@@ -99,11 +109,18 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         help="fit on events that happened and arrived before this day, 00:00 UTC; test on the rest",
     )
     parser.add_argument("--valid-days", type=int, default=14, help="length of the validation window before it, in days (14)")
+    parser.add_argument(
+        "--effort",
+        choices=("full", "quick"),
+        default="full",
+        help="quick: every recipe tries fewer settings, and networks train for fewer epochs (default: full)",
+    )
     add_snapshot_option(parser)
     arguments = parser.parse_args(argv)
     if arguments.valid_days < 1:
         parser.error("--valid-days must be at least 1")
-    return pin(arguments.run, arguments.train_until, arguments.valid_days, arguments.as_of_snapshot).model_dump(mode="json")
+    found = pin(arguments.run, arguments.train_until, arguments.valid_days, arguments.as_of_snapshot, arguments.effort)
+    return found.model_dump(mode="json")
 
 
 if __name__ == "__main__":

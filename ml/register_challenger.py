@@ -46,6 +46,7 @@ def challenge(run: str) -> dict[str, Any]:
     from ml.promotion.gate_records import withdraw_pass
     from ml.tracking.registry import by_alias, choose_version, newest_with
     from ml.tracking.runs import connect, finished_runs
+    from ml.training import fitted_models
     from schemas.runtime.mlflow_rest import CHALLENGER, TAG
 
     settings, pinned = get_settings(), read_pin(run)
@@ -56,6 +57,7 @@ def challenge(run: str) -> dict[str, Any]:
             f"training {pinned.training} has no finished run of popularity (it has: {', '.join(sorted(runs)) or 'none'}); "
             "in MLflow; run `python -m ml.train` for it first"
         )
+    fitted_models.remove(pinned)
     name = choose(runs)
     champion = by_alias(client, settings, "champion")
     version = newest_with(client, settings, "run_id", runs[name].info.run_id)

@@ -2,7 +2,8 @@
 
 For each recipe: fit on the events before the validation window and choose settings by validation; refit with these settings on
 all events before ``train_until``; save, load, and test the saved model. A finished run of the same training, recipe and code
-is reused. An interrupted run is resumed; a network resumes from its newest checkpoint.
+is reused. An interrupted run is resumed; a network resumes from its newest checkpoint. Members of the hybrid that another task
+of the training has fitted are not fitted again.
 
 With ``CLICKWRIGHT_TRAIN_PROCESSES`` above 1, or under ``torchrun --standalone --nproc-per-node N -m ml.train``, several
 processes train a network together; rank 0 does everything else.
@@ -41,6 +42,7 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
     from ml.data.splits import read_split
     from ml.models import recipe
     from ml.tracking.runs import connect, finished_runs
+    from ml.training.fitted_models import KeptModels
     from schemas.lake.lake import open_lake
 
     for name in recipes:
@@ -65,9 +67,12 @@ def train(run: str, recipes: list[str]) -> dict[str, Any]:
         if split is None:
             split = checked(read_split(open_lake(), pinned), pinned)
         if is_rank_zero():
+            fitted = KeptModels(pinned, split, library)
+            fitted.read()
             results[name] = train_one(client, settings, pinned, name, split, library) | {"reused": False}
+            fitted.keep(name)
         elif recipe(name).by_gradient:
-            help_to_train(client, pinned.seed, name, split, library)
+            help_to_train(client, pinned, name, split, library)
     return {"training": pinned.training, "recipes": results}
 
 

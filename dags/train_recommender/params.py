@@ -15,6 +15,14 @@ PARAMS = {
         title="Days to validate on",
         description="The last days before that date; they select models and settings. Fewer if there is little history.",
     ),
+    "effort": Param(
+        "full",
+        type="string",
+        enum=["full", "quick"],
+        title="Effort",
+        description="quick: every recipe tries fewer settings, and networks train for fewer epochs: a training in minutes, for "
+        "a first look at a new log. The gate is the same.",
+    ),
     "response_hours": Param(
         48.0,
         type="number",

@@ -9,51 +9,37 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from pathlib import Path
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
+from local.demo.progress import Overview
 from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
 from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.terminal import literal
 
 DONE = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 AT_WORK = ("running", "deferred", "awaiting_input", "up_for_retry", "queued", "scheduled")
 HOUR_S = 3600.0
 FOLLOWS_WITHIN_S = 60.0
+Seen = Callable[[Sequence[Run]], None]
 TASKS = {DAY_DAG: 14, LATE_DAG: 9, TRAIN_DAG: 9, RECOMMEND_DAG: 9}
 """The number of tasks of a run, until Airflow reports it."""
 
 
 class Watch:
-    """Shows the running workflows and tasks: a progress bar on a terminal, otherwise a line for each change."""
+    """Shows the running workflows and tasks of a step."""
 
-    def __init__(self, console: Console, title: str, runs: int, tasks_a_run: int) -> None:
-        self.console = console
-        self.title = title
+    def __init__(self, overview: Overview, runs: int, tasks_a_run: int) -> None:
+        self.overview = overview
+        self.runs = runs
         self.tasks_a_run = tasks_a_run
-        self.said = ""
-        self.bar = Progress(
-            SpinnerColumn(),
-            TextColumn("[bold]{task.fields[title]}"),
-            BarColumn(bar_width=28),
-            TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-            TimeElapsedColumn(),
-            TextColumn("{task.description}"),
-            console=console,
-            disable=not console.is_terminal,
-        )
-        self.row: TaskID = self.bar.add_task("waiting", total=runs * tasks_a_run, title=title)
 
     def __call__(self, runs: Sequence[Run], tasks: dict[str, list[Task]]) -> None:
         """Show the state of the runs, and of the tasks of unfinished runs."""
         self.tasks_a_run = max([self.tasks_a_run, *(len(found) for found in tasks.values())])
         finished = sum(run.finished for run in runs)
         done = finished * self.tasks_a_run + sum(task.state in DONE for found in tasks.values() for task in found)
-        steps = [f"{name(run)}  {log_duration(tasks[run.run_id])}" for run in runs if run.run_id in tasks]
+        steps = [f"{name(run)}  {at_work(tasks[run.run_id])}" for run in runs if run.run_id in tasks]
         what = ", ".join(steps) or ("done" if finished == len(runs) else "waiting for the scheduler")
-        self.bar.update(self.row, completed=done, total=len(runs) * self.tasks_a_run, description=what)
-        if self.bar.disable and what != self.said:
-            self.said = what
-            self.console.print(f"  {self.title}: {finished}/{len(runs)} runs done; {what}", highlight=False)
+        of_runs = f"{finished} of {len(runs)} runs done; " if len(runs) > 1 else ""
+        self.overview.now(f"{of_runs}{what}", done / (self.runs * self.tasks_a_run))
 
 
 def name(run: Run) -> str:
@@ -63,12 +49,12 @@ def name(run: Run) -> str:
     return run.interval_start[:10] if run.dag_id == DAY_DAG and run.interval_start else run.dag_id
 
 
-def log_duration(tasks: Sequence[Task]) -> str:
+def at_work(tasks: Sequence[Task]) -> str:
     """The running tasks, or else the first waiting one with its state.
 
-    >>> log_duration([Task("clean.build", "running", 1, None), Task("items.build", "running", 1, None)])
+    >>> at_work([Task("clean.build", "running", 1, None), Task("items.build", "running", 1, None)])
     'clean.build + items.build'
-    >>> log_duration([Task("clean.audit", "queued", 1, None)])
+    >>> at_work([Task("clean.audit", "queued", 1, None)])
     'clean.audit (queued)'
     """
     for state in AT_WORK:
@@ -84,35 +70,39 @@ class Driver:
     Args:
         airflow: the client.
         logs: Airflow's folder of task logs; error messages point to it.
-        console: receives the progress.
+        overview: receives the progress.
+        again: the command that continues after an error.
     """
 
-    def __init__(self, airflow: AirflowClient, logs: Path, console: Console) -> None:
+    def __init__(self, airflow: AirflowClient, logs: Path, overview: Overview, again: str = "make demo") -> None:
         self.airflow = airflow
         self.logs = logs
-        self.console = console
+        self.overview = overview
+        self.again = again
 
-    def history(self, arrived_on: date, since: date) -> Run:
+    def history(self, arrived_on: date, since: date, seen: Seen | None = None) -> Run:
         """Load an arrival day as history.
 
         Args:
             arrived_on: the arrival day.
             since: the first date of the history.
+            seen: is called at each look with the run.
         """
         self.airflow.unpause(DAY_DAG)
         found = self.airflow.runs(DAY_DAG, arrived_on, arrived_on)
         if not found:
             conf = {"history_since": since.isoformat()}
             found = [self.airflow.trigger(DAY_DAG, arrived_on=arrived_on, conf=conf)]
-        return self._finish("history", found[-1:], HOUR_S)[0]
+        return self._finish(found[-1:], HOUR_S, seen)[0]
 
-    def backfill(self, first: date, last: date, at_once: int = 3) -> list[Run]:
+    def backfill(self, first: date, last: date, at_once: int = 3, seen: Seen | None = None) -> list[Run]:
         """Run a range of arrival days.
 
         Args:
             first: the first day.
             last: the last day, included.
             at_once: the number of days that run at the same time.
+            seen: is called at each look with the runs.
         """
         days = (last - first).days + 1
         if len(self.airflow.runs(DAY_DAG, first, last)) < days:
@@ -121,9 +111,9 @@ class Driver:
         if len(runs) != days:
             raise ClickwrightError(
                 f"Airflow created {len(runs)} runs for {days} days; {DAY_DAG} {first} to {last}; "
-                "see Browse > Backfills in its UI, then run `make demo` again"
+                f"see Browse > Backfills in its UI, then run `{self.again}` again"
             )
-        return self._finish("daily runs", runs, 2 * HOUR_S)
+        return self._finish(runs, 2 * HOUR_S, seen)
 
     def late_days(self, late: Callable[[], Sequence[date]]) -> list[Run]:
         """Wait until the days with late events are processed again, by runs that Airflow starts itself.
@@ -138,31 +128,53 @@ class Driver:
         while True:
             runs = self.airflow.runs(LATE_DAG)
             if any(run.state != "success" for run in runs):
-                self._finish("late days", runs, HOUR_S)
+                self._finish(runs, HOUR_S)
                 continue
             if not (waiting := late()):
                 return runs
             if time.monotonic() > patience:
                 raise ClickwrightError(
                     f"Airflow has started no run for the late days {', '.join(map(str, waiting))}; workflow {LATE_DAG}; "
-                    "see its asset late_days in the UI, then run `make demo` again"
+                    f"see its asset late_days in the UI, then run `{self.again}` again"
                 )
             time.sleep(1)
 
-    def train(self, until: date) -> tuple[Run, bool]:
+    def train(self, until: date, effort: str = "full", has_champion: Callable[[], bool] = lambda: False) -> tuple[Run, bool]:
         """Train on the events before ``until`` and approve the challenger through the API.
+
+        A gate that refuses the challenger of a later training does its work: the champion stays, and the run is returned.
+
+        Args:
+            until: the first day of the test.
+            effort: how thoroughly recipes are tuned.
+            has_champion: returns whether a champion exists.
 
         Returns:
             The run, and whether it ran now.
         """
-        self.airflow.unpause(TRAIN_DAG)
-        self.airflow.unpause(RECOMMEND_DAG)  # it starts when this run promotes a champion
-        conf = {"train_until": until.isoformat()}
-        found = [run for run in self.airflow.runs(TRAIN_DAG) if run.conf.get("train_until") == conf["train_until"]]
-        if found and found[-1].state == "success":
+        conf = {"train_until": until.isoformat(), "effort": effort}
+        found = [run for run in self.airflow.runs(TRAIN_DAG) if conf.items() <= run.conf.items()]
+        if found and (found[-1].state == "success" or self._kept_champion(found[-1], has_champion)):
             return found[-1], False
         run = found[-1] if found else self.airflow.trigger(TRAIN_DAG, conf=conf)
-        return self._finish("training", [run], 4 * HOUR_S, also=lambda: self._approve(run.run_id))[0], True
+        self.airflow.unpause(TRAIN_DAG)  # after the start of this run, so that it comes before the newest scheduled one
+        self.airflow.unpause(RECOMMEND_DAG)  # it starts when this run promotes a champion
+        try:
+            return self._finish([run], 4 * HOUR_S, lambda _: self._approve(run.run_id))[0], True
+        except ClickwrightError:
+            ended = self.airflow.run(TRAIN_DAG, run.run_id)
+            if not self._kept_champion(ended, has_champion):
+                raise
+            return ended, True
+
+    def _kept_champion(self, run: Run, has_champion: Callable[[], bool]) -> bool:
+        """Whether a run failed because the gate preferred the present champion; says so."""
+        failures = self.airflow.failures(run.dag_id, run.run_id) if run.state == "failed" else {}
+        if list(failures) != ["gate"] or not has_champion():
+            return False
+        said = failures["gate"].removeprefix("error: ")
+        self.overview.console.print(literal(f"  the gate kept the present champion: {said}"))
+        return True
 
     def recommend(self, is_done: Callable[[], bool], follows: bool) -> Run | None:
         """Wait for the champion's recommendations and ad copy.
@@ -179,21 +191,21 @@ class Driver:
             runs = self.airflow.runs(RECOMMEND_DAG)
             going = [run for run in runs if not run.finished]
             if going:
-                return self._finish("recommending", going[-1:], 2 * HOUR_S)[0]
+                return self._finish(going[-1:], 2 * HOUR_S)[0]
             if is_done():
                 return runs[-1] if runs else None
             if runs and runs[-1].state == "failed":
-                return self._finish("recommending", runs[-1:], 2 * HOUR_S)[0]
+                return self._finish(runs[-1:], 2 * HOUR_S)[0]
             if time.monotonic() > patience:
-                return self._finish("recommending", [self.airflow.trigger(RECOMMEND_DAG)], 2 * HOUR_S)[0]
+                return self._finish([self.airflow.trigger(RECOMMEND_DAG)], 2 * HOUR_S)[0]
             time.sleep(1)
 
     def _approve(self, run_id: str) -> None:
         for approval in self.airflow.approvals(TRAIN_DAG, run_id):
             self.airflow.answer(approval, "Approve")
-            self.console.print(f"  approved through the API: {approval.subject}", highlight=False)
+            self.overview.console.print(literal(f"  approved through the API: {approval.subject}"))
 
-    def _finish(self, title: str, runs: Sequence[Run], timeout_s: float, also: Callable[[], None] | None = None) -> list[Run]:
+    def _finish(self, runs: Sequence[Run], timeout_s: float, seen: Seen | None = None) -> list[Run]:
         """Wait until the runs have succeeded; clear the failed tasks of runs that had failed before.
 
         Raises:
@@ -204,16 +216,15 @@ class Driver:
         for run in runs:
             if run.state == "failed":
                 self.airflow.clear(run.dag_id, run.run_id, only_failed=True)
-        watch = Watch(self.console, title, len(runs), TASKS[runs[0].dag_id])
+        watch = Watch(self.overview, len(runs), TASKS[runs[0].dag_id])
 
         def progress(now: list[Run], tasks: dict[str, list[Task]]) -> None:
             watch(now, tasks)
-            if also is not None:
-                also()
+            if seen is not None:
+                seen(now)
 
         ids = [run.run_id for run in runs]
-        with watch.bar:
-            ended = self.airflow.wait(runs[0].dag_id, ids, timeout_s=timeout_s, progress=progress)
+        ended = self.airflow.wait(runs[0].dag_id, ids, timeout_s=timeout_s, progress=progress)
         for run in ended:
             if run.state != "success":
                 raise ClickwrightError(self.explain(run))
@@ -229,5 +240,5 @@ class Driver:
         attempts = sorted(folder.glob("attempt=*.log"), key=lambda path: path.stat().st_mtime)
         return (
             f"{run.dag_id} ({name(run)}): task {task} failed: {said.removeprefix('error: ')}; "
-            f"its log is {attempts[-1] if attempts else folder}; then run `make demo` again to continue from there"
+            f"its log is {attempts[-1] if attempts else folder}; then run `{self.again}` again to continue from there"
         )

@@ -19,6 +19,10 @@ from schemas.publishing.audit_record import read_audit
 from schemas.runtime.errors import ClickwrightError
 from schemas.runtime.settings import Settings
 
+SHOP_KINDS = ("impression", "click", "view", "like", "comment", "cart", "purchase", "search")
+ADVERTISEMENT = "Advertisement"
+"""The category of the simulated shop's ads."""
+
 
 def tables(lake: Lake) -> list[dict[str, Any]]:
     """Rows, partitions and current snapshot of every table, from metadata."""
@@ -110,6 +114,98 @@ def sessions(lake: Lake) -> dict[str, Any]:
         "longest_minutes": round(max(seconds, default=0) / 60, 1),
         "closed_on": dict(sorted(days.items())),
     }
+
+
+def behaviour(lake: Lake) -> list[dict[str, Any]]:
+    """Events by source and kind, the most frequent kind of a source first."""
+    rows = lake.arrow("events", columns=["source", "event_type"])
+    counts = rows.group_by(["source", "event_type"]).aggregate([([], "count_all")]).to_pylist()
+    counts.sort(key=lambda row: (row["source"], -row["count_all"], row["event_type"]))
+    return [{"source": row["source"], "kind": row["event_type"], "events": row["count_all"]} for row in counts]
+
+
+def outcomes_by_day(lake: Lake, source: str, history: date) -> list[dict[str, Any]]:
+    """For each arrival day of a shop what was shown, and what people did: counts, and two rates made from them.
+
+    The click-through rate is clicks / impressions, and the conversion rate is purchases / clicks, of events as they were
+    counted; None without impressions or clicks. Ads are the items of the category Advertisement.
+
+    Args:
+        lake: the lake.
+        source: the name of the source.
+        history: the arrival day of its history.
+    """
+    rows = lake.arrow("events", f"source = '{source}'", columns=["arrived_on", "event_type", "item_id"])
+    ads = _ads(lake)
+    counts: dict[date, Counter[str]] = {}
+    for day, kind, item in zip(*(rows[column].to_pylist() for column in rows.column_names), strict=True):
+        of_day = counts.setdefault(day, Counter())
+        of_day[kind] += 1
+        of_day[f"ad_{kind}"] += item in ads
+    return [
+        {
+            "arrived_on": str(day),
+            "history": day == history,
+            **{kind: of_day[kind] for kind in SHOP_KINDS},
+            "ad_impression": of_day["ad_impression"],
+            "ad_click": of_day["ad_click"],
+            "click_through": rate(of_day["click"], of_day["impression"]),
+            "conversion": rate(of_day["purchase"], of_day["click"]),
+        }
+        for day, of_day in sorted(counts.items())
+    ]
+
+
+def rate(part: int, whole: int) -> float | None:
+    """A share; None of nothing.
+
+    >>> rate(1, 4), rate(0, 0)
+    (0.25, None)
+
+    Args:
+        part: the counted part.
+        whole: the whole.
+    """
+    return part / whole if whole else None
+
+
+def _ads(lake: Lake) -> set[str]:
+    newest = lake.partitions("items", "as_of")[-1]
+    rows = lake.arrow("items", f"as_of = '{newest}'", columns=["item_id", "categories"]).to_pylist()
+    return {row["item_id"] for row in rows if ADVERTISEMENT in (row["categories"] or ())}
+
+
+def sources_of_users(lake: Lake) -> dict[str, str]:
+    """The source of each user; people of several sources are different users."""
+    pairs = lake.arrow("events", columns=["user_id", "source"]).group_by(["user_id", "source"]).aggregate([]).to_pylist()
+    return {row["user_id"]: row["source"] for row in pairs}
+
+
+def sources_of_items(lake: Lake) -> dict[str, str]:
+    """The source of each item of the newest catalogue, by the folder of the file that described it."""
+    newest = lake.partitions("items", "as_of")[-1]
+    rows = lake.arrow("items", f"as_of = '{newest}'", columns=["item_id", "source_file"]).to_pylist()
+    return {row["item_id"]: row["source_file"].split("/")[0].removesuffix("-items") for row in rows}
+
+
+def own_items(lake: Lake, served_on: date) -> list[dict[str, Any]]:
+    """By source of the users, how many of their recommended items come from the same source.
+
+    Args:
+        lake: the lake.
+        served_on: the day of the recommendations.
+    """
+    users, items = sources_of_users(lake), sources_of_items(lake)
+    rows = lake.arrow("recommendations", f"served_on = '{served_on}'", columns=["user_id", "item_id"])
+    people: dict[str, set[str]] = {}
+    counts: Counter[tuple[str, bool]] = Counter()
+    for user, item in zip(rows["user_id"].to_pylist(), rows["item_id"].to_pylist(), strict=True):
+        people.setdefault(users[user], set()).add(user)
+        counts[users[user], items.get(item) == users[user]] += 1
+    return [
+        {"source": source, "users": len(people[source]), "own": counts[source, True], "other": counts[source, False]}
+        for source in sorted(people)
+    ]
 
 
 def advertising(lake: Lake, served_on: date) -> dict[str, Any]:

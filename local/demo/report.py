@@ -13,7 +13,7 @@ from urllib.parse import urlparse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from local.demo.measurements import by_stage
-from local.demo.terminal_summary import SHOWN_METRICS
+from local.demo.terminal_summary import SHOWN_METRICS, next_steps
 from schemas.contract import load_contract, table_names
 from schemas.runtime.cli import parser_of, run_command
 from schemas.runtime.errors import ClickwrightError
@@ -48,7 +48,7 @@ def render(figures: dict[str, Any], folder: Path) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"num": number, "clock": clock}
+    environment.filters |= {"num": number, "clock": clock, "percent": percent}
     environment.globals |= {"link": lambda target: link(target, folder)}
     return environment.get_template("report.html.j2").render(
         f=figures,
@@ -58,6 +58,9 @@ def render(figures: dict[str, Any], folder: Path) -> str:
         models=leads(figures["training"]["models"]),
         metrics=SHOWN_METRICS,
         stages=stage_bars(figures["stages"]),
+        names=figures["data"]["sources"],
+        kinds=kinds_by_source(figures["behaviour"]),
+        steps=next_steps(figures),
         found=sum(finding["found"] for finding in figures["planted"]),
         planted=sum(finding["planted"] for finding in figures["planted"]),
         contracts=[load_contract(name) for name in table_names()],
@@ -75,6 +78,29 @@ def number(value: float | None, digits: int = 0) -> str:
         digits: the number of decimals.
     """
     return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def percent(share: float | None) -> str:
+    """Format a share; an en dash stands for None.
+
+    >>> percent(0.1234), percent(None)
+    ('12.3 %', '–')
+    """
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def kinds_by_source(behaviour: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """By source the number of events of each kind, with bar widths in percent of the most frequent kind of the source.
+
+    >>> kinds_by_source([{"source": "shop", "kind": "view", "events": 4}, {"source": "shop", "kind": "like", "events": 1}])
+    {'shop': [{'kind': 'view', 'events': 4, 'width': 100.0}, {'kind': 'like', 'events': 1, 'width': 25.0}]}
+    """
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in behaviour:
+        own = found.setdefault(row["source"], [])
+        most = own[0]["events"] if own else row["events"]
+        own.append({"kind": row["kind"], "events": row["events"], "width": round(100 * row["events"] / most, 2)})
+    return found
 
 
 def clock(seconds: float) -> str:

@@ -3,15 +3,18 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from local.demo import measurements
 from local.demo.mlflow_client import Tracking
+from local.demo.plan import NAMES, RAW_IDS, Plan
 from local.demo.raw_id_scan import scan
 from local.demo.user_examples import stories
 from local.demo.verify_defects import read_planted, verify
 from local.movielens import dataset
+from local.shop import layout
 from local.stack.__main__ import Services
 from local.stack.airflow_client import AirflowClient, Run
 from schemas.lake.lake import Lake, open_lake
@@ -28,7 +31,7 @@ def gather(
     airflow: AirflowClient,
     tracking: Tracking,
     runs: Sequence[Run],
-    served_on: date,
+    plan: Plan,
 ) -> dict[str, Any]:
     """Collect all figures.
 
@@ -38,47 +41,59 @@ def gather(
         airflow: a client of Airflow.
         tracking: a reader of MLflow.
         runs: the runs of the demonstration, in the order in which they ended.
-        served_on: the day of the recommendations.
+        plan: the demonstration.
     """
-    lake = open_lake(settings)
+    lake, served_on = open_lake(settings), plan.served_on
     write_docs(settings.var / "docs", lake)
     days = measurements.accounts(lake)
     return {
         "code_version": code_version(),
         "data": {
-            "name": "MovieLens 100K",
+            "name": "MovieLens 100K and a simulated shop",
+            "command": plan.command,
+            "sources": NAMES,
+            "effort": plan.effort,
             "terms": dataset.TERMS,
             "licence": dataset.LICENCE,
             "history_since": dataset.HISTORY_SINCE.isoformat(),
             "first_day": dataset.FIRST_DAY.isoformat(),
-            "last_day": dataset.LAST_DAY.isoformat(),
+            "last_day": plan.last_day.isoformat(),
         },
         "tables": measurements.tables(lake),
         "accounts": {"days": days, "total": measurements.total(days)},
         "planted": planted(settings, lake),
+        "behaviour": measurements.behaviour(lake),
+        "shop_days": measurements.outcomes_by_day(lake, layout.SOURCE, dataset.HISTORY_ARRIVAL),
         "sessions": measurements.sessions(lake),
         "training": training(tracking),
         "advertising": measurements.advertising(lake, served_on),
+        "own_items": measurements.own_items(lake, served_on),
         "stories": stories(lake, served_on, served_on - timedelta(days=1)),
         "audits": measurements.audits(lake),
-        "privacy": asdict(scan(settings.var, [needle.encode() for needle in dataset.RAW_IDS])),
+        "privacy": asdict(scan(settings.var, [needle.encode() for needle in RAW_IDS])),
         "stages": measurements.stages(airflow, runs),
         "links": measurements.links(settings, services.airflow_url, services.mlflow_url),
     }
+
+
+def truths(landing: Path) -> dict[str, Path]:
+    """By source, the record of its planted lines."""
+    folder = dataset.truth_folder(landing)
+    return {dataset.SOURCE: folder / "planted.json", layout.SOURCE: folder / "shop.json"}
 
 
 def planted(settings: Settings, lake: Lake) -> list[dict[str, Any]]:
     """The outcome of the planted defects, by kind.
 
     Args:
-        settings: the settings; the record of the defects is next to the landing zone.
+        settings: the settings; the records of the defects are next to the landing zone.
         lake: the lake with the events and rejects.
     """
-    truth = dataset.truth_folder(settings.landing_dir) / "planted.json"
+    lines = [line for path in truths(settings.landing_dir).values() for line in read_planted(path)]
     since = f"arrived_on >= '{dataset.FIRST_DAY}'"
     events = lake.arrow("events", since, columns=["source_file", "line_number", "days_late"])
     rejects = lake.arrow("rejects", since, columns=["source_file", "line_number", "reasons"])
-    return [asdict(finding) for finding in verify(read_planted(truth), events, rejects)]
+    return [asdict(finding) for finding in verify(lines, events, rejects)]
 
 
 def training(tracking: Tracking) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from local.demo.measurements import by_stage
-from schemas.runtime.terminal import in_markup
+from schemas.runtime.terminal import in_markup, literal
 
 SHOWN_METRICS = {
     "validation_ndcg_at_10": "valid NDCG@10",
@@ -25,7 +25,7 @@ def show(figures: dict[str, Any], console: Console) -> None:
         figures: as :func:`local.demo.results.gather` returns them.
         console: the terminal.
     """
-    for part in (_accounts, _planted, _tables, _models, _stories, _stages):
+    for part in (_accounts, _behaviour, _planted, _tables, _models, _stories, _stages):
         console.print()
         part(figures, console)
     console.print()
@@ -56,6 +56,23 @@ def _accounts(figures: dict[str, Any], console: Console) -> None:
         figures_of_day = [f"{day[k]:,}" for k in ("lines", "events", "rejects", "duplicates", "late_events")]
         verdict = "[green]balanced[/]" if day["balanced"] else "[red]NOT BALANCED[/]"
         table.add_row(day["arrived_on"] + (" history" if day.get("history") else ""), *figures_of_day, verdict)
+    _print(console, table)
+
+
+def _behaviour(figures: dict[str, Any], console: Console) -> None:
+    names = figures["data"]["sources"]
+    _heading(console, "Every kind of behaviour", "events by source, counted in the table events")
+    for source in dict.fromkeys(row["source"] for row in figures["behaviour"]):
+        counts = [f"{row['events']:,} {row['kind']}" for row in figures["behaviour"] if row["source"] == source]
+        console.print(literal(f"  {names.get(source, source)}: {', '.join(counts)}"))
+    _heading(console, "The shop by day", "click-through: clicks / impressions; conversion: purchases / clicks")
+    table = _plain(
+        "arrived on", "impressions", "of ads", "clicks", "of ads", "carts", "purchases", "click-through", "conversion"
+    )
+    for day in figures["shop_days"]:
+        counts = [f"{day[kind]:,}" for kind in ("impression", "ad_impression", "click", "ad_click", "cart", "purchase")]
+        rates = ["–" if day[rate] is None else f"{day[rate]:.1%}" for rate in ("click_through", "conversion")]
+        table.add_row(day["arrived_on"] + (" history" if day["history"] else ""), *counts, *rates)
     _print(console, table)
 
 
@@ -103,23 +120,39 @@ def _models(figures: dict[str, Any], console: Console) -> None:
 
 def _stories(figures: dict[str, Any], console: Console) -> None:
     served_on = figures["advertising"]["served_on"]
-    _heading(console, f"Three users, and their recommendations and ads on {served_on}")
+    _heading(console, f"{len(figures['stories'])} users, and their recommendations and ads on {served_on}")
+    names = figures["data"]["sources"]
+    for row in figures["own_items"]:
+        name, all_items = names.get(row["source"], row["source"]), row["own"] + row["other"]
+        share = f"{row['own'] / all_items:.1%} of the {all_items:,} items for its {row['users']:,} users are its own"
+        console.print(literal(f"  {name}: {share}"))
     for story in figures["stories"]:
-        about = f"{story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
+        source = names.get(story["source"], story["source"])
+        about = f"{source}, {story['segment']}, {story['events']} events, likes {', '.join(story['interests'])}"
         console.print(f"  [bold]{in_markup(story['user'][:10])}…[/] {in_markup(about)}", highlight=False)
-        rated = [event for event in story["history"] if event["value"] is not None][:5]
+        known = [event for event in story["history"] if event["title"]][:5]
         table = Table.grid(padding=(0, 2, 0, 0))
         table.add_column(justify="right", style="dim", no_wrap=True)
         table.add_column()
         table.add_column(style="dim")
-        seen = "\n".join(f"{in_markup(event['title'])} ({event['value']:g})" for event in rated)
-        table.add_row("rated", seen)
+        seen = "\n".join(f"{in_markup(event['title'])} ({_did(event)})" for event in known)
+        table.add_row("did", seen)
         for item in story["recommendations"][:5]:
             table.add_row(str(item["rank"]), in_markup(item["title"]), in_markup(item["reason"]))
         for ad in story["creatives"][:1]:
             said = in_markup(f"{ad['body']} ({ad['origin']})")
             table.add_row("ad", f"[italic]{in_markup(ad['headline'])}[/]", said)
         console.print(Padding(table, (0, 0, 0, 4)))
+
+
+def _did(event: dict[str, Any]) -> str:
+    """What a user did with an item: the stars of a rating, otherwise the kind of the event.
+
+    >>> _did({"what": "rating", "value": 4.0}), _did({"what": "purchase", "value": 19.5}), _did({"what": "view", "value": None})
+    ('4', 'purchase 19.5', 'view')
+    """
+    value = "" if event["value"] is None else f"{event['value']:g}"
+    return value if event["what"] == "rating" and value else f"{event['what']} {value}".rstrip()
 
 
 def _stages(figures: dict[str, Any], console: Console) -> None:
@@ -152,3 +185,26 @@ def _farewell(figures: dict[str, Any], console: Console) -> None:
         f"Airflow     {links['airflow']}   MLflow  {links['mlflow']}   [dim]after[/] make up",
         highlight=False,
     )
+    console.print("\n[bold]Three things to try next[/]")
+    for number, (command, gives) in enumerate(next_steps(figures), 1):
+        console.print(f"  {number}. [bold]{in_markup(command)}[/]", highlight=False, soft_wrap=True)
+        console.print(f"     [dim]{in_markup(gives)}[/]", highlight=False)
+
+
+def next_steps(figures: dict[str, Any]) -> list[tuple[str, str]]:
+    """Commands to try after the demonstration, each with what it gives.
+
+    Args:
+        figures: as for :func:`show`.
+    """
+    sources = ",".join(figures["data"]["sources"])
+    more = ("make demo-full", "the other five days of the films and the shop, and all recipes tuned thoroughly")
+    again = ("python -m local.stack.overheads 1998-04-17", "while they run: how the time of a day divides")
+    return [
+        (f"CLICKWRIGHT_SOURCES={sources} make up", "Airflow and MLflow with these runs; it prints addresses and passwords"),
+        again if figures["data"]["effort"] == "full" else more,
+        (
+            "python -m jobs.clean --check schemas/sources/web_log.yaml /var/log/nginx/access.log",
+            "your own log: the outcome of each line, before anything is written; docs/sources.md has the other mappings",
+        ),
+    ]

@@ -2,19 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import date
+from itertools import zip_longest
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from local.demo.measurements import sources_of_users
 from schemas.lake.lake import Lake
 
 LAST_EVENTS = 8
+NOT_DONE = ("impression", "search")
+"""Event types that show no item which the user chose."""
 SEGMENTS = ("regular", "casual", "new", "lapsed")
 
 
-def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[dict[str, Any]]:
-    """Examples from as many segments as possible; users with ad copy come first.
+def stories(lake: Lake, served_on: date, as_of: date, count: int = 4) -> list[dict[str, Any]]:
+    """Examples of each source in turn, from as many segments as possible; users with ads come first.
 
     Args:
         lake: the lake.
@@ -28,9 +32,16 @@ def stories(lake: Lake, served_on: date, as_of: date, count: int = 3) -> list[di
     profiles = {row["user_id"]: row for row in lake.arrow("profiles", f"as_of = '{as_of}'").to_pylist()}
     written = set(copy["user_id"].to_pylist()) if copy else set()
     candidates = sorted(set(recommended["user_id"].to_pylist()), key=lambda user: (user not in written, user))
-    chosen = choose([(user, profiles[user]["segment"]) for user in candidates if user in profiles], count)
+    sources = sources_of_users(lake)
+    known = [user for user in candidates if user in profiles]
+    by_source = [
+        choose([(user, profiles[user]["segment"]) for user in known if sources.get(user) == source], count)
+        for source in sorted({sources[user] for user in known if user in sources})
+    ]
+    chosen = [user for turn in zip_longest(*by_source) for user in turn if user is not None][:count]
     titles = _titles(lake)
-    return [_story(lake, user, profiles[user], recommended, copy, titles) for user in chosen]
+    told = [_story(lake, user, profiles[user], recommended, copy, titles) for user in chosen]
+    return [{**story, "source": sources[story["user"]]} for story in told]
 
 
 def choose(candidates: Sequence[tuple[str, str]], count: int) -> list[str]:
@@ -66,7 +77,7 @@ def _story(
     titles: dict[str, dict[str, Any]],
 ) -> dict[str, Any]:
     columns = ["event_time", "event_type", "item_id", "value", "event_id"]
-    events = lake.arrow("events", f"user_id = '{user}'", columns=columns)
+    events = lake.arrow("events", f"user_id = '{user}' and event_type not in {NOT_DONE}", columns=columns)
     latest = events.sort_by([("event_time", "descending"), ("event_id", "ascending")]).slice(0, LAST_EVENTS)
     best = recommended.filter(pc.equal(recommended["user_id"], user)).sort_by("rank")
     ads = copy.filter(pc.equal(copy["user_id"], user)) if copy else None

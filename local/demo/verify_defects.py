@@ -33,7 +33,7 @@ class Finding:
 
 
 def read_planted(path: Path) -> list[dict[str, Any]]:
-    """The planted defects, as ``local.movielens`` recorded them.
+    """The planted defects, as ``local.movielens`` or ``local.shop`` recorded them.
 
     Raises:
         ClickwrightError: the record does not exist.
@@ -48,13 +48,15 @@ def verify(planted: Iterable[dict[str, Any]], events: pa.Table, rejects: pa.Tabl
     """Look up every planted line in the tables.
 
     Args:
-        planted: entries of ``planted.json``.
+        planted: entries of ``planted.json`` and ``shop.json``.
         events: ``source_file``, ``line_number``, ``days_late`` of the events.
         rejects: ``source_file``, ``line_number``, ``reasons`` of the rejects.
     """
     late: dict[Place, int | None] = dict(zip(_places(events), events["days_late"].to_pylist(), strict=True))
     refused: dict[Place, list[str]] = dict(zip(_places(rejects), rejects["reasons"].to_pylist(), strict=True))
-    findings = {kind: Finding(kind.value, kind.description, kind.expected.value) for kind in LINES}
+    planted = list(planted)
+    kinds = {*LINES, *(Defect(entry["kind"]) for entry in planted)}
+    findings = {kind: Finding(kind.value, kind.description, kind.expected.value) for kind in Defect if kind in kinds}
     for entry in planted:
         finding = findings[Defect(entry["kind"])]
         finding.planted += 1

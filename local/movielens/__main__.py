@@ -6,10 +6,10 @@ from pathlib import Path
 from textwrap import fill
 from typing import Any
 
-from local.movielens.dataset import ITEMS, LICENCE, SOURCE, TERMS, build, truth_folder, wheel_folder
+from local.movielens.dataset import ITEMS, LAST_DAY, LICENCE, SOURCE, TERMS, build, truth_folder, wheel_folder
 from local.movielens.defects import LINES
-from local.movielens.landing_lines import write_new
-from schemas.runtime.cli import parser_of, run_command
+from local.movielens.landing_lines import arrives_by, write_new
+from schemas.runtime.cli import day, parser_of, run_command
 from schemas.runtime.local_files import write_atomically
 from schemas.runtime.settings import get_settings
 
@@ -23,17 +23,20 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
         "--truth", type=Path, help="folder of planted.json (default: the landing zone's path with -truth appended)"
     )
     parser.add_argument("--seed", type=int, default=settings.seed, help="seed of the planted defects (default: %(default)s)")
+    parser.add_argument("--until", type=day, default=LAST_DAY, help="the last arrival day to lay out (default: %(default)s)")
     args = parser.parse_args(argv)
     truth = args.truth or truth_folder(args.landing)
     files, planted, counts = build(wheel_folder(), args.seed)
-    written = write_new(args.landing, files, (SOURCE, ITEMS))
-    record = {"seed": args.seed, "lines": dict(sorted(counts.items())), "defects": planted}
+    written = write_new(args.landing, files, (SOURCE, ITEMS), args.until)
+    laid_out = {arrived_on: lines for arrived_on, lines in sorted(counts.items()) if arrived_on <= str(args.until)}
+    planted = [defect for defect in planted if defect["arrived_on"] <= str(args.until)]
+    record = {"seed": args.seed, "lines": laid_out, "defects": planted}
     write_atomically(truth / "planted.json", json.dumps(record, indent=1))
     return {
         "landing": str(args.landing),
-        "files": len(files),
+        "files": sum(arrives_by(name, args.until) for name in files),
         "files_written": written,
-        "lines": dict(sorted(counts.items())),
+        "lines": laid_out,
         "planted": {kind.value: sum(d["kind"] == kind for d in planted) for kind in LINES},
         "truth": str(truth / "planted.json"),
         "terms": LICENCE,

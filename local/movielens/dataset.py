@@ -1,5 +1,7 @@
 """MovieLens 100K as a landing zone: its history as one dump, its last seven days as daily arrivals.
 
+The short demonstration lays out only the first two of these days (``--until``); the full one adds the other five.
+
 ``python -m local.movielens --landing var/landing`` reads the ratings from the ``recbole`` wheel and writes gzipped JSON
 lines: ``movielens/arrived=<hour>/part-*.jsonl.gz`` (events, in the format of a web shop's collector) and
 ``movielens-items/arrived=<hour>/items.jsonl.gz`` (the catalogue). The daily arrivals contain planted defects
@@ -19,7 +21,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from local.movielens.defects import plant, records
+from local.movielens.defects import late_for, plant, records
 from local.movielens.landing_lines import HOUR, Line, arrival_day, compress, folder, hour_of, iso, place, to_json
 from schemas.runtime.errors import ConfigError
 
@@ -27,6 +29,8 @@ SOURCE = "movielens"
 ITEMS = "movielens-items"
 FIRST_DAY = date(1998, 4, 16)
 LAST_DAY = date(1998, 4, 22)
+SHORT_LAST_DAY = date(1998, 4, 17)
+"""The last day of the short demonstration: with the day before, it shows every kind of planted defect."""
 HISTORY_SINCE = date(1997, 9, 20)
 HISTORY_ARRIVAL = FIRST_DAY - timedelta(days=1)
 ROBOT_DAY = date(1998, 4, 17)
@@ -173,6 +177,9 @@ def build(folder_of_wheel: Path, seed: int) -> tuple[dict[str, bytes], list[dict
     history = [line for line in lines if line.at.date() < FIRST_DAY]
     days = [FIRST_DAY + timedelta(days=i) for i in range((LAST_DAY - FIRST_DAY).days + 1)]
     daily = plant(lines[len(history) :], days, ROBOT_DAY, random.Random(seed))
+    late = late_for(history, HISTORY_ARRIVAL, random.Random(seed))
+    moved = {line.event["event_id"] for line in late}
+    history, daily = [line for line in history if line.event["event_id"] not in moved], [*daily, *late]
     placed = place(SOURCE, daily)
     dump = folder(SOURCE, history[0].arrives)
     text: dict[str, list[str]] = {}

@@ -30,8 +30,11 @@ LINES = {
     Defect.UNKNOWN_TYPE: 3,
     Defect.TOO_LATE: 1,
     Defect.ROBOT: 90,
-    Defect.LATE: 10,
+    Defect.LATE: 13,
 }
+LATE_FOR_HISTORY = 3
+"""So many of the late lines are of the last day of the history and arrive on the first day, whose arrival so changes a day that
+is published for certain, even if the daily arrivals are processed side by side."""
 
 
 # How to damage a line for each of these kinds; the variants are used in turn.
@@ -88,7 +91,8 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
     for day in days:
         rng.shuffle(stock[day])
 
-    late = [_late(line, days[-1], i) for i, line in enumerate(_deal(stock, days[-4:-1], LINES[Defect.LATE]))]
+    some = _deal(stock, days[-4:-1], LINES[Defect.LATE] - LATE_FOR_HISTORY)
+    late = [_late(line, days[-1], i) for i, line in enumerate(some)]
     moved = {line.event["event_id"] for line in late}
     planted = list(late)
     for i, line in enumerate(_deal(stock, days, LINES[Defect.EXACT_DUPLICATE])):
@@ -105,6 +109,18 @@ def plant(lines: Sequence[Line], days: Sequence[date], robot_day: date, rng: ran
             planted.append(replace(twin, event=ways[i % len(ways)](twin.event, twin.at), kind=kind))
     robot = _robot(robot_day, [line.event for line in lines], rng)
     return [line for line in lines if line.event["event_id"] not in moved] + planted + robot
+
+
+def late_for(lines: Sequence[Line], day: date, rng: random.Random) -> list[Line]:
+    """Some lines of the last day of the history, away from midnight, as late lines of the day after.
+
+    Args:
+        lines: the lines of the history.
+        day: its last day.
+        rng: the only source of randomness.
+    """
+    some = [line for line in lines if line.at.date() == day and 2 <= line.at.hour < 22]
+    return [_late(line, day + timedelta(days=1), i) for i, line in enumerate(rng.sample(some, LATE_FOR_HISTORY))]
 
 
 def _deal(stock: dict[date, list[Line]], days: Sequence[date], count: int) -> list[Line]:

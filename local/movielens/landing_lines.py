@@ -111,24 +111,39 @@ def place(source: str, lines: Iterable[Line], lines_a_part: int = LINES_A_PART) 
 
 
 def compress(lines: Iterable[str]) -> bytes:
-    """Gzip without a name or a time, so that the same lines give the same bytes.
+    """Gzip without a name or a time, so that the same lines give the same bytes; escaped surrogates become bytes again.
 
     >>> gzip.decompress(compress(["a", "b"]))
     b'a\\nb\\n'
     """
     buffer = io.BytesIO()
     with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as file:
-        file.write("".join(f"{line}\n" for line in lines).encode())
+        file.write("".join(f"{line}\n" for line in lines).encode(errors="surrogateescape"))
     return buffer.getvalue()
 
 
-def write_new(root: Path, files: dict[str, bytes], sources: Iterable[str]) -> int:
+def arrives_by(file: str, last: date) -> bool:
+    """Whether a file of a landing zone arrives on an arrival day, or before it.
+
+    >>> arrives_by("movielens/arrived=1998-04-17T00/part-000.jsonl.gz", date(1998, 4, 16))
+    True
+
+    Args:
+        file: its path relative to the landing zone.
+        last: the arrival day.
+    """
+    hour = datetime.strptime(file.split("arrived=")[1][:13] + "+0000", "%Y-%m-%dT%H%z")
+    return arrival_day(hour) <= last
+
+
+def write_new(root: Path, files: dict[str, bytes], sources: Iterable[str], until: date | None = None) -> int:
     """Write files below ``root``; existing files with the same content stay untouched.
 
     Args:
         root: the landing zone.
         files: content by path relative to ``root``.
         sources: the sources whose folders may hold only these files.
+        until: the last arrival day to write; later files are allowed, but not written. None for all.
 
     Returns:
         The number of files written.
@@ -143,7 +158,7 @@ def write_new(root: Path, files: dict[str, bytes], sources: Iterable[str]) -> in
             f"the landing zone holds {len(strange)} files with other content, such as {strange[0]}; "
             f"in {root}; name another folder with --landing, or clear it with `make clean`"
         )
-    missing = sorted(files.keys() - there)
+    missing = sorted(name for name in files.keys() - there if until is None or arrives_by(name, until))
     for name in missing:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

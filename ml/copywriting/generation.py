@@ -2,14 +2,14 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ml.copywriting.ad_copy import AdFacts, Copy
 from ml.copywriting.guards import failed_guards
 from ml.copywriting.language_model import LanguageModel, prompt
-from ml.copywriting.lexicon import Lexicon
+from ml.copywriting.lexicon import Lexicon, lexicon_for
 from ml.copywriting.template import template
 from schemas.runtime.cli import log
 
@@ -52,14 +52,14 @@ def seed_of(facts: AdFacts, attempt: int, seed: int) -> int:
 
 
 def write_all(
-    ads: Sequence[Ad], model: LanguageModel, lexicon: Lexicon, seed: int, guided: bool = True
+    ads: Sequence[Ad], model: LanguageModel, lexicons: Sequence[Lexicon], seed: int, guided: bool = True
 ) -> tuple[list[Written], dict[str, Any]]:
     """Copy for every ad for which some copy passes the checks, and counts; equal facts get equal copy.
 
     Args:
         ads: the ads to write.
         model: writes the copy; a template is the fallback.
-        lexicon: the grammar and the words of the copy.
+        lexicons: grammars and words of the copy; an item's categories choose among them.
         seed: of the run.
         guided: whether the model keeps to the grammar.
     """
@@ -69,8 +69,7 @@ def write_all(
     tried, passed_first = 0, 0
     for attempt in range(TRIES):
         waiting = [facts for facts in distinct if facts not in copies]
-        for start in range(0, len(waiting), BATCH):
-            batch = waiting[start : start + BATCH]
+        for batch, lexicon in _batches(waiting, lexicons):
             seeds = [seed_of(facts, attempt, seed) for facts in batch]
             for facts, own, copy in zip(batch, seeds, model.write(batch, seeds, lexicon, guided), strict=True):
                 tried += 1
@@ -82,6 +81,7 @@ def write_all(
         passed_first = len(copies) if attempt == 0 else passed_first
     for facts in distinct:
         if facts not in copies:
+            lexicon = lexicon_for(facts.categories, lexicons)
             copy = template(facts, lexicon)
             if failed := failed_guards(copy, facts, lexicon):
                 log.warning("no copy passes the checks", title=facts.title, failed=failed)
@@ -99,3 +99,11 @@ def write_all(
         "passed_at_first_try": passed_first,
         "failed_checks": dict(sorted(failures.items())),
     }
+
+
+def _batches(waiting: Sequence[AdFacts], lexicons: Sequence[Lexicon]) -> Iterator[tuple[list[AdFacts], Lexicon]]:
+    """Ads of one lexicon at a time, which share its grammar."""
+    for lexicon in lexicons:
+        own = [facts for facts in waiting if lexicon_for(facts.categories, lexicons) is lexicon]
+        for start in range(0, len(own), BATCH):
+            yield own[start : start + BATCH], lexicon

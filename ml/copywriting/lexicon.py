@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from schemas.runtime.errors import ConfigError
 
-DEFAULT = Path(__file__).parent / "lexicons" / "films.yaml"
+FOLDER = Path(__file__).parent / "lexicons"
+DEFAULT = FOLDER / "films.yaml"
 REFERENCE = re.compile(r"\{(\w+)\}")
 WORDS = re.compile(r"[^\W_]+")
 FACTS = frozenset({"title", "year", "liked", "a_kind", "mood"})
@@ -99,6 +100,24 @@ class Lexicon(BaseModel):
             facts: values by name.
         """
         return [text.format(**facts) for text in self.rules[rule]]
+
+
+def lexicon_for(categories: Sequence[str], lexicons: Sequence[Lexicon]) -> Lexicon:
+    """The lexicon that knows most of an item's categories; of equal ones, and for unknown categories, the first.
+
+    Args:
+        categories: of the item.
+        lexicons: at least one.
+
+    >>> [lexicon_for(names, packaged()).noun for names in (["Drama"], ["Kitchen", "Cooking"], [])]
+    ['film', 'product', 'film']
+    """
+    return max(lexicons, key=lambda lexicon: len(lexicon.categories.keys() & set(categories)))
+
+
+def packaged() -> list[Lexicon]:
+    """The lexicons of this package: that of films first, the others by name."""
+    return [load_lexicon(path) for path in sorted(FOLDER.glob("*.yaml"), key=lambda path: (path != DEFAULT, path.name))]
 
 
 def with_article(noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -37,6 +38,12 @@ class PinnedData(BaseModel):
     seed: int
     encoder: str | None = None
     """Digest of the sentence encoder."""
+    effort: Literal["full", "quick"] = "full"
+    """How thoroughly recipes are tuned: ``quick`` tries fewer settings and trains networks for fewer epochs."""
+
+    @property
+    def quick(self) -> bool:
+        return self.effort == "quick"
 
 
 def training_folder(run: str) -> Path:

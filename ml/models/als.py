@@ -30,7 +30,9 @@ BLOCKS = 2
 """Spark's blocks of users and of items. With more than two the order of a sum, and so the last digit, varies between runs."""
 
 QUICK_COMPILER = "-XX:TieredStopAtLevel=1"
-"""Java option that suits jobs of seconds; a training was measured to take twice as long with it."""
+"""Java option that suits jobs of seconds; the training of a long log was measured to take twice as long with it."""
+SHORT_JOB = 1_000_000
+"""Interactions up to which that option stays: of 100,000, start and first fit took 19 processor seconds instead of 34."""
 CHECKPOINT_EVERY = 3
 """Iterations. Without checkpoints the lineage of an iteration contains all earlier ones and overflows Java's stack."""
 
@@ -89,21 +91,23 @@ class ALS(Recommender):
             train: interactions to factorise.
             catalog, log: not used.
             seed: of the initial factors.
-            validation: queries to tune on by NDCG@10, of which at most 2000 are used.
+            validation: queries to tune on by NDCG@10, of which at most 2000 are used; not used if ``quick``.
 
         Raises:
             ConfigError: Java, which Spark needs, is not installed.
         """
-        from schemas.spark.session import session_for_a_while
-
-        settings = get_settings()
-        long_job = {"spark_driver_java_options": settings.spark_driver_java_options.replace(QUICK_COMPILER, "")}
         self.popularity = popularity(train)
-        with session_for_a_while("als", settings.model_copy(update=long_job)) as spark:
+        with spark_for(len(train)) as spark:
             self._factorise(spark, train, seed)
-            if validation is not None and len(validation):
+            if validation is not None and len(validation) and not self.quick:
                 self._search(spark, train, seed, validation.sample(TUNING_QUERIES))
         return self
+
+    @classmethod
+    @contextmanager
+    def ready(cls, interactions: int) -> Iterator[None]:
+        with spark_for(interactions):
+            yield
 
     def _factorise(self, spark: "SparkSession", train: Interactions, seed: int) -> None:
         import pyarrow as pa
@@ -129,7 +133,7 @@ class ALS(Recommender):
         self.item_factors[factors["id"].to_numpy()] = np.stack(factors["features"].to_numpy())
 
     def _search(self, spark: "SparkSession", train: Interactions, seed: int, cases: Cases) -> None:
-        from ml.models.rank import ndcg_of, rank_cases
+        from ml.models.rank import tuning_score
 
         def changed(model: ALS, name: str, value: float) -> ALS:
             other = ALS(**{**model._settings, name: value})
@@ -138,7 +142,7 @@ class ALS(Recommender):
             return other
 
         def judged(model: ALS) -> float:
-            return ndcg_of(rank_cases(model, cases).ranks, cases)
+            return tuning_score(model, cases)
 
         found: ALS = ascend(self, self.SEARCH, changed, judged, rounds=1)
         self._settings, self.item_factors = found._settings, found.item_factors
@@ -204,6 +208,23 @@ class ALS(Recommender):
     @property
     def chosen(self) -> dict[str, Any]:
         return {name: self._settings[name] for name in self.SEARCH}
+
+
+@contextmanager
+def spark_for(interactions: int) -> "Iterator[SparkSession]":
+    """The Spark session of this process; without one, a new session that ends with the block.
+
+    Args:
+        interactions: of the largest fit.
+    """
+    from schemas.spark.session import session_for_a_while
+
+    settings = get_settings()
+    if interactions > SHORT_JOB:
+        options = settings.spark_driver_java_options.replace(QUICK_COMPILER, "")
+        settings = settings.model_copy(update={"spark_driver_java_options": options})
+    with session_for_a_while("als", settings) as spark:
+        yield spark
 
 
 @contextmanager

@@ -5,7 +5,8 @@ Shapes: B histories, I items of the catalogue, N interactions, U users.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -54,10 +55,22 @@ class Recommender(ABC):
     """Whether items without interactions are scored, by their text."""
     by_gradient: ClassVar[bool] = False
     """Whether the fit is long: it saves checkpoints, and the processes of ``torchrun`` share it."""
+    quick: bool = False
+    """Whether to tune in a fraction of the time (``ml.pin --effort quick``): fewer trials, fewer epochs."""
     checkpoints: "Checkpoints | None" = None
     """Where such a fit saves its progress and resumes from."""
     library: "FittedModels | None" = None
     """Fitted models, among which a hybrid finds its members."""
+
+    @classmethod
+    @contextmanager
+    def ready(cls, interactions: int) -> Iterator[None]:
+        """Start what several fits share and is slow to start, such as Spark; a fit without it starts its own.
+
+        Args:
+            interactions: of the largest fit.
+        """
+        yield
 
     @abstractmethod
     def fit(
@@ -97,11 +110,19 @@ class Recommender(ABC):
             library: fitted models; a new one is added.
             train, catalog, seed, validation, log: as for ``fit``.
         """
-        settings = json.dumps(self.settings, sort_keys=True)
-        origin = (self.name, settings, id(train), None if validation is None else id(validation), seed)
+        origin = self.origin(train, validation, seed)
         if origin not in library:
             library[origin] = self.fit(train, catalog, seed=seed, validation=validation, log=log)
         return library[origin]
+
+    def origin(self, train: Interactions, validation: Cases | None, seed: int) -> tuple[Any, ...]:
+        """The key of this model in a library before its fit.
+
+        Args:
+            train, validation, seed: as for ``fit``.
+        """
+        settings = json.dumps(self.settings, sort_keys=True)
+        return self.name, settings, self.quick, id(train), None if validation is None else id(validation), seed
 
     @abstractmethod
     def scores(

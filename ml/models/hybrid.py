@@ -15,7 +15,7 @@ from ml.models.base import FittedModels, Log, Recommender, Scores, read_config, 
 
 MEMBERS = ("transformer", "als", "cooccurrence", "markov")
 STEPS = 20
-"""Shares are multiples of 1 / STEPS."""
+"""Shares are multiples of 1 / STEPS; of twice that in a training of little effort."""
 
 
 def standard(scores: Scores) -> Scores:
@@ -92,7 +92,7 @@ class Hybrid(Recommender):
         library: FittedModels = {} if self.library is None else self.library
         for place, member in enumerate(self.members):
             if is_rank_zero() or member.by_gradient:
-                member.checkpoints = self.checkpoints
+                member.checkpoints, member.quick = self.checkpoints, self.quick
                 self.members[place] = member.fit_once(
                     train, catalog, seed=seed, library=library, validation=validation, log=log
                 )
@@ -108,7 +108,8 @@ class Hybrid(Recommender):
         from ml.models.rank import mask_seen, ndcg_of, rank_of_target
 
         member, parts = self.members[1 + added], self._chosen["blend"]
-        shares = [step / STEPS for step in range(STEPS + 1)]
+        steps = STEPS // 2 if self.quick else STEPS
+        shares = [step / steps for step in range(steps + 1)]
         ranks = {(form, share): np.empty(len(cases), dtype=np.int64) for form in FORMS for share in shares}
         for first in range(0, len(cases), batch_size):
             part = slice(first, first + batch_size)

@@ -52,10 +52,10 @@ class Popularity(Recommender):
         return self
 
     def _judged(self, train: Interactions, validation: Cases, days: float) -> float:
-        from ml.models.rank import ndcg_of, rank_cases
+        from ml.models.rank import tuning_score
 
         self.popularity = popularity(train, days)
-        return ndcg_of(rank_cases(self, validation).ranks, validation)
+        return tuning_score(self, validation)
 
     def scores(
         self,

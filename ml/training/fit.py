@@ -7,7 +7,7 @@ from typing import Any
 
 from ml.data.splits import Split
 from ml.evaluation.evaluate import Evaluation, evaluate
-from ml.models import build, load_recommender, save_recommender
+from ml.models import build, load_recommender, recipe, save_recommender
 from ml.models.base import FittedModels, Log, Recommender
 from ml.models.checkpoints import Checkpoints
 from schemas.runtime.cli import log
@@ -30,7 +30,13 @@ class Fitted:
 
 
 def fit_and_test(
-    name: str, split: Split, seed: int, folder: Path, library: FittedModels, kept: Checkpoints | None = None
+    name: str,
+    split: Split,
+    seed: int,
+    folder: Path,
+    library: FittedModels,
+    kept: Checkpoints | None = None,
+    quick: bool = False,
 ) -> Fitted:
     """Fit, choose settings by validation, refit, save, load and test; reproducible by ``seed`` on one kind of machine.
 
@@ -41,13 +47,15 @@ def fit_and_test(
         folder: for the saved model.
         library: fitted models that recipes share.
         kept: stores the checkpoints of long fits.
+        quick: whether to tune in a fraction of the time.
     """
     epochs, refit_epochs = Epochs(), Epochs()
     began = time.perf_counter()
-    tuned = fit(name, split, seed, library, kept, epochs.log)
-    validation = evaluate(tuned, split.validation, split.catalog, split.fit.item_counts)
-    fitted = time.perf_counter()
-    final = refit(name, tuned.chosen, split, seed, library, kept, refit_epochs.log)
+    with recipe(name).ready(len(split.refit)):
+        tuned = fit(name, split, seed, library, kept, epochs.log, quick)
+        validation = evaluate(tuned, split.validation, split.catalog, split.fit.item_counts)
+        fitted = time.perf_counter()
+        final = refit(name, tuned.chosen, split, seed, library, kept, refit_epochs.log, quick)
     digest = save_recommender(final, split.catalog.item_ids, folder)
     refitted = time.perf_counter()
     model, _ = load_recommender(folder)
@@ -61,7 +69,13 @@ def fit_and_test(
 
 
 def fit(
-    name: str, split: Split, seed: int, library: FittedModels, kept: Checkpoints | None = None, log: Log | None = None
+    name: str,
+    split: Split,
+    seed: int,
+    library: FittedModels,
+    kept: Checkpoints | None = None,
+    log: Log | None = None,
+    quick: bool = False,
 ) -> Recommender:
     """Fit a recipe on the interactions before the validation window, and choose its settings by validation.
 
@@ -72,9 +86,10 @@ def fit(
         library: fitted models that recipes share.
         kept: stores the checkpoints of long fits.
         log: gets the metrics of each epoch.
+        quick: whether to tune in a fraction of the time.
     """
     model = build(name, library)
-    model.checkpoints = kept and kept.of("fit")
+    model.checkpoints, model.quick = kept and kept.of("fit"), quick
     return model.fit_once(split.fit, split.catalog, seed=seed, library=library, validation=split.validation, log=log)
 
 
@@ -86,6 +101,7 @@ def refit(
     library: FittedModels,
     kept: Checkpoints | None = None,
     log: Log | None = None,
+    quick: bool = False,
 ) -> Recommender:
     """Fit a recipe with chosen settings on all interactions before the test.
 
@@ -97,9 +113,10 @@ def refit(
         library: fitted models that recipes share.
         kept: stores the checkpoints of long fits.
         log: gets the metrics of each epoch.
+        quick: whether to tune in a fraction of the time.
     """
     model = build(name, library, **chosen)
-    model.checkpoints = kept and kept.of("refit")
+    model.checkpoints, model.quick = kept and kept.of("refit"), quick
     return model.fit_once(split.refit, split.catalog, seed=seed, library=library, log=log)
 
 

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from ml.training.fit import Fitted
 
 
-def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", library: "FittedModels") -> None:
+def help_to_train(client: "MlflowClient", pinned: PinnedData, name: str, split: "Split", library: "FittedModels") -> None:
     """The part of all ranks except rank 0 in training a network.
 
     Args:
         client: of MLflow.
-        seed: of everything random.
+        pinned: the pinned data of the training.
         name: of the recipe.
         split: the interactions and the queries.
         library: fitted models that recipes share.
@@ -37,8 +37,8 @@ def help_to_train(client: "MlflowClient", seed: int, name: str, split: "Split", 
     from ml.training.fit import fit, refit
 
     kept = RunCheckpoints(client, broadcast(""))
-    tuned = fit(name, split, seed, library, kept)
-    refit(name, tuned.chosen, split, seed, library, kept)
+    tuned = fit(name, split, pinned.seed, library, kept, quick=pinned.quick)
+    refit(name, tuned.chosen, split, pinned.seed, library, kept, quick=pinned.quick)
 
 
 def expect_encoder(pinned: PinnedData) -> None:
@@ -127,7 +127,7 @@ def train_one(
         kept = None
         if recipe(name).by_gradient:
             kept = RunCheckpoints(client, broadcast(active.info.run_id))
-        fitted = fit_and_test(name, split, pinned.seed, Path(scratch) / "recommender", library, kept)
+        fitted = fit_and_test(name, split, pinned.seed, Path(scratch) / "recommender", library, kept, pinned.quick)
         log_run(pinned, name, split, fitted)
         if kept is not None:
             kept.clear()
@@ -181,6 +181,7 @@ def log_run(pinned: PinnedData, name: str, split: "Split", fitted: "Fitted") -> 
             **{f"recipe.{key}": value for key, value in fitted.model.settings.items()},
             "recipe": name,
             "seed": pinned.seed,
+            "effort": pinned.effort,
             "train_until": str(pinned.train_until),
             "valid_days": pinned.valid_days,
             "fit_events": len(split.fit),

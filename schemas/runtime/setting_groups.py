@@ -298,6 +298,7 @@ class ServingSettings(SettingsGroup):
     recommend_explored: int = Field(
         0, ge=0, description="exploration: number of last ranks of a list that are drawn at random, with recorded propensity"
     )
+    copywriter_ads: int = Field(36, gt=0, description="ads that the copywriter writes a day, each for one user")
     recommend_candidates: int = Field(
         100,
         gt=0,

@@ -22,6 +22,8 @@ from ml.models.transformer.network import SequenceConfig, SequenceModel
 from ml.models.transformer.sequences import Windows, as_batch, case_windows, sequence
 from ml.models.transformer.trainer import train as trained
 
+QUICK = {"max_epochs": 2, "patience": 1}
+"""Upper limits of these settings for a training of little effort."""
 NETWORK = ("width", "layers", "heads", "max_length", "dropout", "identity_dropout")
 
 
@@ -84,6 +86,8 @@ class Transformer(Recommender, Factored):
         """
         limit_threads()
         set_seed(seed)
+        if self.quick:
+            self._settings |= {name: min(self._settings[name], most) for name, most in QUICK.items()}
         shape: dict[str, Any] = {name: self._settings[name] for name in NETWORK}
         if not catalog.described:
             shape["identity_dropout"] = 0.0  # without texts nothing could replace a dropped identity

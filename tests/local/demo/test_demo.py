@@ -6,6 +6,7 @@ demonstration on the real services.
 
 import io
 import json
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,13 +19,15 @@ import yaml
 from rich.console import Console
 
 import local.demo.__main__ as demo
-from local.demo.driver import Driver, Watch, log_duration
+from local.demo.driver import Driver, Watch, at_work
+from local.demo.plan import FULL, SHORT
+from local.demo.progress import Overview
 from local.demo.terminal_summary import show
 from local.demo.user_examples import choose
 from local.movielens import dataset
 from local.movielens.defects import LINES
 from local.stack.airflow_client import DAY_DAG, LATE_DAG, RECOMMEND_DAG, TRAIN_DAG, AirflowClient, Run, Task
-from schemas.runtime.errors import ClickwrightError
+from schemas.runtime.errors import ClickwrightError, ConfigError
 from schemas.runtime.settings import ROOT
 from schemas.runtime.terminal import printable
 from schemas.source import Source
@@ -105,7 +108,18 @@ def said() -> io.StringIO:
 
 
 def driver(airflow: AirflowClient, said: io.StringIO, logs: Path = Path("/logs")) -> Driver:
-    return Driver(airflow, logs, Console(file=said, width=200, force_terminal=False))
+    return Driver(airflow, logs, overview(said))
+
+
+def overview(said: io.StringIO, *, terminal: bool = False) -> Overview:
+    shown = Overview(Console(file=said, width=200, force_terminal=terminal), SHORT.steps)
+    shown.estimate.begin(SHORT.steps[0])
+    return shown
+
+
+@pytest.fixture(autouse=True)
+def says_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("local.demo.progress.SAYS_AGAIN_AFTER_S", 0.0)
 
 
 def test_history_is_loaded_once(said: io.StringIO) -> None:
@@ -151,7 +165,7 @@ def test_late_days_without_a_run_are_an_error(said: io.StringIO, monkeypatch: py
 def test_progress_shows_day_and_task(said: io.StringIO) -> None:
     driver(Played(), said).backfill(date(1998, 4, 16), date(1998, 4, 17))
     assert "1998-04-16  clean.audit" in said.getvalue()
-    assert "2/2 runs done" in said.getvalue()
+    assert "2 of 2 runs done; done" in said.getvalue()
 
 
 def test_failed_task_is_reported_with_message_and_log(said: io.StringIO, tmp_path: Path) -> None:
@@ -166,7 +180,7 @@ def test_failed_task_is_reported_with_message_and_log(said: io.StringIO, tmp_pat
     assert "error:" not in str(error.value)
 
 
-def test_training_runs_once_per_date(said: io.StringIO) -> None:
+def test_training_runs_once_per_date_and_effort(said: io.StringIO) -> None:
     airflow = Played()
     _, now = driver(airflow, said).train(dataset.FIRST_DAY)
     assert now
@@ -175,7 +189,22 @@ def test_training_runs_once_per_date(said: io.StringIO) -> None:
     assert not again
     _, other = driver(airflow, said).train(dataset.LAST_DAY)
     assert other
-    assert airflow.did.count(f"trigger {TRAIN_DAG}") == 2
+    _, thorough = driver(airflow, said).train(dataset.LAST_DAY, "quick")
+    assert thorough
+    assert airflow.did.count(f"trigger {TRAIN_DAG}") == 3
+
+
+def test_gate_that_keeps_the_champion_is_an_outcome(said: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    airflow = Played(ends="failed")
+    monkeypatch.setattr(airflow, "failures", lambda *_: {"gate": "error: it does not beat the champion, version 1"})
+    with pytest.raises(ClickwrightError, match="task gate failed"):
+        driver(airflow, said).train(dataset.FIRST_DAY)
+    run, now = driver(airflow, said).train(dataset.FIRST_DAY, "quick", has_champion=lambda: True)
+    assert (run.state, now) == ("failed", True)
+    assert "the gate kept the present champion: it does not beat the champion, version 1" in said.getvalue()
+    did = list(airflow.did)
+    assert driver(airflow, said).train(dataset.FIRST_DAY, "quick", has_champion=lambda: True) == (run, False)
+    assert not [what for what in airflow.did[len(did) :] if not what.startswith("unpause")]
 
 
 @pytest.mark.parametrize(
@@ -200,18 +229,18 @@ def test_recommend_starts_only_missing_runs(said: io.StringIO, state: str | None
 
 def test_at_work_prefers_running_tasks() -> None:
     waits, runs = Task("a", "queued", 1, None), Task("b", "running", 1, None)
-    assert log_duration([waits, runs]) == "b"
-    assert log_duration([waits]) == "a (queued)"
-    assert log_duration([]) == "starting"
+    assert at_work([waits, runs]) == "b"
+    assert at_work([waits]) == "a (queued)"
+    assert at_work([]) == "starting"
 
 
 def test_bar_counts_tasks_of_finished_and_running_runs() -> None:
-    watch = Watch(Console(file=io.StringIO(), force_terminal=True), "days", 2, 2)
+    shown = overview(io.StringIO(), terminal=True)
+    watch = Watch(shown, 2, 2)
     airflow = Played()
     ended, going = airflow.add(DAY_DAG, "success", HISTORY), airflow.add(DAY_DAG, "running", HISTORY)
     watch([ended, going], {going.run_id: airflow.tasks(DAY_DAG, going.run_id)})
-    (row,) = watch.bar.tasks
-    assert (row.completed, row.total) == (3, 4)
+    assert shown.estimate.share == 3 / 4
 
 
 def test_users_of_different_segments_come_first() -> None:
@@ -222,7 +251,16 @@ def test_users_of_different_segments_come_first() -> None:
 
 def test_summary_shows_the_main_figures(said: io.StringIO) -> None:
     show(figures(), Console(file=said, width=160))
-    for shown in ("balanced", "98,911", "8377410834438382072", "line.not_json 8", "transformer", "because you liked Heat"):
+    for shown in (
+        *("balanced", "98,911", "8377410834438382072", "line.not_json 8", "transformer", "because you liked Heat"),
+        *(
+            "shop: 271 impression, 2 purchase",
+            "11.4%",
+            "93.5% of the 1,130 items",
+            "Three things to try next",
+            "make demo-full",
+        ),
+    ):
         assert shown in said.getvalue()
     assert "Heat</b> & Dust (4)" in said.getvalue()
 
@@ -254,6 +292,46 @@ def test_broken_promises_fail_the_demonstration(wrong: dict[str, Any]) -> None:
 
 def test_figures_are_json() -> None:
     assert json.loads(json.dumps(figures())) == figures()
+
+
+# Settings
+
+
+def test_demonstration_chooses_what_the_environment_leaves_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLICKWRIGHT_COPYWRITER_ADS", "3")
+    monkeypatch.delenv("CLICKWRIGHT_SPARK_CLASS_ARCHIVE", raising=False)
+    for name in SHORT.settings:  # restored after the test, though the demonstration sets them
+        monkeypatch.setenv(name, os.environ.get(name, SHORT.settings[name]))
+    settings = demo.choose_settings(SHORT)
+    assert settings.source_names == ["movielens", "simulated"]
+    assert settings.copywriter_ads == 3
+    assert not settings.spark_class_archive
+
+
+def test_other_sources_of_the_environment_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SHORT.settings:
+        monkeypatch.setenv(name, SHORT.settings[name])
+    monkeypatch.setenv("CLICKWRIGHT_SOURCES", "movielens")
+    with pytest.raises(ConfigError, match="does not list simulated; in the environment; unset it"):
+        demo.choose_settings(SHORT)
+
+
+def test_plans_have_the_same_steps_and_the_full_one_more_days() -> None:
+    assert [step.title for step in SHORT.steps] == [step.title for step in FULL.steps]
+    assert all(step.seconds > 0 and step.why.endswith(".") for step in (*SHORT.steps, *FULL.steps))
+    assert SHORT.days == FULL.days[:2]
+    assert str(FULL.served_on) == "1998-04-23"
+
+
+@pytest.mark.parametrize("screen", [{"DISPLAY": ":0"}, {"CI": "true", "DISPLAY": ":0"}, {}])
+def test_no_browser_without_a_person_at_a_screen(screen: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in screen.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("webbrowser.open", lambda _: pytest.fail("opened a browser"))
+    monkeypatch.setattr("sys.stdout", io.StringIO())  # not a terminal
+    assert not demo.open_page(Path("/var/demo.html"))
 
 
 # Claims of the documentation

@@ -137,6 +137,36 @@ def test_stories_have_history_recommendations_and_copy(lake: Lake) -> None:
     assert ann["creatives"] == []
 
 
+def test_shop_is_counted_by_kind_and_day(lake: Lake) -> None:
+    kinds = ["impression"] * 4 + ["click"] * 2 + ["purchase"]
+    items = ["p1", "p1", "a9", "a9", "p1", "a9", "p1"]
+    rows = [
+        {**event(str(10 + i), BOB, item, 1.0), "event_type": kind, "source": "simulated"}
+        for i, (kind, item) in enumerate(zip(kinds, items, strict=True))
+    ]
+    put(lake, "events", rows, "arrived_on", '{"lines_read": 7, "duplicates": 0, "late_events": 0, "reasons": {}}')
+    catalogue = [("p1", ["Outdoors"]), ("a9", ["Outdoors", "Advertisement"])]
+    put(lake, "items", [{"as_of": DAY, "item_id": i, "title": i, "categories": c} for i, c in catalogue], "as_of")
+    (day,) = measurements.outcomes_by_day(lake, "simulated", history=date(1998, 4, 15))
+    assert {k: day[k] for k in ("impression", "ad_impression", "click", "ad_click", "purchase", "search")} == {
+        "impression": 4,
+        "ad_impression": 2,
+        "click": 2,
+        "ad_click": 1,
+        "purchase": 1,
+        "search": 0,
+    }
+    assert (day["click_through"], day["conversion"], day["history"]) == (0.5, 0.5, False)
+    assert measurements.behaviour(lake)[0] == {"source": "simulated", "kind": "impression", "events": 4}
+
+
+def test_lists_are_compared_with_the_source_of_their_users(lake: Lake) -> None:
+    files = {"7": "movielens-items/x", "8": "movielens-items/x", "9": "simulated-items/y"}
+    rows = [{"as_of": DAY, "item_id": item, "title": item, "source_file": file} for item, file in files.items()]
+    put(lake, "items", rows, "as_of")
+    assert measurements.own_items(lake, SERVED_ON) == [{"source": "movielens", "users": 2, "own": 1, "other": 2}]
+
+
 def test_stages_add_up_over_runs() -> None:
     task = {"task": "clean.build", "state": "success", "seconds": 2.0}
     runs = [{"workflow": "behaviour_day", "tasks": [task, {**task, "task": "clean.audit"}]}] * 2

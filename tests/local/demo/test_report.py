@@ -48,6 +48,7 @@ def figures() -> dict[str, Any]:
     days = [day("1998-04-15", 97_722, 0, 0, True), day("1998-04-16", 393, 5, 3), day("1998-04-17", 796, 98, 4)]
     story = {
         "user": "9f" * 32,
+        "source": "movielens",
         "segment": "regular",
         "events": 412,
         "first_seen": "1997-10-01",
@@ -72,7 +73,10 @@ def figures() -> dict[str, Any]:
     return {
         "code_version": "0.1.0+abc",
         "data": {
-            "name": "MovieLens 100K",
+            "name": "MovieLens 100K and a simulated shop",
+            "command": "make demo",
+            "sources": {"movielens": "films", "simulated": "shop"},
+            "effort": "quick",
             "terms": "Collected by GroupLens. Full terms: https://example.org/terms",
             "licence": "https://example.org/terms",
             "history_since": "1997-09-20",
@@ -124,6 +128,30 @@ def figures() -> dict[str, Any]:
             "creatives_by_origin": {"language_model": 30, "template": 6},
             "language_models": ["SmolLM2-135M-Instruct"],
         },
+        "behaviour": [
+            {"source": "movielens", "kind": "rating", "events": 98_801},
+            {"source": "simulated", "kind": "impression", "events": 271},
+            {"source": "simulated", "kind": "purchase", "events": 2},
+        ],
+        "shop_days": [
+            {
+                "arrived_on": "1998-04-16",
+                "history": False,
+                "search": 12,
+                "impression": 271,
+                "ad_impression": 27,
+                "click": 31,
+                "ad_click": 3,
+                "view": 31,
+                "like": 3,
+                "comment": 1,
+                "cart": 11,
+                "purchase": 2,
+                "click_through": 31 / 271,
+                "conversion": 2 / 31,
+            }
+        ],
+        "own_items": [{"source": "simulated", "users": 113, "own": 1057, "other": 73}],
         "stories": [story],
         "audits": [
             {

@@ -16,7 +16,7 @@ import pytest
 from local.demo.verify_defects import read_planted, verify
 from local.movielens import dataset
 from local.movielens.__main__ import main
-from local.movielens.defects import LINES, plant, records
+from local.movielens.defects import LATE_FOR_HISTORY, LINES, plant, records
 from local.movielens.landing_lines import Line, Placed, arrival_day, compress, iso, place, write_new
 from schemas.outcomes import Defect, Outcome
 from schemas.runtime.errors import ClickwrightError, ConfigError
@@ -56,7 +56,7 @@ def test_ratings_are_complete_without_duplicates(built: Any, lines: dict[tuple[s
 def test_history_arrives_in_one_dump_before_the_first_day(lines: dict[tuple[str, int], str]) -> None:
     history = [json.loads(line) for at, line in lines.items() if "movielens/arrived=1998-04-16T00" in at[0]]
     times = [event["time"] for event in history]
-    assert len(history) == 97_722
+    assert len(history) == 97_722 - LATE_FOR_HISTORY
     assert min(times)[:10] == dataset.HISTORY_SINCE.isoformat()
     assert max(times) < "1998-04-16T00:00:00Z"
     assert arrival_day(datetime(1998, 4, 16, 0, tzinfo=UTC)) == dataset.HISTORY_ARRIVAL
@@ -80,6 +80,21 @@ def test_ordinary_lines_arrive_in_their_hour_or_the_next(built: Any, lines: dict
 def test_defect_counts_match_their_kinds(built: Any) -> None:
     assert Counter(d["kind"] for d in built[1]) == {kind.value: count for kind, count in LINES.items()}
     assert {date.fromisoformat(d["arrived_on"]) for d in built[1]} == set(DAYS)
+
+
+def test_first_two_days_show_every_kind(built: Any) -> None:
+    early = Counter(d["kind"] for d in built[1] if d["arrived_on"] <= str(dataset.SHORT_LAST_DAY))
+    assert set(early) == {kind.value for kind in LINES}
+    late = [d for d in built[1] if d["kind"] == Defect.LATE and d["arrived_on"] <= str(dataset.SHORT_LAST_DAY)]
+    assert len(late) == LATE_FOR_HISTORY
+
+
+def test_later_files_are_withheld_not_refused(tmp_path: Path) -> None:
+    names = [f"movielens/arrived=1998-04-{day}T02/part-000.jsonl.gz" for day in (16, 17, 18)]
+    files = {name: compress(["{}"]) for name in names}
+    assert write_new(tmp_path, files, ["movielens"], until=date(1998, 4, 16)) == 1
+    assert write_new(tmp_path, files, ["movielens"]) == 2
+    assert write_new(tmp_path, files, ["movielens"], until=date(1998, 4, 16)) == 0
 
 
 def test_rejects_stay_below_the_audit_limit(built: Any) -> None:

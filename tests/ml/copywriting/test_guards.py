@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ml.copywriting.ad_copy import AdFacts, Copy
 from ml.copywriting.guards import GUARDS, failed_guards
-from ml.copywriting.lexicon import load_lexicon
+from ml.copywriting.lexicon import lexicon_for, load_lexicon, packaged
 from ml.copywriting.template import template
 from ml.text.titles import spoken_title
 
@@ -119,3 +119,14 @@ def test_template_copy_states_only_facts(title: str, year: int | None, categorie
     facts = AdFacts(title, year, tuple(categories), liked)
     wrong = failed_guards(template(facts, load_lexicon()), facts, load_lexicon())
     assert not set(wrong) - {"printable", "said_once"}  # an odd title may fail these; then no copy is staged
+
+
+TENT = AdFacts("Saltmere warm tent in sand", None, ("Outdoors", "Camping"), "Driftwell lantern, compact")
+
+
+def test_products_have_words_of_their_own() -> None:
+    lexicon = lexicon_for(TENT.categories, packaged())
+    copy = Copy(f"{TENT.title}: camping for the weekend", "A product for camping, close to Driftwell lantern, compact.")
+    assert failed_guards(copy, TENT, lexicon) == []
+    assert "plain_words" in failed_guards(Copy(copy.headline, "A film for a quiet evening."), TENT, lexicon)
+    assert failed_guards(template(TENT, lexicon), TENT, lexicon) == []

@@ -53,18 +53,18 @@ def test_prepare_makes_a_complete_folder_once(prepared: Path) -> None:
 def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     lexicon = load_lexicon()
     model = LanguageModel(prepared)
-    written, figures = write_all(ADS, model, lexicon, seed=7)
+    written, figures = write_all(ADS, model, [lexicon], seed=7)
     assert [one.ad for one in written] == ADS
     assert figures["by_language_model"] >= 3
     assert all(failed_guards(one.copy, one.ad.facts, lexicon) == [] for one in written)
     assert written[0].copy == written[2].copy  # the same facts
-    alone, _ = write_all(ADS[1:2], model, lexicon, seed=7)
+    alone, _ = write_all(ADS[1:2], model, [lexicon], seed=7)
     assert alone[0].copy == written[1].copy
 
 
 def test_template_replaces_unguided_copy(prepared: Path) -> None:
     lexicon = load_lexicon()
-    written, figures = write_all(ADS[:1], LanguageModel(prepared), lexicon, seed=7, guided=False)
+    written, figures = write_all(ADS[:1], LanguageModel(prepared), [lexicon], seed=7, guided=False)
     assert figures["texts_tried"] == 3
     assert [(one.origin, one.copy.headline) for one in written] == [("template", "Alien: a horror film")]
     assert written[0].copy.body == "From 1979, close to The Terminator."
