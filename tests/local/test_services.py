@@ -17,7 +17,7 @@ from local.stack.__main__ import Services
 from local.stack.airflow_client import AirflowClient, AirflowError
 from local.stack.configuration import password, passwords_file, write_config
 from schemas.runtime.mlflow_rest import local_password
-from schemas.runtime.settings import Settings
+from schemas.runtime.settings import Settings, get_settings
 from tests.local.conftest import free_port
 from tests.polling import gone, until, wait_for
 
@@ -61,8 +61,8 @@ def test_down_without_services_succeeds(capsys: pytest.CaptureFixture[str]) -> N
 def test_status_fails_and_says_how_to_start_when_something_is_down(capsys: pytest.CaptureFixture[str]) -> None:
     assert services_module.main(["status"]) == 1
     said = capsys.readouterr()
-    assert said.out.count("not running") == 6
-    assert said.err.startswith("error: not running: airflow-api-server, airflow-scheduler, ")
+    assert said.out.count("not running") == len(Services(get_settings()).programs())
+    assert said.err.startswith("error: not running: fork-server, airflow-api-server, ")
     assert said.err.endswith("; start with `make up`\n")
 
 

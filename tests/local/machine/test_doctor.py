@@ -84,17 +84,21 @@ def test_a_full_disk_is_missing_space(machine: Machine) -> None:
 
 
 def test_a_port_of_another_program_is_missing_one_of_ours_is_not(machine: Machine) -> None:
+    # A process of its own, as workers of pytest rename themselves.
+    sleeps = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         busy = machine._replace(environment={"CLICKWRIGHT_AIRFLOW_PORT": str(port), "CLICKWRIGHT_MLFLOW_PORT": "5391"})
         of_another, free = doctor.ports(busy)
         (machine.var / "run").mkdir(parents=True)
-        (machine.var / "run" / "mlflow.pid").write_text(json.dumps({"pid": os.getpid()}))
+        (machine.var / "run" / "mlflow.pid").write_text(json.dumps({"pid": sleeps.pid}))
         ours, _ = doctor.ports(busy)
     assert (of_another.state, of_another.next) == ("missing", f"CLICKWRIGHT_AIRFLOW_PORT={port + 10} make up")
     assert (free.state, free.found) == ("ok", "free")
     assert (ours.state, ours.found) == ("ok", "in use, by the services of this folder")
     assert doctor.leftovers(machine).found == "running: mlflow"
+    sleeps.kill()
+    sleeps.wait()
 
 
 def test_the_environment_is_compared_with_the_locks(machine: Machine) -> None:
