@@ -3,7 +3,8 @@
 The champion is resolved once per run; a version whose files did not pass the gate is refused. The users are those of the
 profiles of the day before. An event counts if it happened before the day began (00:00 UTC) and had arrived by the day before.
 Items that the user has interacted with are not recommended again, nor are items that the catalogue of the day before lacks.
-Users without usable history get the items most popular in their segment over the last 30 days.
+Users without usable history get the items most popular in their segment over the last 30 days; in a lake of several sources,
+among the people of their own sources.
 
 Users are dealt into shards, and a finished shard is kept until the run ends. If a run is killed, a retry with the same
 champion, snapshots, settings and code makes only the missing shards, and stages the same bytes. CLICKWRIGHT_RECOMMEND_ON
@@ -25,6 +26,7 @@ from ml.compute.threads import limit_threads
 from ml.inference.batch import Served, make_shards
 from ml.inference.scorer import Origin, Policy
 from ml.inference.shards import TABLE, USER_COLUMNS, Work
+from ml.inference.user_groups import by_source, sources_of
 from ml.inference.user_histories import known_events
 from schemas.lake.lake import Lake, open_lake
 from schemas.lake.snapshots import add_snapshot_option, catalogue_of, inputs_for
@@ -82,6 +84,7 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     inputs = inputs_for(lake, ["profiles", *catalogue_tables(settings), "session_events"], args.as_of_snapshot)
     as_of = args.served_on - timedelta(days=1)
     users = read_day(lake, "profiles", as_of, inputs["profiles"], USER_COLUMNS)
+    users = by_source(users, sources_of(lake, args.served_on, inputs["session_events"]))
     known = catalogue_of(lake, inputs, as_of)
     catalogue = None if known is None else read_day(lake, "items", known, inputs["items"], ["item_id", "title", "categories"])
     limit_threads()

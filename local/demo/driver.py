@@ -215,7 +215,10 @@ class Driver:
             return list(runs)
         for run in runs:
             if run.state == "failed":
-                self.airflow.clear(run.dag_id, run.run_id, only_failed=True)
+                failed = self.airflow.failures(run.dag_id, run.run_id)
+                # An audit would judge the same staged rows again: its table has to be built again, after the cause is mended.
+                refused = any(task.endswith(".audit") for task in failed)
+                self.airflow.clear(run.dag_id, run.run_id, only_failed=not refused)
         watch = Watch(self.overview, len(runs), TASKS[runs[0].dag_id])
 
         def progress(now: list[Run], tasks: dict[str, list[Task]]) -> None:

@@ -266,6 +266,8 @@ def test_mistakes_are_reported_before_the_work(walk_lake: Lake) -> None:
     pin.main(["--run", "known", "--train-until", "2024-03-01"])
     with pytest.raises(ClickwrightError, match="is pinned for 2024-03-01, 14 days"):
         pin.main(["--run", "known", "--train-until", "2024-03-02"])
+    with pytest.raises(ClickwrightError, match="14 days, effort full, at"):
+        pin.main(["--run", "known", "--train-until", "2024-03-01", "--effort", "quick"])
     with pytest.raises(ConfigError, match="unknown recipe 'horoscope'"):
         train.main(["--run", "known", "--recipes", "markov,horoscope"])
     with pytest.raises(ClickwrightError, match="no version of recommender is @champion"):

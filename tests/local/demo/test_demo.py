@@ -130,14 +130,19 @@ def test_history_is_loaded_once(said: io.StringIO) -> None:
     assert airflow.did.count("trigger behaviour_day") == 1
 
 
-def test_days_are_backfilled_once_and_failed_ones_cleared(said: io.StringIO) -> None:
+@pytest.mark.parametrize(("task", "only_failed"), [("profiles.publish", True), ("clean.audit", False)])
+def test_days_are_backfilled_once_and_failed_ones_cleared(
+    said: io.StringIO, monkeypatch: pytest.MonkeyPatch, task: str, only_failed: bool
+) -> None:
+    """What an audit refused is built again; of other failures only the failed task and what follows."""
     airflow = Played()
+    monkeypatch.setattr(airflow, "failures", lambda *_: {task: "error: no space left"})
     runs = driver(airflow, said).backfill(dataset.FIRST_DAY, dataset.LAST_DAY)
     assert str(runs[0].interval_start).startswith("1998-04-16")
     assert len(runs) == 7
     failed = airflow._set(runs[3], "failed")
     driver(airflow, said).backfill(dataset.FIRST_DAY, dataset.LAST_DAY)
-    assert airflow.did == [f"backfill {dataset.FIRST_DAY} {dataset.LAST_DAY}", f"clear {failed.run_id} True"]
+    assert airflow.did == [f"backfill {dataset.FIRST_DAY} {dataset.LAST_DAY}", f"clear {failed.run_id} {only_failed}"]
 
 
 def test_driver_waits_until_no_day_is_late(said: io.StringIO) -> None:
@@ -212,7 +217,7 @@ def test_gate_that_keeps_the_champion_is_an_outcome(said: io.StringIO, monkeypat
     [
         ("success", True, []),
         ("running", True, []),
-        ("failed", False, ["clear recommend-0 True"]),
+        ("failed", False, ["clear recommend-0 False"]),
         ("success", False, ["trigger recommend"]),
         (None, False, ["trigger recommend"]),
     ],
