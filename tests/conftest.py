@@ -19,7 +19,7 @@ __all__ = ["pytest_addoption", "pytest_configure"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = {
-    "Spark and the language model": re.compile(r"\b(spark|cleaned|prepared): |\bEVERY_RECIPE\b"),
+    "Spark": re.compile(r"\b(spark|cleaned): |\bEVERY_RECIPE\b"),
     "the living Airflow and MLflow": re.compile(r"\b(live: Services|airflow: AirflowClient)\b"),
 }
 """What takes long to make: the arguments of the tests that share it. EVERY_RECIPE has a recipe that Spark fits."""
