@@ -149,11 +149,11 @@ test-cluster: $(STAMP) ## jobs, a day of the workflow and recommending on a stan
 test-security: $(STAMP) ## the stack as users start it, attacked by another user of the machine (as root)
 	@$(BIN)/python -m pytest -m security tests
 
-test-long: $(STAMP) ## tests in which recipes learn for a minute, and the tutorial word by word
+test-long: $(STAMP) ## tests in which recipes learn for a minute, of the packaged language model, and the tutorial word by word
 	@$(BIN)/python -m pytest -m long tests/ml tests/test_tutorial.py
 
 test-faults: $(STAMP) $(SERVERS_STAMP) ## fifty kills, a flood of commits, full disks, lost catalogs, an object store, trainings that are cut off
-	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erasure tests/schemas/maintenance
+	@$(BIN)/python -m pytest -m "faults or not faults" tests/faults tests/schemas/erasure tests/schemas/maintenance tests/jobs/test_any_order.py tests/jobs/test_hostile_lines.py
 
 lint: $(STAMP) ## formatting and lint, without changing anything
 	@$(BIN)/ruff format --check .

@@ -19,11 +19,13 @@ __all__ = ["pytest_addoption", "pytest_configure"]
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = {
-    "Spark and the language model": re.compile(r"\b(spark|cleaned|prepared): |\bEVERY_RECIPE\b"),
+    "Spark": re.compile(r"\b(spark|cleaned): |\bEVERY_RECIPE\b"),
     "the living Airflow and MLflow": re.compile(r"\b(live: Services|airflow: AirflowClient)\b"),
 }
 """What takes long to make: the arguments of the tests that share it. EVERY_RECIPE has a recipe that Spark fits."""
-FIRST, LAST = SHARED
+SPARK, LIVING = SHARED
+LIGHT = ("tests/schemas/", "tests/test_")
+"""Files whose tests mostly use one core."""
 
 
 @cache
@@ -38,8 +40,11 @@ def shared(file: str) -> str:
 
 
 def turn(item: pytest.Item) -> int:
-    """The longest part of one worker comes first; the living Airflow last: beside others its answers may take a minute."""
-    return {FIRST: 0, LAST: 2}.get(shared(item.nodeid.split("::")[0]), 1)
+    """The longest part of one worker comes first. The living Airflow needs a core, so light files are left for beside it."""
+    file = item.nodeid.split("::")[0]
+    if shared(file) in SHARED:
+        return 0 if shared(file) == SPARK else 2
+    return 3 if file.startswith(LIGHT) else 1
 
 
 class ByWhatIsShared(LoadScopeScheduling):

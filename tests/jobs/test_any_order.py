@@ -122,11 +122,24 @@ def worlds(draw: Any) -> tuple[Arrivals, list[date], list[int], list[int]]:
     return arrivals, order, draw(counts), draw(counts)
 
 
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+World = tuple[Arrivals, list[date], list[int], list[int]]
+
+
 @given(world=worlds())
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_days_in_any_order_match_one_pass(
-    tmp_path_factory: pytest.TempPathFactory, world: tuple[Arrivals, list[date], list[int], list[int]]
-) -> None:
+@settings(max_examples=2, suppress_health_check=SLOW)
+def test_days_in_any_order_match_one_pass(tmp_path_factory: pytest.TempPathFactory, world: World) -> None:
+    check_any_order(tmp_path_factory, world)
+
+
+@pytest.mark.faults
+@given(world=worlds())
+@settings(max_examples=20, suppress_health_check=SLOW)
+def test_many_orders_of_days_match_one_pass(tmp_path_factory: pytest.TempPathFactory, world: World) -> None:
+    check_any_order(tmp_path_factory, world)
+
+
+def check_any_order(tmp_path_factory: pytest.TempPathFactory, world: World) -> None:
     arrivals, order, waits, breaks = world
     with empty_state(tmp_path_factory.mktemp("state")) as lake:
         waiting: list[Run] = []

@@ -192,6 +192,14 @@ def publish_walk(lake: Lake) -> Lake:
 
 
 @pytest.fixture(scope="session")
+def tiny_language_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An untrained language model with the tokens of the packaged one, which writes a text in a moment."""
+    from tests.browser.tiny_language_model import save
+
+    return made_once(tmp_path_factory, "tiny-language-model", save)
+
+
+@pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The language model as ``python -m ml.prepare_models`` leaves it (half a minute)."""
     from ml.copywriting.smollm2 import FOLDER, prepare

@@ -280,7 +280,9 @@ def served_by(lake: Lake) -> set[str]:
     return set(lake.arrow("recommendations")["model_version"].to_pylist())
 
 
-def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any) -> None:
+def test_recommendations_and_copy_without_a_catalogue(
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, tiny_language_model: Path
+) -> None:
     walk_lake.catalog.drop_table("clickwright.items")
     monkeypatch.setenv("CLICKWRIGHT_SOURCES", "web_log")
     publish_profiles(walk_lake, SERVED_ON - timedelta(days=1), [pseudonym(1), pseudonym(999)])
@@ -293,7 +295,7 @@ def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypat
     rows = walk_lake.arrow("recommendations").to_pylist()
     assert len(rows) == 20
     assert walk_lake.commits("recommendations")[0].inputs.keys() == {"profiles", "session_events"}
-    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
+    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(tiny_language_model))
     copywriter.main(["--served-on", str(SERVED_ON), "--run", "c"])
     check_and_publish("copywriter", "c")
     for creative in walk_lake.arrow("creatives").to_pylist():
@@ -301,7 +303,7 @@ def test_recommendations_and_copy_without_a_catalogue(walk_lake: Lake, monkeypat
 
 
 def test_publish_recommendations_and_copy_of_the_champion(
-    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, prepared: Any
+    walk_lake: Lake, monkeypatch: pytest.MonkeyPatch, tiny_language_model: Path
 ) -> None:
     with pytest.raises(ClickwrightError, match=r"table profiles is empty; .*; run `behaviour_day` for a day first"):
         recommend.main(["--served-on", str(SERVED_ON), "--run", "r"])
@@ -355,7 +357,7 @@ def test_publish_recommendations_and_copy_of_the_champion(
     assert walk_lake.commits("recommendations")[0].notes["policy"]["explored"] == 2
     serve("r")
 
-    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(prepared))
+    monkeypatch.setenv("CLICKWRIGHT_LANGUAGE_MODEL", str(tiny_language_model))
     wrote = copywriter.main(["--served-on", str(SERVED_ON), "--run", "c", "--limit", "3"])
     assert (wrote["ads"], wrote["not_written"]) == (3, 0)
     audit_and_publish("copywriter", "c")

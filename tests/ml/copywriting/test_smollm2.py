@@ -39,20 +39,45 @@ def test_another_model_needs_no_preparation(monkeypatch: pytest.MonkeyPatch, tmp
         LanguageModel(tmp_path)
 
 
-def test_prepare_makes_a_complete_folder_once(prepared: Path) -> None:
+def check_folder(folder: Path, parameters: int) -> None:
+    """A prepared folder is complete, and is not made again."""
     assert {"config.json", "model.safetensors", "tokenizer.json", "chat_template.jinja", smollm2.MARKER} <= {
-        path.name for path in prepared.iterdir()
+        path.name for path in folder.iterdir()
     }
-    assert "quantization_config" not in json.loads((prepared / "config.json").read_text())
-    assert [path.name for path in prepared.parent.iterdir()] == [prepared.name]
-    again = smollm2.prepare(prepared)
+    assert "quantization_config" not in json.loads((folder / "config.json").read_text())
+    assert {path.name for path in folder.parent.iterdir()} <= {folder.name, "made"}
+    again = smollm2.prepare(folder)
     assert again["made_now"] is False
-    assert again["parameters"] == 134_515_008
+    assert again["parameters"] == parameters
 
 
-def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
+def test_prepare_makes_a_complete_folder_once(
+    tiny_language_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the weights of a tiny model; those of the packaged one are read in half a minute by the next test."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    parts = [of.from_pretrained(tiny_language_model, local_files_only=True) for of in (AutoTokenizer, AutoModelForCausalLM)]
+    monkeypatch.setattr(smollm2, "read_gguf", lambda file: tuple(parts))
+    assert smollm2.prepare(tmp_path / "models" / smollm2.FOLDER)["made_now"]
+    check_folder(tmp_path / "models" / smollm2.FOLDER, parts[1].num_parameters())
+
+
+@pytest.mark.long
+def test_prepare_reads_the_packaged_model(prepared: Path) -> None:
+    check_folder(prepared, 134_515_008)
+
+
+@pytest.fixture(params=["tiny_language_model", pytest.param("prepared", marks=pytest.mark.long)])
+def folder(request: pytest.FixtureRequest) -> Path:
+    """The folder of a language model: untrained, or the packaged one."""
+    found: Path = request.getfixturevalue(request.param)
+    return found
+
+
+def test_copy_depends_on_facts_and_seed_alone(folder: Path) -> None:
     lexicon = load_lexicon()
-    model = LanguageModel(prepared)
+    model = LanguageModel(folder)
     written, figures = write_all(ADS, model, [lexicon], seed=7)
     assert [one.ad for one in written] == ADS
     assert figures["by_language_model"] >= 3
@@ -62,9 +87,9 @@ def test_copy_depends_on_facts_and_seed_alone(prepared: Path) -> None:
     assert alone[0].copy == written[1].copy
 
 
-def test_template_replaces_unguided_copy(prepared: Path) -> None:
+def test_template_replaces_unguided_copy(folder: Path) -> None:
     lexicon = load_lexicon()
-    written, figures = write_all(ADS[:1], LanguageModel(prepared), [lexicon], seed=7, guided=False)
+    written, figures = write_all(ADS[:1], LanguageModel(folder), [lexicon], seed=7, guided=False)
     assert figures["texts_tried"] == 3
     assert [(one.origin, one.copy.headline) for one in written] == [("template", "Alien: a horror film")]
     assert written[0].copy.body == "From 1979, close to The Terminator."
