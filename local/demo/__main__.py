@@ -9,6 +9,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -284,6 +285,8 @@ def judge(figures: dict[str, Any], data: Path) -> None:
 
 def cli() -> int:
     """Run ``main`` without printing its result, and report errors in one line. Returns the exit code."""
+    for stops in (signal.SIGINT, signal.SIGTERM):  # also where a shell starts it in the background, with SIGINT ignored
+        signal.signal(stops, signal.default_int_handler)
     try:
         main()
     except ClickwrightError as error:

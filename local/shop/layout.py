@@ -22,8 +22,8 @@ from schemas.outcomes import Defect, Outcome
 SOURCE, ITEMS = "simulated", "simulated-items"
 DAYS = 36
 """Arrival days of the shop; the last one is the last of the films."""
-ARGUMENTS = {"--events": 18_000, "--users": 240, "--items": 240, "--days": DAYS, "--late": 0}
-"""The size of the shop: about 500 events a day. Late lines come with the films."""
+ARGUMENTS = {"--events": 20_000, "--users": 260, "--items": 240, "--days": DAYS, "--late": 0}
+"""The size of the shop: about 560 events a day. Late lines come with the films."""
 DUMP = datetime(FIRST_DAY.year, FIRST_DAY.month, FIRST_DAY.day, 1, tzinfo=UTC) - HOUR
 """The hour in which the history arrives: the last one before the first daily arrival."""
 USER_DOMAIN = "sim.example"
