@@ -74,13 +74,13 @@ def quick_gguf() -> Iterator[None]:
     def array(*args: Any, **options: Any) -> Any:
         return np.asarray(np.memmap(*args, **options))
 
-    names = gguf.get_tensor_name_map
-    gguf.gguf_reader.np = SimpleNamespace(**{**vars(np), "memmap": array})
+    reader, names = vars(gguf.gguf_reader), gguf.get_tensor_name_map
+    reader["np"] = SimpleNamespace(**{**vars(np), "memmap": array})
     gguf.get_tensor_name_map = cache(names)
     try:
         yield
     finally:
-        gguf.gguf_reader.np, gguf.get_tensor_name_map = np, names
+        reader["np"], gguf.get_tensor_name_map = np, names
 
 
 def read_gguf(file: Path) -> tuple[Any, Any]:
