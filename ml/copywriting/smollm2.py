@@ -74,13 +74,14 @@ def quick_gguf() -> Iterator[None]:
     def array(*args: Any, **options: Any) -> Any:
         return np.asarray(np.memmap(*args, **options))
 
-    reader, names = vars(gguf.gguf_reader), gguf.get_tensor_name_map
-    reader["np"] = SimpleNamespace(**{**vars(np), "memmap": array})
+    reader: Any = gguf.gguf_reader
+    names = gguf.get_tensor_name_map
+    reader.np = SimpleNamespace(**{**vars(np), "memmap": array})
     gguf.get_tensor_name_map = cache(names)
     try:
         yield
     finally:
-        reader["np"], gguf.get_tensor_name_map = np, names
+        reader.np, gguf.get_tensor_name_map = np, names
 
 
 def read_gguf(file: Path) -> tuple[Any, Any]:
