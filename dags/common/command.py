@@ -48,7 +48,7 @@ class Command:
         except (NotForkedError, ConfigError) as error:  # a wrong setting: the command itself says so, with the task's result
             if spark is not None:
                 raise NotForkedError(str(error)) from None
-            self.log.debug("Started by itself: %s", error)
+            self.log.info("Started by itself: %s", error)
         # No `with Popen(...)`: on a timeout it would wait for the command before `end` could end it.
         return Popen(
             [sys.executable, "-u", "-m", self.module, *arguments],

@@ -128,11 +128,9 @@ class Services:
             "AIRFLOW_HOME": str(self.airflow_home),
             "CLICKWRIGHT_VAR": str(settings.var),
             "JAVA_HOME": spark_starts["java_home"],
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), inherited.get("PATH", os.defpath)]),
-            "PYTHONPATH": os.pathsep.join(
-                filter(
-                    None, [str(settings.root), str(settings.root / "local" / "stack" / "airflow"), inherited.get("PYTHONPATH")]
-                )
+            "PATH": first_of_path([Path(sys.executable).parent], inherited.get("PATH", os.defpath)),
+            "PYTHONPATH": first_of_path(
+                [settings.root, settings.root / "local" / "stack" / "airflow"], inherited.get("PYTHONPATH", "")
             ),
             # No telemetry.
             "DO_NOT_TRACK": "true",
@@ -339,6 +337,19 @@ class Services:
         airflow = self.airflow()
         for name, (slots, include_deferred, description) in POOLS.items():
             airflow.create_pool(name, slots, include_deferred=include_deferred, description=description)
+
+
+def first_of_path(folders: Sequence[Path], path: str) -> str:
+    """A search path that begins with some folders, and names none twice: a service restarted by another one has the same.
+
+    >>> first_of_path([Path("/a")], "/b:/a:/c")
+    '/a:/b:/c'
+
+    Args:
+        folders: the folders.
+        path: the search path.
+    """
+    return os.pathsep.join(dict.fromkeys([*map(str, folders), *filter(None, path.split(os.pathsep))]))
 
 
 def warn(message: str) -> None:

@@ -5,34 +5,30 @@
 Each command runs in a process and a session of its own, with the environment, the working directory and the output of its
 caller. When this project's code changes, the server loads it anew before it forks again. It has one thread of Python, as
 fork(2) copies one thread only; the threads of OpenBLAS and jemalloc, which the libraries start, survive a fork
-(pthread_atfork(3)), and Polars and PyTorch make theirs when they first compute, which is after the fork.
+(pthread_atfork(3)), and Polars and PyTorch make theirs when they first compute, which is after the fork. A thread with which
+Polars removes files waits without a lock.
 """
 
-import atexit
 import gc
 import json
 import os
-import runpy
-import select
 import signal
 import socket
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
-from local.stack.shared_spark import SharedSpark
+from local.stack.forked_command import handle, say
+from local.stack.shared_spark import HOLDER, SharedSpark
 from schemas.runtime.cli import log, parser_of, run_command
 from schemas.runtime.errors import ConfigError
 from schemas.runtime.fork_client import LENGTH, SOCKET, bind_private, differing, peer
 from schemas.runtime.local_files import CODE, code_state
-from schemas.runtime.local_processes import end_with_parent
 from schemas.runtime.settings import Settings, get_settings
 
 PRELOADED = (
@@ -55,8 +51,10 @@ PRELOADED = (
 )
 PRELOADED_FOR_MODELS = ("torch", "scipy.sparse")
 """Loaded before the first command of ``ml``: a lake without a recommender does without their memory."""
-GRACE_S = 10.0
-"""Seconds that a command has between SIGTERM and SIGKILL."""
+READS_WITHIN_S = 2.0
+LONGEST_REQUEST = 16 << 20
+SPARK_READS = ("CLICKWRIGHT_SPARK_", "AWS_")
+"""Variables that Spark's Java and its workers read."""
 
 
 def preload(modules: Sequence[str]) -> None:
@@ -74,60 +72,67 @@ def preload(modules: Sequence[str]) -> None:
     gc.freeze()
 
 
-def serve(listener: socket.socket, settings: Settings, code: Sequence[Path]) -> NoReturn:
+def serve(listener: socket.socket, settings: Settings, code: Sequence[Path], loaded: str) -> NoReturn:
     """Fork a handler for each connection, without end.
 
     Args:
         listener: the server's socket.
         settings: the settings; they give the Spark master.
         code: the folders of the code; when a file in them changes, the server loads all anew.
+        loaded: the state of the code that the server has loaded.
     """
-    spark, loaded = SharedSpark(settings), code_state(code)
+    spark = SharedSpark(settings)
     signal.signal(signal.SIGCHLD, lambda *_: spark.reap())  # not SIG_IGN, with which the processor time of children is lost
     while True:
         connection, _ = listener.accept()
-        output: int | None = None
+        outputs: list[int] = []
         try:
-            request, output = _read(connection)
+            request = _read(connection, outputs)
             if code_state(code) != loaded:
-                _say(connection, refused="the code has changed; the server loads it")
-                log.info("the code has changed")
-                # Commands go on, as children of the same process.
-                os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], _first_environment())
+                _load_anew(connection, spark)
             refusal = _refusal(connection, request, settings)
             if refusal is None and request["module"].startswith("ml."):
                 preload(PRELOADED_FOR_MODELS)
             if refusal is None and request["spark"]:
                 spark.ensure()
-        except (OSError, ValueError, KeyError, ConfigError) as error:
+            if refusal is None and os.fork() == 0:
+                listener.close()
+                handle(connection, request, outputs[0], spark)
+        except Exception as error:  # a request must not end the server, on which the Spark jobs of others depend
             refusal = f"the request cannot be served ({type(error).__name__})"
-        if refusal is not None or output is None:
-            _say(connection, refused=refusal)
-        elif os.fork() == 0:
-            listener.close()
-            _handle(connection, request, output, spark)
+        if refusal is not None:
+            log.info("not forked", reason=refusal)
+            say(connection, refused=refusal)
         connection.close()
-        if output is not None:
+        for output in outputs:
             os.close(output)
 
 
-def _read(connection: socket.socket) -> tuple[dict[str, Any], int]:
-    """The request and the descriptor of the output.
+def _read(connection: socket.socket, outputs: list[int]) -> dict[str, Any]:
+    """The request; the descriptor of the command's output is added to ``outputs``.
 
     Raises:
         ValueError: the message is not a request.
-        OSError: the caller has gone.
+        OSError: the caller has gone, or sends too slowly.
     """
-    connection.settimeout(10)
+    connection.settimeout(READS_WITHIN_S)
     head, descriptors, _, _ = socket.recv_fds(connection, LENGTH.size, 1, socket.MSG_CMSG_CLOEXEC)
+    outputs += descriptors
     with connection.makefile("rb") as rest:
         head += rest.read(LENGTH.size - len(head))
-        body = rest.read(LENGTH.unpack(head)[0])
+        if len(head) < LENGTH.size or (length := LENGTH.unpack(head)[0]) > LONGEST_REQUEST or len(outputs) != 1:
+            raise ValueError("not a request")
+        body = rest.read(length)
     connection.settimeout(None)
-    if len(descriptors) != 1:
-        raise ValueError("a request has one descriptor")
     request: dict[str, Any] = json.loads(body)
-    return request, descriptors[0]
+    return request
+
+
+def _load_anew(connection: socket.socket, spark: SharedSpark) -> NoReturn:
+    """Refuse a request, and begin again in the same process; its commands go on, as children of the same process."""
+    say(connection, refused="the code has changed; the server loads it")
+    log.info("the code has changed")
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], _first_environment() | spark.kept())
 
 
 def _refusal(connection: socket.socket, request: dict[str, Any], settings: Settings) -> str | None:
@@ -136,8 +141,12 @@ def _refusal(connection: socket.socket, request: dict[str, Any], settings: Setti
         return "another user asks"
     if names := differing(request["environment"], _first_environment()):
         return f"the environment differs: {', '.join(names[:5])}"
-    if request["spark"] and request["spark"] != settings.spark_master:
+    if not request["spark"]:
+        return None
+    if request["spark"] != settings.spark_master:
         return f"the server's Spark master is {settings.spark_master}"
+    if names := differing(request["environment"], _first_environment(), free_too=SPARK_READS):
+        return f"Spark was started with another value of {', '.join(names)}"
     return None
 
 
@@ -145,108 +154,7 @@ def _refusal(connection: socket.socket, request: dict[str, Any], settings: Setti
 def _first_environment() -> dict[str, str]:
     """The environment that this process began with: libraries add variables of their own when they are imported."""
     pairs = (os.fsdecode(line).partition("=") for line in Path("/proc/self/environ").read_bytes().split(b"\0") if line)
-    return {name: value for name, _, value in pairs}
-
-
-def _say(connection: socket.socket, **answer: object) -> None:
-    with suppress(OSError):
-        connection.sendall(json.dumps(answer).encode() + b"\n")
-
-
-def _handle(connection: socket.socket, request: dict[str, Any], output: int, spark: SharedSpark) -> NoReturn:
-    """Run a command, report its exit code, and end it if its caller goes: the whole life of a forked handler."""
-    code = 1
-    try:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        held = spark.attach() if request["spark"] else None
-        if request["spark"] and held is None:
-            _say(connection, refused="Spark did not start")
-            os._exit(0)
-        me = os.getpid()
-        command = os.fork()
-        if command == 0:
-            _become(request, output, me, held.environment if held else {})
-        os.close(output)
-        signal.signal(signal.SIGTERM, lambda *_: _signal_group(command, signal.SIGTERM))
-        _say(connection, pid=command)
-        code = _watch(connection, command)
-        _say(connection, exit=code)
-    except BaseException:
-        traceback.print_exc()
-    finally:
-        os._exit(0)
-
-
-def _watch(connection: socket.socket, command: int) -> int:
-    """Wait until a command has ended; when its caller goes, end it and its children. Returns the exit code."""
-    descriptor = os.pidfd_open(command)
-    poll = select.poll()
-    poll.register(descriptor, select.POLLIN)
-    poll.register(connection, select.POLLRDHUP)
-    kill_at = None
-    while True:
-        events = dict(poll.poll(None if kill_at is None else 200))
-        if descriptor in events:
-            _, status = os.waitpid(command, 0)
-            if kill_at is not None:
-                _signal_group(command, signal.SIGKILL)  # children that outlived it
-            return os.waitstatus_to_exitcode(status)
-        if kill_at is None and connection.fileno() in events:
-            poll.unregister(connection)
-            _signal_group(command, signal.SIGTERM)
-            kill_at = time.monotonic() + GRACE_S
-        elif kill_at is not None and time.monotonic() > kill_at:
-            _signal_group(command, signal.SIGKILL)
-
-
-def _signal_group(command: int, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(command, number)
-
-
-def _become(request: dict[str, Any], output: int, parent: int, extra: dict[str, str]) -> NoReturn:
-    """Become the command: this forked process runs the module as ``python -m`` does, and ends."""
-    os.setsid()
-    end_with_parent(parent, signal.SIGKILL)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    for descriptor, standard in ((nothing, 0), (output, 1), (output, 2)):
-        os.dup2(descriptor, standard)
-    os.closerange(3, 1 << 16)
-    os.environ.clear()
-    os.environ.update(request["environment"] | extra)
-    time.tzset()
-    os.chdir(request["folder"])
-    sys.path[0] = request["folder"]
-    sys.argv = [request["module"], *request["arguments"]]
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True, write_through=True)  # type: ignore[union-attr]
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed()  # otherwise all commands would begin with one state
-    os._exit(_run(request["module"]))
-
-
-def _run(module: str) -> int:
-    """Run a module to its end, and return its exit code."""
-    code: object = 0
-    try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    except SystemExit as end:
-        code = end.code
-    except BaseException:
-        traceback.print_exc()
-        code = 1
-    if code is not None and not isinstance(code, int):
-        print(code, file=sys.stderr)
-        code = 1
-    with suppress(BaseException):
-        threading._shutdown()  # type: ignore[attr-defined]  # waits for the threads that are not daemons, as the interpreter does
-        atexit._run_exitfuncs()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    return int(code or 0)
+    return {name: value for name, _, value in pairs if name != HOLDER}
 
 
 def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
@@ -261,11 +169,11 @@ def main(argv: Sequence[str] | None = None) -> dict[str, Any]:
     if not sys.platform.startswith("linux"):
         raise ConfigError("the fork server needs Linux; on this machine; set CLICKWRIGHT_FORK_SERVER=false")
     settings = get_settings()
-    began = time.perf_counter()
+    began, loaded = time.perf_counter(), code_state(code)
     preload(PRELOADED)
     listener = bind_private(settings.var / "run", SOCKET)
     log.info("serving", loaded=len(PRELOADED), seconds=round(time.perf_counter() - began, 1))
-    serve(listener, settings, code)
+    serve(listener, settings, code, loaded)
 
 
 if __name__ == "__main__":

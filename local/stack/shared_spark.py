@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,15 @@ SOCKET = "spark.sock"
 STARTS_WITHIN_S = 60.0
 IDLE_S = 25 * 3600.0
 """More than a day, so that a daily run finds it started."""
-MOST_COMMANDS = 500
+MOST_COMMANDS = 100
+HOLDER = "_FORK_SERVER_HOLDER"
+"""The variable with the id of the holding process, for a server that begins again with changed code."""
+ASKS_WITHIN_S = 5.0
+PROPERTIES = {
+    "spark.scheduler.mode": "FAIR",
+    # Files between the stages of a query go with the query: this Spark outlives it.
+    "spark.sql.classic.shuffleDependency.fileCleanup.enabled": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +56,12 @@ class SharedSpark:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.run_dir: Path = settings.var / "run"
-        self.holder: int | None = None
+        kept = os.environ.pop(HOLDER, "")
+        self.holder = int(kept) if kept and Path("/proc", kept).exists() else None
+
+    def kept(self) -> dict[str, str]:
+        """The environment by which a new image of this process keeps the holding process."""
+        return {} if self.holder is None else {HOLDER: str(self.holder)}
 
     def reap(self) -> None:
         """Take note of ended children; called by the signal SIGCHLD."""
@@ -61,15 +75,28 @@ class SharedSpark:
         if self.holder is None:
             (self.run_dir / SOCKET).unlink(missing_ok=True)
             me = os.getpid()
-            if (pid := os.fork()) == 0:
-                _hold(self.settings, self.run_dir, me)
-            self.holder = pid
+            blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})  # it must be known before it is reaped
+            try:
+                if (pid := os.fork()) == 0:
+                    signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+                    _hold(self.settings, self.run_dir, me)
+                self.holder = pid
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
-    def attach(self) -> Attached | None:
-        """Connect to the holder, waiting for its start; None if Spark does not start."""
+    def attach(self, is_over: Callable[[], bool]) -> Attached | None:
+        """Connect to the holder, waiting for its start.
+
+        Args:
+            is_over: whether waiting has become useless.
+
+        Returns:
+            The use of Spark; None if it does not start.
+        """
         deadline = time.monotonic() + STARTS_WITHIN_S
-        while time.monotonic() < deadline and self.holder is not None:
+        while time.monotonic() < deadline and not is_over() and self.holder is not None:
             connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            connection.settimeout(ASKS_WITHIN_S)
             with suppress(OSError), socket_name(self.run_dir, SOCKET) as name:
                 connection.connect(name)
                 if line := connection.makefile("r").readline():
@@ -91,7 +118,7 @@ def _hold(settings: Settings, run_dir: Path, parent: int) -> NoReturn:
         from schemas.spark.session import end_java, spark_session
 
         began = time.perf_counter()
-        spark = spark_session("shared", settings, {"spark.scheduler.mode": "FAIR"})
+        spark = spark_session("shared", settings, PROPERTIES)
         gateway: Any = spark.sparkContext._gateway
         log.info("Spark is ready", master=settings.spark_master, seconds=round(time.perf_counter() - began, 1))
         java_lives = Lender(gateway, spark.sparkContext, bind_private(run_dir, SOCKET)).lend()
@@ -148,7 +175,7 @@ class Lender:
 
     def _begin(self) -> socket.socket | None:
         connection, _ = self.listener.accept()
-        if peer(connection) != os.getuid():
+        if peer(connection) != os.getuid() or self.lent >= MOST_COMMANDS:
             connection.close()
             return None
         self.lent += 1
@@ -168,4 +195,5 @@ class Lender:
         connection, group = self.users.pop(descriptor)
         connection.close()
         with suppress(Py4JError, OSError):  # Java may end at this moment
-            self.context.cancelJobGroup(group)  # of a command that was killed: nobody waits for its rows
+            # Of a command that was killed: nobody waits for its rows. Its query may be about to submit the next job.
+            self.context._jsc.sc().cancelJobGroupAndFutureJobs(group)

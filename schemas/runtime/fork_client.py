@@ -28,7 +28,10 @@ CREDENTIALS = struct.Struct("3i")
 """The process, user and group of a peer (unix(7), ``SO_PEERCRED``)."""
 ANSWERS_WITHIN_S = 90.0
 """A first Spark command waits for the start of Spark."""
-FREE = ("AIRFLOW", "_AIRFLOW", "CLICKWRIGHT_", "AWS_", "PYTHONPATH", "PWD", "OLDPWD", "SHLVL", "_=")
+FREE = (
+    *("AIRFLOW", "_AIRFLOW", "CLICKWRIGHT_", "AWS_", "PYTHONPATH=", "PWD=", "OLDPWD=", "SHLVL=", "_="),
+    *("TERM=", "SSH_", "LS_COLORS=", "COLUMNS=", "LINES=", "DISPLAY=", "XDG_"),
+)
 """Variables that may differ between the server and a command (the beginnings of ``NAME=``): no library reads them when it is
 imported, and commands get the values of their caller."""
 
@@ -121,12 +124,18 @@ def fork_command(
     reading, writing = os.pipe()
     stdout = os.fdopen(reading, "r", encoding="utf-8", errors="backslashreplace")
     try:
-        body = json.dumps(request).encode()
-        socket.send_fds(connection, [LENGTH.pack(len(body))], [writing])
-        connection.sendall(body)
-        os.close(writing)
+        try:
+            body = json.dumps(request).encode()
+            socket.send_fds(connection, [LENGTH.pack(len(body))], [writing])
+            connection.sendall(body)
+        finally:
+            os.close(writing)
         return ForkedCommand(connection, stdout)
-    except (OSError, TimeoutExpired) as error:
+    except (OSError, TimeoutExpired, NotForkedError) as error:
+        connection.close()  # a server that reads the request later sees that nobody waits for it
+        stdout.close()
+        if isinstance(error, NotForkedError):
+            raise
         raise NotForkedError(f"the fork server does not answer ({type(error).__name__})") from None
 
 
@@ -157,8 +166,7 @@ def bind_private(folder: Path, name: str) -> socket.socket:
     """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with socket_name(folder, name) as path:
-        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-            probe.connect(path)
+        if _listens(path):
             raise FileExistsError(errno.EEXIST, "a program listens already", str(folder / name))
         (folder / name).unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -171,13 +179,18 @@ def bind_private(folder: Path, name: str) -> socket.socket:
     return listener
 
 
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def peer(connection: socket.socket) -> int:
     """The id of the user at the other end of a connection."""
     _, user, _ = CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
     return int(user)
 
 
-def differing(environment: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+def differing(environment: Mapping[str, str], other: Mapping[str, str], free_too: tuple[str, ...] = ()) -> list[str]:
     """The names of the variables that differ and that libraries may read when they are imported.
 
     >>> differing({"OMP_NUM_THREADS": "1", "AIRFLOW_CTX_DAG_ID": "a"}, {"PWD": "/"})
@@ -186,6 +199,7 @@ def differing(environment: Mapping[str, str], other: Mapping[str, str]) -> list[
     Args:
         environment: one environment.
         other: the other one.
+        free_too: the beginnings of names that count although commands may differ in them.
     """
     names = {name for name in {*environment, *other} if environment.get(name) != other.get(name)}
-    return sorted(name for name in names if not f"{name}=".startswith(FREE))
+    return sorted(name for name in names if name.startswith(free_too) or not f"{name}=".startswith(FREE))

@@ -6,6 +6,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 CODE = tuple(Path(__file__).resolve().parents[2] / part for part in ("jobs", "local", "ml", "schemas"))
@@ -22,14 +23,17 @@ def digest(directory: Path) -> str:
 
 
 def code_state(folders: Sequence[Path] = CODE) -> str:
-    """The number of files with code, and the time of their newest change: equal states mean equal code.
+    """A digest of the names, sizes and times of the files with code: equal states mean equal code.
 
     Args:
         folders: the folders of the files; default: those of this project.
     """
-    files = (path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".yaml"))
-    times = [path.stat().st_mtime_ns for path in files]
-    return f"{len(times)}-{max(times, default=0)}"
+    total = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.rglob("*") if path.suffix in (".py", ".yaml")):
+        with suppress(OSError):  # a link of an editor that leads nowhere
+            state = path.stat()
+            total.update(f"{path}\0{state.st_mtime_ns}\0{state.st_size}\n".encode())
+    return total.hexdigest()
 
 
 def private_umask() -> None:

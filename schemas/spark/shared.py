@@ -6,6 +6,7 @@ process takes that one. It has a session and a job group of its own.
 """
 
 import os
+import signal
 from typing import Any
 
 from pyspark import SparkConf, SparkContext
@@ -36,5 +37,7 @@ def shared_session(app: str) -> SparkSession | None:
     context = SparkContext(jsc=held, conf=SparkConf(_jconf=held.sc().getConf()), gateway=SparkContext._gateway)
     own = {name: value for name, value in os.environ.items() if name.startswith(WORKERS_READ)}
     context.environment.update(own | {CODE: code_state()})
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # PySpark's handler cancels the jobs of all
+    context.setLocalProperty("spark.scheduler.pool", os.environ[JOB_GROUP])  # in one pool the first job would take all cores
     context.setJobGroup(os.environ[JOB_GROUP], app, interruptOnCancel=True)
     return SparkSession(context).newSession()

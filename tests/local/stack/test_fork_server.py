@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,7 +14,17 @@ import psutil
 import pytest
 
 from dags.common.command_result import end_group
-from schemas.runtime.fork_client import SOCKET, ForkedCommand, NotForkedError, differing, fork_command
+from local.stack.__main__ import Services
+from schemas.runtime.fork_client import (
+    SOCKET,
+    ForkedCommand,
+    NotForkedError,
+    bind_private,
+    differing,
+    fork_command,
+    socket_name,
+)
+from schemas.runtime.settings import Settings
 from tests.polling import until
 
 pytestmark = pytest.mark.slow
@@ -70,6 +81,24 @@ def test_a_module_that_does_not_exist_is_a_failure(server: Server) -> None:
     assert "No module named jobs.nowhere" in lines[-1]
 
 
+def test_a_command_that_cannot_begin_is_a_failure(server: Server, tmp_path: Path) -> None:
+    command = fork_command(server.run_dir, PROBE, ["succeed"], server.environment, tmp_path / "nowhere")
+    assert command.wait(20) == 1
+
+
+def test_bad_requests_do_not_end_the_server(server: Server) -> None:
+    for message in (b"", b"\x00", b"\xff" * 8, (2).to_bytes(8, "big") + b"[]"):
+        with socket.socket(socket.AF_UNIX) as connection, socket_name(server.run_dir, SOCKET) as name:
+            connection.connect(name)
+            connection.sendall(message)
+    assert server.run(PROBE, "succeed")[0] == 0
+
+
+def test_a_second_server_does_not_take_the_socket(server: Server) -> None:
+    with pytest.raises(FileExistsError, match="a program listens already"):
+        bind_private(server.run_dir, SOCKET)
+
+
 def test_ending_a_command_ends_its_children(server: Server, tmp_path: Path) -> None:
     command = server.fork(PROBE, "sleep", "--file", str(tmp_path / "child"))
     child = psutil.Process(int(until(lambda: content(tmp_path / "child"))))
@@ -97,6 +126,8 @@ def test_another_environment_or_master_is_refused(server: Server) -> None:
         server.run(PROBE, "succeed", OMP_NUM_THREADS="7")
     with pytest.raises(NotForkedError, match="the server's Spark master is local"):
         server.run(PROBE, "succeed", spark="spark://elsewhere:7077")
+    with pytest.raises(NotForkedError, match="another value of CLICKWRIGHT_SPARK_DRIVER_MEMORY"):
+        server.run(PROBE, "succeed", spark="local[2]", CLICKWRIGHT_SPARK_DRIVER_MEMORY="3g")
     assert differing({"A": "1", "AIRFLOW_CTX_TRY": "1"}, {"A": "2"}) == ["A"]
 
 
@@ -125,14 +156,26 @@ def test_spark_jobs_of_a_killed_command_are_cancelled(server: Server, tmp_path: 
     assert shared_java(server, tmp_path / "after") > 0
 
 
-def test_changed_code_is_loaded_anew(server: Server) -> None:
+def test_changed_code_is_loaded_anew_beside_the_same_spark(server: Server, tmp_path: Path) -> None:
+    java, pid = shared_java(server, tmp_path / "before"), server.process.pid
     (server.code / "new.py").write_text("")
-    pid = server.process.pid
+    (server.code / "#lock.py").symlink_to("nowhere")
     with pytest.raises(NotForkedError, match="the code has changed"):
         server.run(PROBE, "succeed")
     until(lambda: forks(server), 60)
     assert server.process.poll() is None
     assert psutil.Process(pid).is_running()
+    assert shared_java(server, tmp_path / "after") == java
+
+
+def test_services_that_the_keeper_restarts_have_the_same_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise the fork server would refuse the commands of a restarted scheduler."""
+    services = Services(Settings(var=tmp_path))
+    first = services.env()
+    for name, value in first.items():
+        monkeypatch.setenv(name, value)
+    assert differing(services.env(), first) == []
+    assert services.env()["PYTHONPATH"] == first["PYTHONPATH"]
 
 
 def shared_java(server: Server, file: Path) -> int:
