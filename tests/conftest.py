@@ -88,10 +88,12 @@ def process_as_before() -> Iterator[None]:
     """A command that a test runs in this process sets the log's stream and the umask; other tests see neither."""
     umask = os.umask(0o022)
     os.umask(umask)
+    structlog = sys.modules.get("structlog")
+    log = None if structlog is None else structlog.get_config()
     yield
     os.umask(umask)
-    if "structlog" in sys.modules:
-        sys.modules["structlog"].reset_defaults()
+    if structlog is not None:
+        structlog.configure(**log)
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ COMMANDS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
     for package in PACKAGES
     for path in (ROOT / package).rglob("*.py")
-    if '\nif __name__ == "__main__":' in path.read_text()
+    if '\nif __name__ == "__main__":' in (text := path.read_text()) and "\ndef main(" in text
 )
 
 

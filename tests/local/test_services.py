@@ -175,9 +175,9 @@ def test_failed_task_and_late_run_send_one_alert_each(live: Services, airflow: A
 
     killed = airflow.trigger("killed", conf={"file": str(tmp_path / "child")})
     child = psutil.Process(int(wait_for(tmp_path / "child")))
-    task = child.parents()[1]
-    task.kill()
-    child.kill()
+    task = airflow._call("GET", f"/dags/killed/dagRuns/{killed.run_id}/taskInstances/sleep")
+    psutil.Process(task["pid"]).kill()
+    until(lambda: gone(child))  # the command does not outlive its task
     airflow.wait("killed", [killed.run_id], timeout_s=60, poll_s=0.5)
     (alarm,) = until(lambda: alarms_of(live, killed.run_id))
     assert (alarm["kind"], alarm["workflow"], alarm["task"], alarm["tables"]) == ("failed", "killed", "sleep", ["probes"])
