@@ -37,7 +37,7 @@ help: ## this list
 
 ##@ Start here
 
-doctor: ## what is missing on this machine, before anything starts
+doctor: ## list the parts that this machine lacks, before anything starts
 	@$(DOCTOR)
 
 install: $(STAMP) ## the environment in .venv, from requirements.lock and requirements-torch.lock
@@ -79,7 +79,7 @@ $(STAMP): requirements.lock requirements-torch.lock pyproject.toml
 	  $(PIP) install -c <(sed -n 's/^\([^ #]*==[^ ]*\).*/\1/p' requirements.lock requirements-torch.lock) torch; \
 	fi
 
-tools: $(TOOLS) ## what tests, lint and types need beside it; they install it by themselves
+tools: $(TOOLS) ## the packages of tests, lint and types; their targets install them by themselves
 
 $(TOOLS): requirements-tools.lock $(STAMP)
 	@$(PIP) $(INSTALL) -r requirements-tools.lock
@@ -105,7 +105,7 @@ up: $(STAMP) ## start Airflow and MLflow in the background, on this machine only
 down: ## stop them
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.stack down; else echo "Nothing to stop: no $(VENV) here."; fi
 
-status: $(STAMP) ## what runs, and where; it fails if something is down
+status: $(STAMP) ## list the services and their addresses; it fails if one is down
 	@$(BIN)/python -m local.stack status
 
 ##@ Test

@@ -22,7 +22,7 @@ SHARED = {
     "Spark": re.compile(r"\b(spark|cleaned): |\bEVERY_RECIPE\b"),
     "the living Airflow and MLflow": re.compile(r"\b(live: Services|airflow: AirflowClient)\b"),
 }
-"""What takes long to make: the arguments of the tests that share it. EVERY_RECIPE has a recipe that Spark fits."""
+"""The arguments of tests that share things which take long to make. EVERY_RECIPE has a recipe that Spark fits."""
 SPARK, LIVING = SHARED
 LIGHT = ("tests/schemas/", "tests/test_")
 """Files whose tests mostly use one core."""
@@ -30,7 +30,7 @@ LIGHT = ("tests/schemas/", "tests/test_")
 
 @cache
 def shared(file: str) -> str:
-    """What a file's tests share with those of others: one worker does all these in order. Without such a thing, the file.
+    """The thing that a file's tests share with those of others: one worker does all these in order. Without one, the file.
 
     Args:
         file: the file, from the project's root.

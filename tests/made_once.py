@@ -1,4 +1,4 @@
-"""What takes long to make is made by one worker of ``pytest -n`` and read by all."""
+"""Things that take long to make are made by one worker of ``pytest -n`` and read by all."""
 
 import os
 from collections.abc import Callable

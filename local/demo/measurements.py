@@ -125,7 +125,7 @@ def behaviour(lake: Lake) -> list[dict[str, Any]]:
 
 
 def outcomes_by_day(lake: Lake, source: str, history: date) -> list[dict[str, Any]]:
-    """For each arrival day of a shop what was shown, and what people did: counts, and two rates made from them.
+    """For each arrival day of a shop the counts of displays and of deeds, and two rates made from them.
 
     The click-through rate is clicks / impressions, and the conversion rate is purchases / clicks, of events as they were
     counted; None without impressions or clicks. Ads are the items of the category Advertisement.

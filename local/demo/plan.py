@@ -1,4 +1,4 @@
-"""What a demonstration does: the short one (``make demo``), and the full one (``make demo-full``), which continues it."""
+"""The plan of a demonstration: the short one (``make demo``), and the full one (``make demo-full``), which continues it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from local.shop import layout
 SOURCES = (dataset.SOURCE, layout.SOURCE)
 RAW_IDS = (*dataset.RAW_IDS, *layout.RAW_IDS)
 NAMES = {dataset.SOURCE: "films", layout.SOURCE: "shop"}
-"""What people call the sources."""
+"""The names of the sources on pages."""
 
 
 @dataclass(frozen=True)

@@ -150,7 +150,7 @@ class Overview:
         self.seconds[title] = round(self.estimate.end(), 1)
 
     def now(self, text: str, share: float | None = None) -> None:
-        """Say what happens now.
+        """Show the present activity.
 
         Args:
             text: a few words.
@@ -165,7 +165,7 @@ class Overview:
 
 
 class Lines:
-    """A text stream that shows each line as what happens now; other programs' progress goes through it.
+    """A text stream that shows each line as the present activity; the progress of other programs goes through it.
 
     Args:
         overview: shows the lines.

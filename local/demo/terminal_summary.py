@@ -146,7 +146,7 @@ def _stories(figures: dict[str, Any], console: Console) -> None:
 
 
 def _did(event: dict[str, Any]) -> str:
-    """What a user did with an item: the stars of a rating, otherwise the kind of the event.
+    """The deed of a user with an item: the stars of a rating, otherwise the kind of the event.
 
     >>> _did({"what": "rating", "value": 4.0}), _did({"what": "purchase", "value": 19.5}), _did({"what": "view", "value": None})
     ('4', 'purchase 19.5', 'view')
@@ -192,7 +192,7 @@ def _farewell(figures: dict[str, Any], console: Console) -> None:
 
 
 def next_steps(figures: dict[str, Any]) -> list[tuple[str, str]]:
-    """Commands to try after the demonstration, each with what it gives.
+    """Commands to try after the demonstration, each with its result.
 
     Args:
         figures: as for :func:`show`.

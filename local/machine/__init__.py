@@ -1,1 +1,1 @@
-"""What an installation needs of its machine, and what it leaves there."""
+"""The needs of an installation, and the files that it leaves on its machine."""

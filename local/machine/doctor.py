@@ -1,4 +1,4 @@
-"""Say what is missing on a machine before anything starts: ``make doctor``, or ``python3 local/machine/doctor.py``.
+"""List the parts that a machine lacks before anything starts: ``make doctor``, or ``python3 local/machine/doctor.py``.
 
 It runs before the environment exists, so it needs only the standard library of any Python from 3.8 on, and it changes nothing.
 Each line is ``ok``, ``missing`` (something will fail) or ``optional`` (works without it, or works worse), with the next

@@ -1,6 +1,6 @@
 """The groups in which users without usable history get the popular items: the segment, and the sources of their events.
 
-People of a shop who have only seen impressions must not get what is popular among the viewers of another source of the lake.
+People of a shop who have only seen impressions must not get the items that are popular among viewers of another source.
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """The stack behind the pages, once with SQLite and once with PostgreSQL as Airflow's metadata database."""
 
-from __future__ import annotations  # what the fixtures return is imported where it is made: every run of pytest reads this file
+from __future__ import annotations  # types of fixtures are imported where they are made: every run of pytest reads this file
 
 import os
 from collections.abc import Iterator

@@ -34,7 +34,7 @@ def hour(var: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def rejected(hour: Path) -> dict[str, list[str]]:
-    """Clean, check and publish the day: the rejected lines by file, after their count is compared with what was read."""
+    """Clean, check and publish the day: the rejected lines by file, after their count is compared with the lines read."""
     run_job("clean", DAY, "r")
     lake = open_lake()
     rejects = lake.arrow("rejects").to_pylist()

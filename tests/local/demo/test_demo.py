@@ -134,7 +134,7 @@ def test_history_is_loaded_once(said: io.StringIO) -> None:
 def test_days_are_backfilled_once_and_failed_ones_cleared(
     said: io.StringIO, monkeypatch: pytest.MonkeyPatch, task: str, only_failed: bool
 ) -> None:
-    """What an audit refused is built again; of other failures only the failed task and what follows."""
+    """A table that an audit refused is built again; of other failures only the failed task and the ones after it."""
     airflow = Played()
     monkeypatch.setattr(airflow, "failures", lambda *_: {task: "error: no space left"})
     runs = driver(airflow, said).backfill(dataset.FIRST_DAY, dataset.LAST_DAY)

@@ -1,4 +1,4 @@
-"""Byte code is written for what is imported, also in a shell that forbids it."""
+"""Byte code is written for imported modules, also in a shell that forbids it."""
 
 from importlib.util import find_spec
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""``make doctor`` says what is missing on a machine, each with the next command, and changes nothing."""
+"""``make doctor`` lists the parts that a machine lacks, each with the next command, and changes nothing."""
 
 import ast
 import json
@@ -13,6 +13,7 @@ import pytest
 from local.machine import doctor
 from local.machine.doctor import Finding, Machine
 from schemas.runtime.settings import ROOT
+from tests.polling import until
 
 DOCTOR = ROOT / "local" / "machine" / "doctor.py"
 
@@ -86,6 +87,7 @@ def test_a_full_disk_is_missing_space(machine: Machine) -> None:
 def test_a_port_of_another_program_is_missing_one_of_ours_is_not(machine: Machine) -> None:
     # A process of its own, as workers of pytest rename themselves.
     sleeps = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    until(lambda: b"python" in Path("/proc", str(sleeps.pid), "cmdline").read_bytes())  # empty for a moment after the start
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         busy = machine._replace(environment={"CLICKWRIGHT_AIRFLOW_PORT": str(port), "CLICKWRIGHT_MLFLOW_PORT": "5391"})
