@@ -5,7 +5,6 @@ without a retry, because a retry cannot help. 99 means nothing to do and skips t
 be retried.
 """
 
-import ctypes
 import json
 import os
 import re
@@ -24,7 +23,6 @@ KEPT_LINES = 200
 """Lines kept from the end of a command's output: its error or result may be followed by messages of libraries."""
 
 _ERROR = re.compile(r"^(?:[\w.-]+: )?error: (?P<message>.+)$")
-_PR_SET_PDEATHSIG = 1
 
 
 def error_line(lines: Sequence[str]) -> str | None:
@@ -93,11 +91,11 @@ def own_group() -> dict[str, Any]:
     """Arguments for Popen: a separate process group, which is ended when this process ends in any way."""
     if not sys.platform.startswith("linux"):
         return {"start_new_session": True}
-    libc = ctypes.CDLL(None)  # loaded before the fork, so that the child only makes one system call
-    return {
-        "start_new_session": True,
-        "preexec_fn": lambda: libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM),
-    }
+    # Imported here: Airflow reads the workflows without this project's modules.
+    from schemas.runtime.local_processes import end_with_parent
+
+    task = os.getpid()
+    return {"start_new_session": True, "preexec_fn": lambda: end_with_parent(task)}
 
 
 class Process(Protocol):
